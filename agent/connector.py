@@ -1,0 +1,214 @@
+"""The port: all that the agent asks of a CRM. It never asks for a vendor's name, it asks ``capabilities``.
+
+Rules for every implementation (proven by the one conformance suite in tests/contract):
+
+- One attempt is one request. No hidden retries; timeouts always set; a lost reply is ``unknown``, never a guess.
+- Ids are validated before they reach a client library; an invalid id is ``Unreadable`` or a rejected write.
+- ``write`` returns exactly one outcome per write, in the order given, matched by id or trace id, never by position.
+- ``observed`` is what the vendor echoed or what was read back, never the payload.
+- Exceptions are those of ``agent.errors`` with values and tokens redacted.
+- Absent stays absent: a field the vendor did not return is not in ``fields``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from agent.records import FieldValue, Owner, Pulled, Readout, Record, Ref
+
+Op = Literal["create", "update", "delete"]
+FieldType = Literal["text", "number", "boolean", "date", "datetime", "choice", "choices", "reference", "id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which account we are talking to. ``account_id`` is pinned at pairing; a change stops all writing."""
+
+    system: str
+    account_id: str
+    name: str
+    is_production: bool
+    user_id: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What this system can do. Chunk sizes are records per call."""
+
+    conditional_write: bool
+    undelete: bool
+    merge: bool
+    unique_keys: bool
+    field_history: bool
+    write_chunk: int
+    read_chunk: int
+    conditional_chunk: int = 1
+    index_lag_seconds: float = 0.0
+    """How long a change may stay invisible to ``changed`` and ``find``; the pull overlap must exceed it."""
+    clears_before_moving_back: frozenset[tuple[str, str]] = frozenset()
+    """(object_type, field) pairs that ignore a backward move silently unless cleared first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """One field as the vendor describes it to our user. A hidden field is simply not listed."""
+
+    name: str
+    label: str
+    type: FieldType
+    writable: bool
+    creatable: bool = True
+    required: bool = False
+    unique: bool = False
+    length: int | None = None
+    choices: tuple[Choice, ...] = ()
+    restricted: bool = False
+    """A value outside ``choices`` is refused by the vendor."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSchema:
+    system: str
+    object_type: str
+    label: str
+    fields: Mapping[str, FieldSchema]
+    can_create: bool = True
+    can_update: bool = True
+    can_delete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What to pull: changes stamped in [since, until) on the vendor's clock; ``since`` None = everything."""
+
+    since: datetime | None
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some pulled items. The cursor may only move when the iterator of pages ended normally."""
+
+    items: tuple[Pulled, ...]
+
+
+IsKnown = Callable[[str, str], bool]
+"""(record id, version) → True when the mirror already holds exactly this version, so the connector may skip it."""
+
+
+def nothing_known(record_id: str, version: str) -> bool:
+    """An ``IsKnown`` for a first pull."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One intended change of one record, already recorded in the ledger under ``entry_id``.
+
+    For ``create``: ``record_id`` is None and ``key`` = (unique field, value) when the object has a link key.
+    ``fields`` holds only vendor field names to set; None clears. ``expects_version`` demands a conditional write.
+    ``parents`` maps a relation name (``company``) to the id of an already existing record in the same system.
+    """
+
+    entry_id: str
+    op: Op
+    object_type: str
+    record_id: str | None
+    fields: Mapping[str, FieldValue]
+    key: tuple[str, str] | None = None
+    expects_version: str | None = None
+    parents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteError:
+    """Why a write was rejected. ``code`` is the vendor's own; ``kind`` says what to do about it."""
+
+    kind: Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"]
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    other_id: str | None = None
+    """The record the vendor names as being in the way (duplicate) or as the survivor (moved)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """What became of one write.
+
+    ``applied``: the vendor confirmed; ``record_id`` set. ``rejected``: a definite no, nothing changed. ``unknown``:
+    it may or may not have happened; only a consistent read may settle it.
+    """
+
+    entry_id: str
+    status: Literal["applied", "rejected", "unknown"]
+    record_id: str | None = None
+    version: str | None = None
+    observed: Mapping[str, FieldValue] = field(default_factory=dict)
+    error: WriteError | None = None
+
+
+class Connector(Protocol):
+    """One CRM installation."""
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def identity(self) -> Identity:
+        """One cheap call. Raises AccessDenied, Unavailable, BadReply."""
+        ...
+
+    def now(self) -> datetime:
+        """The vendor's clock (Date header of a fresh reply), UTC. Raises like ``identity``."""
+        ...
+
+    def schema(self, object_type: str) -> ObjectSchema:
+        """What our user may see and write. Raises NotFound for an unknown object type."""
+        ...
+
+    def owners(self) -> list[Owner]:
+        """Every user and queue, inactive ones included."""
+        ...
+
+    def changed(
+        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+    ) -> Iterator[Page]:
+        """Every record whose stamp lies in the window, deletions and merges included.
+
+        Complete or an exception: ties, the second page and the 10,000 cap cannot lose a record. May repeat records.
+        """
+        ...
+
+    def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
+        """The present state by id (strongly consistent), one answer per ref, in order."""
+        ...
+
+    def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
+        """Records whose ``key`` field equals ``value``. Strongly consistent only if ``key`` is a unique field."""
+        ...
+
+    def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """Send writes of one op and one object type, at most ``write_chunk`` (or ``conditional_chunk``) of them.
+
+        Raises only before anything could have been sent (AccessDenied, Unavailable with nothing sent); afterwards
+        every loss is an ``unknown`` outcome.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release sockets. Safe to call twice."""
+        ...

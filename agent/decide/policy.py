@@ -1,0 +1,241 @@
+"""What a set of policy files says once it has been parsed and checked: plain data, no behaviour of a vendor.
+
+``agent.decide.parse`` makes these from YAML; ``agent.decide.decide`` and the steps around it read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from agent.changes import Mode
+from agent.decide.conditions import Condition
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands: ``file`` is the bare file name; line and column are 1-based."""
+
+    file: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The lines every policy begins with. ``meaning`` is the hash of all that can change a decision."""
+
+    name: str
+    kind: str
+    responsible: str
+    purpose: str
+    review_by: date
+    mode: Mode
+    place: Place
+    meaning: str
+    expires: date | None = None
+    unless: Condition | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """A named canonical form: ``email``, ``phone`` with region ``US`` …; ``name`` is ``text`` when none was asked."""
+
+    name: str = "text"
+    argument: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """One line under ``fields``: one thing that lives in one or both systems.
+
+    ``where``: {system: {object_type: vendor field}}. ``wins`` is one of ``salesforce``, ``hubspot``, ``ask``,
+    ``first value``, ``opt-out`` or None (only read); ``unless_blank`` lets the other side fill blanks. ``values`` maps a
+    canonical value to {system: vendor value}. ``rule`` is the hash of the line's meaning. ``first_time`` and
+    ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown).
+    """
+
+    name: str
+    where: Mapping[str, Mapping[str, str]]
+    wins: str | None
+    unless_blank: bool
+    clean: Cleaner
+    place: Place
+    rule: str
+    policy: str
+    first_time: str
+    losing_edit: str
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    may_clear: bool = False
+    protected: bool = False
+    is_owner: bool = False
+    owner_otherwise: str | None = None
+    type: str = "text"
+
+    def vendor_field(self, system: str, object_type: str) -> str | None:
+        return self.where.get(system, {}).get(object_type)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRule:
+    """When and as what a record may be created in ``system``: from which object types of the other side."""
+
+    system: str
+    as_type: str
+    from_types: tuple[str, ...]
+    when: Condition | None
+    place: Place
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """Defined by the one ``fields`` policy with ``defines``. ``records``: object types per system, first beats later."""
+
+    name: str
+    records: Mapping[str, tuple[str, ...]]
+    match: tuple[str, ...]
+    creates: Mapping[str, CreateRule]
+    policy: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsPolicy:
+    header: Header
+    about: str
+    rules: tuple[FieldRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One part of a dedupe line: ``field`` compared by ``how`` (``same``, ``similar``, ``very similar``, ``differs``)."""
+
+    field: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class DedupeLine:
+    """All of ``parts`` must hold, or at least ``at_least`` of them when that is set."""
+
+    parts: tuple[Agreement, ...]
+    at_least: int | None
+    certainty: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DedupePolicy:
+    header: Header
+    about: str
+    lines: tuple[DedupeLine, ...]
+    never: tuple[Agreement, ...]
+    ignore: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage in funnel order. ``values``: {key: vendor values}, key is ``hubspot`` or ``lead_status``.
+
+    The first value of a key is the one written; all are read.
+    """
+
+    name: str
+    values: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    to: str
+    because: Condition | None
+    needs: tuple[str, ...]
+    place: Place
+    rule: str
+    from_stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LifecyclePolicy:
+    """Stages in funnel order and the moves allowed. ``wins`` says which side's stage leads; None = the furthest one.
+
+    ``where``: {key: (system, object_type → vendor field)} for ``hubspot`` and ``lead_status``.
+    """
+
+    header: Header
+    about: str
+    stages: tuple[Stage, ...]
+    moves: tuple[Move, ...]
+    where: Mapping[str, Mapping[str, Mapping[str, str]]]
+    wins: str | None
+    back_approve: str | None
+    back_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsPolicy:
+    """Ceilings. Counts are records; ``percent`` is of the entities of that type. ``day``: meaning → number."""
+
+    header: Header
+    batch_records: int
+    batch_percent: float | None
+    day: Mapping[str, int]
+    batch: Mapping[str, int]
+    approve: Mapping[str, tuple[int, tuple[str, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePolicy:
+    header: Header
+    groups: Mapping[str, tuple[str, ...]]
+    time_zone: str
+    owner_table: Mapping[str, Mapping[str, str]]
+    """{person e-mail: {system: owner id or user name}}"""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """All policies of one directory, checked together. ``revision`` is the hash of every meaning.
+
+    ``sources`` are the raw texts by file name (kept in the ledger, so that a line number stays readable later).
+    """
+
+    revision: str
+    sources: Mapping[str, str]
+    entity_types: Mapping[str, EntityType] = field(default_factory=dict)
+    fields: tuple[FieldsPolicy, ...] = ()
+    dedupe: tuple[DedupePolicy, ...] = ()
+    lifecycle: tuple[LifecyclePolicy, ...] = ()
+    limits: LimitsPolicy | None = None
+    people: PeoplePolicy | None = None
+
+    @property
+    def headers(self) -> dict[str, Header]:
+        policies = (*self.fields, *self.dedupe, *self.lifecycle)
+        found = {policy.header.name: policy.header for policy in policies}
+        for single in (self.limits, self.people):
+            if single is not None:
+                found[single.header.name] = single.header
+        return found
+
+    def rules_for(self, entity_type: str) -> tuple[FieldRule, ...]:
+        return tuple(rule for policy in self.fields if policy.about == entity_type for rule in policy.rules)
+
+    def vendor_fields(self, system: str, object_type: str) -> tuple[str, ...]:
+        """Every vendor field some policy reads or writes on this object type, sorted."""
+        names = {
+            name
+            for policy in self.fields
+            for rule in policy.rules
+            if (name := rule.vendor_field(system, object_type)) is not None
+        }
+        for lifecycle in self.lifecycle:
+            for sides in lifecycle.where.values():
+                if (stage_field := sides.get(system, {}).get(object_type)) is not None:
+                    names.add(stage_field)
+        return tuple(sorted(names))

@@ -1,0 +1,64 @@
+"""All that a policy may see of one entity, and nothing else: deciding is a pure function of a View."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agent.records import FieldValue, Owner, Record, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What each side held when this field was last settled: {system: value}, and the entry that settled it."""
+
+    values: Mapping[str, FieldValue]
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """One frozen cell: Truce does not write it. ``rule`` is the hash of the rule line frozen; ``reason`` for people."""
+
+    field: str
+    system: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerMap:
+    """Owners of both systems. ``table`` maps a HubSpot-or-Salesforce owner reference to a person's e-mail.
+
+    ``counterpart(owner_id, here, there)`` in ``agent.decide.owners`` answers by explicit table, then by e-mail.
+    """
+
+    owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
+    table: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One entity as decide sees it.
+
+    ``sides``: active record per system, None where that system has none. ``others``: linked but not active records
+    (the open Lead beside a Contact). ``flags``: ``suspected duplicate``, ``lost``, ``unclear``, ``converted``.
+    ``parents``: the linked company as {system: record id} (for creates: parents first). ``link_key``: per system the
+    (field, value) a create would carry, or absent. ``observed_since``: per (system, field) the first time the present
+    value was seen. ``may_create`` is False until pairing is settled for this entity.
+    """
+
+    entity_id: str
+    entity_type: str
+    sides: Mapping[str, Record | None]
+    now: datetime
+    others: tuple[Record, ...] = ()
+    bases: Mapping[str, Base] = field(default_factory=dict)
+    frozen: tuple[Frozen, ...] = ()
+    owners: OwnerMap = field(default_factory=OwnerMap)
+    flags: frozenset[str] = frozenset()
+    parents: Mapping[str, str] = field(default_factory=dict)
+    link_key: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    may_create: bool = False
+    duplicates: tuple[Ref, ...] = ()

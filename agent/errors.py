@@ -1,0 +1,164 @@
+"""The whole error tree, grouped by what the caller should do.
+
+    TruceError
+    ├─ UsageError             the person can fix it                                    exit 2
+    │   ├─ ConfigError        config file or secret
+    │   ├─ PolicyError        one or more policy problems, each with its place
+    │   └─ NotFound           unknown batch, record, policy …
+    ├─ Refused                by design
+    │   ├─ ApprovalNeeded     held, a cap, or nobody mapped to approve                 exit 4
+    │   ├─ SafetyStop         emptied side, wrong account, lost memory                 exit 5
+    │   └─ PlanStale          plan changed, expired or used                            exit 6
+    ├─ LedgerMissing                                                                   exit 10
+    ├─ LockHeld               another writer is running                                exit 11
+    ├─ LedgerDamaged          chain or integrity check failed                          exit 12
+    ├─ StorageFull            disk full or ledger unwritable: nothing was sent          exit 1
+    ├─ ConnectorError
+    │   ├─ AccessDenied       login, permission or scope                               exit 13
+    │   ├─ Unavailable        vendor down, throttled or budget spent: try later        exit 14
+    │   └─ BadReply           a reply that cannot be trusted (HTML, missing keys)      exit 14
+    └─ Interrupted            stopped on request; resumable                            exit 130
+
+Exit codes are those of docs/errors.md alone; an unknown code means failure. Messages follow one contract: what
+happened, where, why, and the one next command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TruceError(Exception):
+    """Base of every error a person may see. ``next_step`` is one command or one setting, or empty."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.next_step = next_step
+
+
+class UsageError(TruceError):
+    """The person can fix it."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A config file, setting or secret is missing or wrong."""
+
+
+class NotFound(UsageError):
+    """Something the person named does not exist."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in a policy or config file, with its place (1-based line and column)."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    excerpt: str = ""
+    advice: str = ""
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class PolicyError(UsageError):
+    """Every problem found in the policy files, sorted by place."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        count = len(problems)
+        super().__init__(
+            f"{count} problem{'s' if count != 1 else ''} in the policies",
+            next_step="truce check",
+        )
+        self.problems = tuple(sorted(problems))
+
+
+class Refused(TruceError):
+    """Stopped by design; nothing was written."""
+
+    exit_code = 4
+
+
+class ApprovalNeeded(Refused):
+    """A limit or a rule asks for a person first."""
+
+
+class SafetyStop(Refused):
+    """Writing now could destroy data: a side vanished, the account changed, our memory is gone."""
+
+    exit_code = 5
+
+
+class PlanStale(Refused):
+    """The plan no longer describes what would happen, or was used already."""
+
+    exit_code = 6
+
+
+class LedgerMissing(TruceError):
+    """There is no ledger where the config says."""
+
+    exit_code = 10
+
+
+class LockHeld(TruceError):
+    """Another process is the writer."""
+
+    exit_code = 11
+
+
+class LedgerDamaged(TruceError):
+    """The ledger does not verify."""
+
+    exit_code = 12
+
+
+class StorageFull(TruceError):
+    """A commit failed for lack of space or a failing disk; nothing was sent for the rows it held."""
+
+
+class ConnectorError(TruceError):
+    """Talking to a vendor failed. ``system`` names which."""
+
+    exit_code = 14
+
+    def __init__(
+        self, what: str, *, system: str = "", where: str = "", why: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(what, where=where or system, why=why, next_step=next_step)
+        self.system = system
+
+
+class AccessDenied(ConnectorError):
+    """Login refused, permission or scope missing. Retrying does not help."""
+
+    exit_code = 13
+
+
+class Unavailable(ConnectorError):
+    """The vendor cannot answer now. ``retry_after`` is in seconds when the vendor said so."""
+
+    def __init__(self, what: str, *, system: str = "", retry_after: float | None = None, why: str = "") -> None:
+        super().__init__(what, system=system, why=why, next_step="truce status")
+        self.retry_after = retry_after
+
+
+class BadReply(ConnectorError):
+    """A success status with a body that cannot be the answer (captive portal, truncation)."""
+
+
+class Interrupted(TruceError):
+    """Stopped on request between two steps; running the same command again goes on."""
+
+    exit_code = 130

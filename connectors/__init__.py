@@ -1,0 +1,1 @@
+"""How one vendor is read and written. Knows no policy."""
