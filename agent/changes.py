@@ -72,6 +72,8 @@ class Change:
     group: str | None = None
     step: int = 0
     decided_from: Mapping[str, FieldValue] = field(default_factory=dict)
+    guarded: bool = False
+    """Send as a conditional single write wherever the system can (every write of a rollback)."""
 
     @property
     def ref(self) -> Ref | None:
@@ -131,6 +133,8 @@ class Entry:
     error: str | None = None
     settled_at: datetime | None = None
     erased: bool = False
+    note: str = ""
+    """What the guard said of it."""
 
 
 BatchKind = Literal["cycle", "plan", "rollback"]

@@ -51,6 +51,37 @@ class Capabilities:
     """How long a change may stay invisible to ``changed`` and ``find``; the pull overlap must exceed it."""
     clears_before_moving_back: frozenset[tuple[str, str]] = frozenset()
     """(object_type, field) pairs that ignore a backward move silently unless cleared first."""
+    sees_deletions: bool = True
+    """False when the change query cannot show deletions: then the agent re-reads linked records now and again."""
+    echoes_writes: bool = False
+    """True when an applied outcome carries the stored values; otherwise the agent reads back."""
+    settle_seconds: float = 60.0
+    """How long a request whose reply was lost may still be applied; two equal reads this far apart settle it."""
+    conversions: Mapping[str, Conversion] = field(default_factory=dict)
+    """Object types whose records turn into another (Salesforce Lead → Contact)."""
+    parent_fields: Mapping[str, Mapping[str, ParentField]] = field(default_factory=dict)
+    """{object type: {relation: where the parent's id stands}}, e.g. a contact's ``company``."""
+    link_keys: Mapping[str, str] = field(default_factory=dict)
+    """{object type: unique field} that a create of ours carries, so that a lost reply never makes two records."""
+    stored_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """{object type: {field: object type of the other system}}: ids another integration left here; used for pairing."""
+    name_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fields that make up a record's display name, per object type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """``flag`` is true once converted; ``id_field`` then holds the id of the ``into`` record."""
+
+    flag: str
+    into: str
+    id_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParentField:
+    field: str
+    object_type: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,310 @@
+"""Step 7: the only caller of connector writes.
+
+Promise: no request leaves before its entries are durably ``intended``; no transaction is open across a vendor call; a
+record that moved since it was decided is left alone; parents are written before children and a clear before its set;
+the cheapest call that keeps the guarantee is used.
+
+What is compared before a write, and how wide the window stays: a block of records is read fresh (or was, less than a
+minute ago), every cell's old value is compared, then the block is written. Where somebody touched a filled value in
+the last ten minutes, and in every rollback, the write itself carries a precondition if the system has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from agent.changes import Entry, State
+from agent.confirm import read_back, record, same_value, settle
+from agent.connector import Connector, Write, WriteOutcome
+from agent.errors import Interrupted, TruceError, Unavailable
+from agent.installation import Installation
+from agent.ledger import Settlement
+from agent.places import in_chunks
+from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
+
+FRESH_FOR = timedelta(seconds=60)
+CONTESTED_FOR = timedelta(minutes=10)
+CANARY = (25, 250)
+"""Sizes of the first slices of an applied plan; each is read back before the next begins."""
+CANARY_FAILURES = 0.10
+GUARDED_BLOCK = 100
+"""Conditional writes are single calls; a smaller block keeps few entries open at a time."""
+
+Progress = Callable[[int, int], None]
+"""(entries settled so far, entries in the batch)."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a batch came to so far."""
+
+    confirmed: int = 0
+    failed: int = 0
+    drifted: int = 0
+    unknown: int = 0
+
+    def count(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            name = entry.state.value
+            if name in ("confirmed", "failed", "drifted", "unknown"):
+                setattr(self, name, getattr(self, name) + 1)
+
+    @property
+    def total(self) -> int:
+        return self.confirmed + self.failed + self.drifted + self.unknown
+
+
+def silent(done: int, total: int) -> None:
+    """A ``Progress`` that shows nothing."""
+
+
+def write(installation: Installation, batch_id: str, *, canary: bool = False, progress: Progress = silent) -> Tally:
+    """Write all planned entries of a batch, then close it. Running it again goes on where it stopped.
+
+    Raises:
+        Interrupted: asked to stop; the rest stays planned.
+        ConnectorError: a vendor failed before anything of a chunk was sent; the rest stays planned.
+        StorageFull: the ledger cannot be written; nothing more was sent.
+    """
+    entries = installation.ledger.entries(batch_id=batch_id, states=(State.PLANNED,))
+    tally = Tally()
+    for portion in _slices(_in_order(entries), CANARY if canary else ()):
+        for group in _groups(portion):
+            for block in _blocks(installation, group):
+                tally.count(_write_block(installation, block))
+                progress(tally.total, len(entries))
+                _stop_if_asked(installation, batch_id)
+        if canary and tally.total and tally.failed > tally.total * CANARY_FAILURES:
+            _refuse_rest(installation, batch_id, tally)
+            break
+    installation.ledger.close_batch(batch_id)
+    return tally
+
+
+def _stop_if_asked(installation: Installation, batch_id: str) -> None:
+    if installation.stop():
+        raise Interrupted(
+            f"stopped in the middle of {batch_id}; nothing is half written", next_step="run the same command again"
+        )
+
+
+def _refuse_rest(installation: Installation, batch_id: str, tally: Tally) -> None:
+    """The first slices failed too often: the rest of the list is not worth trying."""
+    rest = installation.ledger.entries(batch_id=batch_id, states=(State.PLANNED,))
+    reason = f"{tally.failed} of the first {tally.total} failed"
+    record(installation, [Settlement(entry.id, State.REFUSED, error=reason) for entry in rest])
+
+
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Parents first, clears before their sets, then by place so that chunks are full."""
+    return sorted(
+        entries,
+        key=lambda entry: (
+            entry.change.step,
+            bool(entry.change.parents),
+            entry.change.system,
+            entry.change.object_type,
+            entry.change.op,
+            entry.change.key is None,
+            entry.seq,
+        ),
+    )
+
+
+def _slices(entries: Sequence[Entry], sizes: Sequence[int]) -> Iterator[Sequence[Entry]]:
+    start = 0
+    for size in sizes:
+        if entries[start : start + size]:
+            yield entries[start : start + size]
+        start += size
+    if entries[start:]:
+        yield entries[start:]
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Runs that may share a call: same step, system, object type and operation."""
+
+    def place(entry: Entry) -> tuple[int, bool, str, str, str, bool]:
+        change = entry.change
+        return (
+            change.step,
+            bool(change.parents),
+            change.system,
+            change.object_type,
+            change.op,
+            change.key is None,
+        )
+
+    for _, group in groupby(entries, key=place):
+        yield list(group)
+
+
+def _blocks(installation: Installation, group: Sequence[Entry]) -> list[Sequence[Entry]]:
+    capabilities = installation.connectors[group[0].change.system].capabilities
+    guarded = group[0].change.guarded or group[0].change.op == "delete"
+    return in_chunks(group, GUARDED_BLOCK if guarded else capabilities.read_chunk)
+
+
+def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Entry]:
+    """Read fresh, drop what moved, write in chunks, read back, settle. Returns the settled entries."""
+    connector = installation.connectors[block[0].change.system]
+    live = _fresh(installation, connector, block)
+    ready, moved = _still_as_decided(block, live)
+    settled = record(installation, moved)
+    guarded = [entry for entry in ready if _needs_guard(connector, entry, live)]
+    plain = [entry for entry in ready if entry not in guarded]
+    waiting: list[tuple[Entry, WriteOutcome]] = []
+    try:
+        for chunk in in_chunks(plain, _chunk_size(connector, plain)):
+            settled += _send(installation, connector, chunk, {}, waiting)
+        for chunk in in_chunks(guarded, connector.capabilities.conditional_chunk):
+            settled += _send(installation, connector, chunk, live, waiting)
+            if installation.stop():
+                break
+    finally:
+        settled += _settle_waiting(installation, connector, waiting)
+    return settled
+
+
+def _chunk_size(connector: Connector, entries: Sequence[Entry]) -> int:
+    alone = bool(entries) and entries[0].change.op == "create" and entries[0].change.key is None
+    return 1 if alone else connector.capabilities.write_chunk
+
+
+def _send(
+    installation: Installation,
+    connector: Connector,
+    chunk: Sequence[Entry],
+    live: Mapping[Ref, Record],
+    waiting: list[tuple[Entry, WriteOutcome]],
+) -> list[Entry]:
+    """Intend, send, and settle what can be settled at once; the rest waits for one read-back of the block."""
+    installation.ledger.intend([entry.id for entry in chunk])
+    if installation.ledger.in_transaction:
+        raise RuntimeError("a transaction is open across a vendor call")
+    try:
+        outcomes = connector.write([_as_write(entry, live) for entry in chunk])
+    except TruceError as error:
+        reason = f"not sent: {error.what}"
+        record(installation, [Settlement(entry.id, State.FAILED, error=reason) for entry in chunk])
+        raise
+    by_id = {outcome.entry_id: outcome for outcome in outcomes}
+    paired = [(entry, by_id.get(entry.id) or WriteOutcome(entry.id, "unknown")) for entry in chunk]
+    blind = [pair for pair in paired if _needs_read_back(connector, *pair)]
+    waiting += blind
+    clear = [pair for pair in paired if pair not in blind]
+    return settle(installation, [entry for entry, _ in clear], [outcome for _, outcome in clear])
+
+
+def _settle_waiting(
+    installation: Installation, connector: Connector, waiting: Sequence[tuple[Entry, WriteOutcome]]
+) -> list[Entry]:
+    if not waiting:
+        return []
+    entries = [entry for entry, _ in waiting]
+    outcomes = read_back(installation, connector, entries, [outcome for _, outcome in waiting])
+    return settle(installation, entries, outcomes)
+
+
+def _needs_read_back(connector: Connector, entry: Entry, outcome: WriteOutcome) -> bool:
+    if outcome.status != "applied" or entry.change.op == "delete" or connector.capabilities.echoes_writes:
+        return False
+    return any(cell.vendor_field not in outcome.observed for cell in entry.change.cells)
+
+
+def _fresh(installation: Installation, connector: Connector, block: Sequence[Entry]) -> dict[Ref, Record]:
+    """Live copies of the records to be updated; a HubSpot echo or pull of the last minute is fresh enough."""
+    refs = [entry.change.ref for entry in block if entry.change.ref is not None]
+    if not refs:
+        return {}
+    guarded = any(entry.change.guarded or entry.change.op == "delete" for entry in block)
+    if connector.capabilities.echoes_writes and not guarded:
+        known = installation.mirror.records(refs)
+        oldest = installation.clock() - FRESH_FOR
+        if len(known) == len(set(refs)) and all(
+            item.seen_at is not None and item.seen_at >= oldest for item in known.values()
+        ):
+            return known
+    fields = sorted(_compared_fields(block))
+    found: dict[Ref, Record] = {}
+    for readout in _read_in_chunks(connector, refs, fields):
+        if isinstance(readout, Record):
+            found[readout.ref] = readout
+        elif not isinstance(readout, Gone | MergedInto):
+            raise Unavailable(f"{readout.ref} cannot be read", system=connector.system, why=readout.reason)
+    return found
+
+
+def _read_in_chunks(connector: Connector, refs: Sequence[Ref], fields: Sequence[str]) -> Iterator[Readout]:
+    size = connector.capabilities.read_chunk
+    for start in range(0, len(refs), size):
+        yield from connector.read(refs[start : start + size], fields)
+
+
+def _compared_fields(block: Sequence[Entry]) -> set[str]:
+    named = {cell.vendor_field for entry in block for cell in entry.change.cells}
+    return named | {name for entry in block for name in entry.change.decided_from}
+
+
+def _still_as_decided(
+    block: Sequence[Entry], live: Mapping[Ref, Record]
+) -> tuple[list[Entry], list[Settlement]]:
+    ready: list[Entry] = []
+    moved: list[Settlement] = []
+    for entry in block:
+        reason = drift(entry, live)
+        if reason is None:
+            ready.append(entry)
+        else:
+            moved.append(Settlement(entry.id, State.DRIFTED, error=reason))
+    return ready, moved
+
+
+def drift(entry: Entry, live: Mapping[Ref, Record]) -> str | None:
+    """Why this entry no longer fits the live record, or None."""
+    ref = entry.change.ref
+    if ref is None:
+        return None
+    current = live.get(ref)
+    if current is None:
+        return "the record is gone"
+    if entry.change.step > 0:
+        return None  # the clear before it in the same group changed the value on purpose
+    expected: dict[str, FieldValue] = dict(entry.change.decided_from)
+    expected.update({cell.vendor_field: cell.before for cell in entry.change.cells})
+    for name, value in expected.items():
+        if name in current.fields and not same_value(current.fields[name], value):
+            return f"{name} changed meanwhile"
+    return None
+
+
+def _needs_guard(connector: Connector, entry: Entry, live: Mapping[Ref, Record]) -> bool:
+    ref = entry.change.ref
+    if ref is None or ref not in live:
+        return False
+    if entry.change.guarded or entry.change.op == "delete":
+        return True
+    if not connector.capabilities.conditional_write:
+        return False
+    modified_at = live[ref].modified_at
+    seen_at = live[ref].seen_at  # both stamps are the vendor's own clock
+    overwrites = any(cell.before not in (None, "") for cell in entry.change.cells)
+    return overwrites and modified_at is not None and seen_at is not None and modified_at >= seen_at - CONTESTED_FOR
+
+
+def _as_write(entry: Entry, live: Mapping[Ref, Record]) -> Write:
+    change = entry.change
+    current = live.get(change.ref) if change.ref is not None else None
+    return Write(
+        entry_id=entry.id,
+        op=change.op,
+        object_type=change.object_type,
+        record_id=change.record_id,
+        fields={} if change.op == "delete" else {cell.vendor_field: cell.after for cell in change.cells},
+        key=change.key,
+        expects_version=current.version if current is not None else None,
+        parents=change.parents,
+    )

@@ -1,0 +1,206 @@
+"""One cycle: the eight steps in order, nothing else.
+
+    pull.changed_records → mirror.absorb → identify.resolve → decide.decide → guard.judge
+        → ledger.open_batch → apply.write → confirm.settle
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from agent import apply, confirm, duplicates, guard, identify, planner, proposals
+from agent.changes import Batch, Change, ReviewRequest, State
+from agent.decide.match import keys_of
+from agent.decide.policy import EntityType
+from agent.decide.view import Base
+from agent.installation import Installation
+from agent.ledger import Intent, Settlement
+from agent.mirror import Disposition
+from agent.proposals import title_of
+from agent.pull import Pulling, PullResult, changed_records, vanished_records
+from agent.records import Ref
+
+DAEMON = "truce"
+
+
+@dataclass(slots=True)
+class CycleReport:
+    """What one cycle came to. ``written`` counts confirmed entries; ``left_pending`` are changes still to be decided."""
+
+    pulled: int = 0
+    changed: int = 0
+    entities: int = 0
+    recovery: confirm.Recovery = field(default_factory=confirm.Recovery)
+    batch: Batch | None = None
+    held: tuple[Batch, ...] = ()
+    written: int = 0
+    failed: int = 0
+    unknown: int = 0
+    reviews: int = 0
+
+
+def run(installation: Installation) -> CycleReport:
+    """Pull, decide, write, settle once.
+
+    Raises:
+        ConnectorError: a vendor failed; everything committed so far stays, the rest is done next time.
+        SafetyStop, StorageFull, Interrupted: see those.
+    """
+    report = CycleReport(recovery=recover(installation))
+    seen = pull_all(installation)
+    report.pulled = sum(result.seen for result in seen)
+    report.changed = sum(len(result.changed) for result in seen)
+    touched, questions = identify_pending(installation)
+    draft = planner.draft(installation, touched)
+    remember(installation, draft, questions)
+    report.entities = draft.entities
+    report.reviews = len(draft.reviews) + len(questions)
+    report.held = tuple(proposals.hold(installation, draft.held))
+    unfinished = _write(installation, draft.allowed, report)
+    dispose(installation, unfinished)
+    return report
+
+
+def recover(installation: Installation) -> confirm.Recovery:
+    """Settle what a crash left open; finish what a person ordered; drop what a cycle had only planned."""
+    recovery = confirm.settle_open(installation)
+    for batch in installation.ledger.batches(states=("open",)):
+        if batch.kind == "cycle":
+            _drop_planned(installation, batch)
+        else:
+            apply.write(installation, batch.id)
+    return recovery
+
+
+def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
+    """Pull every object type that a policy names, Salesforce and HubSpot alike."""
+    results = []
+    for connector, pulling in pullings(installation):
+        results.append(changed_records(connector, installation.mirror, pulling))
+        if sweep and not connector.capabilities.sees_deletions:
+            results.append(vanished_records(connector, installation.mirror, pulling))
+    installation.owners = {
+        (owner.system, owner.id): owner
+        for connector in installation.connectors.values()
+        for owner in connector.owners()
+    }
+    return results
+
+
+def pullings(installation: Installation) -> Iterable[tuple[apply.Connector, Pulling]]:
+    """What to pull of each system: the fields policies name, and those that tell who a record is."""
+    policies = installation.policies.policies
+    for entity_type in policies.entity_types.values():
+        for system, object_types in entity_type.records.items():
+            connector = installation.connectors[system]
+            for object_type in object_types:
+                fields = set(policies.vendor_fields(system, object_type))
+                fields.update(identity_fields(connector, object_type))
+                keys = partial(_keys, installation, entity_type)
+                yield connector, Pulling(object_type, tuple(sorted(fields)), keys)
+
+
+def identity_fields(connector: apply.Connector, object_type: str) -> set[str]:
+    """Fields no policy names but pairing needs: stored ids, link key, conversion, parent, display name."""
+    capabilities = connector.capabilities
+    fields = set(capabilities.stored_ids.get(object_type, {}))
+    fields.update(capabilities.name_fields.get(object_type, ()))
+    fields.update(place.field for place in capabilities.parent_fields.get(object_type, {}).values())
+    if object_type in capabilities.link_keys:
+        fields.add(capabilities.link_keys[object_type])
+    if (conversion := capabilities.conversions.get(object_type)) is not None:
+        fields.update((conversion.flag, conversion.id_field))
+    return fields
+
+
+def identify_pending(installation: Installation) -> tuple[list[str], list[ReviewRequest]]:
+    """Link all pending records. Returns the entities touched and the questions that came up."""
+    pending = [item.ref for item in installation.mirror.pending()]
+    return identify_refs(installation, pending)
+
+
+def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list[str], list[ReviewRequest]]:
+    """Link these records, then look for duplicates of them."""
+    entities: list[str] = []
+    questions: list[ReviewRequest] = []
+    for entity_type in _parents_first(installation.policies.policies.entity_types.values()):
+        ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
+        if not ours:
+            continue
+        resolution = identify.resolve(installation, entity_type, ours)
+        entities += sorted(resolution.entities)
+        questions += resolution.reviews
+        questions += duplicates.suspects(installation, entity_type, ours)
+    return entities, questions
+
+
+def remember(installation: Installation, draft: planner.Draft, questions: Sequence[ReviewRequest]) -> None:
+    """Bases of fields that already agree, and one standing review per question."""
+    installation.reviews.open_or_refresh([*questions, *draft.reviews])
+    known = installation.mirror.bases(list(draft.adopt))
+    installation.mirror.set_bases(
+        {
+            entity_id: {
+                **known.get(entity_id, {}),
+                **{name: Base(dict(values)) for name, values in fields.items()},
+            }
+            for entity_id, fields in draft.adopt.items()
+        }
+    )
+
+
+def dispose(installation: Installation, unfinished: set[str]) -> None:
+    """Every pending change ends with a disposition, except those whose write must be tried again."""
+    dispositions = []
+    for item in installation.mirror.pending():
+        entity_id = installation.crosswalk.entity_of(item.ref)
+        if entity_id in unfinished:
+            continue
+        dispositions.append(Disposition(item.ref, "decided" if entity_id else "unclear"))
+    installation.mirror.dispose(dispositions)
+
+
+def _write(installation: Installation, changes: Sequence[Change], report: CycleReport) -> set[str]:
+    """Open the cycle's batch and write it. Returns entities whose change must be decided again."""
+    if not changes:
+        return set()
+    batch = installation.ledger.open_batch(
+        "cycle",
+        title_of(changes),
+        DAEMON,
+        [Intent(change, State.PLANNED) for change in with_keys(installation, changes)],
+        counted=guard.limit_uses(changes),
+    )
+    tally = apply.write(installation, batch.id)
+    report.batch = installation.ledger.batch(batch.id)
+    report.written, report.failed, report.unknown = tally.confirmed, tally.failed, tally.unknown
+    again = installation.ledger.entries(batch_id=batch.id, states=(State.UNKNOWN, State.DRIFTED))
+    return {entry.change.entity_id for entry in again}
+
+
+def with_keys(installation: Installation, changes: Sequence[Change]) -> list[Change]:
+    """Link keys are used up (stored) before the create that carries them."""
+    for change in changes:
+        if change.op == "create" and change.key is not None:
+            installation.crosswalk.next_key(change.entity_id)
+    return list(changes)
+
+
+def _drop_planned(installation: Installation, batch: Batch) -> None:
+    planned = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED,))
+    confirm.record(
+        installation,
+        [Settlement(entry.id, State.DRIFTED, error="interrupted; decided again") for entry in planned],
+    )
+    installation.ledger.close_batch(batch.id)
+
+
+def _keys(installation: Installation, entity_type: EntityType, record: object) -> Iterable[tuple[str, str]]:
+    return keys_of(record, entity_type, installation.policies.policies)  # type: ignore[arg-type]
+
+
+def _parents_first(entity_types: Iterable[EntityType]) -> list[EntityType]:
+    """Companies before the people who belong to them."""
+    return sorted(entity_types, key=lambda entity_type: (entity_type.name != "company", entity_type.name))

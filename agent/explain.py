@@ -1,0 +1,162 @@
+"""Why a field has its value: from the source change to the read-back, with the people and batches around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.changes import Batch, Entry, State, TraceStep
+from agent.decide import decide
+from agent.errors import NotFound
+from agent.installation import Installation
+from agent.mirror import Observed
+from agent.places import entity_type_of, places_of
+from agent.records import FieldValue, Record, Ref
+from agent.views import views
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBy:
+    """One write of ours to the field, with who stood behind it. ``editor`` last changed the policy file then."""
+
+    entry: Entry
+    batch: Batch
+    before: FieldValue
+    after: FieldValue
+    observed: FieldValue
+    sentence: str
+    line: str
+    policy: str
+    editor: str
+    approved_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All we know of one field of one entity. ``now`` is {system: value}; ``decision`` is what deciding says today."""
+
+    entity_id: str
+    name: str
+    field: str
+    refs: tuple[Ref, ...]
+    now: dict[str, FieldValue]
+    writes: tuple[WrittenBy, ...]
+    seen: tuple[tuple[Ref, Observed], ...]
+    decision: tuple[TraceStep, ...]
+
+
+def find_records(installation: Installation, wanted: str) -> list[Record]:
+    """Records named by reference, bare id, e-mail or company domain.
+
+    Raises:
+        NotFound: nothing in the mirror answers to it.
+    """
+    found: list[Record] = []
+    for entity_type in installation.policies.policies.entity_types.values():
+        for system, types in entity_type.records.items():
+            for object_type in types:
+                found += _matching(installation, system, object_type, wanted)
+    if not found:
+        raise NotFound(
+            f"no record answers to {wanted}",
+            why="looked for a reference (salesforce:Contact/003…), an id, an e-mail and a domain",
+            next_step="truce plan",
+        )
+    return found
+
+
+def _matching(installation: Installation, system: str, object_type: str, wanted: str) -> list[Record]:
+    mirror = installation.mirror
+    refs = {Ref(system, object_type, wanted)}
+    if wanted.startswith(f"{system}:{object_type}/"):
+        refs.add(Ref.parse(wanted))
+    for kind in ("email", "domain"):
+        refs.update(mirror.by_key(system, object_type, kind, wanted.strip().lower()))
+    return [record for record in mirror.records(sorted(refs)).values()]
+
+
+def why(installation: Installation, wanted: str, field: str | None = None) -> list[Story]:
+    """One story per field (or for the one asked) of the entity the record belongs to.
+
+    Raises:
+        NotFound: unknown record, a record not paired yet, or an unknown field.
+    """
+    records = find_records(installation, wanted)
+    entity_id = next(
+        (found for record in records if (found := installation.crosswalk.entity_of(record.ref)) is not None), None
+    )
+    if entity_id is None:
+        raise NotFound(
+            f"{installation.display_name(records[0])} is not paired, so Truce never writes it",
+            where=str(records[0].ref),
+            why="it is unclear or new; see the reviews",
+            next_step="truce review",
+        )
+    view = next(iter(views(installation, [entity_id])), None)
+    if view is None:
+        raise NotFound(f"{wanted} is deleted in both systems", where=entity_id)
+    trace = decide(view, installation.policies).trace
+    known = _fields_of(installation, view.entity_type)
+    if field is not None and field not in known:
+        raise NotFound(f"no policy names a field {field}", why=f"known are {', '.join(sorted(known))}")
+    wanted_fields = [field] if field else sorted(known)
+    sides = [record for record in view.sides.values() if record is not None]
+    return [_story(installation, entity_id, name, sides, trace) for name in wanted_fields]
+
+
+def _fields_of(installation: Installation, entity_type: str) -> set[str]:
+    names = {rule.name for rule in installation.policies.policies.rules_for(entity_type)}
+    if any(policy.about == entity_type for policy in installation.policies.policies.lifecycle):
+        names.add("lifecycle")
+    return names
+
+
+def _story(
+    installation: Installation, entity_id: str, field: str, sides: Sequence[Record], trace: Sequence[TraceStep]
+) -> Story:
+    entries = installation.ledger.entries(entity_id=entity_id, newest_first=True)
+    writes = [
+        _written(installation, entry, field)
+        for entry in entries
+        if entry.state in (State.CONFIRMED, State.UNKNOWN) and any(cell.field == field for cell in entry.change.cells)
+    ]
+    now: dict[str, FieldValue] = {}
+    seen: list[tuple[Ref, Observed]] = []
+    for record in sides:
+        vendor_field = _vendor_field(installation, entity_id, field, record.ref)
+        if vendor_field is None:
+            continue
+        now[record.ref.system] = record.fields.get(vendor_field)
+        seen += [(record.ref, observed) for observed in installation.mirror.history(record.ref, vendor_field)]
+    name = installation.display_name(sides[0]) if sides else entity_id
+    refs = tuple(record.ref for record in sides)
+    steps = tuple(step for step in trace if step.field in (field, ""))
+    return Story(entity_id, name, field, refs, now, tuple(writes), tuple(seen), steps)
+
+
+def _vendor_field(installation: Installation, entity_id: str, field: str, ref: Ref) -> str | None:
+    return places_of(installation.policies.policies).vendor_field(entity_type_of(entity_id), field, ref)
+
+
+def _written(installation: Installation, entry: Entry, field: str) -> WrittenBy:
+    cell = next(cell for cell in entry.change.cells if cell.field == field)
+    batch = installation.ledger.batch(entry.batch_id)
+    return WrittenBy(
+        entry=entry,
+        batch=batch,
+        before=cell.before,
+        after=cell.after,
+        observed=entry.observed.get(cell.vendor_field),
+        sentence=cell.why.sentence,
+        line=cell.why.line,
+        policy=cell.why.policy,
+        editor=editor_at(installation, entry.recorded_at),
+        approved_by=batch.approved_by,
+    )
+
+
+def editor_at(installation: Installation, at: datetime) -> str:
+    """Who had last changed the policies when this was recorded."""
+    earlier = [revision for revision in installation.ledger.revisions() if revision.seen_at <= at]
+    return max(earlier, key=lambda revision: revision.seen_at).editor if earlier else "unknown"

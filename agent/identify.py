@@ -1,0 +1,243 @@
+"""Step 3: which records are the same person or company.
+
+Promise: ambiguity is refused, never guessed. Two candidates on one side make everyone involved *unclear*: nobody of
+them is written until a person decides. One record per system is the active one; a record of an earlier object type in
+``records`` (a Contact) beats one of a later (an open Lead) with the same key, and the Lead becomes a duplicate review.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.changes import ReviewRequest
+from agent.connector import Conversion
+from agent.crosswalk import Link, NewLink
+from agent.decide.match import keys_of
+from agent.decide.policy import EntityType
+from agent.installation import Installation
+from agent.records import Record, Ref
+
+
+@dataclass(slots=True)
+class Resolution:
+    """Entities touched by the records at hand, and the questions that came up."""
+
+    entities: set[str] = field(default_factory=set)
+    reviews: list[ReviewRequest] = field(default_factory=list)
+    unclear: set[Ref] = field(default_factory=set)
+
+
+def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
+    """Link these records to entities, in one ledger transaction, and say which entities are touched."""
+    desk = _Desk(installation, entity_type, refs)
+    for ref in _in_order(entity_type, refs):
+        desk.place(ref)
+    installation.crosswalk.link_many(desk.new_links)
+    for ref, state in desk.marks.items():
+        installation.crosswalk.mark(ref, state)
+    return desk.resolution
+
+
+def _in_order(entity_type: EntityType, refs: Sequence[Ref]) -> list[Ref]:
+    """Records of an earlier object type first, so that a Contact is placed before the Lead beside it."""
+
+    def rank(ref: Ref) -> tuple[int, str, str]:
+        types = entity_type.records.get(ref.system, ())
+        return (types.index(ref.object_type) if ref.object_type in types else len(types), ref.system, ref.id)
+
+    return sorted(set(refs), key=rank)
+
+
+class _Desk:
+    """One pass of linking. Sees its own new links before they are committed."""
+
+    def __init__(self, installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> None:
+        self._installation = installation
+        self._mirror = installation.mirror
+        self._crosswalk = installation.crosswalk
+        self._type = entity_type
+        self._policies = installation.policies.policies
+        self._records = installation.mirror.records(refs)
+        self._new: dict[Ref, NewLink] = {}
+        self._active: dict[tuple[str, str], Ref] = {}
+        self.marks: dict[Ref, str] = {}
+        self.resolution = Resolution()
+
+    @property
+    def new_links(self) -> list[NewLink]:
+        return list(self._new.values())
+
+    def place(self, ref: Ref) -> None:
+        entity_id = self._entity_of(ref)
+        if self._mirror.is_deleted(ref):
+            self._lost(ref, entity_id)
+            return
+        record = self._records.get(ref)
+        if record is None:
+            return
+        if self._is_converted(record):
+            self._converted(record, entity_id)
+        elif entity_id is not None:
+            self.resolution.entities.add(entity_id)
+        else:
+            self._pair(record)
+
+    def _pair(self, record: Record) -> None:
+        for kind, value in self._keys(record):
+            here = self._candidates(record.ref.system, kind, value) or [record.ref]
+            there = self._candidates(self._other(record.ref.system), kind, value)
+            if not there:
+                continue
+            self._judge(record, kind, here, there)
+            return
+        self._alone(record)
+
+    def _judge(self, record: Record, kind: str, here: list[Ref], there: list[Ref]) -> None:
+        first_here, first_there = self._first_of(here), self._first_of(there)
+        if len(first_here) > 1 or len(first_there) > 1:
+            self._unclear(record.ref, kind, [*here, *there])
+        elif record.ref not in first_here:
+            self._beside(record.ref, first_here[0])
+        else:
+            self._join(record.ref, first_there[0], kind)
+
+    def _join(self, ref: Ref, partner: Ref, kind: str) -> None:
+        entity_id = self._entity_of(partner)
+        if entity_id is None:
+            entity_id = self._crosswalk.new_entity(self._type.name)
+            self._link(entity_id, partner, "active")
+        elif self._active_of(entity_id, ref.system) not in (None, ref):
+            self._unclear(ref, kind, [partner, ref])
+            return
+        elif self._active_of(entity_id, partner.system) not in (None, partner):
+            self._unclear(ref, kind, [partner, ref])
+            return
+        self._link(entity_id, ref, "active")
+
+    def _alone(self, record: Record) -> None:
+        entity_id = self._crosswalk.new_entity(self._type.name)
+        self._link(entity_id, record.ref, "active")
+
+    def _beside(self, ref: Ref, winner: Ref) -> None:
+        """An open Lead beside a Contact with the same key: linked for reading, never written, up for review."""
+        entity_id = self._entity_of(winner)
+        if entity_id is None:
+            entity_id = self._crosswalk.new_entity(self._type.name)
+            self._link(entity_id, winner, "active")
+        self._link(entity_id, ref, "duplicate")
+        sentence = f"{ref} is the same {self._type.name} as {winner}, which is the active record"
+        self._ask("duplicate", entity_id, str(ref), sentence, [winner, ref])
+
+    def _unclear(self, ref: Ref, kind: str, refs: list[Ref]) -> None:
+        involved = sorted(set(refs))
+        self.resolution.unclear.update(involved)
+        names = ", ".join(str(other) for other in involved)
+        topic = f"{kind}:{involved[0]}"
+        self._ask("unclear", "", topic, f"more than one record answers to the same {kind}: {names}", involved)
+
+    def _lost(self, ref: Ref, entity_id: str | None) -> None:
+        survivor = self._mirror.merged_into(ref)
+        if entity_id is None:
+            return
+        if self._link_state(ref) == "undone":
+            return  # the tombstone of a create that we took back ourselves
+        self.marks[ref] = "lost"
+        self._active.pop((entity_id, ref.system), None)
+        self.resolution.entities.add(entity_id)
+        if survivor is not None and self._entity_of(survivor) is None:
+            self._link(entity_id, survivor, "active")
+        elif survivor is None or self._entity_of(survivor) != entity_id:
+            what = f"merged into {survivor}" if survivor else "deleted"
+            sentence = f"{ref} was {what}; its counterpart stays and nothing is created again"
+            self._ask("lost", entity_id, str(ref), sentence, [ref])
+
+    def _converted(self, record: Record, entity_id: str | None) -> None:
+        conversion = self._conversion(record.ref)
+        contact = str(record.fields.get(conversion.id_field) or "") if conversion else ""
+        if conversion is None or not contact:
+            return
+        into = Ref(record.ref.system, conversion.into, contact)
+        if entity_id is None:
+            return  # a Lead that was converted before we knew it: its Contact speaks for the person
+        owner = self._entity_of(into)
+        self.marks[record.ref] = "duplicate"
+        self.resolution.entities.add(entity_id)
+        if owner is None:
+            self._active.pop((entity_id, record.ref.system), None)
+            self._link(entity_id, into, "active")
+        elif owner != entity_id:
+            sentence = f"{record.ref} was converted into {into}, which is paired with somebody else already"
+            self._ask("converted", entity_id, str(record.ref), sentence, [record.ref, into])
+
+    def _keys(self, record: Record) -> list[tuple[str, str]]:
+        order = {kind: rank for rank, kind in enumerate(self._type.match)}
+        keys = [key for key in keys_of(record, self._type, self._policies) if key[0] in order]
+        return sorted(keys, key=lambda key: order[key[0]])
+
+    def _candidates(self, system: str, kind: str, value: str) -> list[Ref]:
+        found: list[Ref] = []
+        for object_type in self._type.records.get(system, ()):
+            found += self._mirror.by_key(system, object_type, kind, value)
+        return [ref for ref in found if not self._is_converted_ref(ref)]
+
+    def _first_of(self, refs: list[Ref]) -> list[Ref]:
+        """The records of the highest-ranking object type present."""
+        by_type: dict[str, list[Ref]] = defaultdict(list)
+        for ref in refs:
+            by_type[ref.object_type].append(ref)
+        for object_type in self._type.records.get(refs[0].system, ()):
+            if by_type[object_type]:
+                return by_type[object_type]
+        return refs
+
+    def _other(self, system: str) -> str:
+        return next(name for name in self._type.records if name != system)
+
+    def _conversion(self, ref: Ref) -> Conversion | None:
+        return self._installation.connectors[ref.system].capabilities.conversions.get(ref.object_type)
+
+    def _is_converted(self, record: Record) -> bool:
+        conversion = self._conversion(record.ref)
+        return conversion is not None and record.fields.get(conversion.flag) is True
+
+    def _is_converted_ref(self, ref: Ref) -> bool:
+        if self._conversion(ref) is None:
+            return False
+        record = self._records.get(ref) or self._mirror.record(ref)
+        return record is not None and self._is_converted(record)
+
+    def _entity_of(self, ref: Ref) -> str | None:
+        if ref in self._new:
+            return self._new[ref].entity_id
+        return self._crosswalk.entity_of(ref)
+
+    def _link_state(self, ref: Ref) -> str | None:
+        entity_id = self._entity_of(ref)
+        links = self._links(entity_id) if entity_id else []
+        return next((link.state for link in links if link.ref == ref), None)
+
+    def _active_of(self, entity_id: str, system: str) -> Ref | None:
+        if (entity_id, system) in self._active:
+            return self._active[entity_id, system]
+        for link in self._links(entity_id):
+            alive = link.state == "linked" and self.marks.get(link.ref) is None
+            if link.role == "active" and alive and link.ref.system == system:
+                return link.ref
+        return None
+
+    def _links(self, entity_id: str) -> Sequence[Link]:
+        members: Mapping[str, Sequence[Link]] = self._crosswalk.members([entity_id])
+        return members.get(entity_id, ())
+
+    def _link(self, entity_id: str, ref: Ref, role: str) -> None:
+        self._new[ref] = NewLink(entity_id, self._type.name, ref, role)
+        if role == "active":
+            self._active[entity_id, ref.system] = ref
+        self.resolution.entities.add(entity_id)
+
+    def _ask(self, kind: str, entity_id: str, topic: str, sentence: str, refs: list[Ref]) -> None:
+        self.resolution.reviews.append(
+            ReviewRequest(kind, entity_id, topic, sentence, tuple(refs))  # type: ignore[arg-type]
+        )

@@ -1,0 +1,60 @@
+"""The parts of one running installation, handed to every step; made by ``agent.wiring`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.approvals import Approvals
+from agent.changes import Mode
+from agent.commands import Commands
+from agent.config import Config
+from agent.connector import Connector
+from agent.crosswalk import Crosswalk
+from agent.decide import Prepared
+from agent.freeze import Freezes
+from agent.ledger import Ledger
+from agent.mirror import Mirror
+from agent.records import Owner, Record
+from agent.reviews import Reviews
+from agent.store import Clock
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """A ``Stop`` that never asks to stop."""
+    return False
+
+
+@dataclass(slots=True)
+class Installation:
+    """Everything a step may need. ``policies`` is replaced whole when a new set has been accepted."""
+
+    config: Config
+    connectors: Mapping[str, Connector]
+    ledger: Ledger
+    mirror: Mirror
+    crosswalk: Crosswalk
+    freezes: Freezes
+    reviews: Reviews
+    approvals: Approvals
+    commands: Commands
+    clock: Clock
+    policies: Prepared
+    mode: Mode
+    owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
+    stop: Stop = never
+
+    def expiry(self) -> datetime:
+        """When a batch held now stops waiting."""
+        return self.clock() + timedelta(hours=self.config.run.approval_hours)
+
+    def display_name(self, record: Record | None) -> str:
+        """A record as people call it: its name fields, else its reference."""
+        if record is None:
+            return "?"
+        names = self.connectors[record.ref.system].capabilities.name_fields.get(record.ref.object_type, ())
+        spoken = " ".join(str(record.fields[name]) for name in names if record.fields.get(name))
+        return spoken or str(record.ref)

@@ -1,0 +1,134 @@
+"""Steps 4 and 5 over many entities: what would be written, what waits, what is left alone, and why.
+
+Plan, apply and every cycle share this one planner, so a preview cannot be falsely green.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent import guard
+from agent.changes import Change, Mode, ReviewRequest, TraceStep, Verdict
+from agent.decide import decide
+from agent.guard import Circumstances
+from agent.installation import Installation
+from agent.records import FieldValue
+from agent.views import views
+
+EXAMPLES_PER_LINE = 3
+
+
+@dataclass(slots=True)
+class Draft:
+    """What deciding some entities came to.
+
+    ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember without a write;
+    ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few traces of each for people.
+    """
+
+    entities: int = 0
+    judged: list[tuple[Change, Verdict]] = field(default_factory=list)
+    adopt: dict[str, Mapping[str, Mapping[str, FieldValue]]] = field(default_factory=dict)
+    reviews: list[ReviewRequest] = field(default_factory=list)
+    dispositions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    examples: dict[tuple[str, str, str], list[tuple[str, TraceStep]]] = field(default_factory=dict)
+    frozen: list[tuple[str, TraceStep]] = field(default_factory=list)
+
+    def with_verdict(self, decision: str) -> list[Change]:
+        return [change for change, verdict in self.judged if verdict.decision == decision]
+
+    @property
+    def allowed(self) -> list[Change]:
+        return self.with_verdict("allow")
+
+    @property
+    def held(self) -> list[tuple[Change, Verdict]]:
+        return [(change, verdict) for change, verdict in self.judged if verdict.decision == "hold"]
+
+    @property
+    def watched(self) -> list[tuple[Change, Verdict]]:
+        return [(change, verdict) for change, verdict in self.judged if verdict.decision == "refuse"]
+
+
+def draft(
+    installation: Installation,
+    entity_ids: Sequence[str],
+    *,
+    by_person: bool = False,
+    confirmed: bool = False,
+) -> Draft:
+    """Decide these entities and judge the outcome. Writes nothing anywhere."""
+    result = Draft()
+    changes: list[Change] = []
+    for view in views(installation, entity_ids):
+        decision = decide(view, installation.policies)
+        result.entities += 1
+        changes += decision.changes
+        result.reviews += decision.reviews
+        if decision.adopt:
+            result.adopt[decision.entity_id] = decision.adopt
+        for step in decision.trace:
+            _count(result, decision.entity_id, step)
+    verdicts = guard.judge(
+        changes,
+        installation.policies.policies.limits,
+        circumstances(installation, by_person=by_person, confirmed=confirmed),
+    )
+    result.judged = list(zip(changes, verdicts, strict=True))
+    return result
+
+
+def circumstances(
+    installation: Installation, *, by_person: bool = False, confirmed: bool = False
+) -> Circumstances:
+    """What the guard needs to know of this installation right now."""
+    population = max(
+        (
+            installation.mirror.count(system, object_type)
+            for entity_type in installation.policies.policies.entity_types.values()
+            for system, types in entity_type.records.items()
+            for object_type in types
+        ),
+        default=0,
+    )
+    return Circumstances(
+        modes=effective_modes(installation, by_person=by_person),
+        used_today=installation.ledger.used_today(installation.clock().date()),
+        population=population,
+        by_person=by_person,
+        confirmed=confirmed,
+    )
+
+
+def effective_modes(installation: Installation, *, by_person: bool) -> dict[str, Mode]:
+    """The ceiling of each policy: its own mode, the installation's, and whether its meaning went live.
+
+    A policy acts by itself only after a person saw its plan and approved its meaning; until then it asks.
+    """
+    modes: dict[str, Mode] = {}
+    for name, header in installation.policies.policies.headers.items():
+        ceilings: list[Mode] = [header.mode]
+        if not by_person or installation.mode == "watch":
+            ceilings.append(installation.mode)
+        if installation.approvals.active_meaning(name) != header.meaning and header.mode == "act":
+            ceilings.append("ask")
+        if header.review_by < installation.clock().date() and header.mode == "act":
+            ceilings.append("ask")
+        if header.expires is not None and header.expires < installation.clock().date():
+            ceilings.append("watch")
+        if installation.approvals.is_paused(name):
+            ceilings.append("watch")
+        modes[name] = guard.lowest(ceilings)
+    return modes
+
+
+def _count(result: Draft, entity_id: str, step: TraceStep) -> None:
+    key = (step.field, step.system, step.disposition)
+    result.dispositions[key] += 1
+    kept = result.examples.setdefault(key, [])
+    if len(kept) < EXAMPLES_PER_LINE:
+        kept.append((entity_id, step))
+    if step.disposition == "frozen":
+        result.frozen.append((entity_id, step))
