@@ -1,0 +1,224 @@
+"""Step 3's memory: which records are the same person or company, and who was created by us.
+
+Links are 1:1: a record belongs to one entity, an entity has one active record per system. They outlive the mirror.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent.records import Ref
+from agent.store import Connection, from_micros, marks, to_micros
+
+if TYPE_CHECKING:
+    from agent.ledger import Ledger
+
+Role = Literal["active", "duplicate"]
+LinkState = Literal["linked", "duplicate", "lost", "undone", "unclear"]
+
+BLOCK = 100
+"""Entity numbers are taken from the ledger by the block; what is left of one at a restart is never used."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A record that belongs to an entity from now on. ``role`` is ``active`` or ``duplicate`` (read, never written)."""
+
+    entity_id: str
+    entity_type: str
+    ref: Ref
+    role: str
+    state: str = "linked"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A stored link. ``undone`` is the tombstone of a create that was taken back, ``lost`` of a record that went."""
+
+    entity_id: str
+    entity_type: str
+    ref: Ref
+    role: str
+    state: str
+    since: datetime
+
+
+class Crosswalk:
+    """Links, entity ids (``person-57``) and link keys (``person-57-1``), in the ledger's file."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._store = ledger.store
+        self._clock = ledger.clock
+        self._spare: dict[str, tuple[int, int]] = {}
+
+    def entity_of(self, ref: Ref) -> str | None:
+        """The entity this record was ever linked to, whatever became of the link."""
+        rows = self._store.read_tuples(
+            "SELECT entity FROM links WHERE record_id = ? AND object_type = ? AND system = ?",
+            (ref.id, ref.object_type, ref.system),
+        )
+        return rows[0][0] if rows else None
+
+    def members(self, entity_ids: Iterable[str]) -> dict[str, list[Link]]:
+        """All links of these entities, in the order they were made; entities without one are left out."""
+        wanted = list(dict.fromkeys(entity_ids))
+        found: dict[str, list[Link]] = {}
+        for start in range(0, len(wanted), 500):
+            chunk = wanted[start : start + 500]
+            rows = self._store.read_tuples(
+                "SELECT l.entity, e.entity_type, l.system, l.object_type, l.record_id, l.role, l.state, l.since"
+                " FROM links l JOIN entities e ON e.entity = l.entity"
+                f" WHERE l.entity IN ({marks(len(chunk))}) ORDER BY l.id",  # noqa: S608
+                chunk,
+            )
+            for entity, entity_type, system, object_type, record_id, role, state, since in rows:
+                ref = Ref(system, object_type, record_id)
+                link = Link(entity, entity_type, ref, role, state, from_micros(since))
+                found.setdefault(entity, []).append(link)
+        return found
+
+    def entities(self, entity_type: str | None = None) -> Iterator[str]:
+        """Every entity that has a link, oldest first; safe to write between two of them."""
+        last = ("", -1)
+        kind, params = ("AND entity_type = ?", [entity_type]) if entity_type else ("", [])
+        while True:
+            rows = self._store.read_tuples(
+                "SELECT entity, entity_type, number FROM entities"
+                f" WHERE (entity_type, number) > (?, ?) {kind} ORDER BY entity_type, number LIMIT 1000",  # noqa: S608
+                (*last, *params),
+            )
+            if not rows:
+                return
+            for row in rows:
+                yield row[0]
+            last = (rows[-1][1], rows[-1][2])
+
+    def new_entity(self, entity_type: str) -> str:
+        """An id nobody has, ``person-57``. It is kept once something is linked to it."""
+        number, end = self._spare.get(entity_type, (0, 0))
+        if number >= end:
+            number, end = self._take_block(entity_type)
+        self._spare[entity_type] = (number + 1, end)
+        return f"{entity_type}-{number}"
+
+    def link(self, entity_id: str, entity_type: str, ref: Ref, role: str, state: str = "linked") -> None:
+        """As ``link_many`` with one link."""
+        self.link_many([NewLink(entity_id, entity_type, ref, role, state)])
+
+    def link_many(self, links: Sequence[NewLink]) -> None:
+        """Write these links in one transaction. A new active record takes the place of the one before.
+
+        Raises:
+            ValueError: a record is linked elsewhere, or an entity would get two active records in one system.
+        """
+        if not links:
+            return
+        _require_one_active(links)
+        at = to_micros(self._clock())
+        with self._store.write() as connection:
+            for link in links:
+                _keep_entity(connection, link)
+                if link.role == "active" and link.state == "linked":
+                    _step_aside(connection, link)
+            for link in links:
+                _write_link(connection, link, at)
+
+    def mark(self, ref: Ref, state: str) -> bool:
+        """Change what became of a link; False when there is none.
+
+        ``undone`` also raises the entity's link key, so that a later create cannot meet the one taken back.
+        """
+        with self._store.write() as connection:
+            row = connection.execute(
+                "UPDATE links SET state = ?, since = ? WHERE record_id = ? AND object_type = ? AND system = ?"
+                " AND state != ? RETURNING entity",
+                (state, to_micros(self._clock()), ref.id, ref.object_type, ref.system, state),
+            ).fetchone()
+            if row is not None and state == "undone":
+                connection.execute("UPDATE entities SET key_number = key_number + 1 WHERE entity = ?", row)
+            return row is not None or _is_linked(connection, ref)
+
+    def peek_key(self, entity_id: str) -> str:
+        """The link key a create of this entity would carry now."""
+        rows = self._store.read_tuples("SELECT key_number FROM entities WHERE entity = ?", (entity_id,))
+        return f"{entity_id}-{rows[0][0] if rows else 1}"
+
+    def next_key(self, entity_id: str) -> str:
+        """The link key for a create about to be recorded, on the disk when this returns.
+
+        The same until a create with it is undone: asking the vendor twice under one key cannot create twice.
+        """
+        entity_type, _, digits = entity_id.rpartition("-")
+        with self._store.write() as connection:
+            connection.execute(
+                "INSERT INTO entities (entity, entity_type, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (entity_id, entity_type, int(digits)),
+            )
+        return self.peek_key(entity_id)
+
+    def _take_block(self, entity_type: str) -> tuple[int, int]:
+        with self._store.write() as connection:
+            (handed_out,) = connection.execute(
+                "INSERT INTO entity_numbers VALUES (?, ?) ON CONFLICT (entity_type) DO UPDATE"
+                " SET handed_out = handed_out + excluded.handed_out RETURNING handed_out",
+                (entity_type, BLOCK),
+            ).fetchone()
+        return handed_out - BLOCK + 1, handed_out + 1
+
+
+def _require_one_active(links: Sequence[NewLink]) -> None:
+    active: dict[tuple[str, str], Ref] = {}
+    for link in links:
+        if link.role != "active" or link.state != "linked":
+            continue
+        other = active.setdefault((link.entity_id, link.ref.system), link.ref)
+        if other != link.ref:
+            raise ValueError(f"{link.entity_id} cannot have two active records: {other} and {link.ref}")
+
+
+def _keep_entity(connection: Connection, link: NewLink) -> None:
+    number = int(link.entity_id.rpartition("-")[2])
+    connection.execute(
+        "INSERT INTO entities (entity, entity_type, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (link.entity_id, link.entity_type, number),
+    )
+
+
+def _step_aside(connection: Connection, link: NewLink) -> None:
+    connection.execute(
+        "UPDATE links SET role = 'duplicate' WHERE entity = ? AND system = ? AND role = 'active'"
+        " AND state = 'linked' AND NOT (record_id = ? AND object_type = ?)",
+        (link.entity_id, link.ref.system, link.ref.id, link.ref.object_type),
+    )
+
+
+def _write_link(connection: Connection, link: NewLink, at: int) -> None:
+    ref = link.ref
+    row: Any = connection.execute(
+        "SELECT id, entity, state FROM links WHERE record_id = ? AND object_type = ? AND system = ?",
+        (ref.id, ref.object_type, ref.system),
+    ).fetchone()
+    if row is None:
+        connection.execute(
+            "INSERT INTO links (entity, system, object_type, record_id, role, state, since)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (link.entity_id, ref.system, ref.object_type, ref.id, link.role, link.state, at),
+        )
+        return
+    if row[1] != link.entity_id and row[2] in ("linked", "duplicate"):
+        raise ValueError(f"{ref} belongs to {row[1]}; it cannot be linked to {link.entity_id} as well")
+    connection.execute(
+        "UPDATE links SET entity = ?, role = ?, state = ?, since = ? WHERE id = ?",
+        (link.entity_id, link.role, link.state, at, row[0]),
+    )
+
+
+def _is_linked(connection: Connection, ref: Ref) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM links WHERE record_id = ? AND object_type = ? AND system = ?",
+        (ref.id, ref.object_type, ref.system),
+    ).fetchone()
+    return row is not None

@@ -1,0 +1,43 @@
+"""Things that happened beside the writes: who approved, paused, activated, answered. Chained like everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from agent.store import Store, from_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``subject`` is what it is about (``B-3``, a policy name …); ``body`` is empty once it was erased."""
+
+    seq: int
+    kind: str
+    subject: str
+    actor: str
+    at: datetime
+    body: Mapping[str, Any]
+
+
+def find_events(store: Store, kind: str | None, subject: str | None, limit: int | None) -> list[Event]:
+    """Newest first."""
+    conditions, params = [], []
+    for column, value in (("e.kind", kind), ("e.subject", subject)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            params.append(value)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = store.read_tuples(
+        "SELECT e.seq, e.kind, e.subject, e.actor, e.at, p.body FROM events e"
+        f" LEFT JOIN payloads p ON p.seq = e.seq {where} ORDER BY e.seq DESC LIMIT ?",
+        (*params, -1 if limit is None else limit),
+    )
+    return [
+        Event(seq, kind, subject, actor, from_micros(at), orjson.loads(body) if body is not None else {})
+        for seq, kind, subject, actor, at, body in rows
+    ]

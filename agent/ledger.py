@@ -1,0 +1,406 @@
+"""Step 6: every write recorded before it is made. Batches, entries and what became of them, append-only.
+
+Promise: when ``open_batch``, ``intend`` or ``attempt`` returns, the rows are on the disk; nothing may be sent before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from agent import freeze, stored_plans
+from agent import ledger_writing as writing
+from agent.chain import Pen, Salts, keyed_hash, signing, write_event
+from agent.changes import OPEN_STATES, Batch, BatchKind, BatchState, Entry, State
+from agent.errors import LedgerDamaged, LockHeld, NotFound
+from agent.events import Event, find_events
+from agent.ledger_memory import Memory, MemoryCheck
+from agent.ledger_queries import (
+    BATCH_SELECT,
+    EntryQuery,
+    batches_from,
+    entries_matching,
+    no_such_batch,
+    number_of,
+)
+from agent.ledger_rows import (
+    ENTRY_SELECT,
+    Citations,
+    Intent,
+    Settlement,
+    entries_from,
+    payload_of,
+    skeleton_of,
+)
+from agent.stored_plans import Revision, StoredPlan
+from agent.records import Ref
+from agent.store import Clock, Connection, RandomBytes, Schema, Store, marks, maybe_micros, to_micros
+from agent.verify import Verification, verify_ledger
+
+__all__ = [
+    "LEDGER_TABLES",
+    "Event",
+    "Intent",
+    "Ledger",
+    "Revision",
+    "Settlement",
+    "StoredPlan",
+    "Verification",
+]
+
+
+def _load_migrations() -> Any:
+    from agent.migrations import migrations
+
+    return migrations
+
+
+LEDGER_TABLES = Schema(version=1, load=_load_migrations)
+
+_BATCH_MOVES: Mapping[str, frozenset[str]] = {
+    "held": frozenset({"open", "rejected", "expired"}),
+    "open": frozenset({"done", "rejected", "expired"}),
+}
+
+
+class Ledger:
+    """The one ledger of an installation. Needs the writer lock for everything that records intents."""
+
+    def __init__(self, store: Store, clock: Clock, random_bytes: RandomBytes) -> None:
+        found = store.read_tuples("SELECT value FROM meta WHERE name = 'ledger_id'")
+        if not found:
+            raise LedgerDamaged("the ledger has no identity", where=str(store.path), next_step="truce init")
+        self.ledger_id = str(found[0][0])
+        self.store = store
+        self.clock = clock
+        self._salts = Salts(random_bytes)
+        self._citations = Citations(store)
+        self._memory = Memory(store.path, self.ledger_id)
+        self._epoch: int | None = None
+
+    @classmethod
+    def open(
+        cls, path: Path, *, clock: Clock, random_bytes: RandomBytes, new_id: str | None = None
+    ) -> Ledger:
+        """Open for writing. ``new_id`` is the random identity for a ledger that does not exist yet.
+
+        Raises:
+            LedgerMissing: there is no ledger and no ``new_id`` was given.
+        """
+        store = Store.open(path, LEDGER_TABLES, create=new_id is not None)
+        try:
+            if new_id is not None:
+                with store.write() as connection:
+                    writing.write_identity(connection, new_id, to_micros(clock()))
+            return cls(store, clock, random_bytes)
+        except BaseException:
+            store.close()
+            raise
+
+    @classmethod
+    def open_read_only(cls, path: Path, *, clock: Clock) -> Ledger:
+        """A second pair of eyes beside a running writer; every write raises."""
+        return cls(Store.open_read_only(path, LEDGER_TABLES), clock, bytes)
+
+    @property
+    def last_seq(self) -> int:
+        return int(self.store.read_tuples("SELECT seq FROM head")[0][0])
+
+    @property
+    def in_transaction(self) -> bool:
+        """True while something is not committed yet: no request may leave then."""
+        return self.store.in_transaction
+
+    def close(self) -> None:
+        self.store.close()
+
+    def begin_epoch(self, holder: str) -> int:
+        """Note that a new writer took over (once, after taking the lock); an older writer is refused from now on."""
+        with self.store.write() as connection:
+            epoch = writing.present_epoch(connection) + 1
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (epoch,))
+            self.record_event("writer started", f"epoch {epoch}", holder, {})
+        self._epoch = epoch
+        return epoch
+
+    # --- recording ---
+
+    def open_batch(
+        self, kind: BatchKind, title: str, actor: str, intents: Sequence[Intent], *, state: BatchState = "open",
+        reverts: Sequence[str] = (), plan_id: str | None = None, hold_reason: str | None = None,
+        expires_at: datetime | None = None, freezes: Sequence[freeze.Freeze] = (),
+        counted: Mapping[str, int] | None = None, day: date | None = None,
+    ) -> Batch:  # fmt: skip
+        """Record a batch, its entries, its freezes, the use of its plan and its counters in one transaction.
+
+        ``day`` is the day its counters belong to (today in UTC unless given).
+
+        Raises:
+            PlanStale: the plan was used already, or has expired.
+            LockHeld: another writer took over.
+            ValueError: two intents would take the same place.
+        """
+        skeletons = [skeleton_of(intent.change, intent.state) for intent in intents]
+        writing.require_distinct(skeletons)
+        bodies = [payload_of(intent.change, intent.note) for intent in intents]
+        salts = self._salts.take(len(bodies))
+        macs = [keyed_hash(salt, body) for salt, body in zip(salts, bodies, strict=True)]
+        now = self.clock()
+        at = to_micros(now)
+        plan = number_of(plan_id, "P") if plan_id else None
+        undone = orjson.dumps(list(reverts)).decode() if reverts else None
+        with signing(self.store) as (connection, pen):
+            epoch = self._require_own_epoch(connection)
+            number = writing.next_batch_number(connection)
+            wanted = dict.fromkeys(citation for row in skeletons for citation in row.citations)
+            cited = self._citations.numbers(connection, pen, wanted)
+            writing.insert_batch(
+                connection,
+                pen,
+                (number, epoch, kind, state, title, actor, at, undone, plan, hold_reason, maybe_micros(expires_at),
+                 len(skeletons)),
+                writing.batch_hash(skeletons, macs),
+            )  # fmt: skip
+            writing.insert_payloads(connection, pen.seq + 1, salts, bodies)
+            writing.insert_entries(connection, pen, number, skeletons, cited, macs)
+            freeze.write_freezes(connection, freezes, at=at, batch=number)
+            if plan is not None:
+                stored_plans.mark_used(connection, plan, at=at, actor=actor)
+            writing.count(connection, counted or {}, day or now.date())
+        if not self.store.in_transaction:
+            self._citations.remember(cited)
+        return self.batch(f"B-{number}")
+
+    def intend(
+        self, entry_ids: Sequence[str], *, counted: Mapping[str, int] | None = None, day: date | None = None
+    ) -> None:
+        """Held or planned entries become intended, before any call; their counters count from now.
+
+        Raises:
+            ValueError: an entry is in a state that cannot be intended.
+            LockHeld: another writer took over.
+        """
+        now = self.clock()
+        with signing(self.store) as (connection, pen):
+            self._require_own_epoch(connection)
+            states = writing.states_of(connection, _numbers(entry_ids))
+            for number, state in states.items():
+                writing.require_transition(number, state, State.INTENDED)
+            writing.insert_steps(
+                connection, pen, [(number, State.INTENDED) for number in states], to_micros(now)
+            )
+            writing.count(connection, counted or {}, day or now.date())
+
+    def attempt(self, entry_ids: Sequence[str]) -> None:
+        """Note that open entries are about to be sent once more, before the call.
+
+        Raises:
+            ValueError: an entry is not open.
+            LockHeld: another writer took over.
+        """
+        with signing(self.store) as (connection, pen):
+            self._require_own_epoch(connection)
+            states = writing.states_of(connection, _numbers(entry_ids))
+            for number, state in states.items():
+                if state not in OPEN_STATES:
+                    raise ValueError(f"E-{number} is {state}, so it cannot be sent again")
+            writing.insert_steps(connection, pen, list(states.items()), to_micros(self.clock()))
+
+    def settle(self, settlements: Sequence[Settlement]) -> int:
+        """Record outcomes, all or none. Returns the ledger's last number.
+
+        Raises:
+            ValueError: a transition that ``agent.changes.TRANSITIONS`` does not allow.
+        """
+        numbers = _numbers([each.entry_id for each in settlements])
+        salts = self._salts.take(len(numbers))
+        with signing(self.store) as (connection, pen):
+            sent = writing.sent_values(connection, numbers, self._citations)
+            writing.insert_settlements(
+                connection, pen, settlements, sent, numbers, salts, to_micros(self.clock())
+            )
+            return pen.seq
+
+    def approve_batch(self, batch_id: str, by: Sequence[str]) -> None:
+        """A held batch may now be written, on the word of these people (their approvals: ``agent.approvals``)."""
+        self._move_batch(batch_id, "open", ", ".join(by))
+
+    def use_limits(self, counted: Mapping[str, int], day: date | None = None) -> None:
+        """Count writes that were held when their batch was opened and may be made now."""
+        with self.store.write() as connection:
+            writing.count(connection, counted, day or self.clock().date())
+
+    def close_batch(self, batch_id: str, state: BatchState = "done", *, actor: str | None = None) -> None:
+        """The batch is over; how far the ledger is, is noted beside it.
+
+        Raises:
+            ValueError: the batch is over already, or entries of it are still open.
+        """
+        if state == "done":
+            for waiting in self.entries(batch_id=batch_id, states=(State.INTENDED,), limit=1):
+                raise ValueError(f"{waiting.id} of {batch_id} is still {waiting.state}")
+        self._move_batch(batch_id, state, actor)
+        self.remember()
+
+    def record_event(self, kind: str, subject: str, actor: str, body: Mapping[str, Any]) -> int:
+        """Append to the chain something that happened. Values belong into ``body``, which can be erased."""
+        with signing(self.store) as (connection, pen):
+            return self._append_event(connection, pen, kind, subject, actor, to_micros(self.clock()), body)
+
+    def save_revision(self, revision: str, sources: Mapping[str, str], editor: str) -> None:
+        """Keep the policy texts of a revision; saying the newest one again changes nothing."""
+        with self.store.write() as connection:
+            if stored_plans.insert_revision(connection, revision, sources, editor, to_micros(self.clock())):
+                self.record_event("policies changed", revision, editor, {"files": sorted(sources)})
+
+    def save_plan(self, body: Mapping[str, Any], *, expires_at: datetime) -> str:
+        """Keep a plan as it was shown; returns its name."""
+        text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        with self.store.write() as connection:
+            number = stored_plans.insert_plan(
+                connection, text, at=to_micros(self.clock()), expires_at=to_micros(expires_at)
+            )
+        return f"P-{number}"
+
+    # --- reading ---
+
+    def entry(self, entry_id: str) -> Entry:
+        """Raises NotFound."""
+        rows = self.store.read_tuples(f"{ENTRY_SELECT} WHERE e.seq = ?", (number_of(entry_id, "E"),))
+        if not rows:
+            raise NotFound(f"there is no entry {entry_id}", next_step="truce batches")
+        return entries_from(rows, self._citations)[0]
+
+    def entries(
+        self, *, batch_id: str | None = None, states: Collection[State] | None = None, entity_id: str | None = None,
+        ref: Ref | None = None, after_seq: int | None = None, newest_first: bool = False, limit: int | None = None,
+    ) -> list[Entry]:  # fmt: skip
+        """Entries in the order recorded; every condition given must hold. ``ref`` finds creates by their new id."""
+        query = EntryQuery(batch_id, states, entity_id, ref, after_seq, newest_first, limit)
+        return list(self.each_entry(query))
+
+    def each_entry(self, query: EntryQuery) -> Iterator[Entry]:
+        """As ``entries``, a thousand in memory at a time; writing between two of them is fine."""
+        return entries_matching(self.store, self._citations, query)
+
+    def batch(self, batch_id: str) -> Batch:
+        """Raises NotFound."""
+        rows = self.store.read_tuples(f"{BATCH_SELECT} WHERE number = ?", (number_of(batch_id, "B"),))
+        if not rows:
+            raise no_such_batch(batch_id)
+        return batches_from(self.store, rows)[0]
+
+    def batches(
+        self, *, states: Collection[BatchState] | None = None, limit: int | None = None
+    ) -> list[Batch]:
+        """Newest first."""
+        where, params = "", list(states or ())
+        if states is not None:
+            unfinished = " AND state IN ('held', 'open')" if set(states) <= set(_BATCH_MOVES) else ""
+            where = f"WHERE state IN ({marks(len(params))}){unfinished}"
+        limited = -1 if limit is None else limit
+        rows = self.store.read_tuples(
+            f"{BATCH_SELECT} {where} ORDER BY number DESC LIMIT ?", (*params, limited)
+        )
+        return batches_from(self.store, rows)
+
+    def events(
+        self, *, kind: str | None = None, subject: str | None = None, limit: int | None = None
+    ) -> list[Event]:
+        """Newest first."""
+        return find_events(self.store, kind, subject, limit)
+
+    def used_today(self, day: date) -> Mapping[str, int]:
+        """What the day's counters hold, by meaning."""
+        return dict(
+            self.store.read_tuples("SELECT meaning, number FROM counted WHERE day = ?", (day.isoformat(),))
+        )
+
+    def settled_after(self, seq: int) -> Iterator[tuple[int, Entry]]:
+        """(number of the outcome, entry) for every outcome after ``seq``, in order; only an entry's latest one."""
+        while True:
+            rows = self.store.read_tuples(
+                "SELECT t.seq, t.entry FROM transitions t JOIN entries e ON e.latest = t.seq AND e.seq = t.entry"
+                " WHERE t.seq > ? AND t.state != 'intended' ORDER BY t.seq LIMIT 500",
+                (seq,),
+            )
+            if not rows:
+                return
+            numbers = [entry for _, entry in rows]
+            found = self.store.read_tuples(f"{ENTRY_SELECT} WHERE e.seq IN ({marks(len(numbers))})", numbers)
+            by_number = {entry.seq: entry for entry in entries_from(found, self._citations)}
+            for outcome, number in rows:
+                yield outcome, by_number[number]
+            seq = rows[-1][0]
+
+    def plan(self, plan_id: str) -> StoredPlan:
+        """Raises NotFound."""
+        return stored_plans.load_plan(self.store, number_of(plan_id, "P"))
+
+    def revision(self, revision: str) -> Revision | None:
+        return next(iter(stored_plans.load_revisions(self.store, revision, limit=1)), None)
+
+    def revisions(self, limit: int | None = None) -> list[Revision]:
+        """Newest first."""
+        return stored_plans.load_revisions(self.store, limit=limit)
+
+    # --- is it whole? ---
+
+    def verify(self) -> Verification:
+        """Recompute the whole chain and re-derive every state; says which number is the first that does not hold."""
+        return verify_ledger(self.store, self.ledger_id)
+
+    def memory_check(self) -> MemoryCheck:
+        """Whether this is the ledger that was here before: ``ok``, ``lost`` (another one) or ``older`` (a backup)."""
+        return self._memory.check(self.store)
+
+    def remember(self, *, accept: bool = False) -> None:
+        """Note beside the ledger how far it is; ``accept`` only after a person settled a failed ``memory_check``."""
+        self._memory.write(self.store, accept=accept)
+
+    def _move_batch(self, batch_id: str, state: BatchState, actor: str | None) -> None:
+        at = to_micros(self.clock())
+        with signing(self.store) as (connection, pen):
+            before = self.batch(batch_id)
+            if state not in _BATCH_MOVES.get(before.state, frozenset()):
+                raise ValueError(f"{batch_id} is {before.state}; it cannot become {state}")
+            self._append_event(connection, pen, f"batch {state}", batch_id, actor or before.actor, at, {})
+            connection.execute(
+                "UPDATE batches SET state = ?, closed_at = ? WHERE number = ?",
+                (state, None if state == "open" else at, number_of(batch_id, "B")),
+            )
+
+    def _append_event(
+        self,
+        connection: Connection,
+        pen: Pen,
+        kind: str,
+        subject: str,
+        actor: str,
+        at: int,
+        body: Mapping[str, Any],
+    ) -> int:
+        (salt,) = self._salts.take(1)
+        return write_event(connection, pen, salt, kind=kind, subject=subject, actor=actor, at=at, body=body)
+
+    def _require_own_epoch(self, connection: Connection) -> int:
+        present = writing.present_epoch(connection)
+        if self._epoch is not None and present != self._epoch:
+            raise LockHeld(
+                "another writer took over, so this one records nothing more",
+                where=str(self.store.path),
+                why=f"this is epoch {self._epoch}, the ledger is in epoch {present}",
+                next_step="truce status",
+            )
+        return present
+
+
+def _numbers(entry_ids: Sequence[str]) -> list[int]:
+    numbers = [number_of(each, "E") for each in entry_ids]
+    if len(set(numbers)) != len(numbers):
+        raise ValueError("an entry is named twice")
+    return numbers

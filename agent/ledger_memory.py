@@ -1,0 +1,64 @@
+"""A few words kept beside the ledger, so that a deleted, swapped or older restored ledger is noticed."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Literal
+
+import orjson
+
+from agent.private_files import require_private, write_private_file
+from agent.store import Store
+
+MemoryCheck = Literal["ok", "lost", "older"]
+
+
+class Memory:
+    """``<ledger>.memory``: which ledger was here, and its last number and hash when a batch last closed."""
+
+    def __init__(self, ledger_path: Path, ledger_id: str) -> None:
+        self.path = ledger_path.with_name(ledger_path.name + ".memory")
+        self._ledger_id = ledger_id
+
+    def check(self, store: Store) -> MemoryCheck:
+        """``lost``: another ledger was here. ``older``: this one was further once (or went on differently).
+
+        Raises:
+            ConfigError: others may read the file.
+        """
+        remembered = self._load()
+        if remembered is None:
+            return "ok"
+        ledger_id, seq, head = remembered
+        if ledger_id != self._ledger_id:
+            return "lost"
+        return "ok" if _hash_at(store, seq) == head else "older"
+
+    def write(self, store: Store, *, accept: bool = False) -> None:
+        """Remember how far the ledger is; what contradicts it is only replaced when a person accepted that."""
+        if not accept and self.check(store) != "ok":
+            return
+        seq, head = store.read_tuples("SELECT seq, hash FROM head")[0]
+        write_private_file(
+            self.path, orjson.dumps({"ledger_id": self._ledger_id, "last_seq": seq, "hash": head.hex()})
+        )
+
+    def _load(self) -> tuple[str, int, str] | None:
+        try:
+            require_private(self.path)
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            found = orjson.loads(content)
+            return str(found["ledger_id"]), int(found["last_seq"]), str(found["hash"])
+        return "unreadable", 0, ""
+
+
+def _hash_at(store: Store, seq: int) -> str | None:
+    """The chain's hash at that number, from whichever table has it."""
+    rows = store.read_tuples("SELECT hash FROM head WHERE seq = ?", (seq,))
+    for table in ("transitions", "entries", "events", "batches", "citations"):
+        rows = rows or store.read_tuples(f"SELECT chain FROM {table} WHERE seq = ?", (seq,))
+    return rows[0][0].hex() if rows else None

@@ -1,0 +1,118 @@
+"""One writer: an advisory lock on a file beside the ledger, which the system lets go when its holder dies.
+
+The ledger's epoch (``Ledger.begin_epoch``) is the second wall: should the lock file be deleted under a running
+writer, the newer writer's epoch refuses everything the older one still wants to record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from agent.errors import LockHeld
+from agent.private_files import PRIVATE_FILE, require_private
+
+
+class WriterLock:
+    """Held from ``take`` to ``release`` (or the end of the ``with``). Not inherited by programs we start."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def take(cls, path: Path, holder: Mapping[str, Any]) -> WriterLock:
+        """``holder`` says who we are (pid, command, since …); others get to read it.
+
+        Raises:
+            LockHeld: another process has it; the message says which.
+            ConfigError: others may write the lock file.
+        """
+        while True:
+            descriptor = _open(path)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                other = _read_holder(descriptor)
+                os.close(descriptor)
+                raise _held(path, other) from None
+            if _is_file(descriptor, path):
+                break
+            os.close(descriptor)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, orjson.dumps(dict(holder)), 0)
+        return cls(path, descriptor)
+
+    @property
+    def is_held(self) -> bool:
+        """False once released, or when the file was deleted or replaced under us."""
+        return self._descriptor is not None and _is_file(self._descriptor, self.path)
+
+    def release(self) -> None:
+        """Safe to call twice. The file stays: deleting it would let two writers lock two different files."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> WriterLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def find_holder(path: Path) -> dict[str, Any] | None:
+    """Who holds the lock now, or None when nobody does."""
+    if not path.exists():
+        return None
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_holder(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        require_private(path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    ours = os.fstat(descriptor)
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _read_holder(descriptor: int) -> dict[str, Any]:
+    with contextlib.suppress(orjson.JSONDecodeError):
+        found = orjson.loads(os.pread(descriptor, 4096, 0))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _held(path: Path, holder: Mapping[str, Any]) -> LockHeld:
+    who = ", ".join(f"{name} {value}" for name, value in holder.items()) or "it has not said who it is"
+    return LockHeld("another Truce is the writer", where=str(path), why=who, next_step="truce status")

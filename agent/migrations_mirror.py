@@ -1,0 +1,81 @@
+"""The tables of mirror.db: everything that can be read again from the CRMs, so the file may be thrown away.
+
+Moments are whole microseconds since 1970 (UTC). ``shelf`` is one object type of one system.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("mirror")
+
+TABLES = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE shelves (
+        id INTEGER PRIMARY KEY,
+        system TEXT NOT NULL,
+        object_type TEXT NOT NULL,
+        alive INTEGER NOT NULL DEFAULT 0,
+        watermark INTEGER,
+        mapped INTEGER,
+        UNIQUE (system, object_type)
+    ) STRICT""",
+    """CREATE TABLE field_sets (
+        id INTEGER PRIMARY KEY,
+        names TEXT NOT NULL UNIQUE
+    ) STRICT""",
+    """CREATE TABLE records (
+        n INTEGER PRIMARY KEY,
+        shelf INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        gone INTEGER NOT NULL,
+        mapped INTEGER,
+        version TEXT,
+        was_version TEXT,
+        modified_at INTEGER,
+        first_seen INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL,
+        survivor TEXT,
+        fields TEXT NOT NULL,
+        UNIQUE (id, shelf)
+    ) STRICT""",
+    """CREATE TABLE match_keys (
+        n INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (n, kind, value)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX match_keys_by_value ON match_keys (kind, value)",
+    """CREATE TABLE observed (
+        n INTEGER NOT NULL,
+        field TEXT NOT NULL,
+        value TEXT,
+        last_seen INTEGER NOT NULL,
+        next_seen INTEGER NOT NULL,
+        next_modified INTEGER,
+        next_by TEXT
+    ) STRICT""",
+    "CREATE INDEX observed_of_record ON observed (n, field)",
+    """CREATE TABLE pending (
+        n INTEGER PRIMARY KEY,
+        since INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE dispositions (
+        n INTEGER PRIMARY KEY,
+        outcome TEXT NOT NULL,
+        sentence TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE bases (
+        entity TEXT PRIMARY KEY,
+        fields TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+@migrations()
+def first_tables(db: Database) -> None:
+    for statement in TABLES:
+        db.execute(statement)

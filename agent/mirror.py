@@ -1,0 +1,453 @@
+"""Step 2: our last seen copy of every record, what it held before, and what still has to be decided.
+
+Promise: pulled rows, their pending marks and the cursor commit together; a bumped time stamp without a changed mapped
+value asks for nothing; an older copy never replaces a newer one; absent is never blank. Everything here can be read
+again from the CRMs (``reset``), so a power cut may take the last commits: the ledger's outcomes are replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from agent import mirror_bases, mirror_outcomes
+from agent.changes import Entry
+from agent.connector import IsKnown
+from agent.decide.view import Base
+from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys
+from agent.mirror_history import Observed, load_history
+from agent.records import Cursor, Pulled, Record, Ref
+from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
+
+__all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
+
+MirrorCheck = Literal["ok", "ahead", "foreign"]
+CHUNK = 1000
+
+
+def _load_migrations() -> Any:
+    from agent.migrations_mirror import migrations
+
+    return migrations
+
+
+MIRROR_TABLES = Schema(version=1, load=_load_migrations)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A pulled change nobody has decided yet. ``reason``: new, changed, deleted, merged, restored, or as told."""
+
+    ref: Ref
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What became of a pending change, in one word and, for people, a sentence."""
+
+    ref: Ref
+    outcome: str
+    sentence: str = ""
+
+
+class Mirror:
+    """Records, bases, cursors and pending changes. Bound to one ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._shelves: dict[tuple[str, str], int] = {}
+        self._keys: dict[int, MatchKeys] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, ledger_id: str, ledger_seq: int = 0) -> Mirror:
+        """Open for writing; a new file is bound to this ledger, with its outcomes up to ``ledger_seq`` known."""
+        store = Store.open(path, MIRROR_TABLES, durability="rebuildable", cache_megabytes=32)
+        mirror = cls(store)
+        try:
+            with store.write() as connection:
+                _bind(connection, ledger_id, ledger_seq)
+        except BaseException:
+            store.close()
+            raise
+        return mirror
+
+    @classmethod
+    def open_read_only(cls, path: Path) -> Mirror:
+        """Beside a running writer."""
+        return cls(Store.open_read_only(path, MIRROR_TABLES))
+
+    @property
+    def ledger_id(self) -> str:
+        return str(self._meta("ledger_id"))
+
+    @property
+    def ledger_seq(self) -> int:
+        """The number of the last outcome taken over from the ledger."""
+        return int(self._meta("ledger_seq"))
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._store.in_transaction
+
+    def check_against(self, ledger_id: str, last_seq: int) -> MirrorCheck:
+        """``foreign``: it belongs to another ledger. ``ahead``: it has seen more than this ledger holds."""
+        if self.ledger_id != ledger_id:
+            return "foreign"
+        return "ahead" if self.ledger_seq > last_seq else "ok"
+
+    def reset(self, ledger_id: str, ledger_seq: int) -> None:
+        """Forget everything and belong to this ledger from now on."""
+        with self._store.write() as connection:
+            for table in ("records", "match_keys", "observed", "pending", "dispositions", "bases", "shelves",
+                          "field_sets", "meta"):  # fmt: skip
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+            _bind(connection, ledger_id, ledger_seq)
+        self._shelves.clear()
+
+    def close(self) -> None:
+        self._store.close()
+
+    # --- pulling ---
+
+    def absorb(
+        self, items: Sequence[Pulled], *, mapped: Sequence[str], keys: MatchKeys, seen_at: datetime,
+        cursor: Cursor | None = None,
+    ) -> list[Ref]:  # fmt: skip
+        """Take one page over in one transaction: rows, history, match keys, pending marks, and the cursor if given.
+
+        ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible. ``seen_at``
+        is used for records that do not say when they were read. Returns records whose mapped values changed, that are
+        new, or that went away.
+        """
+        by_shelf: dict[tuple[str, str], list[Pulled]] = {}
+        for item in items:
+            by_shelf.setdefault((item.ref.system, item.ref.object_type), []).append(item)
+        changed: list[Ref] = []
+        with self._store.write() as connection:
+            field_set = _field_set(connection, mapped)
+            for place, found in by_shelf.items():
+                shelf = self._shelf(*place) or self._new_shelf(connection, *place)
+                page = Absorbing(
+                    connection, shelf, field_set, mapped, keys, to_micros(seen_at), _next_number(connection)
+                )
+                page.take(found)
+                page.finish()
+                changed += page.changed
+                self._keys[shelf] = keys
+            if cursor is not None:
+                shelf = self._shelf(cursor.system, cursor.object_type) or self._new_shelf(
+                    connection, cursor.system, cursor.object_type
+                )
+                connection.execute(
+                    "UPDATE shelves SET watermark = ?, mapped = ? WHERE id = ?",
+                    (to_micros(cursor.watermark), field_set, shelf),
+                )
+        return changed
+
+    def is_known(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> IsKnown:
+        """Answers whether we hold exactly this version, read in full (with all of ``mapped`` if given)."""
+        shelf = self._shelf(system, object_type)
+        enough = self._field_sets_holding(mapped)
+
+        def knows(record_id: str, version: str) -> bool:
+            rows = self._store.read_tuples(
+                "SELECT mapped FROM records WHERE id = ? AND shelf = ? AND version = ? AND gone = 0",
+                (record_id, shelf, version),
+            )
+            return bool(rows) and rows[0][0] in enough
+
+        return knows
+
+    def cursor(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Cursor | None:
+        """How far this object type was pulled; None also when ``mapped`` names a field no full pull has asked for."""
+        rows = self._store.read_tuples(
+            "SELECT watermark, mapped FROM shelves WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
+            (system, object_type),
+        )
+        if not rows or rows[0][1] not in self._field_sets_holding(mapped):
+            return None
+        return Cursor(system, object_type, from_micros(rows[0][0]))
+
+    def index_keys(self, system: str, object_type: str, keys: MatchKeys, revision: str) -> int:
+        """Work out all match keys anew if ``revision`` (of the policies) is another than last time. Returns records."""
+        shelf = self._shelf(system, object_type)
+        name = f"keys of {system} {object_type}"
+        if shelf is None or self._meta(name) == revision:
+            return 0
+        count = 0
+        with self._store.write() as connection:
+            connection.execute(
+                "DELETE FROM match_keys WHERE n IN (SELECT n FROM records WHERE shelf = ?)", (shelf,)
+            )
+            for n, record in self._scan(shelf, system, object_type):
+                rows = [(n, kind, value) for kind, value in keys(record)]
+                connection.executemany("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+                count += 1
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, revision))
+        self._keys[shelf] = keys
+        return count
+
+    # --- records ---
+
+    def record(self, ref: Ref) -> Record | None:
+        """Our copy; None when never seen or gone."""
+        return self.records([ref]).get(ref)
+
+    def records(self, refs: Iterable[Ref]) -> dict[Ref, Record]:
+        """Our copies by ref; those never seen or gone are left out."""
+        return self._copies(refs, "AND gone = 0")
+
+    def last_copy(self, ref: Ref) -> Record | None:
+        """Our copy even of a record that is gone."""
+        return self._copies([ref], "").get(ref)
+
+    def scan(self, system: str, object_type: str) -> Iterator[Record]:
+        """Every record believed alive; safe to write between two of them."""
+        shelf = self._shelf(system, object_type)
+        if shelf is not None:
+            for _, record in self._scan(shelf, system, object_type):
+                yield record
+
+    def is_deleted(self, ref: Ref) -> bool:
+        """Deleted or merged away; False for one never seen."""
+        return self._gone(ref)[0] != ALIVE
+
+    def merged_into(self, ref: Ref) -> Ref | None:
+        gone, survivor = self._gone(ref)
+        return Ref.parse(survivor) if gone == MERGED and survivor else None
+
+    def count(self, system: str, object_type: str) -> int:
+        """Records believed alive."""
+        rows = self._store.read_tuples(
+            "SELECT alive FROM shelves WHERE system = ? AND object_type = ?", (system, object_type)
+        )
+        return int(rows[0][0]) if rows else 0
+
+    def by_key(self, system: str, object_type: str, kind: str, value: str) -> list[Ref]:
+        """Live records with this match key, in the order first seen."""
+        rows = self._store.read_tuples(
+            "SELECT r.id FROM match_keys k JOIN records r ON r.n = k.n"
+            " WHERE k.kind = ? AND k.value = ? AND r.shelf = ? ORDER BY k.n",
+            (kind, value, self._shelf(system, object_type)),
+        )
+        return [Ref(system, object_type, record_id) for (record_id,) in rows]
+
+    def key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
+        """Values that two or more live records share, over all systems, in order of value."""
+        last = ""
+        while True:
+            shared = self._store.read_tuples(
+                "SELECT value FROM match_keys WHERE kind = ? AND value > ? GROUP BY value HAVING COUNT(*) > 1"
+                " ORDER BY value LIMIT ?",
+                (kind, last, IN_CHUNK),
+            )
+            if not shared:
+                return
+            values = [value for (value,) in shared]
+            groups: dict[str, list[Ref]] = {value: [] for value in values}
+            rows = self._store.read_tuples(
+                "SELECT k.value, s.system, s.object_type, r.id FROM match_keys k JOIN records r ON r.n = k.n"
+                " JOIN shelves s ON s.id = r.shelf"
+                f" WHERE k.kind = ? AND k.value IN ({marks(len(values))}) ORDER BY k.value, k.n",  # noqa: S608
+                (kind, *values),
+            )
+            for value, system, object_type, record_id in rows:
+                groups[value].append(Ref(system, object_type, record_id))
+            yield from groups.items()
+            last = values[-1]
+
+    def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
+        """What we saw the record hold, oldest first; fields that never changed have one observation."""
+        return load_history(self._store, self._shelf(ref.system, ref.object_type), ref, field)
+
+    # --- what is to be decided ---
+
+    def pending(self, limit: int | None = None) -> list[Pending]:
+        """Longest waiting first."""
+        rows = self._store.read_tuples(
+            "SELECT s.system, s.object_type, r.id, p.since, p.reason FROM pending p JOIN records r ON r.n = p.n"
+            " JOIN shelves s ON s.id = r.shelf ORDER BY p.since, p.n LIMIT ?",
+            (-1 if limit is None else limit,),
+        )
+        return [Pending(Ref(*place), from_micros(since), reason) for *place, since, reason in rows]
+
+    def pend(self, refs: Iterable[Ref], reason: str, at: datetime) -> int:
+        """Have these records decided again. Returns how many are known."""
+        count = 0
+        with self._store.write() as connection:
+            for ref in refs:
+                count += connection.execute(
+                    "INSERT INTO pending SELECT n, ?, ? FROM records WHERE id = ? AND shelf = ?"
+                    " ON CONFLICT (n) DO UPDATE SET reason = excluded.reason",
+                    (to_micros(at), reason, ref.id, self._shelf(ref.system, ref.object_type)),
+                ).rowcount
+        return count
+
+    def pend_all(self, system: str, object_type: str, reason: str, at: datetime) -> int:
+        """Have every live record decided again (a rule changed)."""
+        with self._store.write() as connection:
+            return connection.execute(
+                "INSERT INTO pending SELECT n, ?, ? FROM records WHERE shelf = ? AND gone = 0"
+                " ON CONFLICT (n) DO NOTHING",
+                (to_micros(at), reason, self._shelf(system, object_type)),
+            ).rowcount
+
+    def dispose(self, dispositions: Sequence[Disposition], at: datetime | None = None) -> None:
+        """These changes are decided; the last word on each record is kept. ``at`` defaults to when it was seen."""
+        with self._store.write() as connection:
+            for item in dispositions:
+                place = (item.ref.id, self._shelf(item.ref.system, item.ref.object_type))
+                found = connection.execute(
+                    "SELECT n, seen_at FROM records WHERE id = ? AND shelf = ?", place
+                ).fetchone()
+                if found is None:
+                    continue
+                connection.execute("DELETE FROM pending WHERE n = ?", (found[0],))
+                connection.execute(
+                    "INSERT OR REPLACE INTO dispositions VALUES (?, ?, ?, ?)",
+                    (found[0], item.outcome, item.sentence, to_micros(at) if at else found[1]),
+                )
+
+    def disposition(self, ref: Ref) -> tuple[Disposition, datetime] | None:
+        """The last word on this record, and when."""
+        rows = self._store.read_tuples(
+            "SELECT d.outcome, d.sentence, d.at FROM dispositions d JOIN records r ON r.n = d.n"
+            " WHERE r.id = ? AND r.shelf = ?",
+            (ref.id, self._shelf(ref.system, ref.object_type)),
+        )
+        return (Disposition(ref, rows[0][0], rows[0][1]), from_micros(rows[0][2])) if rows else None
+
+    # --- bases and outcomes ---
+
+    def bases(self, entity_ids: Iterable[str]) -> dict[str, dict[str, Base]]:
+        """{entity: {field: Base}}; entities without one are left out."""
+        return mirror_bases.load_bases(self._store, entity_ids)
+
+    def set_bases(self, bases: Mapping[str, Mapping[str, Base]]) -> None:
+        """Fields given replace theirs; an entity's other fields stay."""
+        with self._store.write() as connection:
+            mirror_bases.merge_bases(connection, bases)
+
+    def drop_bases(self, entity_ids: Iterable[str]) -> None:
+        with self._store.write() as connection:
+            mirror_bases.delete_bases(connection, entity_ids)
+
+    def absorb_outcomes(
+        self, settled: Sequence[tuple[Entry, Mapping[str, Base]]], ledger_seq: int, seen_at: datetime
+    ) -> None:
+        """Take over what we wrote ourselves, in one transaction: observed values, bases, and how far the ledger is.
+
+        Makes nothing pending: these values are our own. The records count as not read in full, so the next pull reads
+        them again and sees what else happened to them meanwhile.
+        """
+        with self._store.write() as connection:
+            for entry, _ in settled:
+                place = (entry.change.system, entry.change.object_type)
+                shelf = self._shelf(*place) or self._new_shelf(connection, *place)
+                mirror_outcomes.take(connection, shelf, entry, to_micros(seen_at), self._keys.get(shelf))
+            for entry, bases in settled:
+                mirror_bases.merge_bases(connection, {entry.change.entity_id: bases})
+            connection.execute(
+                "UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,)
+            )
+
+    # --- inside ---
+
+    def _copies(self, refs: Iterable[Ref], alive: str) -> dict[Ref, Record]:
+        by_place: dict[tuple[str, str], list[str]] = {}
+        for ref in refs:
+            by_place.setdefault((ref.system, ref.object_type), []).append(ref.id)
+        found: dict[Ref, Record] = {}
+        for place, ids in by_place.items():
+            shelf = self._shelf(*place)
+            for start in range(0, len(ids), IN_CHUNK):
+                chunk = ids[start : start + IN_CHUNK]
+                rows = self._store.read_tuples(
+                    "SELECT id, fields, version, modified_at, seen_at FROM records"
+                    f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? {alive}",  # noqa: S608
+                    (*chunk, shelf),
+                )
+                for row in rows:
+                    record = _record_from(*place, row)
+                    found[record.ref] = record
+        return found
+
+    def _scan(self, shelf: int, system: str, object_type: str) -> Iterator[tuple[int, Record]]:
+        last = 0
+        while True:
+            rows = self._store.read_tuples(
+                "SELECT n, id, fields, version, modified_at, seen_at FROM records"
+                " WHERE n > ? AND shelf = ? AND gone = 0 ORDER BY n LIMIT ?",
+                (last, shelf, CHUNK),
+            )
+            if not rows:
+                return
+            for row in rows:
+                yield row[0], _record_from(system, object_type, row[1:])
+            last = rows[-1][0]
+
+    def _gone(self, ref: Ref) -> tuple[int, str | None]:
+        rows = self._store.read_tuples(
+            "SELECT gone, survivor FROM records WHERE id = ? AND shelf = ?",
+            (ref.id, self._shelf(ref.system, ref.object_type)),
+        )
+        return (rows[0][0], rows[0][1]) if rows else (ALIVE, None)
+
+    def _shelf(self, system: str, object_type: str) -> int | None:
+        shelf = self._shelves.get((system, object_type))
+        if shelf is None:
+            rows = self._store.read_tuples(
+                "SELECT id FROM shelves WHERE system = ? AND object_type = ?", (system, object_type)
+            )
+            if not rows:
+                return None
+            shelf = int(rows[0][0])
+            if not self._store.in_transaction:
+                self._shelves[system, object_type] = shelf
+        return shelf
+
+    @staticmethod
+    def _new_shelf(connection: Connection, system: str, object_type: str) -> int:
+        cursor = connection.execute(
+            "INSERT INTO shelves (system, object_type) VALUES (?, ?)", (system, object_type)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _field_sets_holding(self, mapped: Sequence[str] | None) -> set[int]:
+        wanted = set(mapped or ())
+        rows = self._store.read_tuples("SELECT id, names FROM field_sets")
+        return {number for number, names in rows if wanted <= set(orjson.loads(names))}
+
+    def _meta(self, name: str) -> Any:
+        rows = self._store.read_tuples("SELECT value FROM meta WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+
+def _bind(connection: Connection, ledger_id: str, ledger_seq: int) -> None:
+    rows = [("ledger_id", ledger_id), ("ledger_seq", ledger_seq)]
+    connection.executemany("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+
+
+def _field_set(connection: Connection, mapped: Sequence[str]) -> int:
+    names = orjson.dumps(sorted(set(mapped))).decode()
+    row = connection.execute("SELECT id FROM field_sets WHERE names = ?", (names,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    return int(connection.execute("INSERT INTO field_sets (names) VALUES (?)", (names,)).lastrowid or 0)
+
+
+def _next_number(connection: Connection) -> int:
+    return int(connection.execute("SELECT COALESCE(MAX(n), 0) + 1 FROM records").fetchone()[0])
+
+
+def _record_from(system: str, object_type: str, row: Sequence[Any]) -> Record:
+    record_id, fields, version, modified_at, seen_at = row
+    ref = Ref(system, object_type, record_id)
+    return Record(ref, orjson.loads(fields), version, maybe_moment(modified_at), from_micros(seen_at))

@@ -1,0 +1,94 @@
+"""What we wrote ourselves, taken over from a settled entry into our copy of the record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import orjson
+
+from agent.changes import Entry, State
+from agent.mirror_absorb import (
+    ALIVE,
+    DELETED,
+    MatchKeys,
+    Stored,
+    as_text,
+    insert_observed,
+    load_stored,
+    outcome_observations,
+)
+from agent.records import Record, Ref
+from agent.store import Connection, to_micros
+
+
+def take(connection: Connection, shelf: int, entry: Entry, seen_at: int, keys: MatchKeys | None) -> None:
+    """Inside the caller's transaction. Only a confirmed entry says anything about the record."""
+    record_id = entry.record_id or entry.change.record_id
+    if entry.state is not State.CONFIRMED or record_id is None:
+        return
+    stored = load_stored(connection, shelf, [record_id]).get(record_id)
+    if entry.change.op == "delete":
+        _delete(connection, shelf, stored, seen_at)
+    elif stored is None:
+        _add(connection, shelf, record_id, entry, seen_at, keys)
+    else:
+        _write_over(connection, stored, record_id, entry, seen_at, keys)
+
+
+def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: int) -> None:
+    if stored is None or stored.gone != ALIVE:
+        return
+    connection.execute("UPDATE records SET gone = ?, seen_at = ? WHERE n = ?", (DELETED, seen_at, stored.n))
+    connection.execute("DELETE FROM match_keys WHERE n = ?", (stored.n,))
+    connection.execute("UPDATE shelves SET alive = alive - 1 WHERE id = ?", (shelf,))
+
+
+def _add(
+    connection: Connection, shelf: int, record_id: str, entry: Entry, seen_at: int, keys: MatchKeys | None
+) -> None:
+    cursor = connection.execute(
+        "INSERT INTO records (shelf, id, gone, version, modified_at, first_seen, seen_at, fields)"
+        " VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
+        (shelf, record_id, entry.version, stamp_in(entry.version), seen_at, seen_at, as_text(entry.observed)),
+    )
+    connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
+    ref = Ref(entry.change.system, entry.change.object_type, record_id)
+    _index(connection, int(cursor.lastrowid or 0), Record(ref, entry.observed), keys)
+
+
+def _write_over(
+    connection: Connection, stored: Stored, record_id: str, entry: Entry, seen_at: int, keys: MatchKeys | None
+) -> None:
+    before = orjson.loads(stored.fields)
+    after = {**before, **entry.observed}
+    stamp = max(filter(None, (stamp_in(entry.version), stored.modified_at)), default=None)
+    was_version = stored.version if stored.version != entry.version else stored.was_version
+    insert_observed(connection, outcome_observations(stored, before, after, seen_at, entry.id))
+    connection.execute(
+        "UPDATE records SET mapped = NULL, version = ?, was_version = ?, modified_at = ?, seen_at = ?, fields = ?"
+        " WHERE n = ?",
+        (entry.version, was_version, stamp, seen_at, as_text(after), stored.n),
+    )
+    if stored.gone == ALIVE:
+        ref = Ref(entry.change.system, entry.change.object_type, record_id)
+        _index(connection, stored.n, Record(ref, after), keys)
+
+
+def _index(connection: Connection, n: int, record: Record, keys: MatchKeys | None) -> None:
+    """Without a key function (at a start, before the first pull) the next pull works the keys out."""
+    if keys is None:
+        return
+    connection.execute("DELETE FROM match_keys WHERE n = ?", (n,))
+    rows = [(n, kind, value) for kind, value in keys(record)]
+    connection.executemany("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+
+
+def stamp_in(version: str | None) -> int | None:
+    """The vendor's stamp, where a version is one (both vendors' are: LastModifiedDate and updatedAt)."""
+    if version is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(version)
+    except ValueError:
+        return None
+    return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
