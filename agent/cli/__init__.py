@@ -1,0 +1,91 @@
+"""The ``truce`` command: one file per command, imported only when it is the one asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("demo", "See the main job on two practice CRMs on this computer."),
+    "init": ("init", "Write a config file and policies to start from."),
+    "doctor": ("doctor", "Check access, fields and clocks; say what can and cannot be written."),
+    "check": ("check", "Check the policy files: every problem at once, with its place."),
+    "plan": ("plan", "Show what would be written, and why. Writes to no CRM."),
+    "apply": ("apply", "Write a plan: 25, read back, 250, the rest."),
+    "go-live": ("go_live", "Let a policy act by itself, after its plan was seen."),
+    "run": ("run", "Run the daemon, or one cycle with --once."),
+    "status": ("status", "Is it running, what is open, what waits, how old are the exceptions?"),
+    "today": ("today", "What changed, what people changed back, what waits for you."),
+    "batches": ("batches", "List what was written, newest first."),
+    "show": ("show", "Show one batch with every change."),
+    "why": ("why", "Why a field of a record has its value."),
+    "review": ("review", "Questions only a person can answer."),
+    "approve": ("approve", "Approve a held batch: exactly the list shown."),
+    "reject": ("reject", "Turn a held batch down."),
+    "rollback": ("rollback", "Preview the undo of a batch; --apply writes it."),
+    "pause": ("pause", "Stop a policy from writing."),
+    "resume": ("resume", "Let a paused policy go on."),
+    "freeze": ("freeze", "Keep Truce away from one field of one record."),
+    "ledger": ("ledger", "Verify the ledger."),
+    "secrets": ("secrets", "Put secrets into the keyring, or remove them."),
+    "emulator": ("emulator", "Run the two practice CRMs."),
+}
+"""Command → (module in agent.cli, one line of help). A command is listed when it works, not before."""
+
+
+class LazyGroup(click.Group):
+    """Lists commands from the table above and imports one only to run it: ``--help`` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"agent.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    default="config.yaml",
+    show_default=True,
+    envvar="TRUCE_CONFIG",
+    help="The config file.",
+)
+@click.version_option(package_name="crm-truce", prog_name="truce")
+@click.pass_context
+def truce(ctx: click.Context, config_path: str) -> None:
+    """Keep Salesforce and HubSpot in agreement; explain, bound and undo every change."""
+    ctx.obj = config_path
+
+
+def main() -> None:
+    """Run the command line; every error a person can cause ends as advice, never as a traceback."""
+    from agent.cli.advice import run_with_advice
+
+    sys.exit(run_with_advice(truce))

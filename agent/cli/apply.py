@@ -1,0 +1,49 @@
+"""``truce apply``: write a plan that was shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.cli.display import number, print_json
+from agent.cli.session import json_option, session_of
+
+SOME_FAILED = 3
+
+
+@click.command("apply")
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--confirm", type=int, metavar="COUNT", help="You saw COUNT changes: lifts limits of volume for them.")
+@click.option("--lift-freezes", is_flag=True, help="Also lift the freezes of an earlier undo that the plan lists.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, plan_id: str, confirm: int | None, lift_freezes: bool, as_json: bool) -> int:
+    """Write PLAN (such as P-3): 25 records, read back, 250, then the rest. Each is recorded first."""
+    session = session_of(ctx)
+    body: dict[str, Any] = {"plan": plan_id, "confirm": confirm, "lift_freezes": lift_freezes}
+    result = session.order("apply", body, "writing", quiet=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        show_written(result)
+    return exit_code_of(result)
+
+
+def show_written(result: dict[str, Any]) -> None:
+    """What a batch came to, and how to undo it."""
+    click.echo(f"{result['batch']}: {number(result['written'])} written, each recorded first and read back.")
+    for name, words in (
+        ("drifted", "left alone, changed meanwhile"),
+        ("failed", "refused by the vendor"),
+        ("unknown", "unknown: the reply was lost; settled by reading at the next cycle"),
+    ):
+        if result[name]:
+            click.echo(f"  {number(result[name])} {words}")
+    for problem in result["problems"][:10]:
+        click.echo(f"  {problem['entry']}  {problem['record']}  {problem['error']}")
+    click.echo(f"  next   truce show {result['batch']} · truce rollback {result['batch']}")
+
+
+def exit_code_of(result: dict[str, Any]) -> int:
+    return SOME_FAILED if result["failed"] or result["unknown"] or result["drifted"] else 0

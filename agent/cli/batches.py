@@ -1,0 +1,53 @@
+"""``truce batches``: what was written, newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.changes import Batch
+from agent.cli.display import moment, number, print_json, table
+from agent.cli.session import json_option, session_of
+
+
+@click.command("batches")
+@click.option("--waiting", is_flag=True, help="Only those that wait for approval.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, waiting: bool, limit: int, as_json: bool) -> None:
+    """List batches: what one cycle, one plan or one undo wrote."""
+    with session_of(ctx).reading() as installation:
+        batches = installation.ledger.batches(states=("held",) if waiting else None, limit=limit)
+    if as_json:
+        print_json({"batches": [as_document(batch) for batch in batches]})
+        return
+    if not batches:
+        click.echo("No batch waits for approval." if waiting else "Nothing was written yet.")
+        return
+    rows = [
+        [batch.id, moment(batch.opened_at), batch.state, number(sum(batch.counts.values())), batch.title, batch.actor]
+        for batch in batches
+    ]
+    table(["batch", "when", "state", "changes", "what", "by"], rows, right=[3])
+
+
+def as_document(batch: Batch) -> dict[str, Any]:
+    """A batch as schemas/batches.json describes it."""
+    return {
+        "batch": batch.id,
+        "kind": batch.kind,
+        "state": batch.state,
+        "title": batch.title,
+        "actor": batch.actor,
+        "opened_at": batch.opened_at.isoformat(),
+        "closed_at": batch.closed_at.isoformat() if batch.closed_at else None,
+        "counts": dict(batch.counts),
+        "reverts": list(batch.reverts),
+        "plan": batch.plan_id,
+        "approved_by": list(batch.approved_by),
+        "hold_reason": batch.hold_reason,
+        "expires_at": batch.expires_at.isoformat() if batch.expires_at else None,
+        "hash": batch.hash,
+    }

@@ -1,0 +1,85 @@
+"""How things look in a terminal: plain words, 80 columns, colours that degrade, nothing a value can smuggle in."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+
+from agent.apply import Progress
+from agent.errors import Problem
+
+LONGEST_VALUE = 40
+
+
+def clean(value: object) -> str:
+    """A CRM value for a terminal: control and direction characters would let a record forge lines."""
+    if value is None or value == "":
+        return "(blank)"
+    text = "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in str(value))
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Exactly one JSON document on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, default=str))
+
+
+def problem_lines(problem: Problem) -> list[str]:
+    """A policy problem: place and message, the line itself with a caret, the advice."""
+    kind = "warning: " if problem.is_warning else ""
+    lines = [f"{problem.file}:{problem.line}:{problem.column}: {kind}{problem.message}"]
+    if problem.excerpt:
+        lines.append(f"    {problem.excerpt}")
+        lines.append("    " + " " * (problem.column - 1) + "^")
+    if problem.advice:
+        lines.append(f"    {problem.advice}")
+    return lines
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+    """A plain aligned table; columns named in ``right`` are numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, heading in enumerate(headings):
+        shown.add_column(heading, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*[str(cell) for cell in row])
+    Console(highlight=False, markup=False).print(shown)
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def moment(value: datetime | str | None) -> str:
+    """A time people read, in the local zone of this computer."""
+    if value is None:
+        return ""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at.astimezone().strftime("%a %d %b %H:%M")
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
+    """A bar on stderr while something long runs; silent with ``--json`` or when nobody watches."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -1,0 +1,87 @@
+"""``truce plan``: what would be written, and why. Writes to no CRM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.cli.display import clean, number, print_json, table
+from agent.cli.session import json_option, session_of
+
+FOUND_CHANGES = 20
+
+
+@click.command("plan")
+@click.option("--policy", "policies", multiple=True, metavar="NAME", help="Only this policy (may be repeated).")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 20 when there is something to write.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, policies: tuple[str, ...], detailed_exitcode: bool, as_json: bool) -> int:
+    """Read both CRMs, decide, and show what would be written. Nothing is written to a CRM."""
+    session = session_of(ctx)
+    result = session.order("plan", {"policies": list(policies)}, "deciding", quiet=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        show_plan(result)
+    return FOUND_CHANGES if detailed_exitcode and result["changes"] else 0
+
+
+def show_plan(result: dict[str, Any]) -> None:
+    """The plan as people read it: per field how many, one example with its line, what waits, what is left alone."""
+    if not result["lines"]:
+        click.echo(f"{number(result['entities'])} people and companies looked at: nothing to write.")
+    else:
+        table(["field", "writes to", "records", "what"], [_row(line) for line in result["lines"]], right=[2])
+        _show_examples(result["lines"])
+    _show_left_alone(result["left_alone"])
+    for reason in result["held_reasons"]:
+        click.echo(f"HOLD  {reason}")
+    if result["frozen_count"]:
+        click.echo(f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write.")
+    if result["changes"]:
+        click.echo(f"{result['plan']}: {number(result['changes'])} changes, {number(result['held'])} of them held.")
+        click.echo(f"  next   truce apply {result['plan']}")
+
+
+def _row(line: dict[str, Any]) -> list[object]:
+    meanings = " · ".join(f"{number(count)} {_plain(name)}" for name, count in sorted(line["meanings"].items()))
+    held = line["verdicts"].get("hold", 0)
+    watched = line["verdicts"].get("refuse", 0)
+    tail = (f" · HOLD {number(held)}" if held else "") + (f" · watched {number(watched)}" if watched else "")
+    return [line["field"].replace("_", " "), line["system"], number(line["records"]), meanings + tail]
+
+
+def _plain(meaning: str) -> str:
+    words = {
+        "fill": "blanks filled",
+        "different": "really different",
+        "spelling": "spelling",
+        "blank": "cleared",
+        "owner": "owner changes",
+        "stage": "forward",
+        "stage_back": "backward",
+        "create": "created",
+        "restore": "restored",
+        "consent": "consent",
+    }
+    return words.get(meaning, meaning)
+
+
+def _show_examples(lines: list[dict[str, Any]]) -> None:
+    for line in lines[:6]:
+        example = line["example"]
+        if example is None:
+            continue
+        click.echo(f"e.g. {clean(example['name'])}  “{clean(example['before'])}” → “{clean(example['after'])}”")
+        click.echo(f"     because {example['line']}: {example['because']}")
+
+
+def _show_left_alone(left: list[dict[str, Any]]) -> None:
+    counted: dict[str, int] = {}
+    for item in left:
+        counted[item["disposition"]] = counted.get(item["disposition"], 0) + item["count"]
+    if counted:
+        shown = " · ".join(f"{number(count)} {name}" for name, count in sorted(counted.items()))
+        click.echo(f"Left alone: {shown}")

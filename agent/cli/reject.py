@@ -1,0 +1,25 @@
+"""``truce reject``: turn a held batch down."""
+
+from __future__ import annotations
+
+import click
+
+from agent.cli.display import print_json
+from agent.cli.session import json_option, session_of
+from agent.people import needs_name
+
+
+@click.command("reject")
+@click.argument("batch_id", metavar="BATCH")
+@click.option("--reason", default="", help="Why, for the ledger.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, batch_id: str, reason: str, as_json: bool) -> None:
+    """Turn the held BATCH down; nothing of it is written."""
+    session = session_of(ctx)
+    needs_name(session.person, "reject")
+    result = session.order("reject", {"batch": batch_id, "reason": reason}, quiet=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{batch_id} rejected: {result['rejected']} changes will not be written.")

@@ -1,0 +1,40 @@
+"""``truce secrets``: into the keyring and out of it; never shown."""
+
+from __future__ import annotations
+
+import click
+
+from agent import secrets as store
+
+
+@click.group("secrets")
+def command() -> None:
+    """Keep secrets in the keyring of this computer. Values are never shown."""
+
+
+@command.command("set")
+@click.argument("name")
+def set_secret(name: str) -> None:
+    """Ask for the secret NAME (hidden) and keep it; the config then says keyring:NAME."""
+    if click.get_text_stream("stdin").isatty():
+        value = click.prompt(f"{name}", hide_input=True, err=True)
+    else:
+        value = click.get_text_stream("stdin").readline()
+    store.store_secret(name, value.strip())
+    click.echo(f"Kept. Write it in the config as keyring:{name}")
+
+
+@command.command("forget")
+@click.argument("name")
+def forget(name: str) -> None:
+    """Remove the secret NAME from the keyring."""
+    store.forget_secret(name)
+    click.echo(f"{name} is forgotten.")
+
+
+@command.command("check")
+@click.argument("reference")
+def check(reference: str) -> None:
+    """Say whether REFERENCE (keyring:NAME, env:NAME, file:PATH, systemd:NAME) can be read."""
+    value = store.read_secret(reference)
+    click.echo(f"{reference} can be read: {len(value)} characters.")

@@ -1,0 +1,106 @@
+"""``truce show``: one batch with every change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.changes import Batch, Entry
+from agent.cli.batches import as_document
+from agent.cli.display import clean, moment, number, print_json
+from agent.cli.session import json_option, session_of
+
+LISTED = 30
+
+
+@click.command("show")
+@click.argument("batch_id", metavar="BATCH")
+@click.option("--all", "every", is_flag=True, help=f"List every change, not only the first {LISTED}.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, batch_id: str, every: bool, as_json: bool) -> None:
+    """Show BATCH (such as B-7): why it was made, every change, its risk, and what to do with it."""
+    with session_of(ctx).reading() as installation:
+        batch = installation.ledger.batch(batch_id)
+        entries = installation.ledger.entries(batch_id=batch_id)
+        names = {entry.id: _name(installation, entry) for entry in entries}
+    if as_json:
+        print_json({**as_document(batch), "entries": [_entry_document(entry, names[entry.id]) for entry in entries]})
+        return
+    _show_head(batch, entries)
+    for entry in entries if every else entries[:LISTED]:
+        _show_entry(entry, names[entry.id])
+    if not every and len(entries) > LISTED:
+        click.echo(f"… {number(len(entries) - LISTED)} more: truce show {batch_id} --all")
+    _show_next(batch, entries)
+
+
+def _name(installation: Any, entry: Entry) -> str:
+    ref = entry.change.ref
+    record = installation.mirror.record(ref) if ref is not None else None
+    return str(installation.display_name(record)) if record is not None else f"new {entry.change.object_type}"
+
+
+def _show_head(batch: Batch, entries: list[Entry]) -> None:
+    waiting = f"   WAITING: {batch.hold_reason}" if batch.state == "held" else ""
+    click.echo(f"{batch.id}  {batch.title}{waiting}")
+    lines = sorted({cell.why.line for entry in entries for cell in entry.change.cells if cell.why.line})
+    click.echo(f"why     {', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}; {batch.actor}, {moment(batch.opened_at)}")
+    meanings: dict[str, int] = {}
+    for entry in entries:
+        for cell in entry.change.cells:
+            meanings[cell.meaning] = meanings.get(cell.meaning, 0) + 1
+    click.echo("what    " + " · ".join(f"{number(count)} {name.replace('_', ' ')}" for name, count in sorted(meanings.items())))
+    click.echo("state   " + " · ".join(f"{number(count)} {name}" for name, count in sorted(batch.counts.items()) if count))
+    if batch.approved_by:
+        click.echo(f"approved by {', '.join(batch.approved_by)}")
+    if batch.reverts:
+        click.echo(f"undoes  {', '.join(batch.reverts)}")
+
+
+def _show_entry(entry: Entry, name: str) -> None:
+    for cell in entry.change.cells:
+        stored = entry.observed.get(cell.vendor_field, cell.after)
+        note = f" (stored as “{clean(stored)}”)" if stored != cell.after and entry.observed else ""
+        click.echo(
+            f"  {entry.state.value:<9} {clean(name)}  {cell.field}: “{clean(cell.before)}” → “{clean(cell.after)}”{note}"
+        )
+    if entry.error:
+        click.echo(f"            {entry.error}")
+
+
+def _show_next(batch: Batch, entries: list[Entry]) -> None:
+    if batch.state == "held":
+        click.echo(f"approve truce approve {batch.id} --count {len(entries)}    nobody acts: expires {moment(batch.expires_at)}")
+    elif batch.kind != "rollback" and batch.state == "done":
+        click.echo(f"undo    truce rollback {batch.id}")
+
+
+def _entry_document(entry: Entry, name: str) -> dict[str, Any]:
+    return {
+        "entry": entry.id,
+        "state": entry.state.value,
+        "op": entry.change.op,
+        "record": str(entry.change.ref) if entry.change.ref else entry.record_id,
+        "name": name,
+        "entity": entry.change.entity_id,
+        "system": entry.change.system,
+        "attempts": entry.attempts,
+        "error": entry.error,
+        "recorded_at": entry.recorded_at.isoformat(),
+        "cells": [
+            {
+                "field": cell.field,
+                "vendor_field": cell.vendor_field,
+                "before": cell.before,
+                "after": cell.after,
+                "observed": entry.observed.get(cell.vendor_field),
+                "meaning": cell.meaning,
+                "policy": cell.why.policy,
+                "line": cell.why.line,
+                "because": cell.why.sentence,
+            }
+            for cell in entry.change.cells
+        ],
+    }

@@ -1,0 +1,87 @@
+"""``truce why``: from the source change to the read-back, with the people and batches around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent import explain
+from agent.cli.display import clean, moment, print_json
+from agent.cli.session import json_option, session_of
+from agent.explain import Story, WrittenBy
+
+
+@click.command("why")
+@click.argument("record", metavar="RECORD")
+@click.argument("field", required=False)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -> None:
+    """Why FIELD of RECORD (reference, id, e-mail or domain) has its value; without FIELD, all fields."""
+    with session_of(ctx).reading() as installation:
+        stories = explain.why(installation, record, field)
+    if as_json:
+        print_json({"record": record, "fields": [_document(story) for story in stories]})
+        return
+    first = stories[0]
+    click.echo(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
+    for story in stories:
+        _show(story, detailed=field is not None)
+
+
+def _show(story: Story, *, detailed: bool) -> None:
+    now = " · ".join(f"{system} “{clean(value)}”" for system, value in sorted(story.now.items()))
+    click.echo(f"{story.field}: {now}")
+    for written in story.writes if detailed else story.writes[:1]:
+        _show_write(written)
+    if detailed:
+        for ref, observed in story.seen:
+            click.echo(f"  seen     {moment(observed.first_seen)}  {ref.system}  “{clean(observed.value)}”")
+    for step in story.decision:
+        place = f" ({step.line})" if step.line else ""
+        click.echo(f"  today    {step.disposition}: {step.sentence}{place}")
+
+
+def _show_write(written: WrittenBy) -> None:
+    batch = written.batch
+    people = f", edited by {written.editor}"
+    if written.approved_by:
+        people += f", approved by {', '.join(written.approved_by)}"
+    elif batch.kind != "cycle":
+        people += f", applied by {batch.actor}"
+    click.echo(
+        f"  {moment(written.entry.recorded_at)}  “{clean(written.before)}” → “{clean(written.after)}” "
+        f"← {batch.id} ← {written.line or written.policy}{people}"
+    )
+    click.echo(f"           {written.sentence}; {written.entry.state.value}, read back “{clean(written.observed)}”")
+
+
+def _document(story: Story) -> dict[str, Any]:
+    return {
+        "entity": story.entity_id,
+        "name": story.name,
+        "field": story.field,
+        "records": [str(ref) for ref in story.refs],
+        "now": story.now,
+        "writes": [
+            {
+                "entry": written.entry.id,
+                "batch": written.batch.id,
+                "at": written.entry.recorded_at.isoformat(),
+                "before": written.before,
+                "after": written.after,
+                "observed": written.observed,
+                "state": written.entry.state.value,
+                "because": written.sentence,
+                "line": written.line,
+                "policy": written.policy,
+                "editor": written.editor,
+                "approved_by": list(written.approved_by),
+            }
+            for written in story.writes
+        ],
+        "today": [
+            {"disposition": step.disposition, "because": step.sentence, "line": step.line} for step in story.decision
+        ],
+    }

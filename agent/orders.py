@@ -1,0 +1,275 @@
+"""What people order: each order is one function from the installation to a JSON-ready result.
+
+The CLI runs an order itself when no daemon is there; otherwise it puts it into the queue in the ledger and the daemon
+runs the very same function between two chunks. Every result has the shapes of docs/schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from agent import apply, approving, cycle, plan as plans, rollback
+from agent.changes import Change, State, Verdict
+from agent.errors import NotFound, UsageError
+from agent.freeze import Freeze
+from agent.installation import Installation
+from agent.places import places_of
+from agent.records import Ref
+from agent.rollback import Fate, Reversal
+
+Body = Mapping[str, Any]
+Result = dict[str, Any]
+Order = Callable[[Installation, Body, str, apply.Progress], Result]
+
+MOST_LISTED = 200
+"""Records listed by name in a result; counts are always complete."""
+
+
+def make_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    plan = plans.make(installation, only=tuple(body.get("policies", ())))
+    return plan_result(installation, plan)
+
+
+def apply_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    plan = plans.load(installation, body["plan"])
+    lifted = [cell for cell in plan.lifts if body.get("lift_freezes")]
+    if lifted:
+        installation.freezes.lift_cells(lifted, actor)
+    batch, tally = plans.apply_plan(
+        installation, plan, actor, confirm_count=body.get("confirm"), progress=progress
+    )
+    return {"plan": plan.id, **written_result(installation, batch.id, tally)}
+
+
+def run_cycle(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    report = cycle.run(installation)
+    return {
+        "pulled": report.pulled,
+        "changed": report.changed,
+        "entities": report.entities,
+        "batch": report.batch.id if report.batch else None,
+        "written": report.written,
+        "failed": report.failed,
+        "unknown": report.unknown,
+        "held": [batch.id for batch in report.held],
+        "reviews": report.reviews,
+    }
+
+
+def preview_rollback(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    reversal = rollback.plan_reversal(installation, body["batches"])
+    return reversal_result(reversal)
+
+
+def roll_back(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    batch_ids = tuple(body["batches"])
+    interrupted = rollback.unfinished(installation, batch_ids)
+    if interrupted is not None:
+        batch, tally = rollback.resume(installation, interrupted, progress)
+        return {"resumed": True, "batches": list(batch_ids), **written_result(installation, batch.id, tally)}
+    reversal = rollback.plan_reversal(installation, batch_ids)
+    batch, tally = rollback.roll_back(installation, reversal, actor, progress)
+    return {"resumed": False, **reversal_result(reversal), **written_result(installation, batch.id, tally)}
+
+
+def approve(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    given = approving.approve(installation, body["batch"], actor, body["count"])
+    if given.still_needed:
+        return {"batch": body["batch"], "approved_by": list(given.by), "still_needed": given.still_needed}
+    tally = apply.write(installation, body["batch"], progress=progress)
+    return {
+        "approved_by": list(given.by),
+        "still_needed": 0,
+        **written_result(installation, body["batch"], tally),
+    }
+
+
+def reject(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    count = approving.reject(installation, body["batch"], actor, body.get("reason", ""))
+    return {"batch": body["batch"], "rejected": count, "by": actor}
+
+
+def pause(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    _known_policy(installation, body["policy"])
+    installation.approvals.pause(body["policy"], actor, body.get("reason", ""))
+    return {"policy": body["policy"], "paused": True, "by": actor}
+
+
+def resume(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    _known_policy(installation, body["policy"])
+    installation.approvals.resume(body["policy"], actor)
+    return {"policy": body["policy"], "paused": False, "by": actor}
+
+
+def go_live(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    header = _known_policy(installation, body["policy"])
+    if body.get("meaning") != header.meaning:
+        raise UsageError(
+            f"{header.name} changed since its plan was shown", where=str(header.place), next_step="truce go-live " + header.name
+        )
+    installation.approvals.activate(header.name, header.meaning, actor)
+    return {"policy": header.name, "live": True, "by": actor, "mode": header.mode}
+
+
+def freeze(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    entity_id = installation.crosswalk.entity_of(Ref.parse(body["record"]))
+    if entity_id is None:
+        raise NotFound(f"{body['record']} is not paired", next_step="truce plan")
+    places = places_of(installation.policies.policies).by_field
+    systems = {
+        system for (kind, name), where in places.items() if name == body["field"] and entity_id.startswith(kind)
+        for system in where
+    }
+    if not systems:
+        raise NotFound(f"no policy names a field {body['field']}", where=body["record"])
+    reason = body.get("reason", "") or f"asked by {actor}"
+    if body.get("lift"):
+        cells = [(entity_id, body["field"], system) for system in sorted(systems)]
+        return {"record": body["record"], "field": body["field"], "lifted": installation.freezes.lift_cells(cells, actor)}
+    installation.freezes.add(
+        [Freeze(entity_id, body["field"], system, "", "person", reason) for system in sorted(systems)], actor
+    )
+    return {"record": body["record"], "field": body["field"], "frozen": sorted(systems), "reason": reason}
+
+
+def answer_review(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    installation.reviews.resolve(body["review"], body["answer"], actor)
+    return {"review": body["review"], "answer": body["answer"], "by": actor}
+
+
+ORDERS: Mapping[str, Order] = {
+    "rollback": roll_back,
+    "preview-rollback": preview_rollback,
+    "pause": pause,
+    "resume": resume,
+    "approve": approve,
+    "reject": reject,
+    "plan": make_plan,
+    "apply": apply_plan,
+    "cycle": run_cycle,
+    "go-live": go_live,
+    "freeze": freeze,
+    "review": answer_review,
+}
+"""In order of urgency: a daemon takes a rollback before anything else."""
+
+
+def plan_result(installation: Installation, plan: plans.Plan) -> Result:
+    """What ``plan --json`` prints."""
+    draft = plan.draft
+    lines = _plan_lines(installation, plan.judged)
+    return {
+        "plan": plan.id,
+        "changes": len(plan.changes),
+        "held": len(plan.held),
+        "watched": len(plan.judged) - len(plan.changes),
+        "held_reasons": sorted({verdict.sentence for _, verdict in plan.held}),
+        "expires_at": (plan.made_at + timedelta(days=7)).isoformat(),
+        "revision": plan.binding["policies"],
+        "lines": lines,
+        "frozen": [list(cell) for cell in plan.lifts][:MOST_LISTED],
+        "frozen_count": len(plan.lifts),
+        "left_alone": _left_alone(draft.dispositions if draft else {}),
+        "entities": draft.entities if draft else 0,
+        "reviews": len(draft.reviews) if draft else 0,
+    }
+
+
+def _plan_lines(
+    installation: Installation, judged: tuple[tuple[Change, Verdict], ...]
+) -> list[dict[str, Any]]:
+    """One line per field and target: how many of each meaning, the verdicts, one example with its policy line."""
+    grouped: dict[tuple[str, str], dict[str, Any]] = {}
+    for change, verdict in judged:
+        for cell in change.cells:
+            line = grouped.setdefault(
+                (cell.field, change.system),
+                {
+                    "field": cell.field,
+                    "system": change.system,
+                    "records": 0,
+                    "meanings": {},
+                    "verdicts": {},
+                    "example": None,
+                },
+            )
+            line["records"] += 1
+            line["meanings"][cell.meaning] = line["meanings"].get(cell.meaning, 0) + 1
+            line["verdicts"][verdict.decision] = line["verdicts"].get(verdict.decision, 0) + 1
+            if line["example"] is None or (cell.before and not line["example"]["before"]):
+                line["example"] = {
+                    "record": str(change.ref) if change.ref else f"new {change.object_type}",
+                    "name": _name(installation, change),
+                    "before": cell.before,
+                    "after": cell.after,
+                    "because": cell.why.sentence,
+                    "line": cell.why.line,
+                }
+    return [grouped[key] for key in sorted(grouped)]
+
+
+def _name(installation: Installation, change: Change) -> str:
+    if change.ref is None:
+        return f"new {change.object_type}"
+    return installation.display_name(installation.mirror.record(change.ref))
+
+
+def _left_alone(dispositions: Mapping[tuple[str, str, str], int]) -> list[dict[str, Any]]:
+    return [
+        {"field": field, "system": system, "disposition": disposition, "count": count}
+        for (field, system, disposition), count in sorted(dispositions.items())
+        if disposition not in ("write", "equal", "nothing")
+    ]
+
+
+def written_result(installation: Installation, batch_id: str, tally: apply.Tally) -> Result:
+    batch = installation.ledger.batch(batch_id)
+    problems = installation.ledger.entries(batch_id=batch_id, states=(State.FAILED, State.DRIFTED, State.UNKNOWN))
+    return {
+        "batch": batch_id,
+        "state": batch.state,
+        "written": tally.confirmed,
+        "failed": tally.failed,
+        "drifted": tally.drifted,
+        "unknown": tally.unknown,
+        "problems": [
+            {"entry": entry.id, "record": str(entry.change.ref), "state": entry.state.value, "error": entry.error}
+            for entry in problems[:MOST_LISTED]
+        ],
+    }
+
+
+def reversal_result(reversal: Reversal) -> Result:
+    counts = reversal.counts
+    return {
+        "batches": list(reversal.batches),
+        "restore": counts[Fate.RESTORE],
+        "already": counts[Fate.ALREADY],
+        "keep": counts[Fate.CONFLICT_EDITED],
+        "skip": counts[Fate.CONFLICT_DELETED] + counts[Fate.CONFLICT_MERGED],
+        "blocked": counts[Fate.BLOCKED_DEPENDENT] + counts[Fate.UNREADABLE] + counts[Fate.ERASED],
+        "frozen_cells": len(reversal.freezes),
+        "left": [
+            {
+                "record": str(verdict.entry.change.ref or verdict.entry.record_id),
+                "name": verdict.name,
+                "field": verdict.cell.field if verdict.cell else "create",
+                "fate": verdict.fate.value,
+                "live": verdict.live,
+                "would_be": verdict.target,
+                "note": verdict.note,
+            }
+            for verdict in reversal.verdicts
+            if verdict.fate not in (Fate.RESTORE, Fate.ALREADY)
+        ][:MOST_LISTED],
+    }
+
+
+def _known_policy(installation: Installation, name: str) -> Any:
+    header = installation.policies.policies.headers.get(name)
+    if header is None:
+        known = ", ".join(sorted(installation.policies.policies.headers))
+        raise NotFound(f"there is no policy {name}", why=f"known are {known}")
+    return header

@@ -1,0 +1,230 @@
+"""Config → objects. The only module that imports connectors, reads the clock of this computer and draws random ids."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from agent.approvals import Approvals
+from agent.changes import Mode
+from agent.commands import Commands
+from agent.config import Config
+from agent.connector import Connector, ObjectSchema
+from agent.crosswalk import Crosswalk
+from agent.decide import Prepared, prepare
+from agent.decide.policy import PolicySet
+from agent.errors import LedgerDamaged, SafetyStop
+from agent.freeze import Freezes
+from agent.installation import Installation
+from agent.ledger import Ledger
+from agent.lock import WriterLock
+from agent.mirror import Mirror
+from agent.people import file_owner
+from agent.policy_files import load_policies, read_sources
+from agent.reviews import Reviews
+from agent.secrets import read_secret
+from agent.store import Clock
+
+LEDGER = "ledger.db"
+MIRROR = "mirror.db"
+LOCK = "writer.lock"
+
+
+def wall_clock() -> datetime:
+    """The clock of this computer, UTC."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def connect(config: Config) -> dict[str, Connector]:
+    """Both connectors on the vendors' client libraries. Makes no request yet.
+
+    Raises:
+        ConfigError: a secret is missing.
+    """
+    from connectors.hubspot.connector import HubSpot
+    from connectors.salesforce.connector import Salesforce
+
+    salesforce = config.salesforce
+    hubspot = config.hubspot
+    return {
+        "salesforce": Salesforce(
+            domain=salesforce.domain,
+            client_id=read_secret(salesforce.client_id),
+            client_secret=read_secret(salesforce.client_secret),
+            base_url=salesforce.base_url,
+            api_version=salesforce.api_version,
+            link_keys=salesforce.link_keys,
+            clock=time.monotonic,
+        ),
+        "hubspot": HubSpot(
+            token=read_secret(hubspot.token),
+            base_url=hubspot.base_url or "https://api.hubapi.com",
+            api_version=hubspot.api_version,
+            link_keys=hubspot.link_keys,
+            stored_ids=hubspot.stored_ids,
+        ),
+    }
+
+
+@contextmanager
+def open_installation(
+    config: Config,
+    *,
+    writer: bool = True,
+    connectors: Mapping[str, Connector] | None = None,
+    clock: Clock = wall_clock,
+) -> Iterator[Installation]:
+    """Open everything; close it again whatever happens.
+
+    A reader needs no vendor and no lock. A writer holds the lock, has checked its own memory, and remembers the
+    policies it runs with.
+
+    Raises:
+        LockHeld, LedgerMissing, LedgerDamaged, SafetyStop, ConfigError, PolicyError, StorageFull.
+    """
+    with ExitStack() as stack:
+        if writer:
+            config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(WriterLock.take(config.state / LOCK, _holder()))
+        ledger, mirror = _open_state(config, stack, clock, writer=writer)
+        if writer:
+            ledger.begin_epoch(f"pid {os.getpid()}")
+        links = dict(connectors or {})
+        if not links:
+            links = dict(connect(config)) if writer else _unplugged(config)
+        for connector in links.values():
+            stack.callback(connector.close)
+        installation = Installation(
+            config=config,
+            connectors=links,
+            ledger=ledger,
+            mirror=mirror,
+            crosswalk=Crosswalk(ledger),
+            freezes=Freezes(ledger),
+            reviews=Reviews(ledger),
+            approvals=Approvals(ledger),
+            commands=Commands(ledger.store, clock),
+            clock=clock,
+            policies=prepare(PolicySet("", {})),
+            mode=config.run.mode,
+        )
+        installation.policies = _policies(installation, with_schemas=writer)
+        if writer:
+            check_memory(installation)
+        yield installation
+
+
+@contextmanager
+def open_queue(config: Config) -> Iterator[Commands]:
+    """Only the queue in the ledger, beside a daemon that is the writer."""
+    ledger = Ledger.open(config.state / LEDGER, clock=wall_clock, random_bytes=os.urandom)
+    try:
+        yield Commands(ledger.store, wall_clock)
+    finally:
+        ledger.close()
+
+
+def schemas_of(
+    connectors: Mapping[str, Connector], policies: PolicySet
+) -> dict[tuple[str, str], ObjectSchema]:
+    """What each vendor says of every object type the policies name."""
+    return {
+        (system, object_type): connectors[system].schema(object_type)
+        for entity_type in policies.entity_types.values()
+        for system, object_types in entity_type.records.items()
+        for object_type in object_types
+    }
+
+
+def reload_policies(installation: Installation) -> bool:
+    """Swap in the policies on disk if they changed and are sound. Returns whether they changed.
+
+    Raises:
+        PolicyError, UsageError: the new set has problems; the old one stays in force.
+    """
+    sources = read_sources(installation.config.policies)
+    if sources == installation.policies.policies.sources:
+        return False
+    installation.policies = _policies(installation, with_schemas=True)
+    return True
+
+
+def check_memory(installation: Installation) -> None:
+    """Refuse to write with a lost, replaced or older ledger, or with a mirror that belongs to another one.
+
+    Raises:
+        SafetyStop: the ledger is not the one this folder knew. LedgerDamaged: its chain is broken.
+    """
+    memory = installation.ledger.memory_check()
+    if memory != "ok":
+        raise SafetyStop(
+            "the ledger is not the one this installation knew, so nothing is written",
+            where=str(installation.config.state / LEDGER),
+            why=f"the side file says it is {memory}: restored from an old backup, or replaced",
+            next_step="truce ledger verify",
+        )
+    verification = installation.ledger.verify()
+    if not verification.ok:
+        raise LedgerDamaged(
+            "the ledger was altered", where=str(installation.config.state / LEDGER), why=verification.message
+        )
+    standing = installation.mirror.check_against(installation.ledger.ledger_id, installation.ledger.last_seq)
+    if standing != "ok":
+        installation.mirror.reset(installation.ledger.ledger_id)
+        installation.mode = lowest_mode(installation.mode)
+
+
+def lowest_mode(mode: Mode) -> Mode:
+    """A rebuilt mirror only proposes until a person has seen a plan."""
+    return "ask" if mode == "act" else mode
+
+
+def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool) -> tuple[Ledger, Mirror]:
+    path = config.state / LEDGER
+    if writer:
+        new_id = None if path.exists() else uuid4().hex
+        ledger = Ledger.open(path, clock=clock, random_bytes=os.urandom, new_id=new_id)
+        stack.callback(ledger.close)
+        mirror = Mirror.open(config.state / MIRROR, ledger_id=ledger.ledger_id)
+    else:
+        ledger = Ledger.open_read_only(path, clock=clock)
+        stack.callback(ledger.close)
+        mirror = Mirror.open_read_only(config.state / MIRROR)
+    stack.callback(mirror.close)
+    return ledger, mirror
+
+
+def _policies(installation: Installation, *, with_schemas: bool) -> Prepared:
+    """The policies on disk, checked against the vendors' schemas when we may ask for them, and remembered."""
+    config = installation.config
+    today: date = installation.clock().date()
+    policies = load_policies(config.policies, None, today)
+    if with_schemas:
+        schemas = schemas_of(installation.connectors, policies)
+        policies = load_policies(config.policies, schemas, today)
+        if installation.ledger.revision(policies.revision) is None:
+            installation.ledger.save_revision(policies.revision, policies.sources, _editor(config.policies, config))
+    return prepare(policies)
+
+
+def _holder() -> dict[str, str | int]:
+    return {"pid": os.getpid(), "command": Path(sys.argv[0]).name, "since": wall_clock().isoformat("T", "seconds")}
+
+
+def _editor(folder: Path, config: Config) -> str:
+    """Who owns the policy file changed last: the best this computer knows of its editor."""
+    newest = max(folder.glob("*.y*ml"), key=lambda path: path.stat().st_mtime)
+    return file_owner(newest.stat().st_uid, config.people)
+
+
+def _unplugged(config: Config) -> dict[str, Connector]:
+    """Connectors that only lend their capabilities (names, keys) to a reader; they are never asked anything."""
+    from connectors.unplugged import unplugged
+
+    return {"salesforce": unplugged("salesforce"), "hubspot": unplugged("hubspot")}

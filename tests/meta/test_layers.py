@@ -1,0 +1,101 @@
+"""The layer rules that import contracts cannot say, checked on the syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+AGENT = sorted((ROOT / "agent").rglob("*.py"))
+CONNECTORS = sorted((ROOT / "connectors").rglob("*.py"))
+PRODUCT = AGENT + CONNECTORS
+
+CLOCKS = {
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("time", "time"),
+    ("uuid", "uuid4"),
+}
+MAY_ASK_THE_CLOCK = {
+    "agent/wiring.py",
+    "agent/daemon.py",
+    "agent/cli/check.py",
+    "connectors/emulator/clock.py",
+}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+def calls_of(path: Path) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            value = node.func.value
+            if isinstance(value, ast.Name):
+                yield value.id, node.func.attr
+            elif isinstance(value, ast.Attribute):
+                yield value.attr, node.func.attr
+
+
+def test_only_store_imports_a_sqlite_module() -> None:
+    importers = {
+        name_of(path)
+        for path in AGENT
+        if {name.partition(".")[0] for name in imports_of(path)} & {"sqlite3", "pysqlite3", "apsw"}
+    }
+    assert importers == {"agent/store.py"}
+
+
+def test_only_wiring_imports_connectors() -> None:
+    importers = {
+        name_of(path) for path in AGENT if any(name.partition(".")[0] == "connectors" for name in imports_of(path))
+    }
+    assert importers == {"agent/wiring.py"}
+
+
+def test_only_apply_calls_connector_write() -> None:
+    callers = {
+        name_of(path) for path in AGENT for owner, method in calls_of(path) if (owner, method) == ("connector", "write")
+    }
+    assert callers == {"agent/apply.py"}
+
+
+def test_clock_and_ids_are_passed_in() -> None:
+    offenders = {
+        f"{name_of(path)}: {owner}.{method}"
+        for path in PRODUCT
+        if name_of(path) not in MAY_ASK_THE_CLOCK
+        for owner, method in calls_of(path)
+        if (owner, method) in CLOCKS
+    }
+    assert offenders == set()
+
+
+def test_no_step_imports_the_cycle() -> None:
+    steps = ["pull", "mirror", "identify", "guard", "ledger", "apply", "confirm"]
+    importers = [step for step in steps if "agent.cycle" in set(imports_of(ROOT / "agent" / f"{step}.py"))]
+    assert importers == []
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=name_of)
+def test_names_say_what_is_inside(path: Path) -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "base", "misc", "core", "manager"}
+    assert path.stem not in vague
