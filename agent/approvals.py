@@ -71,7 +71,8 @@ class Approvals:
             )
         with self._ledger.store.write() as connection:
             cursor = connection.execute(
-                "INSERT INTO approvals (batch, person, hash, count, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO approvals (batch, person, hash, count, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
                 (number_of(batch_id, "B"), person, batch_hash, count, to_micros(now)),
             )
             if cursor.rowcount:

@@ -1,9 +1,10 @@
 """The hash chain over everything the ledger keeps: one number and one hash per row, across five tables.
 
-``hash = SHA-256(previous hash ‖ JSON of the row's fixed columns ‖ keyed hash of its payload)``. The keyed hash is
-BLAKE2b-128 under the payload's own salt: whoever has erased a payload with its salt leaves a chain that still
-verifies and a hash from which no value can be guessed. Tamper-evident, not tamper-proof: who can write the file can
-rewrite the whole chain, which is why the head is also kept outside (``agent.ledger_memory``, the daily log).
+``hash = SHA-256(previous hash ‖ JSON of the row's fixed columns ‖ keyed hash of its payload)``. The keyed
+hash is BLAKE2b-128 under the payload's own salt: whoever has erased a payload with its salt leaves a chain
+that still verifies and a hash from which no value can be guessed. Tamper-evident, not tamper-proof: who can
+write the file can rewrite the whole chain, which is why the head is also kept outside
+(``agent.ledger_memory``, the daily log).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ FIXED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "transitions": ("entry", "state", "at", "record_id", "version", "as_sent", "sends"),
     "events": ("kind", "subject", "actor", "at"),
 }  # fmt: skip
-"""What a row's JSON holds, in order, after its number and its table. A batch's own hash stands where others have
-the hash of their payload."""
+"""What a row's JSON holds, in order, after its number and its table. A batch's own hash stands where others
+have the hash of their payload."""
 
 
 @dataclass(slots=True)
@@ -92,7 +93,8 @@ class Salts:
 
 
 def write_event(
-    connection: Connection, pen: Pen, salt: bytes, *, kind: str, subject: str, actor: str, at: int, body: Mapping[str, Any]
+    connection: Connection, pen: Pen, salt: bytes, *, kind: str, subject: str, actor: str, at: int,
+    body: Mapping[str, Any],
 ) -> int:  # fmt: skip
     """Append one event; ``at`` in microseconds. Returns its number."""
     text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -1,3 +1,5 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """Orders from the command line to the running daemon: a queue in the ledger's file.
 
 The daemon takes them between two chunks, rollbacks first. Queueing needs no writer lock.
@@ -11,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from agent.store import Clock, Store, to_micros
+from agent.store import Clock, Store, marks, to_micros
 
 INTERRUPTED = {
     "error": {
@@ -28,7 +30,7 @@ INTERRUPTED = {
 class Command:
     id: int
     kind: str
-    body: Mapping[str, Any]
+    body: dict[str, Any]
     actor: str
 
 
@@ -61,6 +63,15 @@ class Commands:
             ).fetchone()
         return Command(row[0], row[1], orjson.loads(row[2]), row[3]) if row is not None else None
 
+    def has(self, *kinds: str) -> bool:
+        """Whether an order of one of these kinds waits; cheap enough to ask between two chunks."""
+        rows = self._store.read_tuples(
+            "SELECT 1 FROM commands WHERE state IN ('queued', 'running') AND state = 'queued'"
+            f" AND kind IN ({marks(len(kinds))}) LIMIT 1",
+            kinds,
+        )
+        return bool(rows)
+
     def report(self, command_id: int, progress: Mapping[str, Any]) -> None:
         """How far a running order is, for whoever waits."""
         self._note(command_id, "progress = ?", orjson.dumps(progress).decode())
@@ -84,12 +95,12 @@ class Commands:
         """At a start: orders a dead daemon had begun end with an error instead of running twice."""
         with self._store.write() as connection:
             ended = connection.execute(
-                "UPDATE commands SET state = 'done', result = ?, ended_at = ? WHERE state IN ('queued', 'running')"
-                " AND state = 'running'",
+                "UPDATE commands SET state = 'done', result = ?, ended_at = ?"
+                " WHERE state IN ('queued', 'running') AND state = 'running'",
                 (orjson.dumps(INTERRUPTED).decode(), to_micros(self._clock())),
             )
             return int(ended.rowcount)
 
     def _note(self, command_id: int, assignment: str, *values: Any) -> None:
         with self._store.write() as connection:
-            connection.execute(f"UPDATE commands SET {assignment} WHERE id = ?", (*values, command_id))  # noqa: S608
+            connection.execute(f"UPDATE commands SET {assignment} WHERE id = ?", (*values, command_id))

@@ -1,6 +1,9 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """Step 3's memory: which records are the same person or company, and who was created by us.
 
-Links are 1:1: a record belongs to one entity, an entity has one active record per system. They outlive the mirror.
+Links are 1:1: a record belongs to one entity, an entity has one active record per system. They outlive the
+mirror.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ BLOCK = 100
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A record that belongs to an entity from now on. ``role`` is ``active`` or ``duplicate`` (read, never written)."""
+    """A record that joins an entity. ``role`` is ``active`` or ``duplicate`` (read, never written)."""
 
     entity_id: str
     entity_type: str
@@ -36,7 +39,7 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A stored link. ``undone`` is the tombstone of a create that was taken back, ``lost`` of a record that went."""
+    """A stored link. ``undone``: a create that was taken back. ``lost``: the record was deleted or merged."""
 
     entity_id: str
     entity_type: str
@@ -69,9 +72,10 @@ class Crosswalk:
         for start in range(0, len(wanted), 500):
             chunk = wanted[start : start + 500]
             rows = self._store.read_tuples(
-                "SELECT l.entity, e.entity_type, l.system, l.object_type, l.record_id, l.role, l.state, l.since"
+                "SELECT l.entity, e.entity_type, l.system, l.object_type, l.record_id, l.role, l.state,"
+                " l.since"
                 " FROM links l JOIN entities e ON e.entity = l.entity"
-                f" WHERE l.entity IN ({marks(len(chunk))}) ORDER BY l.id",  # noqa: S608
+                f" WHERE l.entity IN ({marks(len(chunk))}) ORDER BY l.id",
                 chunk,
             )
             for entity, entity_type, system, object_type, record_id, role, state, since in rows:
@@ -87,7 +91,8 @@ class Crosswalk:
         while True:
             rows = self._store.read_tuples(
                 "SELECT entity, entity_type, number FROM entities"
-                f" WHERE (entity_type, number) > (?, ?) {kind} ORDER BY entity_type, number LIMIT 1000",  # noqa: S608
+                f" WHERE (entity_type, number) > (?, ?) {kind}"
+                " ORDER BY entity_type, number LIMIT 1000",
                 (*last, *params),
             )
             if not rows:

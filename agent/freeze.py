@@ -1,4 +1,6 @@
-"""Cells that Truce leaves alone: after an undo, in a fight with another system, or because a person said so."""
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+"""Cells that Truce leaves alone: after an undo, in a fight with another system, or at a person's wish."""
 
 from __future__ import annotations
 
@@ -24,10 +26,11 @@ AGES: Mapping[str, timedelta] = {
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """One frozen cell. ``field`` is the policy's name of it, or ``create``; ``system`` is the side not written.
+    """One frozen cell. ``field`` is the policy's name of it, or ``create``; ``system`` is the side not
+    written.
 
-    ``rule`` is the hash of the rule line that was frozen, ``reason`` a sentence for people. ``id``, ``made_at`` are
-    set once it is stored.
+    ``rule`` is the hash of the rule line that was frozen, ``reason`` a sentence for people. ``id``,
+    ``made_at`` are set once it is stored.
     """
 
     entity_id: str
@@ -144,6 +147,6 @@ class Freezes:
 def _freeze_from(row: tuple[Any, ...]) -> Freeze:
     freeze_id, entity, name, system, rule, kind, reason, batch, made_at, expires_at = row
     return Freeze(
-        entity, name, system, rule, kind, reason, maybe_moment(expires_at), f"B-{batch}" if batch is not None else None,
-        freeze_id, from_micros(made_at),
+        entity, name, system, rule, kind, reason, maybe_moment(expires_at),
+        f"B-{batch}" if batch is not None else None, freeze_id, from_micros(made_at),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Step 6: every write recorded before it is made. Batches, entries and what became of them, append-only.
 
-Promise: when ``open_batch``, ``intend`` or ``attempt`` returns, the rows are on the disk; nothing may be sent before.
+Promise: when ``open_batch``, ``intend`` or ``attempt`` returns, the rows are on the disk; nothing may be
+sent before.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from agent.ledger_rows import (
     payload_of,
     skeleton_of,
 )
-from agent.stored_plans import Revision, StoredPlan
 from agent.records import Ref
 from agent.store import Clock, Connection, RandomBytes, Schema, Store, marks, maybe_micros, to_micros
+from agent.stored_plans import Revision, StoredPlan
 from agent.verify import Verification, verify_ledger
 
 __all__ = [
@@ -119,7 +120,7 @@ class Ledger:
         self.store.close()
 
     def begin_epoch(self, holder: str) -> int:
-        """Note that a new writer took over (once, after taking the lock); an older writer is refused from now on."""
+        """Note that a new writer took over (once, after the lock); an older one is refused from now on."""
         with self.store.write() as connection:
             epoch = writing.present_epoch(connection) + 1
             connection.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (epoch,))
@@ -130,10 +131,10 @@ class Ledger:
     # --- recording ---
 
     def open_batch(
-        self, kind: BatchKind, title: str, actor: str, intents: Sequence[Intent], *, state: BatchState = "open",
-        reverts: Sequence[str] = (), plan_id: str | None = None, hold_reason: str | None = None,
-        expires_at: datetime | None = None, freezes: Sequence[freeze.Freeze] = (),
-        counted: Mapping[str, int] | None = None, day: date | None = None,
+        self, kind: BatchKind, title: str, actor: str, intents: Sequence[Intent], *, state: BatchState =
+        "open", reverts: Sequence[str] = (), plan_id: str | None = None, hold_reason: str | None = None,
+        expires_at: datetime | None = None, freezes: Sequence[freeze.Freeze] = (), counted: Mapping[str, int]
+        | None = None, day: date | None = None,
     ) -> Batch:  # fmt: skip
         """Record a batch, its entries, its freezes, the use of its plan and its counters in one transaction.
 
@@ -161,8 +162,8 @@ class Ledger:
             writing.insert_batch(
                 connection,
                 pen,
-                (number, epoch, kind, state, title, actor, at, undone, plan, hold_reason, maybe_micros(expires_at),
-                 len(skeletons)),
+                (number, epoch, kind, state, title, actor, at, undone, plan, hold_reason,
+                 maybe_micros(expires_at), len(skeletons)),
                 writing.batch_hash(skeletons, macs),
             )  # fmt: skip
             writing.insert_payloads(connection, pen.seq + 1, salts, bodies)
@@ -226,7 +227,7 @@ class Ledger:
             return pen.seq
 
     def approve_batch(self, batch_id: str, by: Sequence[str]) -> None:
-        """A held batch may now be written, on the word of these people (their approvals: ``agent.approvals``)."""
+        """A held batch may now be written, on the word of these people (see ``agent.approvals``)."""
         self._move_batch(batch_id, "open", ", ".join(by))
 
     def use_limits(self, counted: Mapping[str, int], day: date | None = None) -> None:
@@ -276,10 +277,11 @@ class Ledger:
         return entries_from(rows, self._citations)[0]
 
     def entries(
-        self, *, batch_id: str | None = None, states: Collection[State] | None = None, entity_id: str | None = None,
-        ref: Ref | None = None, after_seq: int | None = None, newest_first: bool = False, limit: int | None = None,
+        self, *, batch_id: str | None = None, states: Collection[State] | None = None,
+        entity_id: str | None = None, ref: Ref | None = None, after_seq: int | None = None,
+        newest_first: bool = False, limit: int | None = None,
     ) -> list[Entry]:  # fmt: skip
-        """Entries in the order recorded; every condition given must hold. ``ref`` finds creates by their new id."""
+        """Entries in the order recorded; all conditions must hold. ``ref`` finds creates by their new id."""
         query = EntryQuery(batch_id, states, entity_id, ref, after_seq, newest_first, limit)
         return list(self.each_entry(query))
 
@@ -321,10 +323,11 @@ class Ledger:
         )
 
     def settled_after(self, seq: int) -> Iterator[tuple[int, Entry]]:
-        """(number of the outcome, entry) for every outcome after ``seq``, in order; only an entry's latest one."""
+        """(number of the outcome, entry) for outcomes after ``seq``, in order; an entry's latest only."""
         while True:
             rows = self.store.read_tuples(
-                "SELECT t.seq, t.entry FROM transitions t JOIN entries e ON e.latest = t.seq AND e.seq = t.entry"
+                "SELECT t.seq, t.entry FROM transitions t"
+                " JOIN entries e ON e.latest = t.seq AND e.seq = t.entry"
                 " WHERE t.seq > ? AND t.state != 'intended' ORDER BY t.seq LIMIT 500",
                 (seq,),
             )
@@ -351,15 +354,15 @@ class Ledger:
     # --- is it whole? ---
 
     def verify(self) -> Verification:
-        """Recompute the whole chain and re-derive every state; says which number is the first that does not hold."""
+        """Recompute the whole chain and re-derive every state; names the first number that does not hold."""
         return verify_ledger(self.store, self.ledger_id)
 
     def memory_check(self) -> MemoryCheck:
-        """Whether this is the ledger that was here before: ``ok``, ``lost`` (another one) or ``older`` (a backup)."""
+        """Is this the ledger that was here before? ``ok``, ``lost`` (another one) or ``older`` (a backup)."""
         return self._memory.check(self.store)
 
     def remember(self, *, accept: bool = False) -> None:
-        """Note beside the ledger how far it is; ``accept`` only after a person settled a failed ``memory_check``."""
+        """Note beside the ledger how far it is; ``accept`` once a person settled a failed memory check."""
         self._memory.write(self.store, accept=accept)
 
     def _move_batch(self, batch_id: str, state: BatchState, actor: str | None) -> None:

@@ -1,3 +1,5 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """A few words kept beside the ledger, so that a deleted, swapped or older restored ledger is noticed."""
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class Memory:
         return "ok" if _hash_at(store, seq) == head else "older"
 
     def write(self, store: Store, *, accept: bool = False) -> None:
-        """Remember how far the ledger is; what contradicts it is only replaced when a person accepted that."""
+        """Remember how far the ledger is; what contradicts it stays until a person accepted that."""
         if not accept and self.check(store) != "ok":
             return
         seq, head = store.read_tuples("SELECT seq, hash FROM head")[0]

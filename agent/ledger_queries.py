@@ -99,8 +99,8 @@ def no_such_batch(batch_id: str) -> NotFound:
 
 
 BATCH_SELECT = """
-    SELECT seq, number, kind, state, title, actor, opened_at, hash, size, closed_at, reverts, plan, hold_reason,
-           expires_at
+    SELECT seq, number, kind, state, title, actor, opened_at, hash, size, closed_at, reverts, plan,
+           hold_reason, expires_at
     FROM batches
 """
 

@@ -1,8 +1,10 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """How batches and entries stand in the ledger's tables, and back.
 
-What may be kept for years (which field, which policy line, which record id) is in the skeleton; every value, and
-every sentence that may quote one, is in the payload. The six texts a cell repeats for ever (its field, policy line
-…) are kept once as a *citation* and named by number.
+What may be kept for years (which field, which policy line, which record id) is in the skeleton; every value,
+and every sentence that may quote one, is in the payload. The six texts a cell repeats for ever (its field,
+policy line …) are kept once as a *citation* and named by number.
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from agent.chain import Pen
-from agent.changes import Cell, Change, Entry, State, Why
+from agent.changes import Cell, Change, Entry, Meaning, State, Why
 from agent.records import FieldValue
 from agent.store import Connection, Store, from_micros, marks, maybe_moment
 
-Citation = tuple[str, str, str, str, str, str]
+Citation = tuple[str, str, Meaning, str, str, str]
 """(field, vendor field, meaning, policy, line, rule)."""
 
 
@@ -62,7 +64,7 @@ class Citations:
                 chunk,
             )
             for number, *citation in rows:
-                self._texts[number] = tuple(citation)  # type: ignore[assignment]
+                self._texts[number] = tuple(citation)
         return self._texts
 
     @staticmethod
@@ -116,7 +118,7 @@ def skeleton_of(change: Change, state: State) -> Skeleton:
 
 
 def slot_of(change: Change) -> int:
-    """Which place in its batch a write takes: one record (or one new record of an entity), one group, one step."""
+    """A write's place in its batch: one record (or one new record of an entity), one group, one step."""
     whom = change.record_id or f"new {change.entity_id}"
     text = f"{change.system}\n{change.object_type}\n{whom}\n{change.group or ''}\n{change.step}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
@@ -231,9 +233,10 @@ def _cells_from(citations: Sequence[Citation], payload: Mapping[str, Any]) -> tu
     if len(sentences) == 1:
         sentences = sentences * len(citations)
     return tuple([
-        Cell(name, vendor_field, values[2 * n], values[2 * n + 1], meaning, Why(policy, line, rule, sentences[n]))
+        Cell(name, vendor_field, values[2 * n], values[2 * n + 1], meaning,
+             Why(policy, line, rule, sentences[n]))
         for n, (name, vendor_field, meaning, policy, line, rule) in enumerate(citations)
-    ])  # type: ignore[arg-type]  # fmt: skip
+    ])  # fmt: skip
 
 
 def _numbers_in(cited: str) -> list[int]:

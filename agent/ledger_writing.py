@@ -1,4 +1,6 @@
-"""The ledger's inserts, each inside a transaction that its caller opened. Rows are signed in the order written."""
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+"""The ledger's inserts, inside a transaction that the caller opened. Rows are signed in the order written."""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ def require_distinct(skeletons: Sequence[Skeleton]) -> None:
     for skeleton in skeletons:
         if skeleton.slot in seen:
             raise ValueError(
-                f"two writes of {skeleton.system} {skeleton.object_type} {skeleton.record_id or skeleton.entity}"
-                " in one batch need a group and different steps"
+                f"two writes of {skeleton.system} {skeleton.object_type}"
+                f" {skeleton.record_id or skeleton.entity} in one batch need a group and different steps"
             )
         seen.add(skeleton.slot)
 
@@ -84,8 +86,8 @@ def insert_entries(
         chain = sign("entries", columns, mac)
         rows.append((pen.seq, *columns, mac, chain, born, 1 if born == "intended" else 0))
     connection.executemany(
-        "INSERT INTO entries (seq, batch, slot, op, entity, system, object_type, record_id, extras, cited, born,"
-        " mac, chain, state, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO entries (seq, batch, slot, op, entity, system, object_type, record_id, extras, cited,"
+        " born, mac, chain, state, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
 

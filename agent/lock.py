@@ -1,7 +1,7 @@
 """One writer: an advisory lock on a file beside the ledger, which the system lets go when its holder dies.
 
-The ledger's epoch (``Ledger.begin_epoch``) is the second wall: should the lock file be deleted under a running
-writer, the newer writer's epoch refuses everything the older one still wants to record.
+The ledger's epoch (``Ledger.begin_epoch``) is the second wall: should the lock file be deleted under a
+running writer, the newer writer's epoch refuses everything the older one still wants to record.
 """
 
 from __future__ import annotations

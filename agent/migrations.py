@@ -1,7 +1,8 @@
 """The tables of ledger.db: everything that cannot be read again from a CRM.
 
 Two kinds of table. *Chained* ones (batches, citations, entries, transitions, events) share one increasing
-``seq`` and carry the hash chain; triggers keep what the chain covers append-only. The others hold present state.
+``seq`` and carry the hash chain; triggers keep what the chain covers append-only. The others hold present
+state.
 
 Values of records are only in ``payloads`` (each with its own salt, free to be erased), in ``plans`` and in
 ``reviews``; the chain holds a keyed hash of each payload, so that erasing a value never breaks it.

@@ -1,8 +1,11 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """Step 2: our last seen copy of every record, what it held before, and what still has to be decided.
 
-Promise: pulled rows, their pending marks and the cursor commit together; a bumped time stamp without a changed mapped
-value asks for nothing; an older copy never replaces a newer one; absent is never blank. Everything here can be read
-again from the CRMs (``reset``), so a power cut may take the last commits: the ledger's outcomes are replayed.
+Promise: pulled rows, their pending marks and the cursor commit together; a bumped time stamp without a
+changed mapped value asks for nothing; an older copy never replaces a newer one; absent is never blank.
+Everything here can be read again from the CRMs (``reset``), so a power cut may take the last commits: the
+ledger's outcomes are replayed.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any, Literal
 
 import orjson
 
-from agent import mirror_bases, mirror_outcomes
+from agent import mirror_bases, mirror_keys, mirror_outcomes
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
@@ -41,7 +44,7 @@ MIRROR_TABLES = Schema(version=1, load=_load_migrations)
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A pulled change nobody has decided yet. ``reason``: new, changed, deleted, merged, restored, or as told."""
+    """A pulled change not decided yet. ``reason``: new, changed, deleted, merged, restored, or as told."""
 
     ref: Ref
     since: datetime
@@ -66,8 +69,13 @@ class Mirror:
         self._keys: dict[int, MatchKeys] = {}
 
     @classmethod
-    def open(cls, path: Path, *, ledger_id: str, ledger_seq: int = 0) -> Mirror:
-        """Open for writing; a new file is bound to this ledger, with its outcomes up to ``ledger_seq`` known."""
+    def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:
+        """Open for writing; a new file is bound to this ledger as it is now (``ledger_seq``: its last
+        number).
+
+        What the ledger recorded before is not replayed into an empty mirror: the first pull shows the
+        present.
+        """
         store = Store.open(path, MIRROR_TABLES, durability="rebuildable", cache_megabytes=32)
         mirror = cls(store)
         try:
@@ -107,7 +115,7 @@ class Mirror:
         with self._store.write() as connection:
             for table in ("records", "match_keys", "observed", "pending", "dispositions", "bases", "shelves",
                           "field_sets", "meta"):  # fmt: skip
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+                connection.execute(f"DELETE FROM {table}")
             _bind(connection, ledger_id, ledger_seq)
         self._shelves.clear()
 
@@ -120,11 +128,11 @@ class Mirror:
         self, items: Sequence[Pulled], *, mapped: Sequence[str], keys: MatchKeys, seen_at: datetime,
         cursor: Cursor | None = None,
     ) -> list[Ref]:  # fmt: skip
-        """Take one page over in one transaction: rows, history, match keys, pending marks, and the cursor if given.
+        """Take one page over in one transaction: rows, history, match keys, pending marks, any cursor.
 
-        ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible. ``seen_at``
-        is used for records that do not say when they were read. Returns records whose mapped values changed, that are
-        new, or that went away.
+        ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible.
+        ``seen_at`` is used for records that do not say when they were read. Returns records whose mapped
+        values changed, that are new, or that went away.
         """
         by_shelf: dict[tuple[str, str], list[Pulled]] = {}
         for item in items:
@@ -166,9 +174,10 @@ class Mirror:
         return knows
 
     def cursor(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Cursor | None:
-        """How far this object type was pulled; None also when ``mapped`` names a field no full pull has asked for."""
+        """How far this object type was pulled; None also if ``mapped`` has a field no full pull asked for."""
         rows = self._store.read_tuples(
-            "SELECT watermark, mapped FROM shelves WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
+            "SELECT watermark, mapped FROM shelves"
+            " WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
             (system, object_type),
         )
         if not rows or rows[0][1] not in self._field_sets_holding(mapped):
@@ -176,7 +185,7 @@ class Mirror:
         return Cursor(system, object_type, from_micros(rows[0][0]))
 
     def index_keys(self, system: str, object_type: str, keys: MatchKeys, revision: str) -> int:
-        """Work out all match keys anew if ``revision`` (of the policies) is another than last time. Returns records."""
+        """Work out all match keys anew unless that was done for this policy revision. Returns records."""
         shelf = self._shelf(system, object_type)
         name = f"keys of {system} {object_type}"
         if shelf is None or self._meta(name) == revision:
@@ -241,27 +250,7 @@ class Mirror:
 
     def key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
         """Values that two or more live records share, over all systems, in order of value."""
-        last = ""
-        while True:
-            shared = self._store.read_tuples(
-                "SELECT value FROM match_keys WHERE kind = ? AND value > ? GROUP BY value HAVING COUNT(*) > 1"
-                " ORDER BY value LIMIT ?",
-                (kind, last, IN_CHUNK),
-            )
-            if not shared:
-                return
-            values = [value for (value,) in shared]
-            groups: dict[str, list[Ref]] = {value: [] for value in values}
-            rows = self._store.read_tuples(
-                "SELECT k.value, s.system, s.object_type, r.id FROM match_keys k JOIN records r ON r.n = k.n"
-                " JOIN shelves s ON s.id = r.shelf"
-                f" WHERE k.kind = ? AND k.value IN ({marks(len(values))}) ORDER BY k.value, k.n",  # noqa: S608
-                (kind, *values),
-            )
-            for value, system, object_type, record_id in rows:
-                groups[value].append(Ref(system, object_type, record_id))
-            yield from groups.items()
-            last = values[-1]
+        return mirror_keys.shared_values(self._store, kind)
 
     def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""
@@ -272,8 +261,8 @@ class Mirror:
     def pending(self, limit: int | None = None) -> list[Pending]:
         """Longest waiting first."""
         rows = self._store.read_tuples(
-            "SELECT s.system, s.object_type, r.id, p.since, p.reason FROM pending p JOIN records r ON r.n = p.n"
-            " JOIN shelves s ON s.id = r.shelf ORDER BY p.since, p.n LIMIT ?",
+            "SELECT s.system, s.object_type, r.id, p.since, p.reason FROM pending p"
+            " JOIN records r ON r.n = p.n JOIN shelves s ON s.id = r.shelf ORDER BY p.since, p.n LIMIT ?",
             (-1 if limit is None else limit,),
         )
         return [Pending(Ref(*place), from_micros(since), reason) for *place, since, reason in rows]
@@ -300,7 +289,7 @@ class Mirror:
             ).rowcount
 
     def dispose(self, dispositions: Sequence[Disposition], at: datetime | None = None) -> None:
-        """These changes are decided; the last word on each record is kept. ``at`` defaults to when it was seen."""
+        """These changes are decided; the last word on each is kept. Default ``at``: when it was seen."""
         with self._store.write() as connection:
             for item in dispositions:
                 place = (item.ref.id, self._shelf(item.ref.system, item.ref.object_type))
@@ -342,10 +331,10 @@ class Mirror:
     def absorb_outcomes(
         self, settled: Sequence[tuple[Entry, Mapping[str, Base]]], ledger_seq: int, seen_at: datetime
     ) -> None:
-        """Take over what we wrote ourselves, in one transaction: observed values, bases, and how far the ledger is.
+        """Take over what we wrote ourselves in one transaction: observed values, bases, the ledger's number.
 
-        Makes nothing pending: these values are our own. The records count as not read in full, so the next pull reads
-        them again and sees what else happened to them meanwhile.
+        Makes nothing pending: these values are our own. The records count as not read in full, so the next
+        pull reads them again and sees what else happened to them meanwhile.
         """
         with self._store.write() as connection:
             for entry, _ in settled:
@@ -371,7 +360,7 @@ class Mirror:
                 chunk = ids[start : start + IN_CHUNK]
                 rows = self._store.read_tuples(
                     "SELECT id, fields, version, modified_at, seen_at FROM records"
-                    f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? {alive}",  # noqa: S608
+                    f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? {alive}",
                     (*chunk, shelf),
                 )
                 for row in rows:

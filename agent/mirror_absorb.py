@@ -1,4 +1,6 @@
-"""One page of pulled records into the mirror's tables: what is new, what changed, what is only an echo or too late."""
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+"""One page of pulled records into the mirror's tables: what is new, what changed, what comes too late."""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ from agent.store import Connection, marks, maybe_micros, to_micros
 MatchKeys = Callable[[Record], Iterable[tuple[str, str]]]
 
 LATE = timedelta(minutes=10) // timedelta(microseconds=1)
-"""How long after we saw a record a search index may still hand out an older copy of it (HubSpot's lags by seconds
-to minutes). Later than that, an older stamp is believed: a restored or re-imported record may really carry one."""
+"""How long after we saw a record a search index may still hand out an older copy of it (HubSpot's lags by
+seconds to minutes). Later than that, an older stamp is believed: a restored or re-imported record may really
+carry one."""
 
 ALIVE, DELETED, MERGED = 0, 1, 2
 IN_CHUNK = 500
@@ -43,7 +46,7 @@ def load_stored(connection: Connection, shelf: int, ids: Sequence[str]) -> dict[
         chunk = ids[start : start + IN_CHUNK]
         rows = connection.execute(
             "SELECT id, n, gone, mapped, version, was_version, modified_at, seen_at, fields FROM records"
-            f" WHERE id IN ({marks(len(chunk))}) AND shelf = ?",  # noqa: S608
+            f" WHERE id IN ({marks(len(chunk))}) AND shelf = ?",
             (*chunk, shelf),
         )
         for record_id, *rest in rows:
@@ -70,7 +73,7 @@ def changed_fields(
 
 @dataclass(slots=True)
 class Absorbing:
-    """One page for one shelf. Rows are collected and written by ``finish``; all inside the caller's transaction."""
+    """One page for one shelf, inside the caller's transaction. Rows are collected, then written together."""
 
     connection: Connection
     shelf: int
@@ -125,8 +128,8 @@ class Absorbing:
         self.next_n += 1
         record_id = record.ref.id
         self._inserts.append((
-            n, self.shelf, record_id, ALIVE, self.field_set, record.version, modified_at, seen_at, seen_at, None,
-            as_text(record.fields),
+            n, self.shelf, record_id, ALIVE, self.field_set, record.version, modified_at, seen_at, seen_at,
+            None, as_text(record.fields),
         ))  # fmt: skip
         self._new.add(record_id)
         self._keys += [(n, kind, value) for kind, value in self.keys(record)]
@@ -193,8 +196,8 @@ class Absorbing:
     def _write(self) -> None:
         many = self.connection.executemany
         many(
-            "INSERT INTO records (n, shelf, id, gone, mapped, version, modified_at, first_seen, seen_at, survivor,"
-            " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO records (n, shelf, id, gone, mapped, version, modified_at, first_seen, seen_at,"
+            " survivor, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._inserts,
         )
         many(

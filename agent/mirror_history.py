@@ -17,9 +17,10 @@ from agent.store import Store, from_micros, maybe_moment
 class Observed:
     """One value over the time we saw it.
 
-    It was set between the last sighting of the one before and ``first_seen``; ``modified_at`` narrows that down to the
-    vendor's own stamp of the record when we first saw it. ``by`` is our entry if we wrote it. ``visible`` is False
-    where the field was not shown to us (``value`` is None then, but nobody said it was blank).
+    It was set between the last sighting of the one before and ``first_seen``; ``modified_at`` narrows that
+    down to the vendor's own stamp of the record when we first saw it. ``by`` is our entry if we wrote it.
+    ``visible`` is False where the field was not shown to us (``value`` is None then, but nobody said it was
+    blank).
     """
 
     field: str
@@ -42,7 +43,8 @@ def load_history(store: Store, shelf: int | None, ref: Ref, field: str | None) -
     now: Mapping[str, FieldValue] = orjson.loads(text)
     ended: dict[str, list[tuple[Any, ...]]] = {}
     rows = store.read_tuples(
-        "SELECT field, value, last_seen, next_seen, next_modified, next_by FROM observed WHERE n = ? ORDER BY rowid",
+        "SELECT field, value, last_seen, next_seen, next_modified, next_by FROM observed"
+        " WHERE n = ? ORDER BY rowid",
         (n,),
     )
     for row in rows:
@@ -59,13 +61,13 @@ def _of_field(
     for value, last_seen, next_seen, next_modified, next_by in ended:
         text = value if value is not None else "null"
         observed.append(
-            Observed(name, orjson.loads(text), from_micros(start), from_micros(last_seen), maybe_moment(modified_at), by,
-                     value is not None)
+            Observed(name, orjson.loads(text), from_micros(start), from_micros(last_seen),
+                     maybe_moment(modified_at), by, value is not None)
         )  # fmt: skip
         start, modified_at, by = next_seen, next_modified, next_by
     if name in now or ended:
         observed.append(
-            Observed(name, now.get(name), from_micros(start), from_micros(seen_at), maybe_moment(modified_at), by,
-                     name in now)
+            Observed(name, now.get(name), from_micros(start), from_micros(seen_at),
+                     maybe_moment(modified_at), by, name in now)
         )  # fmt: skip
     return observed

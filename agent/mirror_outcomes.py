@@ -65,8 +65,8 @@ def _write_over(
     was_version = stored.version if stored.version != entry.version else stored.was_version
     insert_observed(connection, outcome_observations(stored, before, after, seen_at, entry.id))
     connection.execute(
-        "UPDATE records SET mapped = NULL, version = ?, was_version = ?, modified_at = ?, seen_at = ?, fields = ?"
-        " WHERE n = ?",
+        "UPDATE records SET mapped = NULL, version = ?, was_version = ?, modified_at = ?, seen_at = ?,"
+        " fields = ? WHERE n = ?",
         (entry.version, was_version, stamp, seen_at, as_text(after), stored.n),
     )
     if stored.gone == ALIVE:

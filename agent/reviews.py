@@ -1,4 +1,6 @@
-"""Questions only a person can answer: one standing question per entity and topic, refreshed, never stacked."""
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+"""Questions only a person can answer: one standing per entity and topic, refreshed, never stacked."""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ NEVER = "never"
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """``id`` is ``R-12``. ``state``: ``open``, ``answered`` by a person, ``closed`` because the question went away."""
+    """``id`` is ``R-12``. ``state``: ``open``, ``answered`` or ``closed`` (the question went away)."""
 
     id: str
     kind: str
@@ -97,7 +99,8 @@ class Reviews:
         at = to_micros(self._ledger.clock())
         with self._store.write() as connection:
             connection.execute(
-                "UPDATE reviews SET state = 'answered', answer = ?, person = ?, ended_at = ? WHERE number = ?",
+                "UPDATE reviews SET state = 'answered', answer = ?, person = ?, ended_at = ?"
+                " WHERE number = ?",
                 (answer, person, at, number_of(review_id, "R")),
             )
             if answer == NEVER:
@@ -151,8 +154,8 @@ class Reviews:
 
     def _select(self, rest: str, params: Sequence[Any]) -> Found:
         rows = self._store.read_tuples(
-            "SELECT number, kind, entity, topic, sentence, refs, line, state, opened_at, refreshed_at, ended_at,"
-            f" answer, person FROM reviews {rest}",  # noqa: S608
+            "SELECT number, kind, entity, topic, sentence, refs, line, state, opened_at, refreshed_at,"
+            f" ended_at, answer, person FROM reviews {rest}",
             params,
         )
         return [_review_from(row) for row in rows]
@@ -186,7 +189,7 @@ def _open_or_refresh(connection: Connection, request: ReviewRequest, at: int) ->
 def _close(connection: Connection, entity_id: str, topics: Sequence[str], at: int) -> int:
     closed = connection.execute(
         "UPDATE reviews SET state = 'closed', ended_at = ? WHERE entity = ? AND state = 'open'"
-        f" AND topic IN ({marks(len(topics))})",  # noqa: S608
+        f" AND topic IN ({marks(len(topics))})",
         (at, entity_id, *topics),
     )
     return int(closed.rowcount)
@@ -200,6 +203,7 @@ def _review_from(row: tuple[Any, ...]) -> Review:
     (number, kind, entity, topic, sentence, refs, line, state, opened_at, refreshed_at, ended_at, answer,
      person) = row  # fmt: skip
     return Review(
-        f"R-{number}", kind, entity, topic, sentence, tuple(Ref.parse(ref) for ref in orjson.loads(refs)), line,
-        state, from_micros(opened_at), from_micros(refreshed_at), maybe_moment(ended_at), answer, person,
+        f"R-{number}", kind, entity, topic, sentence, tuple(Ref.parse(ref) for ref in orjson.loads(refs)),
+        line, state, from_micros(opened_at), from_micros(refreshed_at), maybe_moment(ended_at), answer,
+        person,
     )  # fmt: skip

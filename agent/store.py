@@ -1,8 +1,8 @@
 """One SQLite file and how it is opened, written and read. The only module that chooses the SQLite library.
 
 SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write or checkpoint at once (fixed in
-3.51.3, back-ported to 3.44.6 and 3.50.7). So the bundled library of ``pysqlite3`` is used when it has the fix, else
-Python's own; with neither fixed the file stays in rollback-journal mode.
+3.51.3, back-ported to 3.44.6 and 3.50.7). So the bundled library of ``pysqlite3`` is used when it has the
+fix, else Python's own; with neither fixed the file stays in rollback-journal mode.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RandomBytes = Callable[[int], bytes]
 """That many unpredictable bytes."""
 
 Durability = Literal["full", "rebuildable"]
-"""``full``: a commit survives a power cut. ``rebuildable``: it survives our own death; a power cut may undo it."""
+"""``full``: a commit survives a power cut. ``rebuildable``: our death only; it can be read again."""
 
 BUSY_SECONDS = 30
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -70,7 +70,7 @@ _FULL, _READONLY, _IOERR, _BUSY, _LOCKED, _CORRUPT, _CANTOPEN, _NOTADB = 13, 8, 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The tables of one kind of file: how many migrations there are, and where to load them from when needed."""
+    """The tables of one kind of file: how many migrations there are, and how to load them when needed."""
 
     version: int
     load: Callable[[], Migrations]
@@ -198,14 +198,14 @@ class Store:
             self._depth, self._thread = 0, None
 
     def _undo(self) -> None:
-        """Roll back unless SQLite did already (as on a full disk); never hide the error that brought us here."""
+        """Roll back unless SQLite did (as on a full disk); never hide the error that brought us here."""
         if self._connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Every read inside sees the file as it was at the first one; keep it short, it holds up checkpoints."""
+        """Every read inside sees the file as it was at the first; keep it short, it holds up checkpoints."""
         if self.in_transaction:
             yield
             return
@@ -231,7 +231,7 @@ class Store:
             return self._connection.execute(sql, params).fetchall()
 
     def is_same_file(self) -> bool:
-        """False once the path is gone or another file; SQLite writes on into an unlinked one without a word."""
+        """False once the path is gone or another file: SQLite would go on writing into the old one."""
         return _inode(self.path) == self._inode
 
     def check_pages(self) -> None:

@@ -1,3 +1,5 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """Plans shown to a person, and the policy texts they were made from."""
 
 from __future__ import annotations

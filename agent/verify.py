@@ -1,3 +1,5 @@
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 """Is the ledger what it was when it was written? Recomputes every hash and replays every change of state."""
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ class Verification:
     erased: int = 0
     bad_seq: int | None = None
     problem: str = ""
+
+    @property
+    def message(self) -> str:
+        """One sentence for people; empty when all is well."""
+        return "" if self.ok else f"number {self.bad_seq}: {self.problem}"
 
 
 def verify_ledger(store: Store, ledger_id: str) -> Verification:
@@ -138,7 +145,7 @@ class _Walk:
         self._payloads = {seq: (salt, body) for seq, salt, body in rows}
 
     def _load_erasures(self) -> None:
-        """Read ahead which payloads may be missing; the events that say so are verified like any other row."""
+        """Read ahead which payloads may be missing; the events saying so are verified like any other row."""
         rows = self.store.read_tuples(
             "SELECT seq, kind, subject FROM events WHERE kind IN (?, ?)", (EXPIRED, ERASED)
         )
@@ -174,7 +181,7 @@ class _Walk:
     def _replay(self, table: str, seq: int, columns: tuple[Any, ...], present: tuple[Any, ...]) -> str:
         if table == "entries":
             born = State(columns[9])
-            begun = _Unfinished(born, int(born is State.INTENDED), None, present)  # type: ignore[arg-type]
+            begun = _Unfinished(born, int(born is State.INTENDED), None, present)
             return self._follow(seq, begun)
         if table == "transitions":
             return self._replay_transition(seq, columns)
