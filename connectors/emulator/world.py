@@ -1,30 +1,53 @@
 """The practice world: both systems' records, one transaction at a time, and the audit that nobody may skip.
 
-A vendor resource changes records only through ``World.transaction``. A transaction gives every row it touched one
-stamp, writes one audit line per row, and is undone whole when its block raises. Handlers run on one event loop,
-so there are no locks.
+A vendor resource changes records only through ``World.transaction``. A transaction gives every row it touched
+one stamp, writes one audit line per row, and is undone whole when its block raises. Handlers run on one event
+loop, so there are no locks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from connectors.emulator.clock import Clock
 
 Cause = Literal["api", "person", "automation", "system"]
 
+ENTRY_HEADER = "x-truce-entry"
+"""Request header in which a caller may name its own ledger entry; it goes to the audit and nowhere else."""
+
+HISTORY_PER_FIELD = 45
+HISTORY_PER_ROW = 1_000
+"""A row's history is trimmed to ``HISTORY_PER_FIELD`` versions of each field once it is longer than this."""
+
+End = tuple[str, str]
+"""One end of an association: (object type, record id)."""
+
+
+def trimmed(history: list[tuple[str, Any, datetime, str]]) -> list[tuple[str, Any, datetime, str]]:
+    if len(history) <= HISTORY_PER_ROW:
+        return history
+    kept: list[tuple[str, Any, datetime, str]] = []
+    versions: Counter[str] = Counter()
+    for line in history:
+        versions[line[0]] += 1
+        if versions[line[0]] <= HISTORY_PER_FIELD:
+            kept.append(line)
+    return kept
+
 
 @dataclass(slots=True)
 class Row:
-    """One record. ``values`` are under vendor names in the vendor's own value form.
+    """One record. ``values`` are under vendor names in the vendor's own value form (JSON scalars).
 
-    ``stamp`` moves on every change (SystemModstamp, hs_lastmodifieddate); ``visible_at`` is when change queries may
-    first see it (late commit, index lag). ``history`` is newest first: (field, value, at, actor).
+    ``stamp`` moves on every change (SystemModstamp, hs_lastmodifieddate); ``visible_at`` is when change queries
+    may first see it (late commit, index lag). ``history`` is newest first: (field, value, at, actor); it is
+    replaced, never changed in place.
     """
 
     id: str
@@ -38,6 +61,17 @@ class Row:
     deleted_at: datetime | None = None
     merged_into: str | None = None
     history: list[tuple[str, Any, datetime, str]] = field(default_factory=list)
+
+    def photographed(self) -> Row:
+        """A copy that later changes to this row do not reach."""
+        copied = Row(*(getattr(self, one.name) for one in fields(Row)))
+        copied.values = dict(self.values)
+        return copied
+
+    def become(self, photograph: Row) -> None:
+        for one in fields(Row):
+            setattr(self, one.name, getattr(photograph, one.name))
+        self.values = dict(photograph.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +90,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
+    """One changed row, or one association (``op`` link or unlink, labels under ``type/id`` of the far end).
+
+    ``before`` and ``after`` hold the fields that differ; a touch that changed no value has both empty.
+    """
+
     seq: int
     time: datetime
     visible_at: datetime
@@ -91,7 +130,7 @@ class AuditLine:
 
 
 class Space:
-    """One system's tables. ``link`` keeps associations as {(from_type, from_id): {(to_type, to_id): set of labels}}."""
+    """One system's tables. ``links`` keeps associations: {(from_type, from_id): {(to_type, to_id): labels}}."""
 
     def __init__(self, system: str) -> None:
         self.system = system
@@ -99,7 +138,10 @@ class Space:
         self.links: dict[tuple[str, str], dict[tuple[str, str], set[str]]] = {}
         self.counters: dict[str, int] = {}
         self.settings: dict[str, Any] = {}
-        """Behaviour switches and account data of this vendor; each vendor's package documents its own."""
+        """Behaviour switches and account data of this vendor; each vendor's package documents its own.
+
+        Only what the state file can keep: JSON scalars, lists, dicts, sets, tuples, dates.
+        """
         self.visible_delay_seconds = 0.0
         self.indexes: dict[tuple[str, str], dict[Any, set[str]]] = {}
         self.index_keys: dict[tuple[str, str], Callable[[Any], Any]] = {}
@@ -120,6 +162,11 @@ class Space:
         self.indexes[object_type, name] = {}
         for row in self.table(object_type).values():
             self._index(row, name, row.values.get(name), added=True)
+
+    def rebuild_indexes(self) -> None:
+        """After rows were put into the tables from outside a transaction."""
+        for (object_type, name), key in self.index_keys.items():
+            self.add_index(object_type, name, key)
 
     def lookup(self, object_type: str, name: str, value: Any) -> set[str]:
         """Ids whose indexed field has this key (deleted rows included)."""
@@ -143,6 +190,15 @@ class Space:
             index[key].discard(row.id)
 
 
+@dataclass(slots=True)
+class Touch:
+    """What a transaction remembers of a row it changed: the row itself and how it was (None = not there)."""
+
+    row: Row
+    before: Row | None
+    op: str
+
+
 class Transaction:
     """Changes of one request in one system. All stamps equal; undone whole on an exception."""
 
@@ -152,33 +208,38 @@ class Transaction:
         self.actor = actor
         self.number = number
         self.at = world.clock.now()
-        self._saved: dict[tuple[str, str], Row | None] = {}
-        self._ops: dict[tuple[str, str], str] = {}
-        self._saved_links: dict[tuple[str, str], dict[tuple[str, str], set[str]] | None] = {}
+        self._touches: dict[tuple[str, str], Touch] = {}
+        self._links: dict[tuple[End, End], frozenset[str]] = {}
 
     def create(self, object_type: str, row_id: str, values: dict[str, Any]) -> Row:
         row = Row(row_id, object_type, dict(values), self.at, self.at, self.at, self.at)
-        self._remember(object_type, row_id, None, "create")
+        earlier = self._touches.get((object_type, row_id))
+        self._touches[object_type, row_id] = Touch(row, earlier.before if earlier else None, "create")
         self.space.table(object_type)[row_id] = row
         self.space.reindex(row, {}, values)
-        row.history[:0] = [(name, value, self.at, self.actor.id) for name, value in values.items()]
+        row.history = [(name, value, self.at, self.actor.id) for name, value in values.items()]
         return row
 
-    def update(self, row: Row, values: dict[str, Any], *, op: str = "update", system_only: bool = False) -> None:
+    def update(
+        self, row: Row, values: dict[str, Any], *, op: str = "update", system_only: bool = False
+    ) -> None:
         """Set values. ``system_only`` moves the stamp but not ``modified_at`` (a background touch)."""
-        self._remember(row.object_type, row.id, row, op)
+        self._remember(row, op)
         before = {name: row.values.get(name) for name in values}
         row.values.update(values)
         self.space.reindex(row, before, values)
         row.stamp = self.at
         if not system_only:
             row.modified_at = self.at
-        changed = [(name, value, self.at, self.actor.id) for name, value in values.items() if before[name] != value]
-        row.history[:0] = changed
+        changed = [
+            (name, value, self.at, self.actor.id) for name, value in values.items() if before[name] != value
+        ]
+        if changed:
+            row.history = trimmed(changed + row.history)
 
     def mark(self, row: Row, *, op: str, deleted: bool, merged_into: str | None = None) -> None:
         """Delete, undelete or merge away; ``op`` is ``delete``, ``undelete`` or ``merge``."""
-        self._remember(row.object_type, row.id, row, op)
+        self._remember(row, op)
         row.deleted = deleted
         row.deleted_at = self.at if deleted else None
         row.merged_into = merged_into
@@ -186,19 +247,20 @@ class Transaction:
 
     def purge(self, row: Row) -> None:
         """Remove for good (GDPR delete, emptied bin)."""
-        self._remember(row.object_type, row.id, row, "purge")
+        self._remember(row, "purge")
         self.space.reindex(row, row.values, {})
         del self.space.table(row.object_type)[row.id]
 
-    def link(self, here: tuple[str, str], there: tuple[str, str], labels: set[str]) -> None:
+    def link(self, here: End, there: End, labels: set[str]) -> None:
         """Replace the labels of one direction; an empty set removes the link."""
-        if here not in self._saved_links:
-            self._saved_links[here] = copy.deepcopy(self.space.links.get(here))
         side = self.space.links.setdefault(here, {})
+        self._links.setdefault((here, there), frozenset(side.get(there, ())))
         if labels:
             side[there] = set(labels)
-        else:
-            side.pop(there, None)
+            return
+        side.pop(there, None)
+        if not side:
+            del self.space.links[here]
 
     def savepoint(self) -> Transaction:
         """A nested transaction with the same stamp and number: undo one row of a partial batch."""
@@ -207,79 +269,141 @@ class Transaction:
         return nested
 
     def absorb(self, nested: Transaction) -> None:
-        for key, saved in nested._saved.items():
-            self._saved.setdefault(key, saved)
-            self._ops[key] = self._ops.get(key, nested._ops[key])
-        for here, links in nested._saved_links.items():
-            self._saved_links.setdefault(here, links)
+        for key, touch in nested._touches.items():
+            mine = self._touches.setdefault(key, touch)
+            if mine is not touch:
+                mine.row = touch.row
+                mine.op = stronger(mine.op, touch.op)
+        for ends, labels in nested._links.items():
+            self._links.setdefault(ends, labels)
 
     def undo(self) -> None:
-        for (object_type, row_id), saved in reversed(self._saved.items()):
-            current = self.space.table(object_type).get(row_id)
-            if current is not None:
-                self.space.reindex(current, current.values, {})
-            if saved is None:
-                self.space.table(object_type).pop(row_id, None)
-            else:
-                self.space.table(object_type)[row_id] = saved
-                self.space.reindex(saved, {}, saved.values)
-        for here, links in self._saved_links.items():
-            if links is None:
-                self.space.links.pop(here, None)
-            else:
-                self.space.links[here] = links
-        self._saved.clear()
-        self._ops.clear()
-        self._saved_links.clear()
+        for key, touch in reversed(self._touches.items()):
+            self._undo_row(key, touch)
+        for (here, there), labels in reversed(self._links.items()):
+            self.space.links.setdefault(here, {}).pop(there, None)
+            if labels:
+                self.space.links[here][there] = set(labels)
+            if not self.space.links[here]:
+                del self.space.links[here]
+        self._touches.clear()
+        self._links.clear()
+
+    def _undo_row(self, key: tuple[str, str], touch: Touch) -> None:
+        """Put the same row object back as it was, so that whoever holds it sees the truth."""
+        table = self.space.table(key[0])
+        current = table.pop(key[1], None)
+        if current is not None:
+            self.space.reindex(current, current.values, {})
+        if touch.before is not None:
+            touch.row.become(touch.before)
+            table[key[1]] = touch.row
+            self.space.reindex(touch.row, {}, touch.row.values)
 
     def finish(self) -> list[AuditLine]:
-        """Give touched rows their visibility and return one audit line per changed row."""
-        lines: list[AuditLine] = []
+        """Give touched rows their visibility; one audit line per changed row and per changed link."""
         visible_at = self.world.visible_from(self.space, self.at)
-        for key, saved in self._saved.items():
+        lines: list[AuditLine] = []
+        seq = self.world.next_seq
+        for key, touch in self._touches.items():
             row = self.space.table(key[0]).get(key[1])
             if row is not None:
                 row.visible_at = visible_at
-            lines.append(self.world.audit_line(self, key, saved, row, self._ops[key], visible_at))
+            if row is None and touch.before is None:
+                continue
+            old = touch.before.values if touch.before is not None else {}
+            new = row.values if row is not None else {}
+            names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+            before = {name: old.get(name) for name in names}
+            after = {name: new.get(name) for name in names}
+            lines.append(self._line(seq + len(lines), visible_at, touch.op, key, before, after))
+        for here, there, was, now in self._changed_links():
+            before, after = {"/".join(there): sorted(was)}, {"/".join(there): sorted(now)}
+            op = "link" if now else "unlink"
+            lines.append(self._line(seq + len(lines), visible_at, op, here, before, after))
         return lines
+
+    def _changed_links(self) -> Iterator[tuple[End, End, frozenset[str], frozenset[str]]]:
+        """Each changed association once, in the direction that was touched first."""
+        seen: set[frozenset[End]] = set()
+        for (here, there), was in self._links.items():
+            now = frozenset(self.space.links.get(here, {}).get(there, ()))
+            if now != was and frozenset((here, there)) not in seen:
+                seen.add(frozenset((here, there)))
+                yield here, there, was, now
+
+    def _line(
+        self, seq: int, visible_at: datetime, op: str, key: End, before: dict[str, Any], after: dict[str, Any]
+    ) -> AuditLine:
+        return AuditLine(
+            seq=seq,
+            time=self.at,
+            visible_at=visible_at,
+            system=self.space.system,
+            cause=self.actor.cause,
+            actor=self.actor.id,
+            op=op,
+            object_type=key[0],
+            id=key[1],
+            before=before,
+            after=after,
+            transaction=self.number,
+            request_id=self.actor.request_id,
+            entry_id=self.actor.entry_id,
+        )
 
     @property
     def touched(self) -> list[tuple[str, str]]:
-        return list(self._saved)
+        return list(self._touches)
 
-    def _remember(self, object_type: str, row_id: str, row: Row | None, op: str) -> None:
-        key = (object_type, row_id)
-        if key not in self._saved:
-            self._saved[key] = copy.deepcopy(row)
-            self._ops[key] = op
-        elif op != "update":
-            self._ops[key] = op
+    @property
+    def touched_links(self) -> list[tuple[End, End]]:
+        return list(self._links)
+
+    def _remember(self, row: Row, op: str) -> None:
+        touch = self._touches.get((row.object_type, row.id))
+        if touch is None:
+            self._touches[row.object_type, row.id] = Touch(row, row.photographed(), op)
+        else:
+            touch.op = stronger(touch.op, op)
+
+
+def stronger(first: str, second: str) -> str:
+    """The op that tells more about one row in one transaction: a create stays one however often it is updated."""
+    if second == "update" or (first == "create" and second not in {"delete", "merge", "purge"}):
+        return first
+    return second
 
 
 class World:
-    """Both systems on one clock. ``on_commit`` hooks (persistence) get (space, transaction, audit lines)."""
+    """Both systems on one clock. ``on_commit`` hooks (persistence) get (space, transaction, audit lines).
+
+    A hook that raises makes the transaction fail as a whole.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.spaces = {"salesforce": Space("salesforce"), "hubspot": Space("hubspot")}
         self.audit: list[AuditLine] = []
+        self.unknown: list[dict[str, Any]] = []
+        """Requests a vendor's side did not know: {system, method, path, …}; a gap of the emulator or of a client."""
         self.on_commit: list[Callable[[Space, Transaction, list[AuditLine]], None]] = []
-        self._transactions = 0
+        self.transactions = 0
 
     @contextlib.contextmanager
     def transaction(self, system: str, actor: Actor) -> Iterator[Transaction]:
-        self._transactions += 1
+        self.transactions += 1
         space = self.spaces[system]
-        transaction = Transaction(self, space, actor, self._transactions)
+        transaction = Transaction(self, space, actor, self.transactions)
         try:
             yield transaction
+            lines = transaction.finish()
+            for hook in self.on_commit:
+                hook(space, transaction, lines)
         except BaseException:
             transaction.undo()
             raise
-        lines = transaction.finish()
         self.audit.extend(lines)
-        for hook in self.on_commit:
-            hook(space, transaction, lines)
 
     @contextlib.contextmanager
     def attempt(self, transaction: Transaction) -> Iterator[Transaction]:
@@ -292,36 +416,9 @@ class World:
             raise
         transaction.absorb(nested)
 
+    @property
+    def next_seq(self) -> int:
+        return self.audit[-1].seq + 1 if self.audit else 1
+
     def visible_from(self, space: Space, at: datetime) -> datetime:
-        from datetime import timedelta
-
         return at + timedelta(seconds=space.visible_delay_seconds)
-
-    def audit_line(
-        self,
-        transaction: Transaction,
-        key: tuple[str, str],
-        saved: Row | None,
-        row: Row | None,
-        op: str,
-        visible_at: datetime,
-    ) -> AuditLine:
-        old = saved.values if saved is not None else {}
-        new = row.values if row is not None else {}
-        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        return AuditLine(
-            seq=len(self.audit) + 1 + list(transaction._saved).index(key),
-            time=transaction.at,
-            visible_at=visible_at,
-            system=transaction.space.system,
-            cause=transaction.actor.cause,
-            actor=transaction.actor.id,
-            op=op,
-            object_type=key[0],
-            id=key[1],
-            before={name: old.get(name) for name in names},
-            after={name: new.get(name) for name in names},
-            transaction=transaction.number,
-            request_id=transaction.actor.request_id,
-            entry_id=transaction.actor.entry_id,
-        )
