@@ -1,0 +1,1 @@
+"""HubSpot through its real Python client, wrapped where that client breaks our promises."""

@@ -1,0 +1,293 @@
+"""The seam to hubspot-api-client: every request of ours goes through ``Client``, and nothing else imports it.
+
+What the library lacks is added through its undocumented ``api_factory`` hook (covered by a contract test):
+one cached API object per package (it opens a connection per call otherwise), the API version in the path (it
+speaks only v3 and v4), a timeout on every call (it has none), no retries (it re-sends GET and DELETE by
+itself), no redirects, one host only. Bodies come back as bytes and are decoded here: its models turn an HTML
+page into an object full of ``None`` and cost twenty times as much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from importlib.metadata import version as version_of
+from ipaddress import ip_address
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+import hubspot
+import orjson
+import urllib3
+
+from agent.errors import BadReply, ConfigError
+from connectors.hubspot.failures import transport_failure
+from connectors.hubspot.vendor import SYSTEM
+
+ApiVersion = Literal["v3", "2026-03", "2026-09"]
+Timeout = tuple[float, float]
+"""Seconds to connect, seconds between two bytes of the reply."""
+
+ENTRY_HEADER = "X-Truce-Entry"
+"""Names the ledger entries a writing request belongs to, comma separated: for traces and for the emulator."""
+
+_DATED_PATHS = (
+    (
+        re.compile(r"^/crm/v[34]/(objects|properties|associations|owners)(?=/|$)"),
+        r"/crm/\1/{version}",
+    ),
+    (re.compile(r"^/account-info/v3(?=/|$)"), r"/account-info/{version}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer, whatever its status. ``at`` is the vendor's clock, from the Date header."""
+
+    status: int
+    body: bytes
+    content_type: str
+    at: datetime | None = None
+    retry_after: float | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def loose_json(self) -> Any:
+        """The body if it is JSON, else None: for error bodies, which may be HTML or empty."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+    def json_object(self, *keys: str) -> dict[str, Any]:
+        """The body of a success, which must be a JSON object with ``keys``.
+
+        Raises:
+            BadReply: a captive portal, a proxy page, a truncated body.
+        """
+        if "json" not in self.content_type.lower():
+            raise bad_reply(f"the reply is {self.content_type or 'of no type'}, not JSON")
+        body = self.loose_json()
+        if not isinstance(body, dict):
+            raise bad_reply("the reply is not a JSON object")
+        missing = [key for key in keys if key not in body]
+        if missing:
+            raise bad_reply(f"the reply lacks {', '.join(missing)}")
+        return cast("dict[str, Any]", body)
+
+
+def bad_reply(why: str) -> BadReply:
+    """A success status with a body that cannot be the answer."""
+    return BadReply("HubSpot's reply cannot be trusted", system=SYSTEM, why=why, next_step="truce doctor")
+
+
+@dataclass(slots=True)
+class Client:
+    """Sends one request per call and returns its ``Reply``, error statuses included.
+
+    Raises from every call:
+        NothingSent: no connection. ReplyLost: sent, and no whole reply came back.
+    """
+
+    token: str = field(repr=False)
+    base_url: str
+    api_version: ApiVersion = "v3"
+    timeout: Timeout = (5.0, 60.0)
+    requests_sent: int = 0
+    _library: Any = field(init=False, repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _apis: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
+        _require_safe_address(self.base_url)
+        self._library = hubspot.HubSpot(access_token=self.token, api_factory=self._api)
+
+    def account(self) -> Reply:
+        path = "/account-info/v3/details"
+        headers = {"Accept": "application/json"}
+        objects = self._library.crm.objects.basic_api.api_client
+        call = partial(objects.call_api, path, "GET", {}, [], headers, auth_settings=["oauth2"])
+        return self._send(call)
+
+    def properties(self, object_type: str) -> Reply:
+        return self._send(partial(self._library.crm.properties.core_api.get_all, object_type))
+
+    def owners(self, *, after: str | None, archived: bool) -> Reply:
+        page = {"limit": 500, "archived": archived, **({"after": after} if after else {})}
+        return self._send(partial(self._library.crm.owners.owners_api.get_page, **page))
+
+    def page(self, object_type: str, names: Sequence[str], *, after: str | None, archived: bool) -> Reply:
+        """Up to 100 records in the order of their ids; ``after`` is the id the next page starts with."""
+        page = {"limit": 100, "archived": archived, **({"after": after} if after else {})}
+        get_page = self._library.crm.objects.basic_api.get_page
+        return self._send(partial(get_page, object_type, properties=list(names), **page))
+
+    def record(
+        self, object_type: str, record_id: str, names: Sequence[str], *, id_property: str | None = None
+    ) -> Reply:
+        """One record by id, or by the value of a unique property."""
+        by = {"id_property": id_property} if id_property else {}
+        get_by_id = self._library.crm.objects.basic_api.get_by_id
+        return self._send(partial(get_by_id, object_type, record_id, properties=list(names), **by))
+
+    def search(self, object_type: str, query: Mapping[str, Any]) -> Reply:
+        return self._send(partial(self._library.crm.objects.search_api.do_search, object_type, dict(query)))
+
+    def batch_read(self, object_type: str, record_ids: Sequence[str], names: Sequence[str]) -> Reply:
+        body = {
+            "properties": list(names),
+            "propertiesWithHistory": [],
+            "inputs": [{"id": record_id} for record_id in record_ids],
+        }
+        return self._send(partial(self._library.crm.objects.batch_api.read, object_type, body))
+
+    def batch_write(
+        self,
+        verb: Literal["create", "update"],
+        object_type: str,
+        inputs: Sequence[Mapping[str, Any]],
+        entry_ids: Sequence[str],
+    ) -> Reply:
+        call = getattr(self._library.crm.objects.batch_api, verb)
+        body = {"inputs": [dict(item) for item in inputs]}
+        return self._send(partial(call, object_type, body, _headers=_entry_header(entry_ids)))
+
+    def create(self, object_type: str, body: Mapping[str, Any], entry_id: str) -> Reply:
+        call = self._library.crm.objects.basic_api.create
+        return self._send(partial(call, object_type, dict(body), _headers=_entry_header([entry_id])))
+
+    def archive(self, object_type: str, record_id: str, entry_id: str) -> Reply:
+        call = self._library.crm.objects.basic_api.archive
+        return self._send(partial(call, object_type, record_id, _headers=_entry_header([entry_id])))
+
+    def close(self) -> None:
+        """Release sockets. Safe to call twice."""
+        for client in self._clients.values():
+            client.rest_client.pool_manager.clear()
+        self._clients.clear()
+        self._apis.clear()
+
+    def _send(self, call: Callable[..., Any]) -> Reply:
+        self.requests_sent += 1
+        try:
+            response = call(_preload_content=False)
+            return _reply(response.status, response.data, response.headers)
+        except Exception as error:
+            status = getattr(error, "status", None)
+            if isinstance(status, int) and status > 0:
+                # each sub-package of the library has its own ApiException, without a shared base class
+                return _refusal(status, error)
+            # the library decodes error bodies as UTF-8 and fails on any other page
+            if isinstance(error, urllib3.exceptions.HTTPError | OSError | UnicodeDecodeError) or status == 0:
+                raise transport_failure(error) from None
+            raise
+
+    def _api(self, package: Any, api_name: str, config: Mapping[str, Any]) -> Any:
+        """The library's ``api_factory`` hook."""
+        key = (package.__name__, api_name)
+        if key not in self._apis:
+            if package.__name__ not in self._clients:
+                self._clients[package.__name__] = self._guarded_client(package, config)
+            self._apis[key] = getattr(package, api_name)(api_client=self._clients[package.__name__])
+        return self._apis[key]
+
+    def _guarded_client(self, package: Any, config: Mapping[str, Any]) -> Any:
+        settings = package.Configuration()
+        settings.access_token = config["access_token"]
+        settings.host = self.base_url
+        settings.retries = urllib3.Retry(
+            0, redirect=False, raise_on_status=False, respect_retry_after_header=False
+        )
+        client = package.ApiClient(configuration=settings)
+        client.user_agent = f"crm-truce hubspot-api-client-python; {version_of('hubspot-api-client')}"
+        client.call_api = partial(self._call, client.call_api)
+        client.request = partial(self._request, client.request)
+        return client
+
+    def _call(self, send: Callable[..., Any], path: str, method: str, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs.get("_request_timeout"):
+            kwargs["_request_timeout"] = self.timeout
+        return send(versioned(path, self.api_version), method, *args, **kwargs)
+
+    def _request(self, send: Callable[..., Any], method: str, url: str, **kwargs: Any) -> Any:
+        if _origin(url) != _origin(self.base_url):
+            raise bad_reply("a request to another host was stopped")
+        return send(method, url, **kwargs)
+
+
+def versioned(path: str, version: ApiVersion) -> str:
+    """The library's v3 or v4 path in the wanted API version."""
+    if version == "v3":
+        return path
+    for pattern, replacement in _DATED_PATHS:
+        if pattern.match(path):
+            return pattern.sub(replacement.format(version=version), path)
+    raise bad_reply(f"{path.partition('{')[0]} has no {version} address")
+
+
+def _entry_header(entry_ids: Sequence[str]) -> dict[str, str]:
+    return {ENTRY_HEADER: ",".join(entry_ids)}
+
+
+def _require_safe_address(base_url: str) -> None:
+    """Https anywhere, plain http only to this computer (the emulator)."""
+    parts = urlsplit(base_url)
+    if parts.scheme == "https" and parts.hostname and not parts.username:
+        return
+    if parts.scheme == "http" and parts.hostname and not parts.username and _is_loopback(parts.hostname):
+        return
+    raise ConfigError(
+        "the HubSpot address must be https",
+        where="hubspot.base_url",
+        why="plain http would show the key to the network; it is allowed to this computer only",
+        next_step="truce doctor",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port
+
+
+def _refusal(status: int, error: Exception) -> Reply:
+    body = getattr(error, "body", None)
+    raw = body.encode() if isinstance(body, str) else (body or b"")
+    return _reply(status, raw, getattr(error, "headers", None) or {})
+
+
+def _reply(status: int, body: bytes, headers: Mapping[str, str]) -> Reply:
+    return Reply(
+        status=status,
+        body=body,
+        content_type=headers.get("Content-Type") or "",
+        at=_stamp(headers.get("Date")),
+        retry_after=_seconds(headers.get("Retry-After")),
+    )
+
+
+def _stamp(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isascii() and text.isdigit() else None

@@ -1,0 +1,218 @@
+"""HubSpot behind the port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from agent.connector import (
+    Capabilities,
+    Identity,
+    IsKnown,
+    ObjectSchema,
+    Page,
+    Window,
+    Write,
+    WriteOutcome,
+    nothing_known,
+)
+from agent.errors import ConfigError, NotFound
+from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone
+from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
+from connectors.hubspot.ids import checked_object_type, checked_property
+from connectors.hubspot.pacing import Pace, Seconds, Sleep
+from connectors.hubspot.pulling import Puller, next_page
+from connectors.hubspot.reading import READ_CHUNK, Reader, Search, refused
+from connectors.hubspot.schema import object_schema
+from connectors.hubspot.vendor import (
+    SYSTEM,
+    VENDOR,
+    also_unique,
+    clears_before_moving_back,
+    name_fields,
+    parent_fields,
+)
+from connectors.hubspot.writing import WRITE_CHUNK, Writer
+
+INDEX_LAG_SECONDS = 120.0
+"""Searches were seen lagging by seconds; two minutes leave room for a bad day."""
+
+
+class HubSpot:
+    """One portal, reached with one key.
+
+    ``link_keys`` maps an object type to a property with unique values that a create of ours carries; ``stored_ids``
+    maps it to {property: object type of the other system} where another integration keeps ids. ``app_id`` is
+    how HubSpot names our key in property histories. ``seconds`` and ``sleep`` pace the searches.
+
+    Raises:
+        ConfigError: the address is neither https nor on this computer.
+    """
+
+    system = SYSTEM
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        base_url: str = "https://api.hubapi.com",
+        api_version: ApiVersion = "v3",
+        link_keys: Mapping[str, str] | None = None,
+        stored_ids: Mapping[str, Mapping[str, str]] | None = None,
+        timeout: Timeout = (5.0, 60.0),
+        app_id: str | None = None,
+        seconds: Seconds = time.monotonic,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._link_keys = dict(link_keys or {})
+        self._app_id = app_id
+        self._client = Client(token, base_url, api_version, timeout)
+        search = Search(self._client, Pace(seconds, sleep))
+        self._reader = Reader(self._client, search)
+        self._puller = Puller(self._client, search, self._reader)
+        self._writer = Writer(self._client, self._reader)
+        self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
+        self.capabilities = _capabilities(self._link_keys, stored_ids or {})
+
+    def identity(self) -> Identity:
+        reply = self._account()
+        account = reply.json_object("portalId", "accountType")
+        portal_id = str(account["portalId"])
+        return Identity(
+            system=SYSTEM,
+            account_id=portal_id,
+            name=f"HubSpot portal {portal_id}",
+            is_production=account["accountType"] not in VENDOR["practice_accounts"],
+            user_id=self._app_id,
+            time_zone=account.get("timeZone"),
+        )
+
+    def now(self) -> datetime:
+        reply = self._account()
+        reply.json_object("portalId")
+        if reply.at is None:
+            raise bad_reply("the reply has no date")
+        return reply.at
+
+    def schema(self, object_type: str) -> ObjectSchema:
+        reply = self._client.properties(checked_object_type(object_type))
+        if reply.status in (400, 404):
+            raise NotFound(
+                f"HubSpot has no object type {object_type}, or the key may not see it",
+                next_step="truce doctor",
+            )
+        if not reply.is_success:
+            raise refused(reply, f"reading the properties of {object_type}")
+        results = reply.json_object("results")["results"]
+        if not isinstance(results, list) or not results:
+            raise bad_reply(f"{object_type} has no properties")
+        schema = object_schema(object_type, results)
+        self._unique |= {(object_type, field.name) for field in schema.fields.values() if field.unique}
+        return schema
+
+    def owners(self) -> list[Owner]:
+        """Active ones first, then archived ones."""
+        return [*self._owners(archived=False), *self._owners(archived=True)]
+
+    def changed(
+        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+    ) -> Iterator[Page]:
+        """See ``pulling``: deletions appear only in a full load (``since`` None) and through ``vanished``."""
+        return self._puller.changed(object_type, fields, window, is_known)
+
+    def vanished(self, refs: Sequence[Ref]) -> list[Tombstone | MergedInto]:
+        """Which of these records are archived or merged by now: what the change query cannot show."""
+        gone: list[Tombstone | MergedInto] = []
+        for readout in self._reader.read(refs, []):
+            if isinstance(readout, Gone):
+                gone.append(Tombstone(readout.ref))
+            elif isinstance(readout, MergedInto):
+                gone.append(readout)
+        return gone
+
+    def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
+        return self._reader.read(refs, fields)
+
+    def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
+        """By GET for a unique property or a contact's e-mail (further e-mails included), else by search.
+
+        A further e-mail and any field that is not unique are found through the search index, which lags.
+        """
+        return self._reader.find(object_type, key, value, fields, is_unique=self._is_unique(object_type, key))
+
+    def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """``expects_version`` is compared right before the write; see ``writing`` for the window that is left."""
+        return self._writer.write(writes) if writes else []
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _account(self) -> Reply:
+        reply = self._client.account()
+        if not reply.is_success:
+            raise refused(reply, "asking for the account")
+        return reply
+
+    def _is_unique(self, object_type: str, key: str) -> bool:
+        return (object_type, key) in self._unique or also_unique(object_type, key) is not None
+
+    def _owners(self, *, archived: bool) -> Iterator[Owner]:
+        after: str | None = None
+        while True:
+            reply = self._client.owners(after=after, archived=archived)
+            if not reply.is_success:
+                raise refused(reply, "reading the owners")
+            body = reply.json_object("results")
+            yield from (_owner(item, archived=archived) for item in body["results"])
+            following = next_page(body)
+            if following is None:
+                return
+            if following == after:
+                raise bad_reply("the list of owners does not move on")
+            after = following
+
+
+def _capabilities(link_keys: Mapping[str, str], stored_ids: Mapping[str, Mapping[str, str]]) -> Capabilities:
+    for object_type, name in link_keys.items():
+        try:
+            checked_object_type(object_type)
+            checked_property(name)
+        except NotFound as error:
+            raise ConfigError(
+                error.what, where=f"hubspot.link_keys.{object_type}", next_step="truce doctor"
+            ) from None
+    return Capabilities(
+        conditional_write=False,
+        undelete=False,
+        merge=False,
+        unique_keys=bool(link_keys),
+        field_history=False,
+        write_chunk=WRITE_CHUNK,
+        read_chunk=READ_CHUNK,
+        conditional_chunk=WRITE_CHUNK,
+        index_lag_seconds=INDEX_LAG_SECONDS,
+        clears_before_moving_back=clears_before_moving_back(),
+        sees_deletions=False,
+        echoes_writes=True,
+        parent_fields=parent_fields(),
+        link_keys=dict(link_keys),
+        stored_ids={object_type: dict(names) for object_type, names in stored_ids.items()},
+        name_fields=name_fields(),
+    )
+
+
+def _owner(item: Any, *, archived: bool) -> Owner:
+    if not isinstance(item, dict) or not item.get("id"):
+        raise bad_reply("an owner has no id")
+    email = item.get("email")
+    name = " ".join(part for part in (item.get("firstName"), item.get("lastName")) if part)
+    return Owner(
+        system=SYSTEM,
+        id=str(item["id"]),
+        email=str(email).lower() if email else None,
+        name=name or str(email or item["id"]),
+        active=not (archived or item.get("archived")),
+        is_queue=item.get("type") == "QUEUE",
+    )

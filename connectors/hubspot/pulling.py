@@ -1,0 +1,135 @@
+"""Changed records: search for ids and stamps, batch reads for the truth.
+
+What this cannot see: HubSpot's search never shows archived records, and its list of the bin cannot be filtered by
+time. A full load reads the bin once; after that a deletion is noticed only when a record is read by its id, which
+is why ``sees_deletions`` is False and the agent re-reads what it has linked. Merges are seen: the surviving record
+is new or changed and names the ids that went into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from agent.connector import IsKnown, Page, Window, nothing_known
+from agent.records import Gone, Pulled, Readout, Ref, Tombstone, Unreadable
+from connectors.hubspot.client import Client, bad_reply
+from connectors.hubspot.ids import checked_object_type
+from connectors.hubspot.reading import READ_CHUNK, Reader, Search, refused
+from connectors.hubspot.records import as_milliseconds, merges_of, moment, record_of, rows_of, version_of
+from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class Puller:
+    """The change query of one portal."""
+
+    client: Client
+    search: Search
+    reader: Reader
+
+    def changed(
+        self, object_type: str, names: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+    ) -> Iterator[Page]:
+        """Pages of changed records with the merges they tell of; deletions only in a full load.
+
+        Raises:
+            AccessDenied, Unavailable, BadReply: the pull is not complete; nothing may be concluded from it.
+        """
+        checked_object_type(object_type)
+        asked = list(dict.fromkeys([*names, MERGED_IDS]))
+        if window.since is None:
+            yield from self._everything(object_type, asked, names)
+            yield from self._bin(object_type)
+        elif window.since < window.until:
+            yield from self._window(object_type, asked, names, window, is_known)
+
+    def _window(
+        self,
+        object_type: str,
+        asked: Sequence[str],
+        names: Sequence[str],
+        window: Window,
+        is_known: IsKnown,
+    ) -> Iterator[Page]:
+        between = {
+            "propertyName": stamp_field(object_type),
+            "operator": "BETWEEN",
+            "value": as_milliseconds(window.since) if window.since else "0",
+            "highValue": as_milliseconds(window.until - _TICK),
+        }
+        for hits in self.search.rows(object_type, [between]):
+            ids = [row["id"] for row in hits if not is_known(row["id"], version_of(object_type, row))]
+            for start in range(0, len(ids), READ_CHUNK):
+                chunk = ids[start : start + READ_CHUNK]
+                yield Page(tuple(self._truth(object_type, chunk, asked, names)))
+
+    def _truth(
+        self, object_type: str, record_ids: Sequence[str], asked: Sequence[str], names: Sequence[str]
+    ) -> Iterator[Pulled]:
+        rows, seen_at = self.reader.rows(object_type, record_ids, asked)
+        for record_id in record_ids:
+            if record_id in rows:
+                yield record_of(object_type, rows[record_id], names, seen_at)
+                yield from merges_of(object_type, rows[record_id])
+            else:
+                yield _as_pulled(self.reader.look_up(Ref(SYSTEM, object_type, record_id), names))
+
+    def _everything(self, object_type: str, asked: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
+        for rows, seen_at in self._listed(object_type, asked, archived=False):
+            items: list[Pulled] = []
+            for row in rows:
+                items.append(record_of(object_type, row, names, seen_at))
+                items += merges_of(object_type, row)
+            yield Page(tuple(items))
+
+    def _bin(self, object_type: str) -> Iterator[Page]:
+        for rows, _ in self._listed(object_type, [], archived=True):
+            yield Page(
+                tuple(
+                    Tombstone(Ref(SYSTEM, object_type, row["id"]), moment(row.get("archivedAt")))
+                    for row in rows
+                )
+            )
+
+    def _listed(
+        self, object_type: str, names: Sequence[str], *, archived: bool
+    ) -> Iterator[tuple[list[dict[str, Any]], Any]]:
+        after: str | None = None
+        while True:
+            reply = self.client.page(object_type, names, after=after, archived=archived)
+            if not reply.is_success:
+                raise refused(reply, f"listing {object_type}")
+            body = reply.json_object("results")
+            yield rows_of(body), reply.at
+            following = next_page(body)
+            if following is None:
+                return
+            if following == after:
+                raise bad_reply("a list does not move on")
+            after = following
+
+
+def next_page(body: Mapping[str, Any]) -> str | None:
+    """``paging.next.after``, None on the last page. Raises BadReply when paging is there and says nothing."""
+    paging = body.get("paging")
+    if not paging:
+        return None
+    try:
+        after = paging["next"]["after"]
+    except (KeyError, TypeError):
+        raise bad_reply("a page says there is more, but not where") from None
+    return str(after)
+
+
+def _as_pulled(readout: Readout) -> Pulled:
+    """What became of a record between the search and the read."""
+    if isinstance(readout, Gone):
+        return Tombstone(readout.ref)
+    if isinstance(readout, Unreadable):
+        raise bad_reply(f"{readout.ref} was found and cannot be read: {readout.reason}")
+    return readout

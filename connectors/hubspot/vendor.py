@@ -1,0 +1,58 @@
+"""HubSpot's own metadata that no API tells: loaded once from the JSON files beside this module."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from agent.connector import ParentField
+
+SYSTEM = "hubspot"
+
+_HERE = Path(__file__).parent
+VENDOR: dict[str, Any] = json.loads((_HERE / "vendor.json").read_text(encoding="utf-8"))
+ERRORS: dict[str, dict[str, str]] = json.loads((_HERE / "errors.json").read_text(encoding="utf-8"))
+
+MERGED_IDS: str = VENDOR["merged_ids"]
+
+
+def stamp_field(object_type: str) -> str:
+    """The property that moves with every change: contacts keep it under a name of their own."""
+    return str(VENDOR["stamp"].get(object_type, VENDOR["stamp_elsewhere"]))
+
+
+def also_unique(object_type: str, key: str) -> str | None:
+    """The property with further values of a field that is unique by rule (a contact's other e-mails)."""
+    found: str | None = VENDOR["also_unique"].get(object_type, {}).get(key)
+    return found
+
+
+def association_types(object_type: str, relation: str) -> list[int] | None:
+    """Association type ids that tie a new record to its parent, or None for an unknown relation."""
+    place = VENDOR["parents"].get(object_type, {}).get(relation)
+    return list(place["types"]) if place else None
+
+
+def parent_fields() -> dict[str, dict[str, ParentField]]:
+    """Where a parent's id can be read, as the capabilities publish it."""
+    return {
+        object_type: {
+            relation: ParentField(place["field"], place["object_type"])
+            for relation, place in relations.items()
+            if place["field"]
+        }
+        for object_type, relations in VENDOR["parents"].items()
+    }
+
+
+def name_fields() -> dict[str, tuple[str, ...]]:
+    return {object_type: tuple(names) for object_type, names in VENDOR["names"].items()}
+
+
+def clears_before_moving_back() -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (object_type, name)
+        for object_type, names in VENDOR["clears_before_moving_back"].items()
+        for name in names
+    )

@@ -1,0 +1,319 @@
+"""Writing: the cheapest call that still tells the fate of every record.
+
+HubSpot has no conditional write. A write that expects a version, and every archive, is preceded by a read of the
+same records; what moved is rejected unsent. The window left is one round trip, and ``conditional_write`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+from agent.connector import Write, WriteError, WriteOutcome
+from agent.errors import BadReply, ConnectorError
+from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
+from connectors.hubspot.accounting import applied, blame, outcomes_of, rejected, unknown
+from connectors.hubspot.client import Client, Reply
+from connectors.hubspot.failures import NothingSent, ReplyLost, complaint, fate, read_error
+from connectors.hubspot.ids import checked_object_type, is_record_id
+from connectors.hubspot.reading import Reader
+from connectors.hubspot.records import checked_row, values_of, version_of
+from connectors.hubspot.vendor import SYSTEM, association_types
+
+WRITE_CHUNK = 100
+
+Send = Callable[[], Reply]
+Verb = Literal["create", "update"]
+
+
+@dataclass(slots=True)
+class Writer:
+    """Sends writes of one operation and one object type."""
+
+    client: Client
+    reader: Reader
+
+    def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """One outcome per write, in order.
+
+        Raises:
+            AccessDenied, Unavailable, BadReply: only while nothing has been sent.
+        """
+        _require_one_kind(writes)
+        object_type = checked_object_type(writes[0].object_type)
+        sending = _Sending(self.client, self.reader, object_type)
+        for write in writes:
+            if (error := _malformed(write)) is not None:
+                sending.settle(rejected(write, error))
+        sending.drop_moved(writes)
+        if writes[0].op == "delete":
+            sending.archive(writes)
+        elif writes[0].op == "update":
+            sending.update(writes)
+        else:
+            sending.create(writes)
+        return [sending.outcomes[write.entry_id] for write in writes]
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One call of ``write`` on its way: what is settled, and whether anything has left yet."""
+
+    client: Client
+    reader: Reader
+    object_type: str
+    outcomes: dict[str, WriteOutcome] = field(default_factory=dict)
+    has_sent: bool = False
+
+    def settle(self, outcome: WriteOutcome) -> None:
+        self.outcomes[outcome.entry_id] = outcome
+
+    def open(self, writes: Sequence[Write]) -> list[Write]:
+        return [write for write in writes if write.entry_id not in self.outcomes]
+
+    def drop_moved(self, writes: Sequence[Write]) -> None:
+        """Reject what is not the version expected. An archive always looks first: HubSpot would follow a merge."""
+        watched = [
+            write for write in self.open(writes) if write.expects_version is not None or write.op == "delete"
+        ]
+        watched = [write for write in watched if write.op != "create"]
+        if not watched:
+            return
+        refs = [Ref(SYSTEM, self.object_type, write.record_id or "") for write in watched]
+        for write, readout in zip(watched, self.reader.read(refs, []), strict=True):
+            if (error := _moved(write, readout)) is not None:
+                self.settle(rejected(write, error))
+
+    def update(self, writes: Sequence[Write]) -> None:
+        """HubSpot refuses a whole batch that names one record twice, so the second goes into a further call."""
+        while chunk := list({write.record_id: write for write in reversed(self.open(writes))}.values()):
+            inputs = [
+                {
+                    "id": write.record_id,
+                    "properties": _texts(write.fields),
+                    "objectWriteTraceId": write.entry_id,
+                }
+                for write in chunk
+            ]
+            self._batch("update", chunk, inputs)
+
+    def create(self, writes: Sequence[Write]) -> None:
+        """With a key in one batch; without one each alone, so that a lost reply concerns one record only."""
+        keyed = [write for write in self.open(writes) if write.key is not None]
+        if keyed:
+            inputs = [{**_creation(write), "objectWriteTraceId": write.entry_id} for write in keyed]
+            self._batch("create", keyed, inputs)
+        for write in self.open(writes):
+            self._create_one(write)
+
+    def archive(self, writes: Sequence[Write]) -> None:
+        for write in self.open(writes):
+            reply = self._sent([write], self._archiving(write))
+            if reply is not None:
+                # a success is exactly 204 without a body; anything else is some proxy's page
+                self.settle(applied(write, write.record_id) if reply.status == 204 else unknown(write))
+
+    def _archiving(self, write: Write) -> Send:
+        return lambda: self.client.archive(self.object_type, write.record_id or "", write.entry_id)
+
+    def _create_one(self, write: Write) -> None:
+        reply = self._sent(
+            [write], lambda: self.client.create(self.object_type, _creation(write), write.entry_id)
+        )
+        if reply is None:
+            return
+        try:
+            row = checked_row(reply.json_object("id", "properties"))
+            version_of(self.object_type, row)
+        except BadReply:
+            self.settle(unknown(write))
+            return
+        self._settle_rows({write.entry_id: row}, [write])
+
+    def _batch(self, verb: Verb, chunk: Sequence[Write], inputs: Sequence[Mapping[str, Any]]) -> None:
+        entry_ids = [write.entry_id for write in chunk]
+        reply = self._sent(chunk, lambda: self.client.batch_write(verb, self.object_type, inputs, entry_ids))
+        if reply is None:
+            return
+        try:
+            rows, errors = outcomes_of(chunk, self.object_type, reply)
+        except BadReply:
+            rows, errors = {}, {}
+            for write in chunk:
+                self.settle(unknown(write))
+        for write in chunk:
+            if write.entry_id in errors:
+                self.settle(rejected(write, errors[write.entry_id]))
+        self._settle_rows(rows, chunk)
+        for write in self.open(chunk):
+            self.settle(self._unaccounted(write))
+
+    def _settle_rows(self, rows: Mapping[str, Mapping[str, Any]], chunk: Sequence[Write]) -> None:
+        """Observed is the echo; a written property the echo leaves out is read back."""
+        echoed = {
+            write.entry_id: values_of(rows[write.entry_id], _written(write))
+            for write in chunk
+            if write.entry_id in rows
+        }
+        silent = [
+            write
+            for write in chunk
+            if write.entry_id in echoed and not echoed[write.entry_id].keys() >= set(_written(write))
+        ]
+        if silent:
+            self._read_back(silent, rows, echoed)
+        for write in chunk:
+            if write.entry_id in rows:
+                row = rows[write.entry_id]
+                version = version_of(self.object_type, row)
+                self.settle(applied(write, row["id"], version, echoed[write.entry_id]))
+
+    def _read_back(
+        self,
+        silent: Sequence[Write],
+        rows: Mapping[str, Mapping[str, Any]],
+        echoed: dict[str, dict[str, FieldValue]],
+    ) -> None:
+        names = sorted({name for write in silent for name in _written(write)})
+        ids = list(dict.fromkeys(rows[write.entry_id]["id"] for write in silent))
+        try:
+            found, _ = self.reader.rows(self.object_type, ids, names)
+        except ConnectorError:
+            return
+        for write in silent:
+            row = found.get(rows[write.entry_id]["id"])
+            if row is not None:
+                held = values_of(row, _written(write))
+                echoed[write.entry_id] = {**held, **echoed[write.entry_id]}
+
+    def _unaccounted(self, write: Write) -> WriteOutcome:
+        """In neither list: HubSpot leaves out an id that was merged away; anything else stays open."""
+        if write.record_id is None:
+            return unknown(write)
+        try:
+            readout = self.reader.look_up(Ref(SYSTEM, self.object_type, write.record_id), [])
+        except ConnectorError:
+            return unknown(write)
+        if isinstance(readout, MergedInto):
+            return rejected(write, _merged(readout))
+        return unknown(write)
+
+    def _sent(self, writes: Sequence[Write], send: Send) -> Reply | None:
+        """Send once. A success is returned; everything else settles ``writes`` or raises, if nothing had left."""
+        try:
+            reply = send()
+        except NothingSent as error:
+            self._not_now(writes, error)
+            return None
+        except ReplyLost:
+            self.has_sent = True
+            for write in writes:
+                self.settle(unknown(write))
+            return None
+        if reply.is_success:
+            self.has_sent = True
+            return reply
+        self._refused(writes, reply)
+        return None
+
+    def _refused(self, writes: Sequence[Write], reply: Reply) -> None:
+        found = complaint(reply.status, reply.loose_json())
+        verdict = fate(reply.status)
+        if verdict in ("denied", "away") and not self.has_sent:
+            raise read_error(found, f"writing {self.object_type}", reply.retry_after)
+        self.has_sent = True
+        for write in writes:
+            if verdict == "unclear":
+                self.settle(unknown(write))
+            else:
+                self.settle(rejected(write, blame(write, found, len(writes))))
+
+    def _not_now(self, writes: Sequence[Write], error: NothingSent) -> None:
+        """No connection: an exception while nothing has left, a definite no for the rest of a started call."""
+        if not self.has_sent:
+            raise error
+        for write in writes:
+            self.settle(rejected(write, WriteError("throttled", "NOT_SENT", error.what)))
+
+
+def _require_one_kind(writes: Sequence[Write]) -> None:
+    """A caller that breaks the port's contract is a bug of ours, not an outcome."""
+    if len({(write.op, write.object_type) for write in writes}) != 1:
+        raise ValueError("writes of one operation and one object type belong in one call")
+    if len({write.entry_id for write in writes}) < len(writes):
+        raise ValueError("two writes under one entry id")
+    if len(writes) > WRITE_CHUNK:
+        raise ValueError(f"{len(writes)} writes in one call; the chunk is {WRITE_CHUNK}")
+
+
+def _malformed(write: Write) -> WriteError | None:
+    """Ids come from fields anybody may edit: only digits travel."""
+    if write.op != "create":
+        return None if is_record_id(write.record_id) else _invalid("INVALID_ID", "not a HubSpot record id")
+    for relation, parent_id in write.parents.items():
+        if association_types(write.object_type, relation) is None:
+            return _invalid("NO_SUCH_RELATION", f"a new record cannot be tied to a {relation}")
+        if not is_record_id(parent_id):
+            return _invalid("INVALID_ID", f"the {relation}'s id is not a HubSpot record id")
+    return None
+
+
+def _invalid(code: str, message: str) -> WriteError:
+    return WriteError("validation", code, message)
+
+
+def _moved(write: Write, readout: Readout) -> WriteError | None:
+    if isinstance(readout, Record):
+        if write.expects_version in (None, readout.version):
+            return None
+        return WriteError("moved", "CHANGED", "the record changed since it was read")
+    if isinstance(readout, MergedInto):
+        return _merged(readout)
+    if isinstance(readout, Gone):
+        return WriteError("gone", "OBJECT_NOT_FOUND", "the record does not exist or was archived")
+    return WriteError("permission", "UNREADABLE", f"the record cannot be read: {readout.reason}")
+
+
+def _merged(readout: MergedInto) -> WriteError:
+    return WriteError("moved", "MERGED", "the record was merged into another", other_id=readout.survivor.id)
+
+
+def _written(write: Write) -> list[str]:
+    names = list(write.fields)
+    return [*names, write.key[0]] if write.key is not None and write.key[0] not in names else names
+
+
+def _creation(write: Write) -> dict[str, Any]:
+    fields = dict(write.fields)
+    if write.key is not None:
+        fields[write.key[0]] = write.key[1]
+    return {
+        "properties": {name: text for name, text in _texts(fields).items() if text},
+        "associations": [
+            {
+                "to": {"id": parent_id},
+                "types": [
+                    {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}
+                    for number in association_types(write.object_type, relation) or ()
+                ],
+            }
+            for relation, parent_id in write.parents.items()
+        ],
+    }
+
+
+def _texts(fields: Mapping[str, FieldValue]) -> dict[str, str]:
+    return {name: text_of(value) for name, value in fields.items()}
+
+
+def text_of(value: FieldValue) -> str:
+    """As HubSpot takes it: ``""`` clears (null may not), booleans in lower case, numbers without exponent."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)).normalize(), "f")
+    return str(value)
