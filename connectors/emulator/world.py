@@ -43,11 +43,11 @@ def trimmed(history: list[tuple[str, Any, datetime, str]]) -> list[tuple[str, An
 
 @dataclass(slots=True)
 class Row:
-    """One record. ``values`` are under vendor names in the vendor's own value form (JSON scalars).
+    """One record. ``values`` are under vendor names in the vendor's own form (JSON scalars).
 
-    ``stamp`` moves on every change (SystemModstamp, hs_lastmodifieddate); ``visible_at`` is when change queries
-    may first see it (late commit, index lag). ``history`` is newest first: (field, value, at, actor); it is
-    replaced, never changed in place.
+    ``stamp`` moves on every change (SystemModstamp, hs_lastmodifieddate); ``visible_at`` is when change
+    queries may first see it (late commit, index lag). ``history`` is newest first: (field, value, at, actor);
+    it is replaced, never changed in place.
     """
 
     id: str
@@ -130,7 +130,7 @@ class AuditLine:
 
 
 class Space:
-    """One system's tables. ``links`` keeps associations: {(from_type, from_id): {(to_type, to_id): labels}}."""
+    """One system's tables. ``links`` keeps associations: {(type, id): {(other type, other id): labels}}."""
 
     def __init__(self, system: str) -> None:
         self.system = system
@@ -369,7 +369,7 @@ class Transaction:
 
 
 def stronger(first: str, second: str) -> str:
-    """The op that tells more about one row in one transaction: a create stays one however often it is updated."""
+    """The op that tells more about one row: a create stays one however often it is updated."""
     if second == "update" or (first == "create" and second not in {"delete", "merge", "purge"}):
         return first
     return second
@@ -386,7 +386,7 @@ class World:
         self.spaces = {"salesforce": Space("salesforce"), "hubspot": Space("hubspot")}
         self.audit: list[AuditLine] = []
         self.unknown: list[dict[str, Any]] = []
-        """Requests a vendor's side did not know: {system, method, path, …}; a gap of the emulator or of a client."""
+        """Requests that a vendor's side did not know: {system, method, path, …}."""
         self.on_commit: list[Callable[[Space, Transaction, list[AuditLine]], None]] = []
         self.transactions = 0
 

@@ -1,0 +1,230 @@
+"""The emulator's own door: act as a person, change the account, plan faults, move the clock, read the truth.
+
+No vendor has it and the agent never uses it. Everything is JSON; nonsense is answered with 400 and why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, get_args
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.emulator.practice import Desk, Practice
+from connectors.emulator.world import Actor, Cause, Space
+
+Body = dict[str, Any]
+Handler = Callable[[Practice, Body], Any]
+
+
+def reply(content: Any, status: int = 200) -> Response:
+    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    return Response(text, status, media_type="application/json")
+
+
+def admin_application(practice: Practice) -> Starlette:
+    posts: dict[str, Handler] = {
+        "/edit": edit,
+        "/create": create,
+        "/delete": delete,
+        "/undelete": undelete,
+        "/merge": merge,
+        "/convert": convert,
+        "/link": link,
+        "/schema": lambda practice, body: desk_of(practice, body).schema(rest_of(body)),
+        "/permissions": lambda practice, body: desk_of(practice, body).permissions(rest_of(body)),
+        "/users": lambda practice, body: desk_of(practice, body).users(rest_of(body)),
+        "/tokens/revoke": revoke_tokens,
+        "/settings": change_setting,
+        "/clock/advance": advance_clock,
+        "/faults": lambda practice, body: practice.faults.post(body).as_json(),
+    }
+    gets: dict[str, Handler] = {
+        "/health": health,
+        "/audit": audit,
+        "/counters": lambda practice, _: practice.journal.counters(),
+        "/journal": lambda practice, query: practice.journal.since(int(query.get("since", 0))),
+        "/faults": lambda practice, _: practice.faults.as_json(),
+        "/clock": lambda practice, _: {"now": practice.world.clock.now().isoformat()},
+        "/unknown": lambda practice, _: practice.world.unknown,
+        "/truth": lambda practice, _: practice.truth,
+    }
+    deletes: dict[str, Handler] = {
+        "/faults": lambda practice, _: {"removed": practice.faults.remove()},
+        "/faults/{id}": lambda practice, query: {"removed": practice.faults.remove(query["id"])},
+        "/counters": clear_counters,
+    }
+    routes = [Route(path, endpoint(practice, handler), methods=["POST"]) for path, handler in posts.items()]
+    routes += [Route(path, endpoint(practice, handler), methods=["GET"]) for path, handler in gets.items()]
+    routes += [
+        Route(path, endpoint(practice, handler), methods=["DELETE"]) for path, handler in deletes.items()
+    ]
+    return Starlette(routes=routes)
+
+
+def endpoint(practice: Practice, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """A handler of plain data as an HTTP one: POST and PUT give it their JSON body, the others the query."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            if request.method in {"POST", "PUT"}:
+                body = await json_body(request)
+            else:
+                body = {**request.query_params, **request.path_params}
+            return reply(handler(practice, body))
+        except KeyError as error:
+            return reply({"error": str(error.args[0]) if error.args else "missing"}, 400)
+        except (ValueError, TypeError) as error:
+            return reply({"error": str(error)}, 400)
+
+    return answer
+
+
+async def json_body(request: Request) -> Body:
+    raw = await request.body()
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise ValueError("the body must be a JSON object")
+    return body
+
+
+def wanted(body: Mapping[str, Any], name: str) -> Any:
+    if name not in body:
+        raise ValueError(f"{name!r} is missing; given: {', '.join(sorted(body)) or 'nothing'}")
+    return body[name]
+
+
+def space_of(practice: Practice, body: Body) -> Space:
+    system = wanted(body, "system")
+    if system not in practice.world.spaces:
+        raise ValueError(f"system {system!r} is none of {', '.join(practice.world.spaces)}")
+    return practice.world.spaces[system]
+
+
+def desk_of(practice: Practice, body: Body) -> Desk:
+    return practice.desks[space_of(practice, body).system]
+
+
+def rest_of(body: Body) -> Body:
+    return {name: value for name, value in body.items() if name != "system"}
+
+
+def actor_of(practice: Practice, body: Body) -> Actor:
+    """Who acts: ``actor`` is a user id or {id, cause, name}; else the person that the vendor's side names."""
+    given = body.get("actor")
+    usual = space_of(practice, body).settings.get("default_person", "practice-person")
+    if given is None:
+        return Actor(str(usual), "person")
+    if isinstance(given, str):
+        return Actor(given, "person")
+    if not isinstance(given, dict):
+        raise ValueError("actor is a user id, or an object with id, cause and name")
+    cause = given.get("cause", "person")
+    if cause not in get_args(Cause):
+        raise ValueError(f"cause {cause!r} is none of {', '.join(get_args(Cause))}")
+    return Actor(str(given.get("id", usual)), cause, name=str(given.get("name", "")))
+
+
+def edit(practice: Practice, body: Body) -> Body:
+    values = wanted(body, "values")
+    object_type, record_id = wanted(body, "object"), wanted(body, "id")
+    desk_of(practice, body).edit(object_type, record_id, values, actor=actor_of(practice, body))
+    return {"id": record_id}
+
+
+def create(practice: Practice, body: Body) -> Body:
+    values = wanted(body, "values")
+    actor = actor_of(practice, body)
+    return {"id": desk_of(practice, body).create(wanted(body, "object"), values, actor=actor)}
+
+
+def delete(practice: Practice, body: Body) -> Body:
+    record_id = wanted(body, "id")
+    desk_of(practice, body).delete(wanted(body, "object"), record_id, actor=actor_of(practice, body))
+    return {"id": record_id}
+
+
+def undelete(practice: Practice, body: Body) -> Body:
+    record_id = wanted(body, "id")
+    desk_of(practice, body).undelete(wanted(body, "object"), record_id, actor=actor_of(practice, body))
+    return {"id": record_id}
+
+
+def merge(practice: Practice, body: Body) -> Body:
+    survivor, loser = wanted(body, "survivor"), wanted(body, "loser")
+    actor = actor_of(practice, body)
+    return {"id": desk_of(practice, body).merge(wanted(body, "object"), survivor, loser, actor=actor)}
+
+
+def convert(practice: Practice, body: Body) -> Body:
+    body = {"system": "salesforce", **body}
+    options = {name: value for name, value in body.items() if name not in {"system", "id", "actor"}}
+    return desk_of(practice, body).convert(wanted(body, "id"), actor=actor_of(practice, body), **options)
+
+
+def link(practice: Practice, body: Body) -> Body:
+    (from_type, from_id), (to_type, to_id) = wanted(body, "from"), wanted(body, "to")
+    desk_of(practice, body).link(from_type, from_id, to_type, to_id, body.get("label"))
+    return {"linked": True}
+
+
+def revoke_tokens(practice: Practice, body: Body) -> Body:
+    systems = [space_of(practice, body).system] if "system" in body else list(practice.desks)
+    for system in systems:
+        practice.desks[system].revoke_tokens()
+    return {"revoked": systems}
+
+
+def change_setting(practice: Practice, body: Body) -> Body:
+    """Turn one behaviour switch. ``visible_delay_seconds`` is how late change queries see a change."""
+    space, name, value = space_of(practice, body), wanted(body, "name"), wanted(body, "value")
+    if name == "visible_delay_seconds":
+        space.visible_delay_seconds = float(value)
+    else:
+        space.settings[name] = value
+    return {"system": space.system, "name": name, "value": value}
+
+
+def advance_clock(practice: Practice, body: Body) -> Body:
+    seconds = wanted(body, "seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+        raise ValueError(f"seconds must be a number from 0, not {json.dumps(seconds)}")
+    return {"now": practice.world.clock.advance(seconds).isoformat()}
+
+
+def clear_counters(practice: Practice, body: Body) -> Body:
+    practice.journal.clear_counters()
+    return {"cleared": True}
+
+
+def health(practice: Practice, body: Body) -> Body:
+    """``ok`` is false once a handler of the emulator itself has failed."""
+    return {
+        "ok": not practice.failures,
+        "now": practice.world.clock.now().isoformat(),
+        "failures": practice.failures,
+        "records": {
+            system: {
+                object_type: sum(not row.deleted for row in table.values())
+                for object_type, table in sorted(space.tables.items())
+            }
+            for system, space in practice.world.spaces.items()
+        },
+        "audit_seq": practice.world.next_seq - 1,
+    }
+
+
+def audit(practice: Practice, body: Body) -> list[Body]:
+    """Lines after ``since``, oldest first."""
+    since = int(body.get("since", 0))
+    lines = practice.world.audit
+    first = lines[0].seq if lines else 1
+    return [line.as_json() for line in lines[max(since + 1 - first, 0) :]]

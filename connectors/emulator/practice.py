@@ -1,0 +1,117 @@
+"""One practice installation: a world, both vendors' sides of it, and the desks where people work."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.emulator.clock import Clock
+from connectors.emulator.faults import FaultPlan
+from connectors.emulator.journal import Journal
+from connectors.emulator.wire import App, VendorSide
+from connectors.emulator.world import Actor, World
+
+SYSTEMS = ("salesforce", "hubspot")
+VIRTUAL_START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+"""Where a virtual clock starts: a Monday morning."""
+
+
+class Desk(Protocol):
+    """What a person or an administrator of one vendor can do. KeyError and ValueError say what was wrong."""
+
+    def provision(self, credentials: dict[str, Any]) -> None: ...
+    def create(self, object_type: str, values: dict[str, Any], *, actor: Actor) -> str: ...
+    def edit(self, object_type: str, record_id: str, values: dict[str, Any], *, actor: Actor) -> None: ...
+    def delete(self, object_type: str, record_id: str, *, actor: Actor) -> None: ...
+    def undelete(self, object_type: str, record_id: str, *, actor: Actor) -> None: ...
+    def merge(self, object_type: str, survivor_id: str, loser_id: str, *, actor: Actor) -> str: ...
+    def convert(self, lead_id: str, *, actor: Actor, **options: Any) -> dict[str, Any]: ...
+    def schema(self, change: dict[str, Any]) -> dict[str, Any]: ...
+    def permissions(self, change: dict[str, Any]) -> dict[str, Any]: ...
+    def users(self, change: dict[str, Any]) -> dict[str, Any]: ...
+    def revoke_tokens(self) -> None: ...
+    def seed_many(self, object_type: str, rows: Sequence[dict[str, Any]], *, actor: Actor) -> list[str]: ...
+    def link(
+        self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to start. Port 0 takes a free one. Without counts both CRMs are empty."""
+
+    salesforce_port: int = 0
+    hubspot_port: int = 0
+    admin_port: int = 0
+    state: Path | None = None
+    truth: Path | None = None
+    seed: int = 1
+    contacts: int = 0
+    companies: int = 0
+    deals: int = 0
+    clock: str = "real"
+
+    def new_clock(self) -> Clock:
+        if self.clock not in {"real", "virtual"}:
+            raise ValueError(f"--clock is real or virtual, not {self.clock!r}")
+        return Clock(VIRTUAL_START if self.clock == "virtual" else None)
+
+    def credentials(self) -> dict[str, dict[str, str]]:
+        """Made-up logins, the same for the same seed. They open nothing but this emulator."""
+        return {
+            "salesforce": {
+                "client_id": f"practice-client-{self.seed}",
+                "client_secret": f"practice-secret-{self.seed}",
+                "domain": "practice.my",
+            },
+            "hubspot": {"token": f"pat-practice-{self.seed}"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """The two entrances of a vendor's package."""
+
+    application: Callable[[World], App]
+    desk: Callable[[World], Desk]
+
+
+def installed_vendors() -> dict[str, Vendor]:
+    vendors = {}
+    for system in SYSTEMS:
+        package = f"connectors.emulator.{system}"
+        application = importlib.import_module(f"{package}.app").application
+        vendors[system] = Vendor(application, importlib.import_module(f"{package}.desk").Desk)
+    return vendors
+
+
+class Practice:
+    """Everything that a running emulator holds, replaceable as a whole between two tests."""
+
+    def __init__(self, options: Options, vendors: Mapping[str, Vendor] | None = None) -> None:
+        self.options = options
+        self.world = World(options.new_clock())
+        self.journal = Journal()
+        self.faults = FaultPlan()
+        self.credentials = options.credentials()
+        self.truth: dict[str, Any] = {}
+        vendors = installed_vendors() if vendors is None else vendors
+        self.desks = {system: vendor.desk(self.world) for system, vendor in vendors.items()}
+        for system, desk in self.desks.items():
+            desk.provision(dict(self.credentials[system]))
+        self.sides = {
+            system: VendorSide(system, vendor.application(self.world), self.world, self.journal, self.faults)
+            for system, vendor in vendors.items()
+        }
+
+    @property
+    def failures(self) -> list[str]:
+        return [failure for side in self.sides.values() for failure in side.failures]
+
+    def close(self) -> None:
+        for side in self.sides.values():
+            side.closing = True
