@@ -1,4 +1,4 @@
-"""HubSpot's record JSON → our nouns. Values are text or None; a property the reply leaves out stays absent."""
+"""HubSpot's record JSON → our nouns. Values are text or None; what the reply leaves out stays absent."""
 
 from __future__ import annotations
 

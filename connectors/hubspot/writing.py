@@ -1,7 +1,7 @@
 """Writing: the cheapest call that still tells the fate of every record.
 
-HubSpot has no conditional write. A write that expects a version, and every archive, is preceded by a read of the
-same records; what moved is rejected unsent. The window left is one round trip, and ``conditional_write`` says so.
+HubSpot has no conditional write. A write that expects a version, and every archive, is preceded by a read of
+the same records; what moved is rejected unsent. The window left is one round trip.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Sending:
         return [write for write in writes if write.entry_id not in self.outcomes]
 
     def drop_moved(self, writes: Sequence[Write]) -> None:
-        """Reject what is not the version expected. An archive always looks first: HubSpot would follow a merge."""
+        """Reject what is not the version expected. An archive always looks: HubSpot would follow a merge."""
         watched = [
             write for write in self.open(writes) if write.expects_version is not None or write.op == "delete"
         ]
@@ -87,7 +87,7 @@ class _Sending:
                 self.settle(rejected(write, error))
 
     def update(self, writes: Sequence[Write]) -> None:
-        """HubSpot refuses a whole batch that names one record twice, so the second goes into a further call."""
+        """HubSpot refuses a whole batch that names one record twice: the second goes into a further call."""
         while chunk := list({write.record_id: write for write in reversed(self.open(writes))}.values()):
             inputs = [
                 {
@@ -201,7 +201,7 @@ class _Sending:
         return unknown(write)
 
     def _sent(self, writes: Sequence[Write], send: Send) -> Reply | None:
-        """Send once. A success is returned; everything else settles ``writes`` or raises, if nothing had left."""
+        """Send once. A success is returned; anything else settles ``writes``, or raises if nothing had left."""
         try:
             reply = send()
         except NothingSent as error:
@@ -231,7 +231,7 @@ class _Sending:
                 self.settle(rejected(write, blame(write, found, len(writes))))
 
     def _not_now(self, writes: Sequence[Write], error: NothingSent) -> None:
-        """No connection: an exception while nothing has left, a definite no for the rest of a started call."""
+        """No connection: an exception while nothing has left, else a definite no for these writes."""
         if not self.has_sent:
             raise error
         for write in writes:
