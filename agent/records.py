@@ -93,7 +93,10 @@ Readout = Record | Gone | MergedInto | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A person or queue that may own records in one system. ``email`` is lower case or None."""
+    """A person or queue that may own records in one system. ``email`` is lower case or None.
+
+    ``login`` is the user name where the system has one that is not the e-mail (Salesforce).
+    """
 
     system: str
     id: str
@@ -101,6 +104,7 @@ class Owner:
     name: str
     active: bool
     is_queue: bool = False
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

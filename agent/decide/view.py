@@ -62,3 +62,4 @@ class View:
     link_key: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     may_create: bool = False
     duplicates: tuple[Ref, ...] = ()
+    clears_first: frozenset[tuple[str, str]] = frozenset()
