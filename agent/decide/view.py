@@ -47,6 +47,7 @@ class View:
     ``parents``: the linked company as {system: record id} (for creates: parents first). ``link_key``: per system the
     (field, value) a create would carry, or absent. ``observed_since``: per (system, field) the first time the present
     value was seen. ``may_create`` is False until pairing is settled for this entity.
+    ``clears_first``: (object type, vendor field) that ignore a backward move unless cleared by an own write.
     """
 
     entity_id: str

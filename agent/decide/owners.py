@@ -1,0 +1,87 @@
+"""Who in the other system is the same person: by the people table, then by e-mail.
+
+A Salesforce user name is not an e-mail, and the users of a sandbox have ``.invalid`` appended to theirs.
+Somebody inactive, a queue, or an e-mail that two owners share is nobody's counterpart: the policy's
+``otherwise`` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.decide.reference import wire
+from agent.decide.view import OwnerMap
+from agent.records import Owner
+
+SANDBOX_SUFFIX = ".invalid"
+_LONG_ID, _SHORT_ID = 18, 15
+
+
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """``owner_id`` in the other system, or None with the reason in plain words."""
+
+    owner_id: str | None
+    reason: str = ""
+
+
+def counterpart(owner_map: OwnerMap, owner_id: str, here: str, there: str) -> Counterpart:
+    """The owner in ``there`` who is the person ``owner_id`` is in ``here``."""
+    owner = find_owner(owner_map, here, owner_id)
+    if owner is None:
+        return Counterpart(None, f"{wire(here).name} owner {owner_id} is unknown")
+    if owner.is_queue:
+        return Counterpart(None, f"{owner.name} is a queue; people in {wire(there).name} cannot belong to it")
+    if not owner.active:
+        return Counterpart(None, f"{owner.name} is inactive in {wire(here).name}")
+    email = person_email(owner_map, owner)
+    if email is None:
+        return Counterpart(None, f"{owner.name} has no e-mail in {wire(here).name}")
+    found = [
+        other
+        for (system, _), other in owner_map.owners.items()
+        if system == there and not other.is_queue and person_email(owner_map, other) == email
+    ]
+    active = sorted({other.id for other in found if other.active})
+    if len(active) == 1:
+        return Counterpart(active[0])
+    if active:
+        return Counterpart(None, f"{len(active)} owners in {wire(there).name} have the e-mail {email}")
+    state = "is inactive" if found else "is not an owner"
+    return Counterpart(None, f"{email} {state} in {wire(there).name}")
+
+
+def is_same_person(owner_map: OwnerMap, here: str, owner_id: str, there: str, other_id: str) -> bool:
+    """Do both ids belong to one person? Says nothing about being active."""
+    owner, other = find_owner(owner_map, here, owner_id), find_owner(owner_map, there, other_id)
+    if owner is None or other is None:
+        return False
+    email = person_email(owner_map, owner)
+    return email is not None and email == person_email(owner_map, other)
+
+
+def find_owner(owner_map: OwnerMap, system: str, owner_id: str) -> Owner | None:
+    """By id; a Salesforce id counts in its 15 and its 18 character form."""
+    found = owner_map.owners.get((system, owner_id))
+    if found is not None or len(owner_id) not in (_SHORT_ID, _LONG_ID):
+        return found
+    return next(
+        (
+            owner
+            for (name, known), owner in owner_map.owners.items()
+            if name == system
+            and {len(known), len(owner_id)} == {_SHORT_ID, _LONG_ID}
+            and known[:_SHORT_ID] == owner_id[:_SHORT_ID]
+        ),
+        None,
+    )
+
+
+def person_email(owner_map: OwnerMap, owner: Owner) -> str | None:
+    """The e-mail of the person behind an owner: what the people table says, else the owner's own."""
+    for reference in (owner.id, owner.login, owner.email, owner.name):
+        if reference and (listed := owner_map.table.get(reference)) is not None:
+            return listed.strip().lower()
+    if owner.email is None:
+        return None
+    return owner.email.strip().lower().removesuffix(SANDBOX_SUFFIX) or None

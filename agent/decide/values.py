@@ -1,0 +1,214 @@
+"""Vendor values and what they mean: read one, compare two, write one for the other side.
+
+HubSpot carries everything as text, Salesforce as JSON scalars; a value map gives one meaning two vendor
+words. A word the map does not know is *unmapped*: a question for a person, never a blank. A map may be lossy
+(two meanings, one word): then two words agree when they share any meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from agent.decide.normalise import as_text, canonical, folded, tidy
+from agent.decide.policy import FieldRule
+from agent.decide.reference import wire
+from agent.records import FieldValue
+
+YES = "true"
+NO = "false"
+MOST_DIGITS = 30
+"""A longer number is text to us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One vendor value understood.
+
+    ``forms`` are compared: two readings agree when both are blank or share a form. ``value`` is the canonical
+    value conditions see; ``text`` is what would be written. ``is_mapped`` is False for a word the map lacks.
+    """
+
+    raw: FieldValue
+    value: FieldValue = None
+    text: str | None = None
+    forms: frozenset[str] = frozenset()
+    is_mapped: bool = True
+
+    @property
+    def is_blank(self) -> bool:
+        return self.text is None
+
+
+class Codec:
+    """How one rule's values are read and written. Made once per rule."""
+
+    __slots__ = ("_by_form", "_rule")
+
+    def __init__(self, rule: FieldRule) -> None:
+        self._rule = rule
+        self._by_form = _meanings(rule)
+
+    @property
+    def is_plain(self) -> bool:
+        """Equal vendor values mean the same: there is no value map."""
+        return not self._rule.values
+
+    def read(self, system: str, raw: FieldValue) -> Reading:
+        """Understand a value of one system."""
+        text = as_text(raw)
+        if text is None:
+            return Reading(raw)
+        if self._rule.values:
+            return self._mapped(system, raw, text)
+        if isinstance(raw, bool) or self._rule.type == "boolean":
+            return _boolean(raw, text)
+        typed = _TYPED.get(self._rule.type) if self._rule.clean.name == "text" else None
+        found = typed(raw, text) if typed is not None else None
+        if found is not None:
+            return found
+        form = canonical(text, self._rule.clean)
+        written = tidy(text, self._rule.clean)
+        if form is None or written is None:
+            return Reading(raw)
+        number = raw if isinstance(raw, int | float) else None
+        return Reading(raw, form if number is None else number, written, frozenset((form,)))
+
+    def agree(self, here: Reading, there: Reading) -> bool:
+        """Do both mean the same?"""
+        if here.is_blank or there.is_blank:
+            return here.is_blank and there.is_blank
+        return not here.forms.isdisjoint(there.forms)
+
+    def is_spelling(self, here: Reading, there: Reading) -> bool:
+        """Different, but only in case, accents or punctuation."""
+        if here.text is None or there.text is None or self._rule.values:
+            return False
+        return folded(here.text) == folded(there.text)
+
+    def write(self, system: str, reading: Reading) -> FieldValue:
+        """The value this system should hold to mean the same; None clears.
+
+        Raises:
+            Unmapped: the value map has no word for it in this system.
+        """
+        if reading.text is None:
+            return None
+        if self._rule.values:
+            return self._word(system, reading)
+        return self._scalar(system, reading)
+
+    def _scalar(self, system: str, reading: Reading) -> FieldValue:
+        if wire(system).text_only:
+            return reading.text
+        if isinstance(reading.value, bool):
+            return reading.value
+        if self._rule.type == "number" and isinstance(reading.value, int | float):
+            return reading.value
+        return reading.text
+
+    def _mapped(self, system: str, raw: FieldValue, text: str) -> Reading:
+        meanings = self._by_form.get(system, {}).get(text.casefold())
+        if not meanings:
+            return Reading(raw, None, text, frozenset((f"?{system}:{text.casefold()}",)), is_mapped=False)
+        return Reading(raw, meanings[0], text, frozenset(meanings))
+
+    def _word(self, system: str, reading: Reading) -> FieldValue:
+        for meaning in self._rule.values:
+            if meaning in reading.forms and (word := self._rule.values[meaning].get(system)) is not None:
+                return _as_scalar(word, system, self._rule.type)
+        raise Unmapped(reading)
+
+
+class Unmapped(LookupError):
+    """The value map has no word for this value in the system to be written."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(str(reading.raw))
+        self.reading = reading
+
+
+def display(value: FieldValue) -> str:
+    """A value in a sentence: “Sales Manager”, or the word blank."""
+    text = as_text(value)
+    return "blank" if text is None else f"“{text}”"
+
+
+def _meanings(rule: FieldRule) -> dict[str, dict[str, tuple[str, ...]]]:
+    """{system: {word in lower case: canonical values}}, in the order of the map."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for meaning, words in rule.values.items():
+        for system, word in words.items():
+            known = found.setdefault(system, {})
+            form = str(word).strip().casefold()
+            known[form] = (*known.get(form, ()), meaning)
+    return found
+
+
+def _as_scalar(word: str, system: str, field_type: str) -> FieldValue:
+    if field_type == "boolean" and not wire(system).text_only and word.lower() in (YES, NO):
+        return word.lower() == YES
+    return word
+
+
+def _boolean(raw: FieldValue, text: str) -> Reading:
+    """A Salesforce checkbox is never blank; HubSpot's may be, and then it is blank, not false."""
+    form = text.lower()
+    if form not in (YES, NO):
+        return Reading(raw, text, text, frozenset((form,)))
+    return Reading(raw, form == YES, form, frozenset((form,)))
+
+
+def _number(raw: FieldValue, text: str) -> Reading | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or "_" in text or abs(number.adjusted()) > MOST_DIGITS:
+        return None
+    if number == number.to_integral_value():
+        return Reading(raw, int(number), str(int(number)), frozenset((str(int(number)),)))
+    rounded = float(number)  # JSON carries no more, so more digits could never be made equal on both sides
+    form = format(Decimal(repr(rounded)), "f")
+    return Reading(raw, rounded, form, frozenset((form,)))
+
+
+def _date(raw: FieldValue, text: str) -> Reading | None:
+    """``YYYY-MM-DD``, or HubSpot's milliseconds at midnight UTC."""
+    moment = _moment(text)
+    if moment is None:
+        return None
+    form = moment.date().isoformat()
+    return Reading(raw, form, form, frozenset((form,)))
+
+
+def _datetime(raw: FieldValue, text: str) -> Reading | None:
+    """An instant at second grain: Salesforce keeps no fractions and answers with ``+0000``."""
+    moment = _moment(text)
+    if moment is None:
+        return None
+    form = moment.astimezone(UTC).replace(microsecond=0).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Reading(raw, form, form, frozenset((form,)))
+
+
+def _choices(raw: FieldValue, text: str) -> Reading | None:
+    """``A;B`` in any order. Never written with a leading semicolon: HubSpot would append, not replace."""
+    picked = [part.strip() for part in text.split(";") if part.strip()]
+    if not picked:
+        return Reading(raw)
+    ordered = sorted({part.casefold() for part in picked})
+    return Reading(raw, ";".join(picked), ";".join(picked), frozenset((";".join(ordered),)))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        if text.lstrip("-").isascii() and text.lstrip("-").isdigit():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+_TYPED = {"number": _number, "date": _date, "datetime": _datetime, "choices": _choices}
