@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent import confirm, guard
-from agent.changes import Batch, Entry, State
+from agent.changes import HELD, Batch, Entry, State
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
 from agent.installation import Installation
 from agent.ledger import Settlement
@@ -66,7 +66,7 @@ def expire(installation: Installation) -> int:
     now = installation.clock()
     late = [
         batch
-        for batch in installation.ledger.batches(states=("held",))
+        for batch in installation.ledger.batches(states=HELD)
         if batch.expires_at is not None and batch.expires_at <= now
     ]
     for batch in late:

@@ -139,6 +139,8 @@ class Entry:
 
 BatchKind = Literal["cycle", "plan", "rollback"]
 BatchState = Literal["held", "open", "done", "rejected", "expired"]
+HELD: tuple[BatchState, ...] = ("held",)
+OPEN: tuple[BatchState, ...] = ("open",)
 
 
 @dataclass(frozen=True, slots=True)

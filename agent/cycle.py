@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from agent import apply, confirm, duplicates, guard, identify, planner, proposals
-from agent.changes import Batch, Change, ReviewRequest, State
+from agent.changes import OPEN, Batch, Change, ReviewRequest, State
+from agent.connector import Connector
 from agent.decide.match import keys_of
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
@@ -20,7 +21,7 @@ from agent.ledger import Intent, Settlement
 from agent.mirror import Disposition
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, vanished_records
-from agent.records import Ref
+from agent.records import Record, Ref
 
 DAEMON = "truce"
 
@@ -66,7 +67,7 @@ def run(installation: Installation) -> CycleReport:
 def recover(installation: Installation) -> confirm.Recovery:
     """Settle what a crash left open; finish what a person ordered; drop what a cycle had only planned."""
     recovery = confirm.settle_open(installation)
-    for batch in installation.ledger.batches(states=("open",)):
+    for batch in installation.ledger.batches(states=OPEN):
         if batch.kind == "cycle":
             _drop_planned(installation, batch)
         else:
@@ -89,7 +90,7 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     return results
 
 
-def pullings(installation: Installation) -> Iterable[tuple[apply.Connector, Pulling]]:
+def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
     """What to pull of each system: the fields policies name, and those that tell who a record is."""
     policies = installation.policies.policies
     for entity_type in policies.entity_types.values():
@@ -102,7 +103,7 @@ def pullings(installation: Installation) -> Iterable[tuple[apply.Connector, Pull
                 yield connector, Pulling(object_type, tuple(sorted(fields)), keys)
 
 
-def identity_fields(connector: apply.Connector, object_type: str) -> set[str]:
+def identity_fields(connector: Connector, object_type: str) -> set[str]:
     """Fields no policy names but pairing needs: stored ids, link key, conversion, parent, display name."""
     capabilities = connector.capabilities
     fields = set(capabilities.stored_ids.get(object_type, {}))
@@ -197,8 +198,8 @@ def _drop_planned(installation: Installation, batch: Batch) -> None:
     installation.ledger.close_batch(batch.id)
 
 
-def _keys(installation: Installation, entity_type: EntityType, record: object) -> Iterable[tuple[str, str]]:
-    return keys_of(record, entity_type, installation.policies.policies)  # type: ignore[arg-type]
+def _keys(installation: Installation, entity_type: EntityType, record: Record) -> Iterable[tuple[str, str]]:
+    return keys_of(record, entity_type, installation.policies.policies)
 
 
 def _parents_first(entity_types: Iterable[EntityType]) -> list[EntityType]:

@@ -51,10 +51,10 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> P
         SafetyStop: the side looks emptied.
     """
     until = connector.now()
-    cursor = mirror.cursor(connector.system, pulling.object_type)
+    cursor = mirror.cursor(connector.system, pulling.object_type, pulling.fields)
     margin = max(OVERLAP, timedelta(seconds=2 * connector.capabilities.index_lag_seconds))
     window = Window(cursor.watermark - margin if cursor else None, until)
-    is_known = mirror.is_known(connector.system, pulling.object_type)
+    is_known = mirror.is_known(connector.system, pulling.object_type, pulling.fields)
     pages = connector.changed(pulling.object_type, pulling.fields, window, is_known)
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=window.since is None)
     moved = Cursor(connector.system, pulling.object_type, until)

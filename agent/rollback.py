@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent import apply, confirm
-from agent.changes import Batch, Cell, Change, Entry, State, Why
+from agent.changes import OPEN, Batch, Cell, Change, Entry, State, Why
 from agent.confirm import same_value
 from agent.connector import Connector
 from agent.errors import UsageError
@@ -142,7 +142,7 @@ def roll_back(
 
 def unfinished(installation: Installation, batch_ids: Sequence[str]) -> Batch | None:
     """The rollback of exactly these batches that was interrupted, if any."""
-    for batch in installation.ledger.batches(states=("open",)):
+    for batch in installation.ledger.batches(states=OPEN):
         if batch.kind == "rollback" and set(batch.reverts) == set(batch_ids):
             return batch
     return None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent import planner
-from agent.changes import OPEN_STATES, Batch, State
+from agent.changes import HELD, OPEN, OPEN_STATES, Batch, State
 from agent.guard import DEFAULT_DAY
 from agent.installation import Installation
 from agent.lock import find_holder
@@ -76,8 +76,8 @@ def status(installation: Installation, lock: Path) -> Status:
         policies=dict(planner.effective_modes(installation, by_person=False)),
         open_entries=len(ledger.entries(states=tuple(OPEN_STATES))),
         unknown_entries=len(ledger.entries(states=(State.UNKNOWN,))),
-        waiting=tuple(ledger.batches(states=("held",))),
-        unfinished=tuple(ledger.batches(states=("open",))),
+        waiting=tuple(ledger.batches(states=HELD)),
+        unfinished=tuple(ledger.batches(states=OPEN)),
         reviews=dict(Counter(review.kind for review in installation.reviews.list())),
         freezes=installation.freezes.counts_by_age(),
         cursors=cursors,
@@ -103,7 +103,7 @@ def today(installation: Installation, since: datetime) -> Today:
         failed=counts[State.FAILED.value],
         unknown=counts[State.UNKNOWN.value],
         changed_back=changed_back(installation, installation.clock() - REVERT_WINDOW),
-        waiting=tuple(installation.ledger.batches(states=("held",))),
+        waiting=tuple(installation.ledger.batches(states=HELD)),
         reviews=dict(Counter(review.kind for review in installation.reviews.list())),
         stopped=paused,
         nearest_limit=_nearest_limit(installation),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from agent.approvals import Approvals
@@ -79,8 +80,11 @@ def open_installation(
     writer: bool = True,
     connectors: Mapping[str, Connector] | None = None,
     clock: Clock = wall_clock,
+    editor: str | None = None,
 ) -> Iterator[Installation]:
     """Open everything; close it again whatever happens.
+
+    ``editor`` is who changed the policies last, when that is known better than by the owner of the files.
 
     A reader needs no vendor and no lock. A writer holds the lock, has checked its own memory, and remembers the
     policies it runs with.
@@ -114,7 +118,7 @@ def open_installation(
             policies=prepare(PolicySet("", {})),
             mode=config.run.mode,
         )
-        installation.policies = _policies(installation, with_schemas=writer)
+        installation.policies = _policies(installation, with_schemas=writer, editor=editor)
         if writer:
             check_memory(installation)
         yield installation
@@ -176,7 +180,7 @@ def check_memory(installation: Installation) -> None:
         )
     standing = installation.mirror.check_against(installation.ledger.ledger_id, installation.ledger.last_seq)
     if standing != "ok":
-        installation.mirror.reset(installation.ledger.ledger_id)
+        installation.mirror.reset(installation.ledger.ledger_id, installation.ledger.last_seq)
         installation.mode = lowest_mode(installation.mode)
 
 
@@ -191,7 +195,7 @@ def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool)
         new_id = None if path.exists() else uuid4().hex
         ledger = Ledger.open(path, clock=clock, random_bytes=os.urandom, new_id=new_id)
         stack.callback(ledger.close)
-        mirror = Mirror.open(config.state / MIRROR, ledger_id=ledger.ledger_id)
+        mirror = Mirror.open(config.state / MIRROR, ledger_id=ledger.ledger_id, ledger_seq=ledger.last_seq)
     else:
         ledger = Ledger.open_read_only(path, clock=clock)
         stack.callback(ledger.close)
@@ -200,7 +204,7 @@ def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool)
     return ledger, mirror
 
 
-def _policies(installation: Installation, *, with_schemas: bool) -> Prepared:
+def _policies(installation: Installation, *, with_schemas: bool, editor: str | None = None) -> Prepared:
     """The policies on disk, checked against the vendors' schemas when we may ask for them, and remembered."""
     config = installation.config
     today: date = installation.clock().date()
@@ -209,7 +213,8 @@ def _policies(installation: Installation, *, with_schemas: bool) -> Prepared:
         schemas = schemas_of(installation.connectors, policies)
         policies = load_policies(config.policies, schemas, today)
         if installation.ledger.revision(policies.revision) is None:
-            installation.ledger.save_revision(policies.revision, policies.sources, _editor(config.policies, config))
+            who = editor or _editor(config.policies, config)
+            installation.ledger.save_revision(policies.revision, policies.sources, who)
     return prepare(policies)
 
 
@@ -224,7 +229,19 @@ def _editor(folder: Path, config: Config) -> str:
 
 
 def _unplugged(config: Config) -> dict[str, Connector]:
-    """Connectors that only lend their capabilities (names, keys) to a reader; they are never asked anything."""
-    from connectors.unplugged import unplugged
+    """Connectors that only lend their capabilities (names, keys) to a reader; they can ask nobody anything."""
+    from connectors.hubspot.capabilities import capabilities as hubspot
+    from connectors.salesforce.capabilities import capabilities as salesforce
+    from connectors.wrappers import Unplugged
 
-    return {"salesforce": unplugged("salesforce"), "hubspot": unplugged("hubspot")}
+    return {
+        "salesforce": Unplugged("salesforce", salesforce(config.salesforce.link_keys)),
+        "hubspot": Unplugged("hubspot", hubspot(config.hubspot.link_keys, config.hubspot.stored_ids)),
+    }
+
+
+def serve_emulator(**options: Any) -> None:
+    """Run both practice CRMs until stopped."""
+    from connectors.emulator.serve import Options, serve
+
+    serve(Options(**options))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.changes import Batch
+from agent.changes import HELD, Batch
 from agent.cli.display import moment, number, print_json, table
 from agent.cli.session import json_option, session_of
 
@@ -19,7 +19,7 @@ from agent.cli.session import json_option, session_of
 def command(ctx: click.Context, waiting: bool, limit: int, as_json: bool) -> None:
     """List batches: what one cycle, one plan or one undo wrote."""
     with session_of(ctx).reading() as installation:
-        batches = installation.ledger.batches(states=("held",) if waiting else None, limit=limit)
+        batches = installation.ledger.batches(states=HELD if waiting else None, limit=limit)
     if as_json:
         print_json({"batches": [as_document(batch) for batch in batches]})
         return

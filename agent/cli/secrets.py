@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent import secrets as store
+from agent.secrets import forget_secret, read_secret, store_secret
 
 
 @click.group("secrets")
@@ -20,7 +20,7 @@ def set_secret(name: str) -> None:
         value = click.prompt(f"{name}", hide_input=True, err=True)
     else:
         value = click.get_text_stream("stdin").readline()
-    store.store_secret(name, value.strip())
+    store_secret(name, value.strip())
     click.echo(f"Kept. Write it in the config as keyring:{name}")
 
 
@@ -28,7 +28,7 @@ def set_secret(name: str) -> None:
 @click.argument("name")
 def forget(name: str) -> None:
     """Remove the secret NAME from the keyring."""
-    store.forget_secret(name)
+    forget_secret(name)
     click.echo(f"{name} is forgotten.")
 
 
@@ -36,5 +36,5 @@ def forget(name: str) -> None:
 @click.argument("reference")
 def check(reference: str) -> None:
     """Say whether REFERENCE (keyring:NAME, env:NAME, file:PATH, systemd:NAME) can be read."""
-    value = store.read_secret(reference)
+    value = read_secret(reference)
     click.echo(f"{reference} can be read: {len(value)} characters.")

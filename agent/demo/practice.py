@@ -1,0 +1,136 @@
+"""The practice CRMs of the demo: a process of their own, with a folder that remembers it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from agent.errors import UsageError
+
+MARKER = "practice.json"
+STOP_SECONDS = 10.0
+READY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """Both CRMs running on this computer. ``pid`` is the emulator's."""
+
+    folder: Path
+    salesforce: str
+    hubspot: str
+    admin: str
+    credentials: dict[str, dict[str, str]]
+    pid: int
+
+    def ask(self, path: str) -> Any:
+        """GET on the admin side."""
+        with urlopen(f"{self.admin}{path}", timeout=60) as reply:  # noqa: S310  (loopback only)
+            return json.load(reply)
+
+    def tell(self, path: str, body: dict[str, Any]) -> Any:
+        """POST on the admin side: something a person does in a CRM."""
+        request = Request(  # noqa: S310  (loopback only)
+            f"{self.admin}{path}", data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+        )
+        with urlopen(request, timeout=60) as reply:  # noqa: S310
+            return json.load(reply)
+
+    def changes_since(self, seq: int) -> list[dict[str, Any]]:
+        """The practice CRMs' own audit; Truce never reads it."""
+        lines: list[dict[str, Any]] = self.ask(f"/audit?since={seq}")["audit"]
+        return lines
+
+    def last_seq(self) -> int:
+        return int(self.ask("/health")["last_seq"])
+
+
+def start(folder: Path, *, contacts: int, companies: int, seed: int) -> Practice:
+    """Start both CRMs in the background, with a company's worth of records.
+
+    Raises:
+        UsageError: they did not come up; says where their log is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "practice.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "connectors.emulator",
+                "--state", str(folder / "practice.db"), "--truth", str(folder / "truth.json"),
+                "--seed", str(seed), "--contacts", str(contacts), "--companies", str(companies),
+            ],
+            stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    line = process.stdout.readline() if process.stdout else b""
+    if not line:
+        raise UsageError("the practice CRMs did not start", where=str(log), next_step=f"look into {log}")
+    ready = json.loads(line)
+    practice = Practice(
+        folder, ready["salesforce"], ready["hubspot"], ready["admin"], ready["credentials"], process.pid
+    )
+    (folder / MARKER).write_text(json.dumps({**ready, "pid": process.pid}), encoding="utf-8")
+    return practice
+
+
+def stop(folder: Path) -> bool:
+    """End the practice CRMs of this folder, by their own pid. Returns whether they were running."""
+    marker = folder / MARKER
+    if not marker.is_file():
+        return False
+    pid = int(json.loads(marker.read_text(encoding="utf-8"))["pid"])
+    if not _is_ours(pid):
+        return False
+    os.kill(pid, signal.SIGTERM)
+    waited = 0.0
+    while _is_ours(pid) and waited < STOP_SECONDS:
+        _reap(pid)
+        time.sleep(0.05)
+        waited += 0.05
+    return True
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier demo.
+
+    Raises:
+        UsageError: the folder holds something that is not a demo of ours.
+    """
+    if not folder.exists():
+        return
+    if not (folder / MARKER).is_file() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} is not a demo folder", why="it has files in it that the demo did not make", next_step="use --folder"
+        )
+    stop(folder)
+    shutil.rmtree(folder)
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether this pid is still our emulator (pids are used again)."""
+    command = Path(f"/proc/{pid}/cmdline")
+    if command.exists():
+        return b"connectors.emulator" in command.read_bytes()
+    if Path("/proc").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return

@@ -1,0 +1,84 @@
+"""The folder of a demo: config, secrets and policies, written from the shipped ones."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from agent.demo.practice import Practice
+
+PEOPLE = {"anna": "anna@example.com", "ben": "ben@example.com", "tom": "tom@example.com"}
+LINK_FIELD = "Truce_Key__c"
+LINK_PROPERTY = "truce_key"
+
+
+def write_setting(practice: Practice) -> Path:
+    """Write ``config.yaml``, the secret files and ``policies/``; returns the config's path."""
+    folder = practice.folder
+    secrets = folder / "secrets"
+    secrets.mkdir(mode=0o700, exist_ok=True)
+    references = {}
+    for name, value in (
+        ("salesforce-client-id", practice.credentials["salesforce"]["client_id"]),
+        ("salesforce-client-secret", practice.credentials["salesforce"]["client_secret"]),
+        ("hubspot-token", practice.credentials["hubspot"]["token"]),
+    ):
+        path = secrets / name
+        path.touch(mode=0o600)
+        path.write_text(value, encoding="utf-8")
+        references[name] = f"file:{path.resolve()}"
+    config = {
+        "state": "state",
+        "policies": "policies",
+        "salesforce": {
+            "domain": practice.credentials["salesforce"]["domain"],
+            "client_id": references["salesforce-client-id"],
+            "client_secret": references["salesforce-client-secret"],
+            "base_url": practice.salesforce,
+            "link_keys": {name: LINK_FIELD for name in ("Contact", "Lead", "Account")},
+        },
+        "hubspot": {
+            "token": references["hubspot-token"],
+            "base_url": practice.hubspot,
+            "link_keys": {name: LINK_PROPERTY for name in ("contacts", "companies")},
+        },
+        "run": {"every_seconds": 60, "mode": "ask"},
+        "people": {getpass.getuser(): PEOPLE["anna"]},
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    copy_policies(folder / "policies")
+    return path
+
+
+def copy_policies(target: Path) -> None:
+    """The shipped policies, with two lines set for a first meeting of two filled CRMs.
+
+    ``first_time: winner`` lets the demo show differences being settled; without ``create`` one-sided records are left
+    alone, as a first week should begin.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for source in files("policies").iterdir():
+        if source.name.endswith(".yaml"):
+            text = source.read_text(encoding="utf-8")
+            (target / source.name).write_text(_for_a_first_meeting(text), encoding="utf-8")
+    shutil.copystat(target.parent, target)
+
+
+def _for_a_first_meeting(text: str) -> str:
+    lines: list[str] = []
+    skipping = False
+    for line in text.splitlines():
+        if skipping and line.startswith((" ", "#")) and line.strip():
+            continue
+        skipping = line.startswith("create:")
+        if skipping:
+            continue
+        if line.startswith("first_time:"):
+            line = "first_time: winner                 # the demo settles differences at once"
+        lines.append(line)
+    return "\n".join(lines) + "\n"

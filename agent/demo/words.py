@@ -1,0 +1,69 @@
+"""How the demo speaks: plain lines of at most 80 columns, readable without colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from agent.cli.display import clean, number
+
+WIDTH = 80
+
+
+class Teller:
+    """Prints the story; with ``step`` it waits for a key between acts."""
+
+    def __init__(self, *, step: bool) -> None:
+        self._step = step
+
+    def headline(self) -> None:
+        click.secho("TRUCE DEMO  ", bold=True, nl=False)
+        click.echo("Two practice CRMs on this computer. No account. Nothing leaves it.")
+
+    def sides(self, counts: Mapping[str, int]) -> None:
+        self._wrapped(
+            f"Salesforce {number(counts['salesforce'])} people · HubSpot {number(counts['hubspot'])} · "
+            f"paired {number(counts['paired'])} · unclear {number(counts['unclear'])} and one-sided "
+            f"{number(counts['one_sided'])} (left alone)",
+            indent="",
+        )
+
+    def act(self, count: int, title: str, beside: str = "") -> None:
+        if self._step and count > 1:
+            click.pause("  (any key: next) ")
+        click.echo()
+        click.secho(f"{count} {title}", bold=True, nl=not beside)
+        if beside:
+            click.echo(f"   {beside}")
+
+    def difference(self, field: str, count: int, would: str) -> None:
+        name = field.replace("_", " ").capitalize()
+        self._wrapped(f"{name:<22}{number(count):>7}  {would}", hanging=33)
+
+    def example(self, example: Mapping[str, Any]) -> None:
+        self._wrapped(
+            f"e.g. {clean(example['name'])}  “{clean(example['before'])}” → “{clean(example['after'])}”   "
+            f"because {example['line']}"
+        )
+
+    def line(self, text: str) -> None:
+        self._wrapped(text)
+
+    def closing(self, truce: str, batch_id: str, folder: str) -> None:
+        click.echo()
+        click.secho("NOW YOU", bold=True, nl=False)
+        click.echo(f"   the practice CRMs keep running; {truce} demo stop ends them")
+        for command in (
+            f"cd {folder}",
+            f"{truce} today",
+            f"{truce} show {batch_id}",
+            f"{truce} plan        # after you changed a line in policies/",
+        ):
+            click.echo(f"  {command}")
+
+    def _wrapped(self, text: str, *, indent: str = "  ", hanging: int | None = None) -> None:
+        rest = " " * hanging if hanging is not None else indent + "  "
+        click.echo(textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False))
