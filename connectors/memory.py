@@ -1,8 +1,8 @@
 """A CRM in a dictionary: keeps every sentence of the port, takes no time, and can be told to misbehave.
 
 It is strict where vendors are strict (unknown, read-only, overlong and duplicate values are refused, record
-by record) and forgetful where they are (a lost reply, a late write, an index that lags). Its ``journal`` is the
-truth a test compares the ledger with; the agent never reads it. The clock is the caller's.
+by record) and forgetful where they are (a lost reply, a late write, an index that lags). Its ``journal`` is
+the truth a test compares the ledger with; the agent never reads it. The clock is the caller's.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class Memory(World):
         elif row.deleted_at is not None:
             if self.capabilities.sees_deletions or window.since is None:
                 yield Tombstone(row.ref, row.deleted_at)
-        elif not is_known(row.ref.id, str(row.version)):
+        elif window.since is None or not is_known(row.ref.id, str(row.version)):
             yield self._record(row, fields)
 
     def _readout(self, ref: Ref, fields: Sequence[str]) -> Readout:

@@ -45,7 +45,7 @@ class HubSpot:
 
     ``link_keys`` maps an object type to a property with unique values that a create of ours carries;
     ``stored_ids`` maps it to {property: object type of the other system} where another integration keeps ids.
-    ``app_id`` is how HubSpot names our key in property histories. ``seconds`` and ``sleep`` pace the searches.
+    ``app_id`` is how HubSpot names our key in histories. ``seconds`` and ``sleep`` pace the searches.
 
     Raises:
         ConfigError: the address is neither https nor on this computer.
@@ -143,7 +143,7 @@ class HubSpot:
         return self._reader.find(object_type, key, value, fields, is_unique=self._is_unique(object_type, key))
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
-        """``expects_version`` is compared right before the write; ``writing`` names the window that is left."""
+        """``expects_version`` is compared right before the write; ``writing`` names the window left."""
         return self._writer.write(writes) if writes else []
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """Changed records: search for ids and stamps, batch reads for the truth.
 
-What this cannot see: HubSpot's search never shows archived records, and its list of the bin cannot be filtered
-by time. A full load reads the bin once; after that a deletion is noticed only when a record is read by its id,
-which is why ``sees_deletions`` is False and the agent re-reads what it has linked. Merges are seen: the
-surviving record is new or changed and names the ids that went into it.
+What this cannot see: HubSpot's search never shows archived records, and its list of the bin cannot be
+filtered by time. A full load reads the bin once; after that a deletion is noticed only when a record is read
+by its id, which is why ``sees_deletions`` is False and the agent re-reads what it has linked. Merges are
+seen: the surviving record is new or changed and names the ids that went into it.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ class _Sending:
         return unknown(write)
 
     def _sent(self, writes: Sequence[Write], send: Send) -> Reply | None:
-        """Send once. A success is returned; anything else settles ``writes``, or raises if nothing had left."""
+        """Send once. A success is returned; the rest settles ``writes``, or raises if nothing had left."""
         try:
             reply = send()
         except NothingSent as error:
