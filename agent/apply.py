@@ -87,7 +87,8 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
 def _stop_if_asked(installation: Installation, batch_id: str) -> None:
     if installation.stop():
         raise Interrupted(
-            f"stopped in the middle of {batch_id}; nothing is half written", next_step="run the same command again"
+            f"stopped in the middle of {batch_id}; nothing is half written",
+            next_step="run the same command again",
         )
 
 
@@ -249,9 +250,7 @@ def _compared_fields(block: Sequence[Entry]) -> set[str]:
     return named | {name for entry in block for name in entry.change.decided_from}
 
 
-def _still_as_decided(
-    block: Sequence[Entry], live: Mapping[Ref, Record]
-) -> tuple[list[Entry], list[Settlement]]:
+def _still_as_decided(block: Sequence[Entry], live: Mapping[Ref, Record]) -> tuple[list[Entry], list[Settlement]]:
     ready: list[Entry] = []
     moved: list[Settlement] = []
     for entry in block:

@@ -32,9 +32,7 @@ def approve(installation: Installation, batch_id: str, person: str, count: int) 
     batch = installation.ledger.batch(batch_id)
     entries = waiting_entries(installation, batch)
     if len(entries) != count:
-        raise PlanStale(
-            f"{batch_id} holds {len(entries)} changes, not {count}", next_step=f"truce show {batch_id}"
-        )
+        raise PlanStale(f"{batch_id} holds {len(entries)} changes, not {count}", next_step=f"truce show {batch_id}")
     people, allowed = _asked_for(installation, entries)
     if allowed and person not in allowed:
         raise ApprovalNeeded(
@@ -83,7 +81,9 @@ def waiting_entries(installation: Installation, batch: Batch) -> list[Entry]:
         UsageError: the batch does not wait for anybody. PlanStale: it waited too long.
     """
     if batch.state != "held":
-        raise UsageError(f"{batch.id} does not wait for approval", why=f"it is {batch.state}", next_step="truce batches")
+        raise UsageError(
+            f"{batch.id} does not wait for approval", why=f"it is {batch.state}", next_step="truce batches"
+        )
     if batch.expires_at is not None and batch.expires_at <= installation.clock():
         raise PlanStale(f"{batch.id} expired", next_step="truce plan")
     return installation.ledger.entries(batch_id=batch.id, states=(State.HELD,))

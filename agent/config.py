@@ -82,7 +82,10 @@ class RunConfig(_Strict):
         "ask", description="Ceiling over every policy: watch reports, ask proposes, act may write."
     )
     sweep_hours: int = Field(
-        24, ge=1, le=168, description="Hours between two sweeps for deletions that a change query cannot show."
+        24,
+        ge=1,
+        le=168,
+        description="Hours between two sweeps for deletions that a change query cannot show.",
     )
     approval_hours: int = Field(24, ge=1, le=720, description="Hours a held batch waits before it expires.")
 
@@ -120,16 +123,16 @@ def load_config(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            "there is no config file", where=str(path), next_step="truce init"
-        ) from None
+        raise ConfigError("there is no config file", where=str(path), next_step="truce init") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("the config file cannot be read", where=str(path), why=str(error)) from error
     try:
         document = load_plain(path.name, text)
     except YamlProblem as error:
         raise ConfigError(
-            "the config file is not valid YAML", where=f"{path}:{error.problem.line}", why=error.problem.message
+            "the config file is not valid YAML",
+            where=f"{path}:{error.problem.line}",
+            why=error.problem.message,
         ) from error
     if not isinstance(document, dict):
         raise ConfigError("the config file is empty", where=str(path), next_step="truce init")
@@ -137,7 +140,10 @@ def load_config(path: Path) -> Config:
         return Config.model_validate({**document, "home": path.parent.resolve()})
     except ValidationError as error:
         raise ConfigError(
-            "the config file has mistakes", where=str(path), why=_in_plain_words(error), next_step="truce doctor"
+            "the config file has mistakes",
+            where=str(path),
+            why=_in_plain_words(error),
+            next_step="truce doctor",
         ) from None
 
 

@@ -36,9 +36,7 @@ class Recovery:
     still_unknown: int = 0
 
 
-def settle(
-    installation: Installation, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]
-) -> list[Entry]:
+def settle(installation: Installation, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]) -> list[Entry]:
     """Record outcomes whose observed values are known, then teach the mirror. Returns the settled entries."""
     by_id = {outcome.entry_id: outcome for outcome in outcomes}
     settlements = [_settlement(entry, by_id[entry.id]) for entry in entries]
@@ -131,9 +129,7 @@ def _settlement(entry: Entry, outcome: WriteOutcome) -> Settlement:
         error = outcome.error
         text = f"{error.code}: {error.message}" if error else "rejected"
         moved = error is not None and error.kind == "moved"
-        return Settlement(
-            entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text
-        )
+        return Settlement(entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text)
     return _applied(entry, outcome.record_id, outcome.version, outcome.observed)
 
 
@@ -172,9 +168,7 @@ def _settled_by_reading(
     return settlements
 
 
-def _from_readout(
-    installation: Installation, connector: Connector, entry: Entry, readout: Readout
-) -> Settlement:
+def _from_readout(installation: Installation, connector: Connector, entry: Entry, readout: Readout) -> Settlement:
     if isinstance(readout, Gone):
         if entry.change.op == "delete":
             return Settlement(entry.id, State.CONFIRMED, entry.change.record_id)
@@ -256,7 +250,10 @@ def _bases(installation: Installation, confirmed: Sequence[Entry]) -> dict[str, 
 
 
 def read_back(
-    installation: Installation, connector: Connector, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]
+    installation: Installation,
+    connector: Connector,
+    entries: Sequence[Entry],
+    outcomes: Sequence[WriteOutcome],
 ) -> list[WriteOutcome]:
     """Complete applied outcomes with what the vendor holds now; one read for the lot.
 
@@ -288,7 +285,5 @@ def _with_observed(outcome: WriteOutcome, readout: Readout | None, is_blind: boo
     if not is_blind:
         return outcome
     if isinstance(readout, Record):
-        return WriteOutcome(
-            outcome.entry_id, "applied", outcome.record_id, readout.version, dict(readout.fields), None
-        )
+        return WriteOutcome(outcome.entry_id, "applied", outcome.record_id, readout.version, dict(readout.fields), None)
     return WriteOutcome(outcome.entry_id, "unknown", outcome.record_id, None, {}, None)

@@ -1,7 +1,7 @@
 """One cycle: the eight steps in order, nothing else.
 
-    pull.changed_records → mirror.absorb → identify.resolve → decide.decide → guard.judge
-        → ledger.open_batch → apply.write → confirm.settle
+pull.changed_records → mirror.absorb → identify.resolve → decide.decide → guard.judge
+    → ledger.open_batch → apply.write → confirm.settle
 """
 
 from __future__ import annotations

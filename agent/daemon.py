@@ -21,7 +21,15 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from agent import apply, approving, cycle
-from agent.errors import ConnectorError, Interrupted, PolicyError, Refused, StorageFull, TruceError, UsageError
+from agent.errors import (
+    ConnectorError,
+    Interrupted,
+    PolicyError,
+    Refused,
+    StorageFull,
+    TruceError,
+    UsageError,
+)
 from agent.installation import Installation
 from agent.orders import ORDERS
 
@@ -156,7 +164,9 @@ class Daemon:
             log.info("order", kind=command.kind, actor=command.actor)
             self.installation.stop = self._stopping.is_set
             try:
-                self.installation.commands.finish(command.id, self._carried_out(command.kind, command.body, command.actor))
+                self.installation.commands.finish(
+                    command.id, self._carried_out(command.kind, command.body, command.actor)
+                )
             finally:
                 self.installation.stop = self._should_pause
             self.heartbeat("WATCHDOG=1")

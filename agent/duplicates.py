@@ -14,9 +14,7 @@ MOST_CANDIDATES = 50
 """A value shared by more records than this is a placeholder (a switchboard, 1 January), not a person."""
 
 
-def suspects(
-    installation: Installation, entity_type: EntityType, refs: Sequence[Ref]
-) -> list[ReviewRequest]:
+def suspects(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> list[ReviewRequest]:
     """One review request per pair of records of one system that a dedupe line calls the same."""
     found: dict[tuple[Ref, Ref], ReviewRequest] = {}
     policies = [policy for policy in installation.policies.policies.dedupe if policy.about == entity_type.name]
@@ -46,17 +44,14 @@ def _candidates(
     return list(installation.mirror.records(sorted(refs)).values())
 
 
-def _request(
-    installation: Installation, policy: DedupePolicy, record: Record, other: Record
-) -> ReviewRequest | None:
+def _request(installation: Installation, policy: DedupePolicy, record: Record, other: Record) -> ReviewRequest | None:
     judged = judge_pair(record, other, policy, installation.policies.policies)
     if judged is None or judged.certainty != "certain":
         return None
     pair = _ordered(record.ref, other.ref)
     entity_id = installation.crosswalk.entity_of(record.ref) or ""
     names = " and ".join(
-        f"{installation.display_name(item)} ({item.ref})"
-        for item in sorted((record, other), key=lambda item: item.ref)
+        f"{installation.display_name(item)} ({item.ref})" for item in sorted((record, other), key=lambda item: item.ref)
     )
     return ReviewRequest(
         "duplicate", entity_id, f"{pair[0]}={pair[1]}", f"{names}: {judged.sentence}", pair, str(judged.place)

@@ -133,9 +133,7 @@ class ConnectorError(TruceError):
 
     exit_code = 14
 
-    def __init__(
-        self, what: str, *, system: str = "", where: str = "", why: str = "", next_step: str = ""
-    ) -> None:
+    def __init__(self, what: str, *, system: str = "", where: str = "", why: str = "", next_step: str = "") -> None:
         super().__init__(what, where=where or system, why=why, next_step=next_step)
         self.system = system
 

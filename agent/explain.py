@@ -84,7 +84,8 @@ def why(installation: Installation, wanted: str, field: str | None = None) -> li
     """
     records = find_records(installation, wanted)
     entity_id = next(
-        (found for record in records if (found := installation.crosswalk.entity_of(record.ref)) is not None), None
+        (found for record in records if (found := installation.crosswalk.entity_of(record.ref)) is not None),
+        None,
     )
     if entity_id is None:
         raise NotFound(
@@ -113,7 +114,11 @@ def _fields_of(installation: Installation, entity_type: str) -> set[str]:
 
 
 def _story(
-    installation: Installation, entity_id: str, field: str, sides: Sequence[Record], trace: Sequence[TraceStep]
+    installation: Installation,
+    entity_id: str,
+    field: str,
+    sides: Sequence[Record],
+    trace: Sequence[TraceStep],
 ) -> Story:
     entries = installation.ledger.entries(entity_id=entity_id, newest_first=True)
     writes = [

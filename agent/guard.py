@@ -56,9 +56,7 @@ class Circumstances:
     confirmed: bool = False
 
 
-def judge(
-    changes: Sequence[Change], limits: LimitsPolicy | None, circumstances: Circumstances
-) -> list[Verdict]:
+def judge(changes: Sequence[Change], limits: LimitsPolicy | None, circumstances: Circumstances) -> list[Verdict]:
     """One verdict per change, in order."""
     verdicts = [_by_mode(change, circumstances) for change in changes]
     _hold_by_meaning(changes, verdicts, limits, circumstances)

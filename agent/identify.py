@@ -108,10 +108,9 @@ class _Desk:
         if entity_id is None:
             entity_id = self._crosswalk.new_entity(self._type.name)
             self._link(entity_id, partner, "active")
-        elif self._active_of(entity_id, ref.system) not in (None, ref):
-            self._unclear(ref, kind, [partner, ref])
-            return
-        elif self._active_of(entity_id, partner.system) not in (None, partner):
+        elif self._active_of(entity_id, ref.system) not in (None, ref) or self._active_of(
+            entity_id, partner.system
+        ) not in (None, partner):
             self._unclear(ref, kind, [partner, ref])
             return
         self._link(entity_id, ref, "active")

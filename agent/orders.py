@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from agent import apply, approving, cycle, plan as plans, rollback
+from agent import apply, approving, cycle, rollback
+from agent import plan as plans
 from agent.changes import Change, State, Verdict
 from agent.errors import NotFound, UsageError
 from agent.freeze import Freeze
@@ -37,9 +38,7 @@ def apply_plan(installation: Installation, body: Body, actor: str, progress: app
     lifted = [cell for cell in plan.lifts if body.get("lift_freezes")]
     if lifted:
         installation.freezes.lift_cells(lifted, actor)
-    batch, tally = plans.apply_plan(
-        installation, plan, actor, confirm_count=body.get("confirm"), progress=progress
-    )
+    batch, tally = plans.apply_plan(installation, plan, actor, confirm_count=body.get("confirm"), progress=progress)
     return {"plan": plan.id, **written_result(installation, batch.id, tally)}
 
 
@@ -107,7 +106,9 @@ def go_live(installation: Installation, body: Body, actor: str, progress: apply.
     header = _known_policy(installation, body["policy"])
     if body.get("meaning") != header.meaning:
         raise UsageError(
-            f"{header.name} changed since its plan was shown", where=str(header.place), next_step="truce go-live " + header.name
+            f"{header.name} changed since its plan was shown",
+            where=str(header.place),
+            next_step="truce go-live " + header.name,
         )
     installation.approvals.activate(header.name, header.meaning, actor)
     return {"policy": header.name, "live": True, "by": actor, "mode": header.mode}
@@ -119,7 +120,9 @@ def freeze(installation: Installation, body: Body, actor: str, progress: apply.P
         raise NotFound(f"{body['record']} is not paired", next_step="truce plan")
     places = places_of(installation.policies.policies).by_field
     systems = {
-        system for (kind, name), where in places.items() if name == body["field"] and entity_id.startswith(kind)
+        system
+        for (kind, name), where in places.items()
+        if name == body["field"] and entity_id.startswith(kind)
         for system in where
     }
     if not systems:
@@ -127,7 +130,11 @@ def freeze(installation: Installation, body: Body, actor: str, progress: apply.P
     reason = body.get("reason", "") or f"asked by {actor}"
     if body.get("lift"):
         cells = [(entity_id, body["field"], system) for system in sorted(systems)]
-        return {"record": body["record"], "field": body["field"], "lifted": installation.freezes.lift_cells(cells, actor)}
+        return {
+            "record": body["record"],
+            "field": body["field"],
+            "lifted": installation.freezes.lift_cells(cells, actor),
+        }
     installation.freezes.add(
         [Freeze(entity_id, body["field"], system, "", "person", reason) for system in sorted(systems)], actor
     )
@@ -177,9 +184,7 @@ def plan_result(installation: Installation, plan: plans.Plan) -> Result:
     }
 
 
-def _plan_lines(
-    installation: Installation, judged: tuple[tuple[Change, Verdict], ...]
-) -> list[dict[str, Any]]:
+def _plan_lines(installation: Installation, judged: tuple[tuple[Change, Verdict], ...]) -> list[dict[str, Any]]:
     """One line per field and target: how many of each meaning, the verdicts, one example with its policy line."""
     grouped: dict[tuple[str, str], dict[str, Any]] = {}
     for change, verdict in judged:
@@ -235,7 +240,12 @@ def written_result(installation: Installation, batch_id: str, tally: apply.Tally
         "drifted": tally.drifted,
         "unknown": tally.unknown,
         "problems": [
-            {"entry": entry.id, "record": str(entry.change.ref), "state": entry.state.value, "error": entry.error}
+            {
+                "entry": entry.id,
+                "record": str(entry.change.ref),
+                "state": entry.state.value,
+                "error": entry.error,
+            }
             for entry in problems[:MOST_LISTED]
         ],
     }

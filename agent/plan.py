@@ -63,9 +63,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     draft = planner.draft(installation, entities, by_person=True)
     cycle.remember(installation, draft, questions)
     cycle.dispose(installation, set())
-    judged = [
-        (change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)
-    ]
+    judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
     lifts = tuple((entity_id, step.field, step.system) for entity_id, step in draft.frozen)
     binding = _binding(installation)
     body = {
@@ -116,7 +114,8 @@ def apply_plan(
     confirmed = confirm_count is not None
     if confirm_count is not None and confirm_count != len(plan.changes):
         raise PlanStale(
-            f"{plan.id} holds {len(plan.changes)} changes, not {confirm_count}", next_step=f"truce plan --show {plan.id}"
+            f"{plan.id} holds {len(plan.changes)} changes, not {confirm_count}",
+            next_step=f"truce plan --show {plan.id}",
         )
     changes = plan.changes
     circumstances = planner.circumstances(installation, by_person=True, confirmed=confirmed)
@@ -140,9 +139,7 @@ def apply_plan(
     return installation.ledger.batch(batch.id), tally
 
 
-def _hold(
-    installation: Installation, held: Sequence[tuple[Change, Verdict]], actor: str, plan_id: str
-) -> Batch:
+def _hold(installation: Installation, held: Sequence[tuple[Change, Verdict]], actor: str, plan_id: str) -> Batch:
     changes = [change for change, _ in held]
     reasons = sorted({verdict.sentence for _, verdict in held})
     return installation.ledger.open_batch(
@@ -187,9 +184,7 @@ def _check_binding(installation: Installation, plan: Plan) -> None:
 
 def _check_drift(installation: Installation, changes: Sequence[Change], plan_id: str) -> None:
     """Compare every record with what the plan saw, before the first write."""
-    probes = [
-        Entry("", 0, "", change, State.PLANNED, installation.clock()) for change in changes if change.step == 0
-    ]
+    probes = [Entry("", 0, "", change, State.PLANNED, installation.clock()) for change in changes if change.step == 0]
     live = _read_all(installation, [probe.change for probe in probes])
     moved = sum(1 for probe in probes if apply.drift(probe, live) is not None)
     if probes and moved > len(probes) * DRIFT_LIMIT:

@@ -80,9 +80,7 @@ def draft(
     return result
 
 
-def circumstances(
-    installation: Installation, *, by_person: bool = False, confirmed: bool = False
-) -> Circumstances:
+def circumstances(installation: Installation, *, by_person: bool = False, confirmed: bool = False) -> Circumstances:
     """What the guard needs to know of this installation right now."""
     population = max(
         (

@@ -52,9 +52,7 @@ def read_sources(folder: Path) -> dict[str, str]:
     return sources
 
 
-def load_policies(
-    folder: Path, schemas: Mapping[tuple[str, str], ObjectSchema] | None, today: date
-) -> PolicySet:
+def load_policies(folder: Path, schemas: Mapping[tuple[str, str], ObjectSchema] | None, today: date) -> PolicySet:
     """The whole set, or every problem at once (PolicyError)."""
     return load(read_sources(folder), schemas, today)
 

@@ -18,9 +18,7 @@ def hold(installation: Installation, held: Sequence[tuple[Change, Verdict]]) -> 
 
     An older proposal for the same record and fields that says something else is superseded.
     """
-    standing = {
-        _key(entry.change): entry for entry in installation.ledger.entries(states=(State.HELD,))
-    }
+    standing = {_key(entry.change): entry for entry in installation.ledger.entries(states=(State.HELD,))}
     fresh: dict[str, list[Change]] = defaultdict(list)
     superseded: list[Settlement] = []
     for change, verdict in held:

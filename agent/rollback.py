@@ -246,9 +246,7 @@ def _later_writer(installation: Installation, entry: Entry, vendor_field: str, l
     return ""
 
 
-def _undo_create(
-    installation: Installation, entry: Entry, readout: Readout
-) -> tuple[Verdict, Change | None]:
+def _undo_create(installation: Installation, entry: Entry, readout: Readout) -> tuple[Verdict, Change | None]:
     ref = _record_of(entry)
     if not isinstance(readout, Record):
         fate = Fate.ALREADY if isinstance(readout, Gone) else _fate_of_missing(readout)
@@ -266,9 +264,7 @@ def _undo_create(
         return Verdict(entry, None, Fate.CONFLICT_EDITED, name=name, note=note), None
     why = Why("rollback", "", "create", f"undo of {entry.batch_id}: created by us and untouched since")
     cell = Cell("create", "Id", ref.id, None, "delete", why)
-    change = Change(
-        "delete", entry.change.entity_id, ref.system, ref.object_type, ref.id, (cell,), guarded=True
-    )
+    change = Change("delete", entry.change.entity_id, ref.system, ref.object_type, ref.id, (cell,), guarded=True)
     return Verdict(entry, None, Fate.RESTORE, name=name, note="delete the record we created"), change
 
 
@@ -300,8 +296,7 @@ def _restoring(installation: Installation, verdicts: Sequence[Verdict], ref: Ref
         group = f"{entity_id}:{ref}"
         cleared = tuple(Cell(c.field, c.vendor_field, c.before, None, c.meaning, c.why) for c in stubborn)
         refilled = tuple(
-            Cell(c.field, c.vendor_field, None if c in stubborn else c.before, c.after, c.meaning, c.why)
-            for c in cells
+            Cell(c.field, c.vendor_field, None if c in stubborn else c.before, c.after, c.meaning, c.why) for c in cells
         )
         changes = [
             Change("update", entity_id, ref.system, ref.object_type, ref.id, cleared, group=group, guarded=True),

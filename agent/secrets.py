@@ -35,7 +35,9 @@ def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> 
         folder = environment.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise ConfigError(
-                f"there are no systemd credentials for {name}", where=reference, why="CREDENTIALS_DIRECTORY is not set"
+                f"there are no systemd credentials for {name}",
+                where=reference,
+                why="CREDENTIALS_DIRECTORY is not set",
             )
         value = _from_file(str(Path(folder) / name), check_mode=False)
     elif source in readers:
@@ -43,7 +45,9 @@ def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> 
     else:
         raise ConfigError(f"this is no place for a secret: {source}", where=reference)
     if not value.strip():
-        raise ConfigError(f"the secret {name} is empty or missing", where=reference, next_step=f"truce secrets set {name}")
+        raise ConfigError(
+            f"the secret {name} is empty or missing", where=reference, next_step=f"truce secrets set {name}"
+        )
     return value.strip()
 
 

@@ -93,9 +93,7 @@ def today(installation: Installation, since: datetime) -> Today:
         if batch.opened_at >= since:
             counts.update(batch.counts)
     paused = tuple(
-        f"{name} is paused"
-        for name in installation.policies.policies.headers
-        if installation.approvals.is_paused(name)
+        f"{name} is paused" for name in installation.policies.policies.headers if installation.approvals.is_paused(name)
     )
     return Today(
         since=since,

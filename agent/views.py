@@ -16,7 +16,12 @@ from agent.records import Record, Ref
 SLICE = 1000
 """Entities assembled at a time: memory stays flat however large the mirror is."""
 
-BLOCKING_REVIEWS = {"duplicate": "suspected duplicate", "unclear": "unclear", "lost": "lost", "converted": "unclear"}
+BLOCKING_REVIEWS = {
+    "duplicate": "suspected duplicate",
+    "unclear": "unclear",
+    "lost": "lost",
+    "converted": "unclear",
+}
 """Open review kind → flag that keeps parts of deciding away from the entity."""
 
 
@@ -28,16 +33,16 @@ def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[Vie
         yield from _slice(installation, entity_ids[start : start + SLICE], owners, now)
 
 
-def _slice(
-    installation: Installation, entity_ids: Sequence[str], owners: OwnerMap, now: datetime
-) -> Iterator[View]:
+def _slice(installation: Installation, entity_ids: Sequence[str], owners: OwnerMap, now: datetime) -> Iterator[View]:
     members = installation.crosswalk.members(entity_ids)
     records = installation.mirror.records([link.ref for links in members.values() for link in links])
     bases = installation.mirror.bases(entity_ids)
     freezes = installation.freezes.by_entity(entity_ids)
     flags = _flags(installation, entity_ids)
     clears_first = frozenset(
-        pair for connector in installation.connectors.values() for pair in connector.capabilities.clears_before_moving_back
+        pair
+        for connector in installation.connectors.values()
+        for pair in connector.capabilities.clears_before_moving_back
     )
     for entity_id in entity_ids:
         links = members.get(entity_id, ())

@@ -48,8 +48,9 @@ def connect(config: Config) -> dict[str, Connector]:
     Raises:
         ConfigError: a secret is missing.
     """
-    from connectors.hubspot.connector import HubSpot
     from connectors.salesforce.connector import Salesforce
+
+    from connectors.hubspot.connector import HubSpot
 
     salesforce = config.salesforce
     hubspot = config.hubspot
@@ -134,9 +135,7 @@ def open_queue(config: Config) -> Iterator[Commands]:
         ledger.close()
 
 
-def schemas_of(
-    connectors: Mapping[str, Connector], policies: PolicySet
-) -> dict[tuple[str, str], ObjectSchema]:
+def schemas_of(connectors: Mapping[str, Connector], policies: PolicySet) -> dict[tuple[str, str], ObjectSchema]:
     """What each vendor says of every object type the policies name."""
     return {
         (system, object_type): connectors[system].schema(object_type)
@@ -219,7 +218,11 @@ def _policies(installation: Installation, *, with_schemas: bool, editor: str | N
 
 
 def _holder() -> dict[str, str | int]:
-    return {"pid": os.getpid(), "command": Path(sys.argv[0]).name, "since": wall_clock().isoformat("T", "seconds")}
+    return {
+        "pid": os.getpid(),
+        "command": Path(sys.argv[0]).name,
+        "since": wall_clock().isoformat("T", "seconds"),
+    }
 
 
 def _editor(folder: Path, config: Config) -> str:

@@ -27,7 +27,14 @@ def command(ctx: click.Context, waiting: bool, limit: int, as_json: bool) -> Non
         click.echo("No batch waits for approval." if waiting else "Nothing was written yet.")
         return
     rows = [
-        [batch.id, moment(batch.opened_at), batch.state, number(sum(batch.counts.values())), batch.title, batch.actor]
+        [
+            batch.id,
+            moment(batch.opened_at),
+            batch.state,
+            number(sum(batch.counts.values())),
+            batch.title,
+            batch.actor,
+        ]
         for batch in batches
     ]
     table(["batch", "when", "state", "changes", "what", "by"], rows, right=[3])

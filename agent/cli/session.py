@@ -93,9 +93,7 @@ def _unpack(outcome: dict[str, Any]) -> dict[str, Any]:
     if failure is None:
         return outcome
     kind = getattr(errors, str(failure["kind"]), TruceError)
-    error = TruceError(
-        failure["what"], where=failure["where"], why=failure["why"], next_step=failure["next"]
-    )
+    error = TruceError(failure["what"], where=failure["where"], why=failure["why"], next_step=failure["next"])
     error.exit_code = kind.exit_code if isinstance(kind, type) and issubclass(kind, TruceError) else 1
     raise error
 

@@ -46,13 +46,19 @@ def _show_head(batch: Batch, entries: list[Entry]) -> None:
     waiting = f"   WAITING: {batch.hold_reason}" if batch.state == "held" else ""
     click.echo(f"{batch.id}  {batch.title}{waiting}")
     lines = sorted({cell.why.line for entry in entries for cell in entry.change.cells if cell.why.line})
-    click.echo(f"why     {', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}; {batch.actor}, {moment(batch.opened_at)}")
+    click.echo(
+        f"why     {', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}; {batch.actor}, {moment(batch.opened_at)}"
+    )
     meanings: dict[str, int] = {}
     for entry in entries:
         for cell in entry.change.cells:
             meanings[cell.meaning] = meanings.get(cell.meaning, 0) + 1
-    click.echo("what    " + " · ".join(f"{number(count)} {name.replace('_', ' ')}" for name, count in sorted(meanings.items())))
-    click.echo("state   " + " · ".join(f"{number(count)} {name}" for name, count in sorted(batch.counts.items()) if count))
+    click.echo(
+        "what    " + " · ".join(f"{number(count)} {name.replace('_', ' ')}" for name, count in sorted(meanings.items()))
+    )
+    click.echo(
+        "state   " + " · ".join(f"{number(count)} {name}" for name, count in sorted(batch.counts.items()) if count)
+    )
     if batch.approved_by:
         click.echo(f"approved by {', '.join(batch.approved_by)}")
     if batch.reverts:
@@ -72,7 +78,9 @@ def _show_entry(entry: Entry, name: str) -> None:
 
 def _show_next(batch: Batch, entries: list[Entry]) -> None:
     if batch.state == "held":
-        click.echo(f"approve truce approve {batch.id} --count {len(entries)}    nobody acts: expires {moment(batch.expires_at)}")
+        click.echo(
+            f"approve truce approve {batch.id} --count {len(entries)}    nobody acts: expires {moment(batch.expires_at)}"
+        )
     elif batch.kind != "rollback" and batch.state == "done":
         click.echo(f"undo    truce rollback {batch.id}")
 

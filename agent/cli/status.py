@@ -27,8 +27,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 def _show(found: Status) -> None:
     writer = found.writer
-    click.echo(f"Writer      {'pid ' + str(writer.get('pid')) + ' since ' + str(writer.get('since')) if writer else 'none'}")
-    click.echo(f"Mode        {found.mode}; " + ", ".join(f"{name} {mode}" for name, mode in sorted(found.policies.items())))
+    click.echo(
+        f"Writer      {'pid ' + str(writer.get('pid')) + ' since ' + str(writer.get('since')) if writer else 'none'}"
+    )
+    click.echo(
+        f"Mode        {found.mode}; " + ", ".join(f"{name} {mode}" for name, mode in sorted(found.policies.items()))
+    )
     click.echo(f"Open        {number(found.open_entries)} entries, {number(found.unknown_entries)} of them unknown")
     for batch in found.unfinished:
         click.echo(f"Unfinished  {batch.id} {batch.title}: goes on at the next start")

@@ -40,7 +40,9 @@ class Practice:
     def tell(self, path: str, body: dict[str, Any]) -> Any:
         """POST on the admin side: something a person does in a CRM."""
         request = Request(  # noqa: S310  (loopback only)
-            f"{self.admin}{path}", data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+            f"{self.admin}{path}",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
         )
         with urlopen(request, timeout=60) as reply:  # noqa: S310
             return json.load(reply)
@@ -109,7 +111,9 @@ def clear(folder: Path) -> None:
         return
     if not (folder / MARKER).is_file() and any(folder.iterdir()):
         raise UsageError(
-            f"{folder} is not a demo folder", why="it has files in it that the demo did not make", next_step="use --folder"
+            f"{folder} is not a demo folder",
+            why="it has files in it that the demo did not make",
+            next_step="use --folder",
         )
     stop(folder)
     shutil.rmtree(folder)

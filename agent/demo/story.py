@@ -49,7 +49,9 @@ class Story:
         with open_installation(self.config, editor=editor) as installation:
             yield installation
 
-    def order(self, installation: Installation, kind: str, body: dict[str, Any], actor: str, what: str) -> dict[str, Any]:
+    def order(
+        self, installation: Installation, kind: str, body: dict[str, Any], actor: str, what: str
+    ) -> dict[str, Any]:
         with progress_bar(what, quiet=False) as progress:
             return orders.ORDERS[kind](installation, body, actor, progress)
 
@@ -128,7 +130,9 @@ def undo(story: Story) -> None:
     """Act 5: preview, killed in the middle, restarted, finished; the wrong line still in the file."""
     story.tell.act(5, "UNDO", f"truce rollback {story.bad_batch}")
     with story.open() as installation:
-        preview = story.order(installation, "preview-rollback", {"batches": [story.bad_batch]}, PEOPLE["anna"], "reading")
+        preview = story.order(
+            installation, "preview-rollback", {"batches": [story.bad_batch]}, PEOPLE["anna"], "reading"
+        )
         story.tell.line(
             f"plan: restore {number(preview['restore'])} · keep {preview['keep']} (newer human edits, by name) · "
             f"skip {preview['skip']} deleted"
@@ -195,7 +199,11 @@ def _differences(plan: dict[str, Any]) -> list[tuple[str, int, str]]:
     for name, count in asked.items():
         merged.setdefault(name, Counter())["ask"] += count
     rows = [
-        (name, sum(said.values()), " · ".join(f"{what} {number(count)}" for what, count in said.most_common()))
+        (
+            name,
+            sum(said.values()),
+            " · ".join(f"{what} {number(count)}" for what, count in said.most_common()),
+        )
         for name, said in merged.items()
     ]
     return sorted(rows, key=lambda row: -row[1])
@@ -230,7 +238,11 @@ def _weekend(story: Story, installation: Installation) -> None:
     entries = installation.ledger.entries(batch_id=story.bad_batch)
     by_hand = entries[: EDITED_BY_HAND + DELETED_BY_HAND]
     for index, entry in enumerate(by_hand):
-        where = {"system": entry.change.system, "object": entry.change.object_type, "id": entry.change.record_id}
+        where = {
+            "system": entry.change.system,
+            "object": entry.change.object_type,
+            "id": entry.change.record_id,
+        }
         record_id = str(entry.change.record_id)
         if index < EDITED_BY_HAND:
             title = f"{entry.change.cells[0].before or 'Manager'} (checked)"

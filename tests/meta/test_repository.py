@@ -21,7 +21,9 @@ def lines_matching(pattern: str, *, only: str = "") -> list[str]:
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
         found += [
-            f"{path.relative_to(ROOT)}:{number}" for number, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)
+            f"{path.relative_to(ROOT)}:{number}"
+            for number, line in enumerate(text.splitlines(), 1)
+            if re.search(pattern, line)
         ]
     return found
 
