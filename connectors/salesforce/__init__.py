@@ -1,0 +1,1 @@
+"""Salesforce behind the port: ``connector.Salesforce`` on the simple-salesforce library."""

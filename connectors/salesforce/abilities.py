@@ -1,0 +1,49 @@
+"""What Salesforce can do, as the engine asks it. Imports no client library, so that a reader may ask it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.connector import Capabilities, Conversion
+from connectors.salesforce.ids import PARENTS
+
+WRITE_CHUNK = 200
+"""Records in one collections call, which Salesforce runs as one transaction and counts as one API request."""
+
+READ_CHUNK = 2000
+"""Records in one collections retrieve by POST."""
+
+CONVERSIONS = {"Lead": Conversion("IsConverted", "Contact", "ConvertedContactId")}
+
+NAME_FIELDS = {
+    "Account": ("Name",),
+    "Campaign": ("Name",),
+    "Contact": ("FirstName", "LastName"),
+    "Lead": ("FirstName", "LastName"),
+    "Opportunity": ("Name",),
+}
+
+
+def abilities(link_keys: Mapping[str, str], *, settle_seconds: float = 65.0) -> Capabilities:
+    """Capabilities of a connection whose objects carry ``link_keys`` ({object type: external id field}).
+
+    ``settle_seconds`` is the time limit of one request: connecting plus waiting for the reply.
+    """
+    return Capabilities(
+        conditional_write=True,
+        undelete=False,
+        merge=False,
+        unique_keys=bool(link_keys),
+        field_history=False,
+        write_chunk=WRITE_CHUNK,
+        read_chunk=READ_CHUNK,
+        conditional_chunk=1,
+        index_lag_seconds=0.0,
+        sees_deletions=True,
+        echoes_writes=False,
+        settle_seconds=settle_seconds,
+        conversions=CONVERSIONS,
+        parent_fields=PARENTS,
+        link_keys=dict(link_keys),
+        name_fields=NAME_FIELDS,
+    )

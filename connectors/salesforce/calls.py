@@ -1,0 +1,123 @@
+"""One request through the client library, and what became of it. The only place that touches the library's client.
+
+A 401 "session expired" answer is cured once: one login for however many threads, then the same request with all
+its headers again. That request had no effect, so this repeats nothing. No other request is ever sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import orjson
+import requests
+from simple_salesforce.api import Salesforce as Client
+from simple_salesforce.exceptions import SalesforceError
+
+from agent.errors import AccessDenied
+from connectors.salesforce.failures import SYSTEM, Failure, as_error, from_transport, from_vendor
+from connectors.salesforce.login import Login
+from connectors.salesforce.session import EgressRefused
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A success with its decoded JSON (None for 204). ``at`` is the vendor's clock, from the Date header."""
+
+    status: int
+    body: Any
+    at: datetime | None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``path`` is relative to the versioned API root, or absolute when it starts with a slash."""
+
+    method: Method
+    path: str
+    params: Mapping[str, str] | None = None
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Calls:
+    def __init__(self, login: Login) -> None:
+        self._login = login
+
+    def ask(self, request: Request, doing: str) -> Reply:
+        """A request that changes nothing. ``doing`` completes the sentence "Salesforce refused …".
+
+        Raises:
+            AccessDenied, Unavailable, BadReply: by what the failure means.
+        """
+        answer = self.send(request)
+        if isinstance(answer, Failure):
+            raise as_error(answer, doing)
+        return answer
+
+    def send(self, request: Request) -> Reply | Failure:
+        """Any request.
+
+        Raises:
+            AccessDenied, Unavailable, BadReply: there is no valid session, so nothing took effect.
+        """
+        client = self._login.client()
+        answer = _attempt(client, request)
+        if not (isinstance(answer, Failure) and answer.is_expired_session):
+            return answer
+        answer = _attempt(self._login.renew(client), request)
+        if isinstance(answer, Failure) and answer.is_expired_session:
+            raise AccessDenied(
+                "Salesforce refuses a fresh session",
+                system=SYSTEM,
+                why="HTTP 401 right after a successful login",
+                next_step="truce doctor",
+            )
+        return answer
+
+
+def _attempt(client: Client, request: Request) -> Reply | Failure:
+    """One request, no exception: the library's exceptions hold the address and with it the query."""
+    root = f"https://{client.sf_instance}"
+    url = root + request.path if request.path.startswith("/") else client.base_url + request.path
+    try:
+        response = client._call_salesforce(
+            request.method,
+            url,
+            params=dict(request.params) if request.params else None,
+            data=None if request.body is None else orjson.dumps(request.body),
+            headers=dict(request.headers),
+        )
+    except SalesforceError as error:
+        return from_vendor(error.status, error.content)
+    except (requests.RequestException, EgressRefused) as error:
+        return from_transport(error)
+    return _decoded(response)
+
+
+def _decoded(response: requests.Response) -> Reply | Failure:
+    """A success must be JSON or empty; anything else is a portal's page or a cut-off reply."""
+    body: Any = None
+    if response.content:
+        try:
+            body = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            return Failure("lost", "NOT_JSON", response.status_code)
+    elif response.status_code != 204:
+        return Failure("lost", "EMPTY_REPLY", response.status_code)
+    last_modified = response.headers.get("Last-Modified")
+    return Reply(response.status_code, body, _vendor_time(response), last_modified)
+
+
+def _vendor_time(response: requests.Response) -> datetime | None:
+    try:
+        stamp = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
+        return None
+    return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)

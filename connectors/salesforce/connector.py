@@ -1,0 +1,150 @@
+"""Salesforce as the port sees it: wires session, login, calls, reading and writing together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from agent.connector import (
+    Capabilities,
+    Identity,
+    IsKnown,
+    ObjectSchema,
+    Page,
+    Window,
+    Write,
+    WriteOutcome,
+    nothing_known,
+)
+from agent.errors import AccessDenied, BadReply
+from agent.records import Owner, Readout, Record, Ref
+from connectors.salesforce.abilities import abilities
+from connectors.salesforce.calls import Calls, Request
+from connectors.salesforce.failures import SYSTEM, Failure, as_error
+from connectors.salesforce.ids import ORGANIZATION_PREFIX, QUEUE_PREFIX, USER_PREFIX, full_id
+from connectors.salesforce.login import Credentials, Login
+from connectors.salesforce.pages import FieldHidden, Row, pages
+from connectors.salesforce.reading import Reading
+from connectors.salesforce.schema import Schemas
+from connectors.salesforce.session import Egress, Timeout, VendorSession, checked_base
+from connectors.salesforce.writing import Writing
+
+_ORGANIZATION = "SELECT Id, Name, IsSandbox, TimeZoneSidKey FROM Organization LIMIT 1"
+_USERS = "SELECT Id, Name, Email, IsActive FROM User ORDER BY Id"
+_QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue' ORDER BY Id"
+
+
+class Salesforce:
+    """One Salesforce organization. Makes no request until it is asked something.
+
+    ``domain`` is My Domain without its ending (``acme.my``); ``base_url`` leads every request to the emulator;
+    ``link_keys`` is {object type: external id field}; ``timeout`` is seconds to (connect, wait for the reply);
+    ``clock`` is monotonic seconds, for the login budget and the age of descriptions.
+
+    Raises:
+        ConfigError: a domain, version or address that cannot be used.
+    """
+
+    system = SYSTEM
+
+    def __init__(
+        self,
+        *,
+        domain: str,
+        client_id: str,
+        client_secret: str,
+        clock: Callable[[], float],
+        base_url: str | None = None,
+        api_version: str = "65.0",
+        link_keys: Mapping[str, str] | None = None,
+        timeout: Timeout = (5, 60),
+    ) -> None:
+        base = checked_base(base_url)
+        egress = Egress(timeout, base)
+        self._session = VendorSession(egress)
+        credentials = Credentials(domain.lower(), client_id, client_secret, api_version)
+        self._login = Login(credentials, self._session, egress, base, clock)
+        self._calls = Calls(self._login)
+        self._schemas = Schemas(self._calls, clock)
+        self._reading = Reading(self._calls, self._schemas)
+        self._writing = Writing(self._calls, self._schemas, self._reading, dict(link_keys or {}))
+        self._capabilities = abilities(link_keys or {}, settle_seconds=sum(timeout))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def identity(self) -> Identity:
+        """The organization and our user; the login and the organization must name the same account."""
+        token = self._login.token()
+        rows = self._rows(_ORGANIZATION, "asking whose account this is")
+        organization_id = full_id(str(rows[0].get("Id")), ORGANIZATION_PREFIX) if rows else None
+        if organization_id != token.organization_id:
+            raise BadReply("Salesforce does not say whose account this is", system=SYSTEM)
+        zone = rows[0].get("TimeZoneSidKey")
+        return Identity(
+            system=SYSTEM,
+            account_id=token.organization_id,
+            name=str(rows[0].get("Name") or ""),
+            is_production=rows[0].get("IsSandbox") is False,
+            user_id=token.user_id,
+            time_zone=zone if isinstance(zone, str) else None,
+        )
+
+    def now(self) -> datetime:
+        """The Date header of the version list, the one answer that costs nothing of the daily allowance."""
+        reply = self._calls.ask(Request("GET", "/services/data/"), "telling the time")
+        if reply.at is None:
+            raise BadReply("Salesforce answered without a Date header", system=SYSTEM)
+        return reply.at
+
+    def schema(self, object_type: str) -> ObjectSchema:
+        return self._schemas.fetch(object_type).schema
+
+    def owners(self) -> list[Owner]:
+        users = [
+            Owner(
+                system=SYSTEM,
+                id=_valid_id(row, USER_PREFIX),
+                email=str(row["Email"]).lower() if row.get("Email") else None,
+                name=str(row.get("Name") or ""),
+                active=row.get("IsActive") is True,
+            )
+            for row in self._rows(_USERS, "reading users")
+        ]
+        queues = [
+            Owner(SYSTEM, _valid_id(row, QUEUE_PREFIX), None, str(row.get("Name") or ""), active=True, is_queue=True)
+            for row in self._rows(_QUEUES, "reading queues")
+        ]
+        return users + queues
+
+    def changed(
+        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+    ) -> Iterator[Page]:
+        return self._reading.changed(object_type, fields, window, is_known)
+
+    def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
+        return self._reading.read(refs, fields)
+
+    def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
+        return self._reading.find(object_type, key, value, fields)
+
+    def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        return self._writing.write(writes)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _rows(self, soql: str, doing: str) -> list[Row]:
+        try:
+            return [row for page in pages(self._calls, soql, doing) for row in page.rows]
+        except FieldHidden:
+            error = as_error(Failure("refused", "INVALID_FIELD", 400), doing)
+        raise error
+
+
+def _valid_id(row: Row, prefix: str) -> str:
+    whole = full_id(str(row.get("Id")), prefix)
+    if whole is None:
+        raise AccessDenied("Salesforce sent an owner without a valid id", system=SYSTEM)
+    return whole

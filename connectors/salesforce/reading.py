@@ -1,0 +1,272 @@
+"""Reading: what changed, what is there now, who owns it.
+
+``version`` is SystemModstamp, followed by ``/`` and LastModifiedDate where the two differ. The first moves for every
+change, so it tells whether a record is known; the second is what If-Unmodified-Since is compared with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from agent.connector import FieldSchema, IsKnown, Page, Window, nothing_known
+from agent.errors import BadReply, NotFound
+from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
+from connectors.salesforce.abilities import CONVERSIONS, READ_CHUNK
+from connectors.salesforce.calls import Calls, Reply, Request
+from connectors.salesforce.failures import SYSTEM, Failure, as_error
+from connectors.salesforce.ids import full_id
+from connectors.salesforce.pages import FieldHidden, Row, RowPage, pages
+from connectors.salesforce.schema import Description, Schemas
+from connectors.salesforce.soql import ALWAYS, MOST_IDS, by_ids, changes, equal_to
+
+_FATE_FIELDS = ("IsDeleted", "MasterRecordId")
+_UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\ud800-\udfff]")
+
+
+class Reading:
+    def __init__(self, calls: Calls, schemas: Schemas) -> None:
+        self._calls = calls
+        self._schemas = schemas
+
+    def changed(
+        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+    ) -> Iterator[Page]:
+        """As the port says; one ``Page`` per page of the vendor, records already known left out."""
+        for asked, page in self._change_pages(object_type, fields, window):
+            prefix = self._schemas.of(object_type).prefix
+            rows = (_Seen(object_type, prefix, row, page.at) for row in page.rows)
+            items = (row.pulled(asked, is_known) for row in rows)
+            yield Page(tuple(item for item in items if item is not None))
+
+    def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
+        """As the port says; one call per object type, and one more per 400 ids that it could not read."""
+        if len(refs) > READ_CHUNK:
+            raise ValueError(f"{len(refs)} records in one read; the chunk is {READ_CHUNK}")
+        found: dict[Ref, Readout] = {}
+        for object_type in dict.fromkeys(ref.object_type for ref in refs if ref.system == SYSTEM):
+            same = [ref for ref in refs if ref.system == SYSTEM and ref.object_type == object_type]
+            found.update(self._read_type(object_type, same, fields))
+        return [found.get(ref) or Unreadable(ref, "not a Salesforce record") for ref in refs]
+
+    def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
+        """Live records whose ``key`` equals ``value`` (text without regard to case, as SOQL compares).
+
+        Raises:
+            NotFound: our user cannot search by that field. AccessDenied, Unavailable, BadReply.
+        """
+        described = self._schemas.of(object_type)
+        if key not in described.schema.fields or key not in described.filterable:
+            raise NotFound(f"Salesforce cannot look up {object_type} by {key!r}", where="salesforce")
+        literal = _literal(described.schema.fields[key], value)
+        if literal is None:
+            return []
+        records: list[Record] = []
+        for asked, page in self._visible_pages(
+            object_type, fields, lambda names: equal_to(object_type, names, key, literal), with_deleted=False
+        ):
+            rows = (_Seen(object_type, described.prefix, row, page.at) for row in page.rows)
+            records += [row.record(asked) for row in rows]
+        return records
+
+    def _change_pages(
+        self, object_type: str, fields: Sequence[str], window: Window
+    ) -> Iterator[tuple[list[str], RowPage]]:
+        return self._visible_pages(
+            object_type,
+            fields,
+            lambda names: changes(object_type, names, window.since, window.until),
+            with_deleted=True,
+        )
+
+    def _visible_pages(
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        soql: Callable[[Sequence[str]], str],
+        *,
+        with_deleted: bool,
+    ) -> Iterator[tuple[list[str], RowPage]]:
+        """Pages of a query over the visible ones of ``fields``; a field hidden just now is left out."""
+        doing = f"reading {object_type}"
+        for describe in (self._schemas.of, self._schemas.fetch):
+            described = describe(object_type)
+            asked = _asked(described, fields)
+            query = soql(_selected(described, asked))
+            try:
+                for page in pages(self._calls, query, doing, with_deleted=with_deleted):
+                    yield asked, page
+            except FieldHidden:
+                continue
+            return
+        raise as_error(Failure("refused", "INVALID_FIELD", 400), doing)
+
+    def _read_type(self, object_type: str, refs: Sequence[Ref], fields: Sequence[str]) -> dict[Ref, Readout]:
+        described = self._schemas.of(object_type)
+        whole = {ref: full_id(ref.id, described.prefix) for ref in refs}
+        ids = list(dict.fromkeys(record_id for record_id in whole.values() if record_id is not None))
+        reply = self._retrieve(object_type, ids, fields) if ids else None
+        rows = _rows_by_id(reply, ids, object_type)
+        missing = [record_id for record_id in ids if rows[record_id] is None]
+        fates = self._fates(described, missing)
+        asked = _asked(self._schemas.of(object_type), fields)
+        answers: dict[Ref, Readout] = {}
+        for ref, record_id in whole.items():
+            if record_id is None:
+                answers[ref] = Unreadable(ref, f"not an id of a Salesforce {object_type}")
+            elif (row := rows[record_id]) is not None and reply is not None:
+                answers[ref] = _Seen(object_type, described.prefix, row, reply.at).record(asked, ref)
+            else:
+                answers[ref] = _fate(ref, described, fates.get(record_id))
+        return answers
+
+    def _retrieve(self, object_type: str, ids: Sequence[str], fields: Sequence[str]) -> Reply:
+        """One collections retrieve; a field hidden just now is left out of a second one."""
+        doing = f"reading {object_type}"
+        described = self._schemas.of(object_type)
+        answer = self._calls.send(_retrieval(object_type, ids, _selected(described, _asked(described, fields))))
+        if isinstance(answer, Failure) and answer.code == "INVALID_FIELD":
+            described = self._schemas.fetch(object_type)
+            answer = self._calls.send(_retrieval(object_type, ids, _selected(described, _asked(described, fields))))
+        if isinstance(answer, Failure):
+            raise as_error(answer, doing)
+        return answer
+
+    def _fates(self, described: Description, ids: Sequence[str]) -> dict[str, Row]:
+        """What queryAll knows of ids that cannot be read: deleted, merged, or there but not readable."""
+        names = ["Id", "SystemModstamp", *described.visible(_FATE_FIELDS)]
+        object_type = described.schema.object_type
+        rows: dict[str, Row] = {}
+        for start in range(0, len(ids), MOST_IDS):
+            soql = by_ids(object_type, names, ids[start : start + MOST_IDS])
+            try:
+                for page in pages(self._calls, soql, f"reading {object_type}", with_deleted=True):
+                    rows.update({str(row.get("Id")): row for row in page.rows})
+            except FieldHidden:
+                continue  # their fate cannot be told, so they count as unreadable
+        return rows
+
+
+class _Seen:
+    """One row of an answer, checked: it has an id of its object and both stamps."""
+
+    def __init__(self, object_type: str, prefix: str, row: Row, at: datetime | None) -> None:
+        record_id = row.get("Id")
+        whole = full_id(record_id, prefix) if isinstance(record_id, str) else None
+        if whole is None:
+            raise BadReply(f"Salesforce sent a {object_type} without a valid id", system=SYSTEM)
+        self._ref = Ref(SYSTEM, object_type, whole)
+        self._row = row
+        self._at = at
+
+    def pulled(self, asked: Sequence[str], is_known: IsKnown) -> Pulled | None:
+        """The row as a pulled item, or None when exactly this version is known."""
+        if self._row.get("IsDeleted") is True:
+            survivor = _survivor(self._ref, self._row)
+            stamp = _stamp(self._row, "SystemModstamp")
+            return MergedInto(self._ref, survivor, stamp) if survivor else Tombstone(self._ref, stamp)
+        return None if is_known(self._ref.id, _version(self._row)) else self.record(asked)
+
+    def record(self, asked: Sequence[str], ref: Ref | None = None) -> Record:
+        """The row as a record; a field that did not come is not in it."""
+        row = self._row
+        return Record(
+            ref or self._ref,
+            {name: row[name] for name in asked if name in row},
+            _version(row),
+            _stamp(row, "SystemModstamp"),
+            self._at,
+        )
+
+
+def version_date(version: str) -> datetime | None:
+    """The LastModifiedDate inside a version, or None when the text is no version of ours."""
+    try:
+        stamp = datetime.fromisoformat(version.rpartition("/")[2])
+    except ValueError:
+        return None
+    return stamp if stamp.tzinfo is not None else None
+
+
+def _version(row: Row) -> str:
+    stamp, modified = row.get("SystemModstamp"), row.get("LastModifiedDate")
+    if not isinstance(stamp, str) or not isinstance(modified, str):
+        raise BadReply("Salesforce sent a record without its stamps", system=SYSTEM)
+    return stamp if stamp == modified else f"{stamp}/{modified}"
+
+
+def _stamp(row: Row, name: str) -> datetime:
+    try:
+        return datetime.fromisoformat(row[name])
+    except (KeyError, TypeError, ValueError):
+        raise BadReply(f"Salesforce sent a record without a readable {name}", system=SYSTEM) from None
+
+
+def _survivor(ref: Ref, row: Row) -> Ref | None:
+    master = row.get("MasterRecordId")
+    whole = full_id(master, ref.id[:3]) if isinstance(master, str) else None
+    return Ref(ref.system, ref.object_type, whole) if whole else None
+
+
+def _asked(described: Description, fields: Sequence[str]) -> list[str]:
+    """Fields a record will carry: the visible ones of those asked for, and the marks of a conversion."""
+    conversion = CONVERSIONS.get(described.schema.object_type)
+    marks = (conversion.flag, conversion.id_field) if conversion else ()
+    return described.visible((*fields, *marks))
+
+
+def _selected(described: Description, asked: Sequence[str]) -> list[str]:
+    """What a query names: the fields, and those we always need."""
+    return list(dict.fromkeys([*ALWAYS, *described.visible(_FATE_FIELDS), *asked]))
+
+
+def _retrieval(object_type: str, ids: Sequence[str], fields: Sequence[str]) -> Request:
+    return Request("POST", f"composite/sobjects/{object_type}", body={"ids": list(ids), "fields": list(fields)})
+
+
+def _rows_by_id(reply: Reply | None, ids: Sequence[str], object_type: str) -> dict[str, Row | None]:
+    """{id: row, or None where the vendor sent null}; the answer must be complete and in order."""
+    if reply is None:
+        return {}
+    rows = reply.body
+    if not isinstance(rows, list) or len(rows) != len(ids):
+        raise BadReply(f"an incomplete answer from Salesforce while reading {object_type}", system=SYSTEM)
+    found: dict[str, Row | None] = {}
+    for record_id, row in zip(ids, rows, strict=True):
+        is_right = isinstance(row, dict) and full_id(str(row.get("Id")), "") == record_id
+        if row is not None and not is_right:
+            raise BadReply(f"Salesforce answered about another {object_type} than asked", system=SYSTEM)
+        found[record_id] = None if row is None or row.get("IsDeleted") is True else row
+    return found
+
+
+def _fate(ref: Ref, described: Description, row: Mapping[str, Any] | None) -> Readout:
+    if row is None:
+        return Gone(ref)
+    if row.get("IsDeleted") is True:
+        whole = Ref(ref.system, ref.object_type, full_id(ref.id, described.prefix) or ref.id)
+        survivor = _survivor(whole, dict(row))
+        return MergedInto(ref, survivor, _stamp(dict(row), "SystemModstamp")) if survivor else Gone(ref)
+    return Unreadable(ref, "Salesforce lists the record but does not show it to the integration user")
+
+
+def _literal(schema: FieldSchema, value: str) -> str | float | bool | None:
+    """The value in the field's own type, or None when no record can hold it."""
+    if schema.type == "number":
+        return _number(value)
+    if schema.type == "boolean":
+        return {"true": True, "false": False}.get(value.lower())
+    if schema.type in ("id", "reference"):
+        return full_id(value, "")
+    too_long = schema.length is not None and len(value) > schema.length
+    return None if not value.strip() or too_long or _UNSTORABLE.search(value) else value
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if abs(number) < 1e18 else None

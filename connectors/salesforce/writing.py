@@ -1,0 +1,249 @@
+"""Writing: the cheapest call that keeps the guarantee, and exactly one honest outcome per write.
+
+Updates go 200 to a call, one with a precondition goes alone. ``observed`` stays empty: Salesforce trims, lower-cases
+and lets automations rewrite, and its answers show none of it, so the engine reads back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.connector import Op, Write, WriteError, WriteOutcome
+from agent.errors import AccessDenied, ConnectorError
+from agent.records import FieldValue, Gone, MergedInto, Record, Ref
+from connectors.salesforce.abilities import WRITE_CHUNK
+from connectors.salesforce.calls import Calls, Reply, Request
+from connectors.salesforce.failures import SYSTEM, Failure, as_error, as_write_error, from_row
+from connectors.salesforce.ids import full_id
+from connectors.salesforce.reading import Reading, version_date
+from connectors.salesforce.schema import Schemas, http_date
+from connectors.salesforce.values import Unfit, checked_body, checked_id, unknown_fields
+
+ENTRY_HEADER = "X-Truce-Entry"
+"""Ledger entry ids of the records in a call, in order. Salesforce ignores it; the practice account's audit keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A write that may be sent. ``record_id`` is the 18-character form, empty for a create."""
+
+    write: Write
+    record_id: str
+    body: Mapping[str, FieldValue]
+
+
+class Writing:
+    def __init__(self, calls: Calls, schemas: Schemas, reading: Reading, link_keys: Mapping[str, str]) -> None:
+        self._calls = calls
+        self._schemas = schemas
+        self._reading = reading
+        self._link_keys = link_keys
+
+    def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """As the port says.
+
+        A create with a link key is an upsert: if an earlier attempt of the same entry landed after all, the record
+        with that key is the one answered, and there is no second. A create without one is a call of its own.
+
+        Raises:
+            AccessDenied, Unavailable, BadReply, NotFound: nothing was sent, or the vendor answered 401 to it.
+            ValueError: the writes do not belong into one call.
+        """
+        _check_contract(writes)
+        fit, unfit = self._sorted_out(writes)
+        outcomes = {outcome.entry_id: outcome for outcome in [*unfit, *self._sent(fit)]}
+        return [outcomes[write.entry_id] for write in writes]
+
+    def _sorted_out(self, writes: Sequence[Write]) -> tuple[list[_Fit], list[WriteOutcome]]:
+        object_type = writes[0].object_type
+        described = self._schemas.of(object_type)
+        if any(unknown_fields(write, described) for write in writes):
+            described = self._schemas.fetch(object_type)
+        fit: list[_Fit] = []
+        unfit: list[WriteOutcome] = []
+        for write in writes:
+            try:
+                record_id = "" if write.op == "create" else checked_id(write, described.prefix)
+                fit.append(_Fit(write, record_id, checked_body(write, described, self._link_keys)))
+            except Unfit as refusal:
+                unfit.append(_rejected(write, refusal.error))
+        return fit, unfit
+
+    def _sent(self, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+        if not fit:
+            return []
+        first = fit[0].write
+        if first.op == "create":
+            return self._upsert(first.object_type, fit) if first.key else self._one_by_one(fit, self._create)
+        if first.expects_version is not None:
+            return self._one_by_one(fit, self._update_if if first.op == "update" else self._delete_if)
+        return self._update(first.object_type, fit) if first.op == "update" else self._delete(fit)
+
+    def _update(self, object_type: str, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+        records = [{"attributes": {"type": object_type}, "id": item.record_id, **item.body} for item in fit]
+        return self._together(fit, "PATCH", "composite/sobjects", records)
+
+    def _upsert(self, object_type: str, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+        records = [{"attributes": {"type": object_type}, **item.body} for item in fit]
+        path = f"composite/sobjects/{object_type}/{self._link_keys[object_type]}"
+        return self._together(fit, "PATCH", path, records)
+
+    def _delete(self, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+        params = {"ids": ",".join(item.record_id for item in fit), "allOrNone": "false"}
+        request = Request("DELETE", "composite/sobjects", params=params, headers=_entries(fit))
+        return _collected(fit, self._calls.send(request))
+
+    def _together(
+        self, fit: Sequence[_Fit], method: Any, path: str, records: list[dict[str, Any]]
+    ) -> list[WriteOutcome]:
+        body = {"allOrNone": False, "records": records}
+        return _collected(fit, self._calls.send(Request(method, path, body=body, headers=_entries(fit))))
+
+    def _one_by_one(self, fit: Sequence[_Fit], send: Callable[[_Fit], WriteOutcome]) -> list[WriteOutcome]:
+        """One call each. After the first was sent nothing raises any more: the rest was simply not sent."""
+        outcomes: list[WriteOutcome] = []
+        for item in fit:
+            try:
+                outcomes.append(send(item))
+            except ConnectorError as error:
+                if not outcomes:
+                    raise
+                reason = WriteError("throttled", "NOT_SENT", f"not sent: {error.what}")
+                outcomes += [_rejected(left.write, reason) for left in fit[len(outcomes) :]]
+                break
+        return outcomes
+
+    def _create(self, item: _Fit) -> WriteOutcome:
+        write = item.write
+        path = f"sobjects/{write.object_type}/"
+        answer = self._calls.send(Request("POST", path, body=item.body, headers=_entries([item])))
+        if isinstance(answer, Failure):
+            return _failed(item, answer)
+        result = answer.body if isinstance(answer.body, dict) else {}
+        prefix = self._schemas.of(write.object_type).prefix
+        return _row_outcome(item, result, prefix)
+
+    def _update_if(self, item: _Fit) -> WriteOutcome:
+        """PATCH with If-Unmodified-Since, which Salesforce compares with LastModifiedDate in whole seconds.
+
+        An edit in the very second of the one we read cannot be told from it.
+        """
+        moment = version_date(item.write.expects_version or "")
+        if moment is None:
+            return _rejected(item.write, WriteError("other", "BAD_VERSION", "the expected version is not one of ours"))
+        headers = {"If-Unmodified-Since": http_date(moment), **_entries([item])}
+        path = f"sobjects/{item.write.object_type}/{item.record_id}"
+        return _alone(item, self._calls.send(Request("PATCH", path, body=item.body, headers=headers)))
+
+    def _delete_if(self, item: _Fit) -> WriteOutcome:
+        """Read, compare, delete: If-Unmodified-Since does not hold for DELETE. The window is one round trip."""
+        write = item.write
+        [readout] = self._reading.read([Ref(SYSTEM, write.object_type, item.record_id)], ())
+        if isinstance(readout, Gone):
+            return _rejected(write, WriteError("gone", "ENTITY_IS_DELETED", "the record is deleted already"))
+        if isinstance(readout, MergedInto):
+            text = "the record was merged into another"
+            return _rejected(write, WriteError("moved", "MERGED", text, other_id=readout.survivor.id))
+        if not isinstance(readout, Record):
+            return _rejected(write, WriteError("permission", "UNREADABLE", readout.reason))
+        if readout.version != write.expects_version:
+            return _rejected(write, WriteError("moved", "CHANGED", "the record changed since it was read"))
+        path = f"sobjects/{write.object_type}/{item.record_id}"
+        return _alone(item, self._calls.send(Request("DELETE", path, headers=_entries([item]))))
+
+
+def _check_contract(writes: Sequence[Write]) -> None:
+    """A caller that breaks the port's contract is a bug of ours, not an outcome."""
+    if not writes:
+        raise ValueError("an empty write")
+    kinds: set[tuple[Op, str, bool]] = {(write.op, write.object_type, write.key is None) for write in writes}
+    if len(kinds) > 1:
+        raise ValueError("writes of different operations, object types or with and without key in one call")
+    if len({write.entry_id for write in writes}) < len(writes):
+        raise ValueError("two writes under one entry id")
+    limit = 1 if any(write.expects_version is not None for write in writes) else WRITE_CHUNK
+    if len(writes) > limit:
+        raise ValueError(f"{len(writes)} writes in one call; the chunk is {limit}")
+
+
+def _entries(fit: Sequence[_Fit]) -> dict[str, str]:
+    return {ENTRY_HEADER: ",".join(item.write.entry_id for item in fit)}
+
+
+def _alone(item: _Fit, answer: Reply | Failure) -> WriteOutcome:
+    """The answer to a PATCH or DELETE of one record: 204 without a body is the only success there is."""
+    if isinstance(answer, Failure):
+        return _failed(item, answer)
+    if answer.status != 204:
+        return _unknown(item)
+    return WriteOutcome(item.write.entry_id, "applied", item.write.record_id)
+
+
+def _collected(fit: Sequence[_Fit], answer: Reply | Failure) -> list[WriteOutcome]:
+    """One outcome per record of a collections call, which answers 200 even when every record failed."""
+    if isinstance(answer, Failure):
+        return [_failed(item, answer) for item in fit]
+    results = _matched(fit, answer.body)
+    outcomes = [_row_outcome(item, result) for item, result in zip(fit, results, strict=True)]
+    ids = [outcome.record_id for outcome in outcomes if outcome.status == "applied"]
+    if len(set(ids)) < len(ids) and fit[0].write.op == "create":
+        return [_unknown(item) for item in fit]  # two creates cannot be one record
+    return outcomes
+
+
+def _matched(fit: Sequence[_Fit], results: Any) -> list[Any]:
+    """The result that belongs to each write; None where the vendor sent none.
+
+    Results come in the order sent. If one is missing or stands under another record's id, position proves nothing
+    and only results that name their record count.
+    """
+    rows = results if isinstance(results, list) else []
+    if len(rows) == len(fit) and all(_may_belong(item, row) for item, row in zip(fit, rows, strict=True)):
+        return rows
+    by_id = {full_id(str(row.get("id")), ""): row for row in rows if isinstance(row, dict)}
+    is_ambiguous = len({item.record_id for item in fit}) < len(fit) or len(by_id) < len(rows)
+    return [None if is_ambiguous or not item.record_id else by_id.get(item.record_id) for item in fit]
+
+
+def _may_belong(item: _Fit, row: Any) -> bool:
+    if not isinstance(row, dict):
+        return False
+    said = row.get("id")
+    return said is None or not item.record_id or full_id(str(said), "") == item.record_id
+
+
+def _row_outcome(item: _Fit, result: Any, prefix: str = "") -> WriteOutcome:
+    """One ``{"id", "success", "errors"}``; a success that names no record, or a shape we do not know, is unknown."""
+    if not isinstance(result, dict):
+        return _unknown(item)
+    record_id = full_id(str(result.get("id")), item.record_id[:3] or prefix)
+    if result.get("success") is True and record_id is not None:
+        return WriteOutcome(item.write.entry_id, "applied", item.write.record_id or record_id)
+    if result.get("success") is False and isinstance(result.get("errors"), list):
+        return _failed(item, from_row(result["errors"]))
+    return _unknown(item)
+
+
+def _failed(item: _Fit, failure: Failure) -> WriteOutcome:
+    """What a failure means for one write.
+
+    Raises:
+        AccessDenied, Unavailable: the request never left, or was answered 401, so nothing happened at all.
+    """
+    if failure.fate == "lost":
+        return _unknown(item)
+    if failure.fate == "not sent":
+        raise as_error(failure, f"writing {item.write.object_type}")
+    if failure.status == 401:
+        raise AccessDenied("Salesforce refuses our session", system=SYSTEM, why=failure.code, next_step="truce doctor")
+    return _rejected(item.write, as_write_error(failure, item.body.values()))
+
+
+def _unknown(item: _Fit) -> WriteOutcome:
+    return WriteOutcome(item.write.entry_id, "unknown", item.write.record_id)
+
+
+def _rejected(write: Write, error: WriteError) -> WriteOutcome:
+    return WriteOutcome(write.entry_id, "rejected", write.record_id, error=error)
