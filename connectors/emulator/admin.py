@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.emulator.persistence import snapshot, values_only
 from connectors.emulator.practice import Desk, Practice
 from connectors.emulator.world import Actor, Cause, Space
 
@@ -23,7 +24,7 @@ Handler = Callable[[Practice, Body], Any]
 
 
 def reply(content: Any, status: int = 200) -> Response:
-    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
     return Response(text, status, media_type="application/json")
 
 
@@ -53,6 +54,7 @@ def admin_application(practice: Practice) -> Starlette:
         "/clock": lambda practice, _: {"now": practice.world.clock.now().isoformat()},
         "/unknown": lambda practice, _: practice.world.unknown,
         "/truth": lambda practice, _: practice.truth,
+        "/snapshot": take_snapshot,
     }
     deletes: dict[str, Handler] = {
         "/faults": lambda practice, _: {"removed": practice.faults.remove()},
@@ -61,9 +63,8 @@ def admin_application(practice: Practice) -> Starlette:
     }
     routes = [Route(path, endpoint(practice, handler), methods=["POST"]) for path, handler in posts.items()]
     routes += [Route(path, endpoint(practice, handler), methods=["GET"]) for path, handler in gets.items()]
-    routes += [
-        Route(path, endpoint(practice, handler), methods=["DELETE"]) for path, handler in deletes.items()
-    ]
+    routes += [Route(path, endpoint(practice, handler), methods=["DELETE"]) for path, handler in deletes.items()]
+    routes.append(Route("/snapshot", endpoint(practice, put_snapshot), methods=["PUT"]))
     return Starlette(routes=routes)
 
 
@@ -76,7 +77,10 @@ def endpoint(practice: Practice, handler: Handler) -> Callable[[Request], Awaita
                 body = await json_body(request)
             else:
                 body = {**request.query_params, **request.path_params}
-            return reply(handler(practice, body))
+            answered = reply(handler(practice, body))
+            if request.method != "GET":
+                practice.keep()
+            return answered
         except KeyError as error:
             return reply({"error": str(error.args[0]) if error.args else "missing"}, 400)
         except (ValueError, TypeError) as error:
@@ -203,6 +207,18 @@ def advance_clock(practice: Practice, body: Body) -> Body:
 def clear_counters(practice: Practice, body: Body) -> Body:
     practice.journal.clear_counters()
     return {"cleared": True}
+
+
+def take_snapshot(practice: Practice, body: Body) -> Body:
+    """All of the world; with ``?only=values`` just the values of live records."""
+    if body.get("only") == "values":
+        return values_only(practice.world)
+    return snapshot(practice.world)
+
+
+def put_snapshot(practice: Practice, body: Body) -> Body:
+    practice.restore(body)
+    return {"restored": True}
 
 
 def health(practice: Practice, body: Body) -> Body:

@@ -6,12 +6,14 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.emulator.clock import Clock
 from connectors.emulator.faults import FaultPlan
 from connectors.emulator.journal import Journal
+from connectors.emulator.persistence import StateFile, restore
 from connectors.emulator.wire import App, VendorSide
 from connectors.emulator.world import Actor, World
 
@@ -35,9 +37,7 @@ class Desk(Protocol):
     def users(self, change: dict[str, Any]) -> dict[str, Any]: ...
     def revoke_tokens(self) -> None: ...
     def seed_many(self, object_type: str, rows: Sequence[dict[str, Any]], *, actor: Actor) -> list[str]: ...
-    def link(
-        self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None
-    ) -> None: ...
+    def link(self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +90,76 @@ def installed_vendors() -> dict[str, Vendor]:
 
 
 class Practice:
-    """Everything that a running emulator holds, replaceable as a whole between two tests."""
+    """Everything that a running emulator holds, replaceable as a whole between two tests.
+
+    A state file that already holds a world wins over the options; the options only fill a new one.
+    """
 
     def __init__(self, options: Options, vendors: Mapping[str, Vendor] | None = None) -> None:
-        self.options = options
         self.world = World(options.new_clock())
+        self.options = options
         self.journal = Journal()
         self.faults = FaultPlan()
         self.credentials = options.credentials()
         self.truth: dict[str, Any] = {}
-        vendors = installed_vendors() if vendors is None else vendors
-        self.desks = {system: vendor.desk(self.world) for system, vendor in vendors.items()}
+        self._vendors = installed_vendors() if vendors is None else vendors
+        self._state = StateFile(options.state) if options.state else None
+        self.desks = {system: vendor.desk(self.world) for system, vendor in self._vendors.items()}
         for system, desk in self.desks.items():
             desk.provision(dict(self.credentials[system]))
-        self.sides = {
-            system: VendorSide(system, vendor.application(self.world), self.world, self.journal, self.faults)
-            for system, vendor in vendors.items()
-        }
+        if self._state is not None and not self._state.is_empty:
+            self._state.load(self.world)
+            self.credentials, self.truth = self._state.fact("credentials"), self._state.fact("truth")
+        self.sides: dict[str, VendorSide] = {}
+        self._reopen()
+        self.keep_everything()
+        if self._state is not None:
+            self.world.on_commit.append(partial(self._state.commit, self.world))
+
+    def _reopen(self) -> None:
+        """Give both vendors' packages the world as it is now, in case they hold on to parts of it."""
+        for system, vendor in self._vendors.items():
+            self.desks[system] = vendor.desk(self.world)
+            application = vendor.application(self.world)
+            if system in self.sides:
+                self.sides[system].app = application
+            else:
+                side = VendorSide(system, application, self.world, self.journal, self.faults)
+                side.after_change = self.keep
+                self.sides[system] = side
 
     @property
     def failures(self) -> list[str]:
         return [failure for side in self.sides.values() for failure in side.failures]
 
-    def close(self) -> None:
+    def restore(self, body: Mapping[str, Any]) -> None:
+        """Put a snapshot back.
+
+        Raises:
+            ValueError: this is no snapshot of this version.
+        """
+        restore(self.world, body)
+        self._reopen()
+        self.keep_everything()
+
+    def keep(self) -> None:
+        """Write what changes outside transactions: settings, the clock."""
+        if self._state is not None:
+            self._state.save_account(self.world)
+
+    def keep_everything(self) -> None:
+        if self._state is not None:
+            self._state.save_everything(self.world, credentials=self.credentials, truth=self.truth)
+
+    def hurry(self) -> None:
+        """End every planned delay now."""
         for side in self.sides.values():
             side.closing = True
+
+    def close(self) -> None:
+        self.hurry()
+        if self._state is not None:
+            self.keep()
+            self._state.close()
+            self._state = None
+            self.world.on_commit.clear()

@@ -53,6 +53,8 @@ class VendorSide:
         self.failures: list[str] = []
         """Tracebacks of errors inside the vendor's application: bugs of the emulator, never of its caller."""
         self.closing = False
+        self.after_change: Callable[[], None] = lambda: None
+        """Called after each call that may have changed the account; for the state file."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,6 +71,8 @@ class VendorSide:
             else:
                 await self._misbehave(fault, scope, receive, reply)
         finally:
+            if scope["method"] != "GET":
+                self.after_change()
             self.journal.record(
                 time=self.world.clock.now().isoformat(),
                 system=self.system,
@@ -89,9 +93,7 @@ class VendorSide:
             LOG.exception("the emulator failed while it answered %s %s", scope["method"], scope["path"])
             self.failures.append(traceback.format_exc())
             if reply.status is None:
-                await reply.whole(
-                    500, {"content-type": "text/plain"}, b"The emulator itself failed; see /health."
-                )
+                await reply.whole(500, {"content-type": "text/plain"}, b"The emulator itself failed; see /health.")
 
     async def _misbehave(self, fault: Fault, scope: Scope, receive: Receive, reply: Reply) -> None:
         if fault.action == "delay":

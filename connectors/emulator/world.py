@@ -212,6 +212,8 @@ class Transaction:
         self._links: dict[tuple[End, End], frozenset[str]] = {}
 
     def create(self, object_type: str, row_id: str, values: dict[str, Any]) -> Row:
+        if self.space.row(object_type, row_id) is not None:
+            raise RuntimeError(f"{object_type} {row_id} is there already; the id was not drawn anew")
         row = Row(row_id, object_type, dict(values), self.at, self.at, self.at, self.at)
         earlier = self._touches.get((object_type, row_id))
         self._touches[object_type, row_id] = Touch(row, earlier.before if earlier else None, "create")
@@ -220,9 +222,7 @@ class Transaction:
         row.history = [(name, value, self.at, self.actor.id) for name, value in values.items()]
         return row
 
-    def update(
-        self, row: Row, values: dict[str, Any], *, op: str = "update", system_only: bool = False
-    ) -> None:
+    def update(self, row: Row, values: dict[str, Any], *, op: str = "update", system_only: bool = False) -> None:
         """Set values. ``system_only`` moves the stamp but not ``modified_at`` (a background touch)."""
         self._remember(row, op)
         before = {name: row.values.get(name) for name in values}
@@ -231,9 +231,7 @@ class Transaction:
         row.stamp = self.at
         if not system_only:
             row.modified_at = self.at
-        changed = [
-            (name, value, self.at, self.actor.id) for name, value in values.items() if before[name] != value
-        ]
+        changed = [(name, value, self.at, self.actor.id) for name, value in values.items() if before[name] != value]
         if changed:
             row.history = trimmed(changed + row.history)
 

@@ -126,9 +126,7 @@ def test_status_sends_what_was_posted(bare: Emulator, doors: Admin, client: requ
     )
 
 
-def test_status_applied_hides_a_write_that_happened(
-    bare: Emulator, doors: Admin, client: requests.Session
-) -> None:
+def test_status_applied_hides_a_write_that_happened(bare: Emulator, doors: Admin, client: requests.Session) -> None:
     doors.fault(action="status", status=503, applied=True)
     assert post(client, bare).status_code == 503
     assert things(bare) == 1
@@ -164,9 +162,7 @@ def test_delay_lets_the_client_give_up_and_applies_later(
     assert things(bare) == 1
 
 
-def test_nth_counts_matching_requests_since_posting(
-    bare: Emulator, doors: Admin, client: requests.Session
-) -> None:
+def test_nth_counts_matching_requests_since_posting(bare: Emulator, doors: Admin, client: requests.Session) -> None:
     post(client, bare)
     doors.fault(id="third", action="status", status=500, nth=3, times=2, method="POST")
     assert [post(client, bare).status_code for _ in range(6)] == [201, 201, 500, 500, 201, 201]
@@ -229,18 +225,14 @@ def test_removing_a_fault_that_is_not_there_is_refused(bare: Emulator, doors: Ad
         doors.delete("/faults/ghost")
 
 
-def test_every_reply_carries_the_emulators_date(
-    bare: Emulator, doors: Admin, client: requests.Session
-) -> None:
+def test_every_reply_carries_the_emulators_date(bare: Emulator, doors: Admin, client: requests.Session) -> None:
     assert post(client, bare).headers["Date"] == "Mon, 02 Nov 2026 09:00:00 GMT"
     doors.post("/clock/advance", seconds=61)
     doors.fault(action="status", status=500)
     assert post(client, bare).headers["Date"] == "Mon, 02 Nov 2026 09:01:01 GMT"
 
 
-def test_counters_know_system_route_and_status(
-    bare: Emulator, doors: Admin, client: requests.Session
-) -> None:
+def test_counters_know_system_route_and_status(bare: Emulator, doors: Admin, client: requests.Session) -> None:
     doors.fault(action="drop_before", nth=2)
     post(client, bare)
     with pytest.raises(requests.ConnectionError):
@@ -255,9 +247,7 @@ def test_counters_know_system_route_and_status(
     }
 
 
-def test_journal_names_request_fault_and_ledger_entry(
-    bare: Emulator, doors: Admin, client: requests.Session
-) -> None:
+def test_journal_names_request_fault_and_ledger_entry(bare: Emulator, doors: Admin, client: requests.Session) -> None:
     doors.fault(id="f", action="status", status=500)
     client.get(f"{bare.salesforce_url}/things/1?a=b", headers={"X-Truce-Entry": "E-1"}, timeout=5)
     (call,) = doors.get("/journal")
@@ -270,18 +260,14 @@ def test_journal_names_request_fault_and_ledger_entry(
     )
 
 
-def test_a_broken_handler_is_a_500_and_shows_in_health(
-    bare: Emulator, doors: Admin, client: requests.Session
-) -> None:
+def test_a_broken_handler_is_a_500_and_shows_in_health(bare: Emulator, doors: Admin, client: requests.Session) -> None:
     assert client.get(f"{bare.salesforce_url}/things/broken", timeout=5).status_code == 500
     health = doors.get("/health")
     assert health["ok"] is False
     assert "a handler broke" in health["failures"][0]
 
 
-def test_a_call_over_loopback_takes_no_delayed_acknowledgement(
-    bare: Emulator, client: requests.Session
-) -> None:
+def test_a_call_over_loopback_takes_no_delayed_acknowledgement(bare: Emulator, client: requests.Session) -> None:
     """Nagle's algorithm with delayed acknowledgements would make each call cost 40 ms."""
     post(client, bare)
     spent = []
