@@ -1,8 +1,8 @@
 """Conditions as data: a small tree whose leaves are lines such as ``score >= 60``.
 
-Truth has three values. A leaf on a blank or invisible value is neither true nor false, and ``not:`` leaves it so;
-that is how a negative never matches a blank by accident. Only ``is blank``, ``is filled`` and ``or blank`` look at
-blankness itself. A condition holds when it is true.
+Truth has three values. A leaf on a blank or invisible value is neither true nor false, and ``not:`` leaves it
+so; that is how a negative never matches a blank by accident. Only ``is blank``, ``is filled`` and ``or
+blank`` look at blankness itself. A condition holds when it is true.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ FLAGS = ("suspected duplicate", "lost", "unclear", "converted")
 class Leaf:
     """One line. ``operator`` is from the closed list in ``conditions_read``; ``text`` is the line as written.
 
-    ``value``: text (as typed), number, date, span, the list of ``is one of``, or None where the operator needs none.
-    ``or_blank``: a blank matches too. ``order``: stage names in funnel order when ``field`` is the lifecycle.
-    ``type``: the field's type when the schema told, else None.
+    ``value``: text (as typed), number, date, span, the list of ``is one of``, or None where the operator
+    needs none. ``or_blank``: a blank matches too. ``order``: stage names in funnel order when ``field`` is
+    the lifecycle. ``type``: the field's type when the schema told, else None.
     """
 
     field: str
