@@ -41,9 +41,7 @@ from agent.records import (
 )
 from connectors.memory_world import Clock, Rewrite, Row, World, blank_as_none, kept
 
-ErrorKind = Literal[
-    "validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"
-]
+ErrorKind = Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"]
 
 STRICT = Capabilities(
     conditional_write=True,
@@ -118,9 +116,7 @@ class Memory(World):
         """The next ``times`` matching writes end ``unknown``; ``lands_after`` applies them later."""
         self._faults.append(_Fault(op, times, None, applied and lands_after is None, lands_after))
 
-    def reject(
-        self, kind: ErrorKind, *, op: Op | None = None, code: str = "INJECTED", times: int = 1
-    ) -> None:
+    def reject(self, kind: ErrorKind, *, op: Op | None = None, code: str = "INJECTED", times: int = 1) -> None:
         """The next ``times`` matching writes are refused, the record untouched."""
         self._faults.append(_Fault(op, times, WriteError(kind, code, f"refused on request ({kind})")))
 
@@ -136,9 +132,7 @@ class Memory(World):
 
     def identity(self) -> Identity:
         self._call("identity")
-        return Identity(
-            self.system, self.account_id, self.system.title(), is_production=False, time_zone="UTC"
-        )
+        return Identity(self.system, self.account_id, self.system.title(), is_production=False, time_zone="UTC")
 
     def now(self) -> datetime:
         self._call("now")

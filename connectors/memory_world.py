@@ -67,9 +67,7 @@ class World:
     rows: dict[Ref, Row] = field(default_factory=dict)
     versions: int = 0
 
-    def person_create(
-        self, object_type: str, fields: Mapping[str, FieldValue], *, record_id: str | None = None
-    ) -> Ref:
+    def person_create(self, object_type: str, fields: Mapping[str, FieldValue], *, record_id: str | None = None) -> Ref:
         """Somebody makes a record by hand. Fields left out are blank."""
         ref = Ref(self.system, object_type, record_id or self.next_id())
         if ref in self.rows:
@@ -116,9 +114,7 @@ class World:
     def live(self, object_type: str) -> dict[str, dict[str, FieldValue]]:
         """{record id: every value} of the living records; the oracle's view."""
         return {
-            ref.id: dict(row.values)
-            for ref, row in self.rows.items()
-            if ref.object_type == object_type and row.is_live
+            ref.id: dict(row.values) for ref, row in self.rows.items() if ref.object_type == object_type and row.is_live
         }
 
     def stored(self, row: Row, name: str, sent: FieldValue) -> FieldValue:
@@ -163,12 +159,7 @@ class World:
             return None
         for row in self.rows.values():
             same = str(row.values.get(known.name) or "").lower() == str(value).lower()
-            if (
-                row.ref.object_type == write.object_type
-                and row.is_live
-                and same
-                and row.ref.id != write.record_id
-            ):
+            if row.ref.object_type == write.object_type and row.is_live and same and row.ref.id != write.record_id:
                 text = f"{known.name} is taken by another record"
                 return WriteError("duplicate", "DUPLICATE", text, (known.name,), other_id=row.ref.id)
         return None
@@ -218,12 +209,8 @@ def blank_as_none(value: FieldValue) -> FieldValue:
 
 def _value_error(known: FieldSchema, value: FieldValue) -> WriteError | None:
     if known.length is not None and isinstance(value, str) and len(value) > known.length:
-        return WriteError(
-            "validation", "TOO_LONG", f"{known.name} takes {known.length} characters", (known.name,)
-        )
+        return WriteError("validation", "TOO_LONG", f"{known.name} takes {known.length} characters", (known.name,))
     allowed = [choice.value for choice in known.choices if choice.active]
     if known.restricted and value is not None and value not in allowed:
-        return WriteError(
-            "validation", "NOT_A_CHOICE", f"{known.name} does not allow this value", (known.name,)
-        )
+        return WriteError("validation", "NOT_A_CHOICE", f"{known.name} does not allow this value", (known.name,))
     return None

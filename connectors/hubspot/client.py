@@ -202,9 +202,7 @@ class Client:
         settings = package.Configuration()
         settings.access_token = config["access_token"]
         settings.host = self.base_url
-        settings.retries = urllib3.Retry(
-            0, redirect=False, raise_on_status=False, respect_retry_after_header=False
-        )
+        settings.retries = urllib3.Retry(0, redirect=False, raise_on_status=False, respect_retry_after_header=False)
         client = package.ApiClient(configuration=settings)
         client.user_agent = f"crm-truce hubspot-api-client-python; {version_of('hubspot-api-client')}"
         client.call_api = partial(self._call, client.call_api)

@@ -180,9 +180,7 @@ def _capabilities(link_keys: Mapping[str, str], stored_ids: Mapping[str, Mapping
             checked_object_type(object_type)
             checked_property(name)
         except NotFound as error:
-            raise ConfigError(
-                error.what, where=f"hubspot.link_keys.{object_type}", next_step="truce doctor"
-            ) from None
+            raise ConfigError(error.what, where=f"hubspot.link_keys.{object_type}", next_step="truce doctor") from None
     return Capabilities(
         conditional_write=False,
         undelete=False,

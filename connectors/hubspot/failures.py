@@ -136,9 +136,7 @@ def complaint(status: int, body: Any) -> Complaint:
             if _CODE.fullmatch(scope)
         ),
         policy=next((text for text in _texts(body.get("policyName")) if _CODE.fullmatch(text)), ""),
-        correlation_id=next(
-            (text for text in _texts(body.get("correlationId")) if _CORRELATION.fullmatch(text)), ""
-        ),
+        correlation_id=next((text for text in _texts(body.get("correlationId")) if _CORRELATION.fullmatch(text)), ""),
     )
     if found.other_id is not None and status in (400, 409, 207):
         return replace(found, code="CONFLICT" if found.code == "VALIDATION_ERROR" else found.code)
@@ -170,9 +168,7 @@ def read_error(found: Complaint, doing: str, retry_after: float | None) -> Conne
         )
     if found.status == 403:
         needed = f"one of these scopes is needed: {', '.join(found.scopes)}" if found.scopes else found.code
-        return NotPermitted(
-            "HubSpot refused access", system=SYSTEM, where=doing, why=needed, next_step="truce doctor"
-        )
+        return NotPermitted("HubSpot refused access", system=SYSTEM, where=doing, why=needed, next_step="truce doctor")
     if fate(found.status) in ("throttled", "away", "unclear"):
         return Unavailable(
             f"HubSpot cannot answer now while {doing}",

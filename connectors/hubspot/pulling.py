@@ -90,10 +90,7 @@ class Puller:
     def _bin(self, object_type: str) -> Iterator[Page]:
         for rows, _ in self._listed(object_type, [], archived=True):
             yield Page(
-                tuple(
-                    Tombstone(Ref(SYSTEM, object_type, row["id"]), moment(row.get("archivedAt")))
-                    for row in rows
-                )
+                tuple(Tombstone(Ref(SYSTEM, object_type, row["id"]), moment(row.get("archivedAt"))) for row in rows)
             )
 
     def _listed(

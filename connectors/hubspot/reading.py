@@ -127,9 +127,7 @@ class Reader:
             return MergedInto(ref, Ref(SYSTEM, ref.object_type, row["id"]))
         return record_of(ref.object_type, row, names, reply.at)
 
-    def find(
-        self, object_type: str, key: str, value: str, names: Sequence[str], *, is_unique: bool
-    ) -> list[Record]:
+    def find(self, object_type: str, key: str, value: str, names: Sequence[str], *, is_unique: bool) -> list[Record]:
         """Records whose ``key`` is ``value``; by GET and at once if unique, by the lagging search if not."""
         checked_object_type(object_type)
         checked_property(key)
@@ -170,9 +168,7 @@ class Reader:
             raise bad_reply(f"asked for one {key}, got a record with another")
         return record_of(object_type, row, names, reply.at)
 
-    def _searched(
-        self, object_type: str, name: str, operator: str, value: str, names: Sequence[str]
-    ) -> list[Record]:
+    def _searched(self, object_type: str, name: str, operator: str, value: str, names: Sequence[str]) -> list[Record]:
         condition = {"propertyName": name, "operator": operator, "value": value}
         ids = [row["id"] for page in self.search.rows(object_type, [condition]) for row in page]
         found: list[Record] = []

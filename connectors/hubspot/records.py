@@ -41,9 +41,7 @@ def values_of(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, FieldVa
     return {name: blank_as_none(properties[name]) for name in names if name in properties}
 
 
-def record_of(
-    object_type: str, row: Mapping[str, Any], names: Sequence[str], seen_at: datetime | None
-) -> Record:
+def record_of(object_type: str, row: Mapping[str, Any], names: Sequence[str], seen_at: datetime | None) -> Record:
     stamp = modified_at(object_type, row)
     return Record(
         ref=Ref(SYSTEM, object_type, row["id"]),

@@ -52,7 +52,5 @@ def name_fields() -> dict[str, tuple[str, ...]]:
 
 def clears_before_moving_back() -> frozenset[tuple[str, str]]:
     return frozenset(
-        (object_type, name)
-        for object_type, names in VENDOR["clears_before_moving_back"].items()
-        for name in names
+        (object_type, name) for object_type, names in VENDOR["clears_before_moving_back"].items() for name in names
     )

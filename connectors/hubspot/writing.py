@@ -75,9 +75,7 @@ class _Sending:
 
     def drop_moved(self, writes: Sequence[Write]) -> None:
         """Reject what is not the version expected. An archive always looks: HubSpot would follow a merge."""
-        watched = [
-            write for write in self.open(writes) if write.expects_version is not None or write.op == "delete"
-        ]
+        watched = [write for write in self.open(writes) if write.expects_version is not None or write.op == "delete"]
         watched = [write for write in watched if write.op != "create"]
         if not watched:
             return
@@ -119,9 +117,7 @@ class _Sending:
         return lambda: self.client.archive(self.object_type, write.record_id or "", write.entry_id)
 
     def _create_one(self, write: Write) -> None:
-        reply = self._sent(
-            [write], lambda: self.client.create(self.object_type, _creation(write), write.entry_id)
-        )
+        reply = self._sent([write], lambda: self.client.create(self.object_type, _creation(write), write.entry_id))
         if reply is None:
             return
         try:
