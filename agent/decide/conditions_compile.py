@@ -120,9 +120,7 @@ class _Source:
         raw = self._raw(leaf.field, before=before)
         if leaf.order:
             order = self._order(leaf.order)
-            self._looks.setdefault(
-                f"{raw}{order}", f"{order}.get({self._text(leaf.field, before=before)}, NAN)"
-            )
+            self._looks.setdefault(f"{raw}{order}", f"{order}.get({self._text(leaf.field, before=before)}, NAN)")
             return f"{raw}{order}"
         self._looks.setdefault(
             f"{raw}n", f"{raw} if {raw}.__class__ is int or {raw}.__class__ is float else number_of({raw})"
@@ -155,9 +153,7 @@ class _Source:
 
     def _blankness(self, leaf: Leaf, blank: bool) -> str:
         text = self._text(leaf.field)
-        return (
-            f"({text} is None and {self._raw(leaf.field)} is not ABSENT)" if blank else f"{text} is not None"
-        )
+        return f"({text} is None and {self._raw(leaf.field)} is not ABSENT)" if blank else f"{text} is not None"
 
     def _comparison(self, leaf: Leaf, truth: bool) -> str:
         if leaf.operator in ("is", "is one of", "is not", "is not one of"):

@@ -49,9 +49,7 @@ def holds(condition: Condition, values: Values, now: datetime, previous: Values 
     return _truth(condition, values, now, previous or NOTHING) is True
 
 
-def explain(
-    condition: Condition, values: Values, now: datetime, previous: Values | None = None
-) -> Explanation:
+def explain(condition: Condition, values: Values, now: datetime, previous: Values | None = None) -> Explanation:
     """The same answer with its reason: the first line that failed and the value it met."""
     before = previous or NOTHING
     if _truth(condition, values, now, before) is True:

@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 UNITS = ("minutes", "hours", "days", "working days", "weeks", "months")
 WORDS = "14 days, 3 working days, 2 hours, 6 weeks, 3 months"
 
-_PATTERN = re.compile(
-    r"(?P<count>\d{1,5})\s+(?P<unit>minute|hour|working day|day|week|month)s?", re.IGNORECASE
-)
+_PATTERN = re.compile(r"(?P<count>\d{1,5})\s+(?P<unit>minute|hour|working day|day|week|month)s?", re.IGNORECASE)
 _SATURDAY = 5
 
 

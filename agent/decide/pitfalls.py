@@ -53,9 +53,7 @@ def refused_node(event: yaml.Event, lines: tuple[str, ...]) -> tuple[str, str] |
         return None
     line, column = place_of(event.start_mark)
     sign = "*" if is_alias else "&" if getattr(event, "anchor", None) is not None else "!"
-    return f"a value cannot begin with `{sign}` unless it is in quotes", _quote_from(
-        excerpt(lines, line), column - 1
-    )
+    return f"a value cannot begin with `{sign}` unless it is in quotes", _quote_from(excerpt(lines, line), column - 1)
 
 
 def cut_by_comment(node: TextNode, lines: tuple[str, ...]) -> str | None:
@@ -91,9 +89,7 @@ def _explained(lines: tuple[str, ...], mark: Mark, context: str, problem: str) -
         return _block_text(line)
     if "alias" in context or "anchor" in context:
         sign = "*" if "alias" in context else "&"
-        return f"a value cannot begin with `{sign}` unless it is in quotes", _quote_from(
-            line, line.find(sign)
-        )
+        return f"a value cannot begin with `{sign}` unless it is in quotes", _quote_from(line, line.find(sign))
     if "sequence entries are not allowed" in problem:
         return (
             "a list cannot begin on the same line as its name",
