@@ -210,6 +210,8 @@ class Transaction:
         self.at = world.clock.now()
         self._touches: dict[tuple[str, str], Touch] = {}
         self._links: dict[tuple[End, End], frozenset[str]] = {}
+        self.entry_ids: dict[tuple[str, str], str] = {}
+        """The caller's own ledger entry per row, where one request carries several."""
 
     def create(self, object_type: str, row_id: str, values: dict[str, Any]) -> Row:
         if self.space.row(object_type, row_id) is not None:
@@ -264,6 +266,7 @@ class Transaction:
         """A nested transaction with the same stamp and number: undo one row of a partial batch."""
         nested = Transaction(self.world, self.space, self.actor, self.number)
         nested.at = self.at
+        nested.entry_ids = self.entry_ids
         return nested
 
     def absorb(self, nested: Transaction) -> None:
@@ -347,7 +350,7 @@ class Transaction:
             after=after,
             transaction=self.number,
             request_id=self.actor.request_id,
-            entry_id=self.actor.entry_id,
+            entry_id=self.entry_ids.get(key, self.actor.entry_id),
         )
 
     @property
