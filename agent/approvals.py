@@ -54,9 +54,7 @@ class Approvals:
         if batch.hash != batch_hash or size != count:
             raise ApprovalNeeded(
                 f"{batch_id} is not the list that was shown",
-                why=f"it holds {size} writes, {count} were approved"
-                if size != count
-                else "its writes differ",
+                why=f"it holds {size} writes, {count} were approved" if size != count else "its writes differ",
                 next_step=f"truce show {batch_id}",
             )
         if batch.state != "held":
@@ -71,8 +69,7 @@ class Approvals:
             )
         with self._ledger.store.write() as connection:
             cursor = connection.execute(
-                "INSERT INTO approvals (batch, person, hash, count, at) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
+                "INSERT INTO approvals (batch, person, hash, count, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (number_of(batch_id, "B"), person, batch_hash, count, to_micros(now)),
             )
             if cursor.rowcount:
@@ -84,9 +81,7 @@ class Approvals:
             "SELECT person, hash, count, at FROM approvals WHERE batch = ? ORDER BY id",
             (number_of(batch_id, "B"),),
         )
-        return [
-            Approval(batch_id, person, whole, count, from_micros(at)) for person, whole, count, at in rows
-        ]
+        return [Approval(batch_id, person, whole, count, from_micros(at)) for person, whole, count, at in rows]
 
     def activate(self, policy: str, meaning: str, person: str) -> None:
         """From now on the policy may act, as long as it means this."""

@@ -27,10 +27,8 @@ FIXED_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "number", "epoch", "kind", "born", "title", "actor", "opened_at", "reverts", "plan", "hold_reason",
         "expires_at", "size",
     ),
-    "citations": ("field", "vendor_field", "meaning", "policy", "line", "rule"),
-    "entries": (
-        "batch", "slot", "op", "entity", "system", "object_type", "record_id", "extras", "cited", "born",
-    ),
+    "shapes": ("op", "system", "object_type", "cells"),
+    "entries": ("batch", "shape", "entity", "record_id", "extras", "born"),
     "transitions": ("entry", "state", "at", "record_id", "version", "as_sent", "sends"),
     "events": ("kind", "subject", "actor", "at"),
 }  # fmt: skip
@@ -74,9 +72,7 @@ def signing(store: Store) -> Iterator[tuple[Connection, Pen]]:
         pen = Pen(seq, head)
         yield connection, pen
         if pen.seq != seq:
-            moved = connection.execute(
-                "UPDATE head SET seq = ?, hash = ? WHERE seq = ?", (pen.seq, pen.hash, seq)
-            )
+            moved = connection.execute("UPDATE head SET seq = ?, hash = ? WHERE seq = ?", (pen.seq, pen.hash, seq))
             if moved.rowcount != 1:
                 raise RuntimeError("two pens signed rows of one chain at the same time")
 
@@ -97,14 +93,12 @@ def write_event(
     body: Mapping[str, Any],
 ) -> int:  # fmt: skip
     """Append one event; ``at`` in microseconds. Returns its number."""
-    text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     mac = keyed_hash(salt, text)
-    chain = pen.sign("events", (kind, subject, actor, at), mac)
+    columns = (kind, subject, actor, at)
+    chain = pen.sign("events", columns, mac)
     connection.execute(
-        "INSERT INTO events (seq, kind, subject, actor, at, mac, chain) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (pen.seq, kind, subject, actor, at, mac, chain),
-    )
-    connection.execute(
-        "INSERT INTO payloads (seq, salt, body) VALUES (?, ?, ?)", (pen.seq, salt, text.decode())
+        "INSERT INTO events (seq, kind, subject, actor, at, mac, chain, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (pen.seq, *columns, mac, chain, salt, text.decode()),
     )
     return pen.seq

@@ -1,9 +1,10 @@
-# ruff: noqa: S608
-# (only question marks and our own column names enter SQL text; values are always bound)
 """Orders from the command line to the running daemon: a queue in the ledger's file.
 
 The daemon takes them between two chunks, rollbacks first. Queueing needs no writer lock.
 """
+
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 
 from __future__ import annotations
 

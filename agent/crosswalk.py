@@ -1,10 +1,11 @@
-# ruff: noqa: S608
-# (only question marks and our own column names enter SQL text; values are always bound)
 """Step 3's memory: which records are the same person or company, and who was created by us.
 
 Links are 1:1: a record belongs to one entity, an entity has one active record per system. They outlive the
 mirror.
 """
+
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 
 from __future__ import annotations
 

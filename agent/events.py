@@ -1,6 +1,7 @@
+"""What happened beside the writes: who approved, paused, activated, answered. Chained like everything."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""What happened beside the writes: who approved, paused, activated, answered. Chained like everything."""
 
 from __future__ import annotations
 
@@ -35,8 +36,7 @@ def find_events(store: Store, kind: str | None, subject: str | None, limit: int 
             params.append(value)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = store.read_tuples(
-        "SELECT e.seq, e.kind, e.subject, e.actor, e.at, p.body FROM events e"
-        f" LEFT JOIN payloads p ON p.seq = e.seq {where} ORDER BY e.seq DESC LIMIT ?",
+        f"SELECT e.seq, e.kind, e.subject, e.actor, e.at, e.body FROM events e {where} ORDER BY e.seq DESC LIMIT ?",
         (*params, -1 if limit is None else limit),
     )
     return [

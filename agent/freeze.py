@@ -1,6 +1,7 @@
+"""Cells that Truce leaves alone: after an undo, in a fight with another system, or at a person's wish."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""Cells that Truce leaves alone: after an undo, in a fight with another system, or at a person's wish."""
 
 from __future__ import annotations
 

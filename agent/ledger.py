@@ -6,6 +6,7 @@ sent before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import orjson
 
 from agent import freeze, stored_plans
 from agent import ledger_writing as writing
-from agent.chain import Pen, Salts, keyed_hash, signing, write_event
+from agent.chain import Pen, Salts, signing, write_event
 from agent.changes import OPEN_STATES, Batch, BatchKind, BatchState, Entry, State
 from agent.errors import LedgerDamaged, LockHeld, NotFound
 from agent.events import Event, find_events
@@ -30,12 +31,11 @@ from agent.ledger_queries import (
 )
 from agent.ledger_rows import (
     ENTRY_SELECT,
-    Citations,
     Intent,
     Settlement,
+    Shapes,
     entries_from,
-    payload_of,
-    skeleton_of,
+    prepare,
 )
 from agent.records import Ref
 from agent.store import Clock, Connection, RandomBytes, Schema, Store, marks, maybe_micros, to_micros
@@ -79,14 +79,12 @@ class Ledger:
         self.store = store
         self.clock = clock
         self._salts = Salts(random_bytes)
-        self._citations = Citations(store)
+        self._shapes = Shapes(store)
         self._memory = Memory(store.path, self.ledger_id)
         self._epoch: int | None = None
 
     @classmethod
-    def open(
-        cls, path: Path, *, clock: Clock, random_bytes: RandomBytes, new_id: str | None = None
-    ) -> Ledger:
+    def open(cls, path: Path, *, clock: Clock, random_bytes: RandomBytes, new_id: str | None = None) -> Ledger:
         """Open for writing. ``new_id`` is the random identity for a ledger that does not exist yet.
 
         Raises:
@@ -145,11 +143,7 @@ class Ledger:
             LockHeld: another writer took over.
             ValueError: two intents would take the same place.
         """
-        skeletons = [skeleton_of(intent.change, intent.state) for intent in intents]
-        writing.require_distinct(skeletons)
-        bodies = [payload_of(intent.change, intent.note) for intent in intents]
-        salts = self._salts.take(len(bodies))
-        macs = [keyed_hash(salt, body) for salt, body in zip(salts, bodies, strict=True)]
+        prepared = prepare(intents, self._salts.take(len(intents)))
         now = self.clock()
         at = to_micros(now)
         plan = number_of(plan_id, "P") if plan_id else None
@@ -157,24 +151,23 @@ class Ledger:
         with signing(self.store) as (connection, pen):
             epoch = self._require_own_epoch(connection)
             number = writing.next_batch_number(connection)
-            wanted = dict.fromkeys(citation for row in skeletons for citation in row.citations)
-            cited = self._citations.numbers(connection, pen, wanted)
-            writing.insert_batch(
-                connection,
-                pen,
-                (number, epoch, kind, state, title, actor, at, undone, plan, hold_reason,
-                 maybe_micros(expires_at), len(skeletons)),
-                writing.batch_hash(skeletons, macs),
-            )  # fmt: skip
-            writing.insert_payloads(connection, pen.seq + 1, salts, bodies)
-            writing.insert_entries(connection, pen, number, skeletons, cited, macs)
+            self._shapes.write(connection, pen, prepared.shapes)
+            columns = (number, epoch, kind, state, title, actor, at, undone, plan, hold_reason,
+                       maybe_micros(expires_at), len(prepared.entries))  # fmt: skip
+            unsettled = sum([entry[4] in writing.UNSETTLED for entry in prepared.entries])
+            writing.insert_batch(connection, pen, columns, prepared.hash, unsettled)
+            writing.insert_entries(connection, pen, number, prepared.entries)
             freeze.write_freezes(connection, freezes, at=at, batch=number)
             if plan is not None:
                 stored_plans.mark_used(connection, plan, at=at, actor=actor)
             writing.count(connection, counted or {}, day or now.date())
         if not self.store.in_transaction:
-            self._citations.remember(cited)
-        return self.batch(f"B-{number}")
+            self._shapes.remember(prepared.shapes)
+        return Batch(
+            f"B-{number}", kind, state, title, actor, now, prepared.hash.hex(),
+            Counter([entry[4] for entry in prepared.entries]), reverts=tuple(reverts), plan_id=plan_id,
+            hold_reason=hold_reason, expires_at=expires_at,
+        )  # fmt: skip
 
     def intend(
         self, entry_ids: Sequence[str], *, counted: Mapping[str, int] | None = None, day: date | None = None
@@ -188,12 +181,12 @@ class Ledger:
         now = self.clock()
         with signing(self.store) as (connection, pen):
             self._require_own_epoch(connection)
-            states = writing.states_of(connection, _numbers(entry_ids))
-            for number, state in states.items():
-                writing.require_transition(number, state, State.INTENDED)
-            writing.insert_steps(
-                connection, pen, [(number, State.INTENDED) for number in states], to_micros(now)
-            )
+            numbers = _numbers(entry_ids)
+            standings = writing.standings_of(connection, numbers)
+            for number in numbers:
+                writing.require_transition(number, standings[number].state, State.INTENDED.value)
+            sent = [(number, State.INTENDED.value) for number in numbers]
+            writing.insert_sends(connection, pen, sent, to_micros(now))
             writing.count(connection, counted or {}, day or now.date())
 
     def attempt(self, entry_ids: Sequence[str]) -> None:
@@ -205,11 +198,13 @@ class Ledger:
         """
         with signing(self.store) as (connection, pen):
             self._require_own_epoch(connection)
-            states = writing.states_of(connection, _numbers(entry_ids))
-            for number, state in states.items():
-                if state not in OPEN_STATES:
-                    raise ValueError(f"E-{number} is {state}, so it cannot be sent again")
-            writing.insert_steps(connection, pen, list(states.items()), to_micros(self.clock()))
+            numbers = _numbers(entry_ids)
+            standings = writing.standings_of(connection, numbers)
+            for number in numbers:
+                if standings[number].state not in OPEN_STATES:
+                    raise ValueError(f"E-{number} is {standings[number].state}, so it cannot be sent again")
+            sent = [(number, standings[number].state) for number in numbers]
+            writing.insert_sends(connection, pen, sent, to_micros(self.clock()))
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
         """Record outcomes, all or none. Returns the ledger's last number.
@@ -219,11 +214,15 @@ class Ledger:
         """
         numbers = _numbers([each.entry_id for each in settlements])
         salts = self._salts.take(len(numbers))
+        at = to_micros(self.clock())
         with signing(self.store) as (connection, pen):
-            sent = writing.sent_values(connection, numbers, self._citations)
-            writing.insert_settlements(
-                connection, pen, settlements, sent, numbers, salts, to_micros(self.clock())
-            )
+            standings = writing.standings_of(connection, numbers, with_values=True)
+            news = [
+                (number, each)
+                for number, each in zip(numbers, settlements, strict=True)
+                if not (each.state is State.UNKNOWN and self._is_no_news(standings[number], each))
+            ]
+            writing.insert_settlements(connection, pen, news, standings, self._shapes, salts[: len(news)], at)
             return pen.seq
 
     def approve_batch(self, batch_id: str, by: Sequence[str]) -> None:
@@ -274,20 +273,20 @@ class Ledger:
         rows = self.store.read_tuples(f"{ENTRY_SELECT} WHERE e.seq = ?", (number_of(entry_id, "E"),))
         if not rows:
             raise NotFound(f"there is no entry {entry_id}", next_step="truce batches")
-        return entries_from(rows, self._citations)[0]
+        return entries_from(rows, self._shapes)[0]
 
     def entries(
         self, *, batch_id: str | None = None, states: Collection[State] | None = None,
         entity_id: str | None = None, ref: Ref | None = None, after_seq: int | None = None,
-        newest_first: bool = False, limit: int | None = None,
+        since: datetime | None = None, newest_first: bool = False, limit: int | None = None,
     ) -> list[Entry]:  # fmt: skip
         """Entries in the order recorded; all conditions must hold. ``ref`` finds creates by their new id."""
-        query = EntryQuery(batch_id, states, entity_id, ref, after_seq, newest_first, limit)
+        query = EntryQuery(batch_id, states, entity_id, ref, after_seq, since, newest_first, limit)
         return list(self.each_entry(query))
 
     def each_entry(self, query: EntryQuery) -> Iterator[Entry]:
         """As ``entries``, a thousand in memory at a time; writing between two of them is fine."""
-        return entries_matching(self.store, self._citations, query)
+        return entries_matching(self.store, self._shapes, query)
 
     def batch(self, batch_id: str) -> Batch:
         """Raises NotFound."""
@@ -296,46 +295,38 @@ class Ledger:
             raise no_such_batch(batch_id)
         return batches_from(self.store, rows)[0]
 
-    def batches(
-        self, *, states: Collection[BatchState] | None = None, limit: int | None = None
-    ) -> list[Batch]:
+    def batches(self, *, states: Collection[BatchState] | None = None, limit: int | None = None) -> list[Batch]:
         """Newest first."""
         where, params = "", list(states or ())
         if states is not None:
             unfinished = " AND state IN ('held', 'open')" if set(states) <= set(_BATCH_MOVES) else ""
             where = f"WHERE state IN ({marks(len(params))}){unfinished}"
         limited = -1 if limit is None else limit
-        rows = self.store.read_tuples(
-            f"{BATCH_SELECT} {where} ORDER BY number DESC LIMIT ?", (*params, limited)
-        )
+        rows = self.store.read_tuples(f"{BATCH_SELECT} {where} ORDER BY number DESC LIMIT ?", (*params, limited))
         return batches_from(self.store, rows)
 
-    def events(
-        self, *, kind: str | None = None, subject: str | None = None, limit: int | None = None
-    ) -> list[Event]:
+    def events(self, *, kind: str | None = None, subject: str | None = None, limit: int | None = None) -> list[Event]:
         """Newest first."""
         return find_events(self.store, kind, subject, limit)
 
     def used_today(self, day: date) -> Mapping[str, int]:
         """What the day's counters hold, by meaning."""
-        return dict(
-            self.store.read_tuples("SELECT meaning, number FROM counted WHERE day = ?", (day.isoformat(),))
-        )
+        return dict(self.store.read_tuples("SELECT meaning, number FROM counted WHERE day = ?", (day.isoformat(),)))
 
     def settled_after(self, seq: int) -> Iterator[tuple[int, Entry]]:
         """(number of the outcome, entry) for outcomes after ``seq``, in order; an entry's latest only."""
         while True:
             rows = self.store.read_tuples(
-                "SELECT t.seq, t.entry FROM transitions t"
-                " JOIN entries e ON e.latest = t.seq AND e.seq = t.entry"
-                " WHERE t.seq > ? AND t.state != 'intended' ORDER BY t.seq LIMIT 500",
+                "SELECT t.seq, t.entry FROM transitions t WHERE t.seq > ? AND t.sends = 0"
+                " AND t.seq = (SELECT MAX(seq) FROM transitions WHERE entry = t.entry)"
+                " ORDER BY t.seq LIMIT 500",
                 (seq,),
             )
             if not rows:
                 return
             numbers = [entry for _, entry in rows]
             found = self.store.read_tuples(f"{ENTRY_SELECT} WHERE e.seq IN ({marks(len(numbers))})", numbers)
-            by_number = {entry.seq: entry for entry in entries_from(found, self._citations)}
+            by_number = {entry.seq: entry for entry in entries_from(found, self._shapes)}
             for outcome, number in rows:
                 yield outcome, by_number[number]
             seq = rows[-1][0]
@@ -376,6 +367,15 @@ class Ledger:
                 "UPDATE batches SET state = ?, closed_at = ? WHERE number = ?",
                 (state, None if state == "open" else at, number_of(batch_id, "B")),
             )
+
+    def _is_no_news(self, standing: writing.Standing, settlement: Settlement) -> bool:
+        """An unknown entry that is looked at again and again says the same thing once."""
+        if standing.state != "unknown":
+            return False
+        entry = self.entry(settlement.entry_id)
+        said = (entry.error, entry.version, dict(entry.observed), entry.record_id)
+        record_id = settlement.record_id or entry.record_id
+        return said == (settlement.error, settlement.version, dict(settlement.observed), record_id)
 
     def _append_event(
         self,

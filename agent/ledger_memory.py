@@ -1,6 +1,7 @@
+"""A few words kept beside the ledger, so that a deleted, swapped or older restored ledger is noticed."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""A few words kept beside the ledger, so that a deleted, swapped or older restored ledger is noticed."""
 
 from __future__ import annotations
 
@@ -42,9 +43,7 @@ class Memory:
         if not accept and self.check(store) != "ok":
             return
         seq, head = store.read_tuples("SELECT seq, hash FROM head")[0]
-        write_private_file(
-            self.path, orjson.dumps({"ledger_id": self._ledger_id, "last_seq": seq, "hash": head.hex()})
-        )
+        write_private_file(self.path, orjson.dumps({"ledger_id": self._ledger_id, "last_seq": seq, "hash": head.hex()}))
 
     def _load(self) -> tuple[str, int, str] | None:
         try:
@@ -61,6 +60,6 @@ class Memory:
 def _hash_at(store: Store, seq: int) -> str | None:
     """The chain's hash at that number, from whichever table has it."""
     rows = store.read_tuples("SELECT hash FROM head WHERE seq = ?", (seq,))
-    for table in ("transitions", "entries", "events", "batches", "citations"):
+    for table in ("transitions", "entries", "events", "batches", "shapes"):
         rows = rows or store.read_tuples(f"SELECT chain FROM {table} WHERE seq = ?", (seq,))
     return rows[0][0].hex() if rows else None

@@ -1,22 +1,27 @@
 """Reading the ledger back: batches and entries by number, state, entity or record."""
 
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from agent.changes import Batch, Entry, State
 from agent.errors import NotFound
-from agent.ledger_rows import ENTRY_SELECT, Citations, entries_from
+from agent.ledger_rows import ENTRY_SELECT, PRESENT_STATE, Shapes, entries_from
+from agent.ledger_writing import UNSETTLED
 from agent.records import Ref
-from agent.store import Store, from_micros, marks, maybe_moment
+from agent.store import Store, from_micros, marks, maybe_moment, to_micros
 
 CHUNK = 1000
-_UNFINISHED = "e.state IN ('planned', 'held', 'intended', 'unknown')"
-_UNFINISHED_STATES = frozenset({State.PLANNED, State.HELD, State.INTENDED, State.UNKNOWN})
+LAST = 2**62
 
 
 def number_of(name: str, letter: str) -> int:
@@ -40,58 +45,68 @@ class EntryQuery:
     entity_id: str | None = None
     ref: Ref | None = None
     after_seq: int | None = None
+    since: datetime | None = None
     newest_first: bool = False
     limit: int | None = None
 
 
-def entries_matching(store: Store, citations: Citations, query: EntryQuery) -> Iterator[Entry]:
+def entries_matching(store: Store, shapes: Shapes, query: EntryQuery) -> Iterator[Entry]:
     """Entries in order of recording, a thousand at a time; safe to write between two of them."""
-    conditions, params = _conditions(store, query)
-    last: int | None = None
-    left = query.limit if query.limit is not None else -1
-    step, order = ("<", "DESC") if query.newest_first else (">", "ASC")
-    while left:
-        wanted = CHUNK if left < 0 else min(CHUNK, left)
-        here = conditions if last is None else [*conditions, f"e.seq {step} {last:d}"]
-        where = f" WHERE {' AND '.join(here)}" if here else ""
-        rows = store.read_tuples(f"{ENTRY_SELECT}{where} ORDER BY e.seq {order} LIMIT {wanted:d}", params)
-        yield from entries_from(rows, citations)
-        if len(rows) < wanted:
-            return
-        last = rows[-1][0]
-        left = left - len(rows) if left > 0 else left
+    ranges = _ranges(store, query)
+    found = _in_ranges(store, shapes, query, reversed(ranges) if query.newest_first else ranges)
+    return found if query.limit is None else islice(found, query.limit)
 
 
-def _conditions(store: Store, query: EntryQuery) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = []
-    params: list[Any] = []
+def _in_ranges(store: Store, shapes: Shapes, query: EntryQuery, ranges: Iterable[tuple[int, int]]) -> Iterator[Entry]:
+    conditions, params = _conditions(query)
+    order = "DESC" if query.newest_first else "ASC"
+    wanted = CHUNK if query.limit is None else min(CHUNK, max(query.limit, 1))
+    sql = f"{ENTRY_SELECT} WHERE {' AND '.join(conditions)} ORDER BY e.seq {order} LIMIT {wanted:d}"
+    for low, high in ranges:
+        while low <= high:
+            rows = store.read_tuples(sql, (low, high, *params))
+            yield from entries_from(rows, shapes)
+            if len(rows) < wanted:
+                break
+            low, high = (low, rows[-1][0] - 1) if query.newest_first else (rows[-1][0] + 1, high)
+
+
+def _ranges(store: Store, query: EntryQuery) -> list[tuple[int, int]]:
+    """Where in the ledger to look: one batch, the batches that have something unsettled, or all of it."""
+    first = 1 if query.after_seq is None else query.after_seq + 1
+    if query.since is not None:
+        moment = to_micros(query.since)
+        rows = store.read_tuples("SELECT MIN(seq) FROM batches WHERE opened_at >= ?", (moment,))
+        first = max(first, rows[0][0] if rows[0][0] is not None else LAST)
+    params: tuple[int, ...] = ()
     if query.batch_id is not None:
-        seq, size = _range_of(store, query.batch_id)
-        conditions.append("e.seq BETWEEN ? AND ?")
-        params += (seq + 1, seq + size)
+        where, params = "number = ?", (number_of(query.batch_id, "B"),)
+    elif query.states is not None and set(query.states) <= UNSETTLED:
+        where = "unsettled > 0"
+    else:
+        return [(first, LAST)]
+    rows = store.read_tuples(f"SELECT seq, size FROM batches WHERE {where} ORDER BY number", params)
+    if query.batch_id is not None and not rows:
+        raise no_such_batch(query.batch_id)
+    return [(max(first, seq + 1), seq + size) for seq, size in rows]
+
+
+def _conditions(query: EntryQuery) -> tuple[list[str], list[Any]]:
+    """``+e.seq`` keeps SQLite from preferring the range over the index of the entity or record."""
+    narrow = query.entity_id is not None or query.ref is not None
+    conditions = ["+e.seq BETWEEN ? AND ?" if narrow else "e.seq BETWEEN ? AND ?"]
+    params: list[Any] = []
     if query.states is not None:
-        if set(query.states) <= _UNFINISHED_STATES:
-            conditions.append(_UNFINISHED)
-        conditions.append(f"e.state IN ({marks(len(query.states))})")
+        conditions.append(f"{PRESENT_STATE} IN ({marks(len(query.states))})")
         params += [State(state).value for state in query.states]
     if query.entity_id is not None:
         conditions.append("e.entity = ?")
         params.append(query.entity_id)
     if query.ref is not None:
         made = "SELECT entry FROM transitions WHERE record_id = ?"
-        conditions.append(f"(e.record_id = ? OR e.seq IN ({made})) AND e.object_type = ? AND e.system = ?")
+        conditions.append(f"(e.record_id = ? OR e.seq IN ({made})) AND h.object_type = ? AND h.system = ?")
         params += (query.ref.id, query.ref.id, query.ref.object_type, query.ref.system)
-    if query.after_seq is not None:
-        conditions.append("e.seq > ?")
-        params.append(query.after_seq)
     return conditions, params
-
-
-def _range_of(store: Store, batch_id: str) -> tuple[int, int]:
-    rows = store.read_tuples("SELECT seq, size FROM batches WHERE number = ?", (number_of(batch_id, "B"),))
-    if not rows:
-        raise no_such_batch(batch_id)
-    return rows[0][0], rows[0][1]
 
 
 def no_such_batch(batch_id: str) -> NotFound:
@@ -114,7 +129,10 @@ def _batch_from(store: Store, row: tuple[Any, ...]) -> Batch:
     (seq, number, kind, state, title, actor, opened_at, whole, size, closed_at, reverts, plan, hold_reason,
      expires_at) = row  # fmt: skip
     counts = store.read_tuples(
-        "SELECT state, COUNT(*) FROM entries WHERE seq BETWEEN ? AND ? GROUP BY state", (seq + 1, seq + size)
+        f"SELECT {PRESENT_STATE}, COUNT(*) FROM entries e"
+        " LEFT JOIN transitions t ON t.seq = (SELECT MAX(seq) FROM transitions WHERE entry = e.seq)"
+        " WHERE e.seq BETWEEN ? AND ? GROUP BY 1",
+        (seq + 1, seq + size),
     )
     approvals = store.read_tuples(
         "SELECT person FROM approvals WHERE batch = ? AND hash = ? ORDER BY id", (number, whole.hex())

@@ -1,24 +1,48 @@
+"""The ledger's inserts, inside a transaction that the caller opened. Rows are signed in the order written."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""The ledger's inserts, inside a transaction that the caller opened. Rows are signed in the order written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from agent.chain import Pen, first_hash, keyed_hash
 from agent.changes import TRANSITIONS, State
 from agent.errors import NotFound
-from agent.ledger_rows import Citation, Citations, Settlement, Skeleton, vendor_fields_of
-from agent.records import FieldValue
+from agent.ledger_rows import PRESENT_STATE, Prepared, Settlement, Shape, Shapes
 from agent.store import Connection, marks
 
 IN_CHUNK = 500
+
+UNSETTLED = frozenset([state.value for state, following in TRANSITIONS.items() if following])
+"""States an entry can still leave, as text: comparing enum members costs more than the rest of a row."""
+
+_ALLOWED = frozenset([(before.value, after.value) for before, each in TRANSITIONS.items() for after in each])
+_NONE = bytearray()
+"""Blobs are bound as ``bytearray`` and nothing as empty: SQLite's Python driver spends longer on adapting one
+``bytes`` or ``None`` than on the rest of a short row."""
+
+_STILL_UNKNOWN = (State.UNKNOWN.value, State.UNKNOWN.value)
+
+_INSERT_TRANSITION = (
+    "INSERT INTO transitions (seq, entry, state, at, record_id, version, as_sent, sends, mac, chain, salt, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Standing(NamedTuple):
+    """An entry as it stands before it is settled; ``body`` is its payload, if it was asked for and not erased."""
+
+    state: str
+    batch: int
+    record_id: str
+    shape: int
+    body: str | None
 
 
 def write_identity(connection: Connection, ledger_id: str, at: int) -> None:
@@ -38,161 +62,97 @@ def next_batch_number(connection: Connection) -> int:
     return int(connection.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM batches").fetchone()[0])
 
 
-def batch_hash(skeletons: Sequence[Skeleton], macs: Sequence[bytes]) -> bytes:
-    """What an approval binds to: the list of writes and their values, whatever numbers they got."""
-    whole = sha256()
-    for skeleton, mac in zip(skeletons, macs, strict=True):
-        whole.update(orjson.dumps(tuple(skeleton)))
-        whole.update(mac)
-    return whole.digest()
-
-
-def require_distinct(skeletons: Sequence[Skeleton]) -> None:
-    seen: set[int] = set()
-    for skeleton in skeletons:
-        if skeleton.slot in seen:
-            raise ValueError(
-                f"two writes of {skeleton.system} {skeleton.object_type}"
-                f" {skeleton.record_id or skeleton.entity} in one batch need a group and different steps"
-            )
-        seen.add(skeleton.slot)
-
-
-def insert_batch(connection: Connection, pen: Pen, columns: Sequence[Any], whole: bytes) -> None:
+def insert_batch(connection: Connection, pen: Pen, columns: Sequence[Any], whole: bytes, unsettled: int) -> None:
     """``columns`` in the order of FIXED_COLUMNS; a batch's hash stands where others have their payload's."""
     chain = pen.sign("batches", columns, whole)
     born = columns[3]
     connection.execute(
         "INSERT INTO batches (seq, number, epoch, kind, born, title, actor, opened_at, reverts, plan,"
-        " hold_reason, expires_at, size, hash, chain, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (pen.seq, *columns, whole, chain, born),
+        " hold_reason, expires_at, size, hash, chain, state, unsettled)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (pen.seq, *columns, whole, chain, born, unsettled),
     )
 
 
-def insert_entries(
-    connection: Connection, pen: Pen, batch: int, skeletons: Sequence[Skeleton],
-    cited: Mapping[Citation, int], macs: Sequence[bytes],
-) -> None:  # fmt: skip
+def insert_entries(connection: Connection, pen: Pen, batch: int, prepared: Sequence[Prepared]) -> None:
+    """Their shapes must have numbers by now."""
     rows = []
-    sign = pen.sign
-    joined: dict[tuple[Citation, ...], str] = {}
-    for skeleton, mac in zip(skeletons, macs, strict=True):
-        slot, op, entity, system, object_type, record_id, extras, citations, born = skeleton
-        numbers = joined.get(citations)
-        if numbers is None:
-            numbers = joined[citations] = ",".join([str(cited[citation]) for citation in citations])
-        columns = (batch, slot, op, entity, system, object_type, record_id, extras, numbers, born)
-        chain = sign("entries", columns, mac)
-        rows.append((pen.seq, *columns, mac, chain, born, 1 if born == "intended" else 0))
-    connection.executemany(
-        "INSERT INTO entries (seq, batch, slot, op, entity, system, object_type, record_id, extras, cited,"
-        " born, mac, chain, state, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    for shape, entity, record_id, extras, born, mac, salt, body in prepared:
+        columns = (batch, shape.number, entity, record_id, extras, born)
+        chain = pen.sign("entries", columns, mac)
+        rows.append((pen.seq, *columns, bytearray(mac), bytearray(chain), bytearray(salt), body))
+    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def insert_payloads(
-    connection: Connection, first: int, salts: Sequence[bytes], bodies: Sequence[bytes]
-) -> None:
-    """Payloads of rows numbered from ``first`` on."""
-    rows = [(first + n, salts[n], body.decode()) for n, body in enumerate(bodies)]
-    connection.executemany("INSERT INTO payloads VALUES (?, ?, ?)", rows)
-
-
-def states_of(connection: Connection, numbers: Sequence[int]) -> dict[int, State]:
-    """Present state by entry number, in the order asked.
+def standings_of(connection: Connection, numbers: Sequence[int], *, with_values: bool = False) -> dict[int, Standing]:
+    """Where these entries stand, by number.
 
     Raises:
         NotFound: one does not exist.
     """
-    found: dict[int, str] = {}
-    for start in range(0, len(numbers), IN_CHUNK):
-        chunk = numbers[start : start + IN_CHUNK]
-        sql = f"SELECT seq, state FROM entries WHERE seq IN ({marks(len(chunk))})"
-        found.update(connection.execute(sql, chunk).fetchall())
-    for number in numbers:
-        if number not in found:
-            raise NotFound(f"there is no entry E-{number}", next_step="truce batches")
-    return {number: State(found[number]) for number in numbers}
-
-
-def require_transition(number: int, before: State, after: State) -> None:
-    if after not in TRANSITIONS[before]:
-        raise ValueError(f"E-{number} is {before}; it cannot become {after}")
-
-
-def insert_steps(connection: Connection, pen: Pen, steps: Iterable[tuple[int, State]], at: int) -> None:
-    """Entries about to be sent (again): each counts one attempt more."""
-    rows, updates = [], []
-    for number, state in steps:
-        columns = (number, state.value, at, None, None, 0, 1)
-        chain = pen.sign("transitions", columns)
-        rows.append((pen.seq, *columns, chain))
-        updates.append((state.value, pen.seq, number))
-    connection.executemany(
-        "INSERT INTO transitions (seq, entry, state, at, record_id, version, as_sent, sends, chain)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
-    connection.executemany(
-        "UPDATE entries SET state = ?, attempts = attempts + 1, latest = ? WHERE seq = ?", updates
-    )
-
-
-def sent_values(
-    connection: Connection, numbers: Sequence[int], citations: Citations
-) -> dict[int, tuple[State, str | None, dict[str, FieldValue]]]:
-    """By entry number: its state, its record, and what was to be written as {vendor_field: value}.
-
-    Raises:
-        NotFound: one does not exist.
-    """
-    found: dict[int, tuple[State, str | None, dict[str, FieldValue]]] = {}
+    body = "e.body" if with_values else "NULL"
+    found: dict[int, Standing] = {}
     for start in range(0, len(numbers), IN_CHUNK):
         chunk = numbers[start : start + IN_CHUNK]
         rows = connection.execute(
-            "SELECT e.seq, e.state, e.record_id, e.cited, p.body FROM entries e"
-            f" LEFT JOIN payloads p ON p.seq = e.seq WHERE e.seq IN ({marks(len(chunk))})",
+            f"SELECT e.seq, {PRESENT_STATE}, e.batch, e.record_id, e.shape, {body} FROM entries e"
+            " LEFT JOIN transitions t ON t.seq = (SELECT MAX(seq) FROM transitions WHERE entry = e.seq)"
+            f" WHERE e.seq IN ({marks(len(chunk))})",
             chunk,
-        ).fetchall()
-        fields = vendor_fields_of([row[3] for row in rows], citations)
-        for seq, state, record_id, cited, body in rows:
-            values = orjson.loads(body)["v"][1::2] if body is not None else ()
-            found[seq] = (State(state), record_id, dict(zip(fields[cited], values, strict=False)))
+        )
+        for seq, *rest in rows:
+            found[seq] = Standing(*rest)
     for number in numbers:
         if number not in found:
             raise NotFound(f"there is no entry E-{number}", next_step="truce batches")
     return found
 
 
+def require_transition(number: int, before: str, after: str) -> None:
+    if (before, after) not in _ALLOWED:
+        raise ValueError(f"E-{number} is {before}; it cannot become {after}")
+
+
+def insert_sends(connection: Connection, pen: Pen, numbers: Sequence[tuple[int, str]], at: int) -> None:
+    """Entries about to be sent (again), with the state they have from now on: each counts one attempt more."""
+    rows = []
+    for number, state in numbers:
+        columns = (number, state, at, "", "", 0, 1)
+        chain = pen.sign("transitions", columns)
+        rows.append((pen.seq, *columns, _NONE, bytearray(chain), _NONE, ""))
+    connection.executemany(_INSERT_TRANSITION, rows)
+
+
 def insert_settlements(
-    connection: Connection, pen: Pen, settlements: Sequence[Settlement],
-    sent: Mapping[int, tuple[State, str | None, Mapping[str, FieldValue]]], numbers: Sequence[int],
-    salts: Sequence[bytes], at: int,
+    connection: Connection, pen: Pen, settlements: Sequence[tuple[int, Settlement]],
+    standings: Mapping[int, Standing], shapes: Shapes, salts: Sequence[bytes], at: int,
 ) -> None:  # fmt: skip
-    rows, payloads, updates = [], [], []
-    for settlement, number, salt in zip(settlements, numbers, salts, strict=True):
-        before, record_id, written = sent[number]
-        if not before is settlement.state is State.UNKNOWN:
-            require_transition(number, before, settlement.state)
-        is_as_sent = bool(written) and settlement.error is None and _same(settlement.observed, written)
+    known = shapes.load(standing.shape for standing in standings.values())
+    rows: list[tuple[Any, ...]] = []
+    settled: dict[int, int] = {}
+    for (number, settlement), salt in zip(settlements, salts, strict=True):
+        standing = standings[number]
+        after = settlement.state.value
+        if (standing.state, after) != _STILL_UNKNOWN:
+            require_transition(number, standing.state, after)
+        is_as_sent = _is_as_sent(settlement, standing, known[standing.shape])
         body = None if is_as_sent else _outcome_body(settlement)
-        mac = None if body is None else keyed_hash(salt, body)
-        made_id = settlement.record_id if settlement.record_id != record_id else None
-        columns = (number, settlement.state.value, at, made_id, settlement.version, int(is_as_sent), 0)
-        chain = pen.sign("transitions", columns, mac)
-        rows.append((pen.seq, *columns, mac, chain))
-        updates.append((settlement.state.value, pen.seq, number))
-        if body is not None:
-            payloads.append((pen.seq, salt, body.decode()))
+        made_id = settlement.record_id if settlement.record_id != standing.record_id else ""
+        columns = (number, after, at, made_id or "", settlement.version or "", int(is_as_sent), 0)
+        if body is None:
+            chain = pen.sign("transitions", columns)
+            rows.append((pen.seq, *columns, _NONE, bytearray(chain), _NONE, ""))
+        else:
+            mac = keyed_hash(salt, body)
+            chain = pen.sign("transitions", columns, mac)
+            rows.append((pen.seq, *columns, bytearray(mac), bytearray(chain), bytearray(salt), body.decode()))
+        if after not in UNSETTLED:
+            settled[standing.batch] = settled.get(standing.batch, 0) + 1
+    connection.executemany(_INSERT_TRANSITION, rows)
     connection.executemany(
-        "INSERT INTO transitions (seq, entry, state, at, record_id, version, as_sent, sends, mac, chain)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
+        "UPDATE batches SET unsettled = unsettled - ? WHERE number = ?",
+        [(number, batch) for batch, number in settled.items()],
     )
-    connection.executemany("INSERT INTO payloads VALUES (?, ?, ?)", payloads)
-    connection.executemany("UPDATE entries SET state = ?, latest = ? WHERE seq = ?", updates)
 
 
 def count(connection: Connection, counted: Mapping[str, int], day: date) -> None:
@@ -212,6 +172,15 @@ def _outcome_body(settlement: Settlement) -> bytes | None:
     return orjson.dumps(body) if body else None
 
 
-def _same(observed: Mapping[str, FieldValue], written: Mapping[str, FieldValue]) -> bool:
-    """Equal in type too: 1, 1.0 and True are three different answers of a vendor."""
-    return observed == written and all(type(observed[name]) is type(value) for name, value in written.items())
+def _is_as_sent(settlement: Settlement, standing: Standing, shape: Shape) -> bool:
+    """Whether the vendor holds exactly what was sent, so that it need not be kept twice.
+
+    Equal in type too: 1, 1.0 and True are three different answers.
+    """
+    observed = settlement.observed
+    if not observed or standing.body is None or settlement.error is not None:
+        return False
+    written = dict(zip(shape.vendor_fields, orjson.loads(standing.body)["v"][1::2], strict=True))
+    if observed != written:
+        return False
+    return [type(observed[name]) for name in written] == [type(value) for value in written.values()]

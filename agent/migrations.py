@@ -1,11 +1,13 @@
 """The tables of ledger.db: everything that cannot be read again from a CRM.
 
-Two kinds of table. *Chained* ones (batches, citations, entries, transitions, events) share one increasing
+Two kinds of table. *Chained* ones (batches, shapes, entries, transitions, events) share one increasing
 ``seq`` and carry the hash chain; triggers keep what the chain covers append-only. The others hold present
 state.
 
-Values of records are only in ``payloads`` (each with its own salt, free to be erased), in ``plans`` and in
-``reviews``; the chain holds a keyed hash of each payload, so that erasing a value never breaks it.
+Values of records are only in the payload of a row (``body``, with a ``salt`` of its own: both may be erased), in
+``plans`` and in ``reviews``; the chain covers a keyed hash of each payload, so that erasing one never breaks it.
+The state of an entry stands nowhere: it is that of its last transition. In the tables written by the thousand an
+empty text or blob means none, and NULL in ``salt`` and ``body`` means erased.
 
 Moments are whole microseconds since 1970 (UTC).
 """
@@ -16,8 +18,6 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("ledger")
-
-OPEN_STATES_SQL = "state IN ('planned', 'held', 'intended', 'unknown')"
 
 _CHAINED = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
@@ -43,55 +43,52 @@ _CHAINED = (
         hash BLOB NOT NULL,
         chain BLOB NOT NULL,
         state TEXT NOT NULL,
-        closed_at INTEGER
+        closed_at INTEGER,
+        unsettled INTEGER NOT NULL
     ) STRICT""",
-    "CREATE INDEX batches_unfinished ON batches (state) WHERE state IN ('held', 'open')",
-    """CREATE TABLE citations (
+    "CREATE INDEX batches_unfinished ON batches (number) WHERE state IN ('held', 'open')",
+    "CREATE INDEX batches_unsettled ON batches (number) WHERE unsettled > 0",
+    "CREATE INDEX batches_by_time ON batches (opened_at)",
+    """CREATE TABLE shapes (
         seq INTEGER PRIMARY KEY,
-        field TEXT NOT NULL,
-        vendor_field TEXT NOT NULL,
-        meaning TEXT NOT NULL,
-        policy TEXT NOT NULL,
-        line TEXT NOT NULL,
-        rule TEXT NOT NULL,
-        chain BLOB NOT NULL,
-        UNIQUE (field, vendor_field, meaning, policy, line, rule)
+        op TEXT NOT NULL,
+        system TEXT NOT NULL,
+        object_type TEXT NOT NULL,
+        cells TEXT NOT NULL,
+        chain BLOB NOT NULL
     ) STRICT""",
+    "CREATE UNIQUE INDEX shapes_once ON shapes (op, system, object_type, cells)",
     """CREATE TABLE entries (
         seq INTEGER PRIMARY KEY,
         batch INTEGER NOT NULL,
-        slot INTEGER NOT NULL,
-        op TEXT NOT NULL,
+        shape INTEGER NOT NULL,
         entity TEXT NOT NULL,
-        system TEXT NOT NULL,
-        object_type TEXT NOT NULL,
-        record_id TEXT,
-        extras TEXT,
-        cited TEXT NOT NULL,
+        record_id TEXT NOT NULL,
+        extras TEXT NOT NULL,
         born TEXT NOT NULL,
         mac BLOB NOT NULL,
         chain BLOB NOT NULL,
-        state TEXT NOT NULL,
-        attempts INTEGER NOT NULL,
-        latest INTEGER
+        salt BLOB,
+        body TEXT
     ) STRICT""",
-    "CREATE UNIQUE INDEX entries_once ON entries (batch, slot)",
     "CREATE INDEX entries_of_entity ON entries (entity)",
-    "CREATE INDEX entries_of_record ON entries (record_id) WHERE record_id IS NOT NULL",
-    f"CREATE INDEX entries_unfinished ON entries (seq) WHERE {OPEN_STATES_SQL}",
+    "CREATE INDEX entries_of_record ON entries (record_id) WHERE record_id != ''",
     """CREATE TABLE transitions (
         seq INTEGER PRIMARY KEY,
         entry INTEGER NOT NULL,
         state TEXT NOT NULL,
         at INTEGER NOT NULL,
-        record_id TEXT,
-        version TEXT,
+        record_id TEXT NOT NULL,
+        version TEXT NOT NULL,
         as_sent INTEGER NOT NULL,
         sends INTEGER NOT NULL,
-        mac BLOB,
-        chain BLOB NOT NULL
+        mac BLOB NOT NULL,
+        chain BLOB NOT NULL,
+        salt BLOB,
+        body TEXT
     ) STRICT""",
-    "CREATE INDEX transitions_made ON transitions (record_id) WHERE record_id IS NOT NULL",
+    "CREATE INDEX transitions_of_entry ON transitions (entry)",
+    "CREATE INDEX transitions_made ON transitions (record_id) WHERE record_id != ''",
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -99,15 +96,12 @@ _CHAINED = (
         actor TEXT NOT NULL,
         at INTEGER NOT NULL,
         mac BLOB NOT NULL,
-        chain BLOB NOT NULL
+        chain BLOB NOT NULL,
+        salt BLOB,
+        body TEXT
     ) STRICT""",
     "CREATE INDEX events_about ON events (subject, kind)",
     "CREATE INDEX events_of_kind ON events (kind)",
-    """CREATE TABLE payloads (
-        seq INTEGER PRIMARY KEY,
-        salt BLOB NOT NULL,
-        body TEXT NOT NULL
-    ) STRICT""",
 )
 
 _PRESENT = (
@@ -241,26 +235,29 @@ _PRESENT = (
 )
 
 CHANGEABLE = {
-    "batches": ("state", "closed_at"),
-    "citations": (),
-    "entries": ("state", "attempts", "latest"),
-    "transitions": (),
-    "events": (),
+    "batches": ("state", "closed_at", "unsettled"),
+    "shapes": (),
+    "entries": ("salt", "body"),
+    "transitions": ("salt", "body"),
+    "events": ("salt", "body"),
 }
-"""Columns of the chained tables that hold present state; all others never change."""
+"""Columns of the chained tables that may change: a batch's present state, and payloads, which may be erased. All
+others never change."""
 
 
 @migrations()
 def first_tables(db: Database) -> None:
     for statement in (*_CHAINED, *_PRESENT):
         db.execute(statement)
-    for table in CHANGEABLE:
+    for table, columns in CHANGEABLE.items():
         for statement in _append_only(db, table):
             db.execute(statement)
-    db.execute(
-        """CREATE TRIGGER payloads_never_change BEFORE UPDATE ON payloads
-        BEGIN SELECT RAISE(ABORT, 'a payload is written once'); END"""
-    )
+        if "body" in columns:
+            db.execute(
+                f"""CREATE TRIGGER {table}_only_erase BEFORE UPDATE OF salt, body ON {table}
+                WHEN NEW.salt IS NOT NULL OR NEW.body IS NOT NULL
+                BEGIN SELECT RAISE(ABORT, 'a payload is written once and erased whole'); END"""
+            )
 
 
 def _append_only(db: Database, table: str) -> tuple[str, str]:

@@ -1,5 +1,3 @@
-# ruff: noqa: S608
-# (only question marks and our own column names enter SQL text; values are always bound)
 """Step 2: our last seen copy of every record, what it held before, and what still has to be decided.
 
 Promise: pulled rows, their pending marks and the cursor commit together; a bumped time stamp without a
@@ -7,6 +5,9 @@ changed mapped value asks for nothing; an older copy never replaces a newer one;
 Everything here can be read again from the CRMs (``reset``), so a power cut may take the last commits: the
 ledger's outcomes are replayed.
 """
+
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
 
 from __future__ import annotations
 
@@ -176,8 +177,7 @@ class Mirror:
     def cursor(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Cursor | None:
         """How far this object type was pulled; None also if ``mapped`` has a field no full pull asked for."""
         rows = self._store.read_tuples(
-            "SELECT watermark, mapped FROM shelves"
-            " WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
+            "SELECT watermark, mapped FROM shelves WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
             (system, object_type),
         )
         if not rows or rows[0][1] not in self._field_sets_holding(mapped):
@@ -192,9 +192,7 @@ class Mirror:
             return 0
         count = 0
         with self._store.write() as connection:
-            connection.execute(
-                "DELETE FROM match_keys WHERE n IN (SELECT n FROM records WHERE shelf = ?)", (shelf,)
-            )
+            connection.execute("DELETE FROM match_keys WHERE n IN (SELECT n FROM records WHERE shelf = ?)", (shelf,))
             for n, record in self._scan(shelf, system, object_type):
                 rows = [(n, kind, value) for kind, value in keys(record)]
                 connection.executemany("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
@@ -343,9 +341,7 @@ class Mirror:
                 mirror_outcomes.take(connection, shelf, entry, to_micros(seen_at), self._keys.get(shelf))
             for entry, bases in settled:
                 mirror_bases.merge_bases(connection, {entry.change.entity_id: bases})
-            connection.execute(
-                "UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,)
-            )
+            connection.execute("UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,))
 
     # --- inside ---
 
@@ -404,9 +400,7 @@ class Mirror:
 
     @staticmethod
     def _new_shelf(connection: Connection, system: str, object_type: str) -> int:
-        cursor = connection.execute(
-            "INSERT INTO shelves (system, object_type) VALUES (?, ?)", (system, object_type)
-        )
+        cursor = connection.execute("INSERT INTO shelves (system, object_type) VALUES (?, ?)", (system, object_type))
         return int(cursor.lastrowid or 0)
 
     def _field_sets_holding(self, mapped: Sequence[str] | None) -> set[int]:

@@ -1,6 +1,7 @@
+"""One page of pulled records into the mirror's tables: what is new, what changed, what comes too late."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""One page of pulled records into the mirror's tables: what is new, what changed, what comes too late."""
 
 from __future__ import annotations
 
@@ -110,9 +111,7 @@ class Absorbing:
     def finish(self) -> None:
         self._write()
         if self.alive:
-            self.connection.execute(
-                "UPDATE shelves SET alive = alive + ? WHERE id = ?", (self.alive, self.shelf)
-            )
+            self.connection.execute("UPDATE shelves SET alive = alive + ? WHERE id = ?", (self.alive, self.shelf))
 
     def _take_record(self, record: Record) -> None:
         stored = self.known.get(record.ref.id)
@@ -179,9 +178,7 @@ class Absorbing:
                 (n, self.shelf, item.ref.id, gone, None, None, at, self.seen_at, self.seen_at, survivor, "{}")
             )
             self._new.add(item.ref.id)
-        elif stored.gone == gone or (
-            at is not None and stored.modified_at is not None and at < stored.modified_at
-        ):
+        elif stored.gone == gone or (at is not None and stored.modified_at is not None and at < stored.modified_at):
             return
         else:
             n = stored.n
@@ -209,9 +206,7 @@ class Absorbing:
             " survivor = NULL WHERE n = ?",
             self._updates,
         )
-        many(
-            "UPDATE records SET gone = ?, survivor = ?, modified_at = ?, seen_at = ? WHERE n = ?", self._gone
-        )
+        many("UPDATE records SET gone = ?, survivor = ?, modified_at = ?, seen_at = ? WHERE n = ?", self._gone)
         many("DELETE FROM match_keys WHERE n = ?", self._stale_keys)
         many("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self._keys)
         many(
@@ -259,6 +254,5 @@ def outcome_observations(
 ) -> list[tuple[Any, ...]]:
     """As for a pull, for values that we wrote ourselves with entry ``by``."""
     return [
-        _observation(stored, name, before, seen_at, None, by)
-        for name in changed_fields(before, after, sorted(after))
+        _observation(stored, name, before, seen_at, None, by) for name in changed_fields(before, after, sorted(after))
     ]

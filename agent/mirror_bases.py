@@ -1,6 +1,7 @@
+"""Bases: per entity and field, what each side held when we last settled it. One row per entity."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""Bases: per entity and field, what each side held when we last settled it. One row per entity."""
 
 from __future__ import annotations
 
@@ -22,9 +23,7 @@ def load_bases(store: Store, entity_ids: Iterable[str]) -> dict[str, dict[str, B
         chunk = wanted[start : start + IN_CHUNK]
         sql = f"SELECT entity, fields FROM bases WHERE entity IN ({marks(len(chunk))})"
         for entity_id, text in store.read_tuples(sql, chunk):
-            found[entity_id] = {
-                name: Base(values, entry) for name, (values, entry) in orjson.loads(text).items()
-            }
+            found[entity_id] = {name: Base(values, entry) for name, (values, entry) in orjson.loads(text).items()}
     return found
 
 

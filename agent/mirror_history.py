@@ -43,8 +43,7 @@ def load_history(store: Store, shelf: int | None, ref: Ref, field: str | None) -
     now: Mapping[str, FieldValue] = orjson.loads(text)
     ended: dict[str, list[tuple[Any, ...]]] = {}
     rows = store.read_tuples(
-        "SELECT field, value, last_seen, next_seen, next_modified, next_by FROM observed"
-        " WHERE n = ? ORDER BY rowid",
+        "SELECT field, value, last_seen, next_seen, next_modified, next_by FROM observed WHERE n = ? ORDER BY rowid",
         (n,),
     )
     for row in rows:

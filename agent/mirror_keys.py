@@ -1,6 +1,7 @@
+"""Match keys: which live records share a value that says who they are."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""Match keys: which live records share a value that says who they are."""
 
 from __future__ import annotations
 

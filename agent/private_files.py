@@ -30,9 +30,7 @@ def make_private_directory(path: Path) -> None:
 def create_private_file(path: Path) -> bool:
     """Create an empty file (0600), never through a symlink. False when something of that name exists."""
     try:
-        descriptor = os.open(
-            path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE
-        )
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
     except FileExistsError:
         return False
     os.close(descriptor)

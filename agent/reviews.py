@@ -1,6 +1,7 @@
+"""Questions only a person can answer: one standing per entity and topic, refreshed, never stacked."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""Questions only a person can answer: one standing per entity and topic, refreshed, never stacked."""
 
 from __future__ import annotations
 
@@ -72,9 +73,7 @@ class Reviews:
     def close_others(self, entity_id: str, topics: Collection[str], kinds: Collection[str]) -> int:
         """Close the entity's questions of these kinds that were not asked again. Returns how many."""
         gone = [
-            review.topic
-            for review in self.open_for([entity_id])
-            if review.kind in kinds and review.topic not in topics
+            review.topic for review in self.open_for([entity_id]) if review.kind in kinds and review.topic not in topics
         ]
         if not gone:
             return 0
@@ -91,24 +90,19 @@ class Reviews:
         if review.state != "open":
             raise UsageError(
                 f"{review_id} is {review.state} already",
-                why=f"answered {review.answer!r} by {review.person}"
-                if review.answer
-                else "the question went away",
+                why=f"answered {review.answer!r} by {review.person}" if review.answer else "the question went away",
                 next_step="truce review",
             )
         at = to_micros(self._ledger.clock())
         with self._store.write() as connection:
             connection.execute(
-                "UPDATE reviews SET state = 'answered', answer = ?, person = ?, ended_at = ?"
-                " WHERE number = ?",
+                "UPDATE reviews SET state = 'answered', answer = ?, person = ?, ended_at = ? WHERE number = ?",
                 (answer, person, at, number_of(review_id, "R")),
             )
             if answer == NEVER:
                 for pair in _pairs(review.refs):
                     self.never(*pair, person)
-            self._ledger.record_event(
-                "review answered", review_id, person, {"answer": answer, "topic": review.topic}
-            )
+            self._ledger.record_event("review answered", review_id, person, {"answer": answer, "topic": review.topic})
         return self.find(review_id)
 
     def find(self, review_id: str) -> Review:
@@ -134,9 +128,7 @@ class Reviews:
         found: Found = []
         for start in range(0, len(wanted), 500):
             chunk = wanted[start : start + 500]
-            found += self._select(
-                f"WHERE state = 'open' AND entity IN ({marks(len(chunk))}) ORDER BY number", chunk
-            )
+            found += self._select(f"WHERE state = 'open' AND entity IN ({marks(len(chunk))}) ORDER BY number", chunk)
         return found
 
     def never(self, one: Ref, other: Ref, person: str) -> None:

@@ -187,9 +187,7 @@ class Store:
         try:
             yield
             if self._failed is not None:
-                raise RuntimeError(
-                    "a part of this transaction failed, so none of it is kept"
-                ) from self._failed
+                raise RuntimeError("a part of this transaction failed, so none of it is kept") from self._failed
             self._connection.execute("COMMIT")
         except BaseException:
             self._undo()

@@ -1,6 +1,7 @@
+"""Plans shown to a person, and the policy texts they were made from."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""Plans shown to a person, and the policy texts they were made from."""
 
 from __future__ import annotations
 
@@ -51,9 +52,7 @@ def mark_used(connection: Connection, plan: int, *, at: int, actor: str) -> None
         NotFound: no such plan.
         PlanStale: it was used before, or has expired.
     """
-    row = connection.execute(
-        "SELECT used_at, used_by, expires_at FROM plans WHERE number = ?", (plan,)
-    ).fetchone()
+    row = connection.execute("SELECT used_at, used_by, expires_at FROM plans WHERE number = ?", (plan,)).fetchone()
     if row is None:
         raise _no_such_plan(plan)
     used_at, used_by, expires_at = row
@@ -89,9 +88,7 @@ def load_plan(store: Store, plan: int) -> StoredPlan:
     )
 
 
-def insert_revision(
-    connection: Connection, revision: str, sources: Mapping[str, str], editor: str, at: int
-) -> bool:
+def insert_revision(connection: Connection, revision: str, sources: Mapping[str, str], editor: str, at: int) -> bool:
     """False when this revision is already the newest."""
     newest = connection.execute("SELECT revision FROM revisions ORDER BY number DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] == revision:
@@ -111,9 +108,7 @@ def load_revisions(store: Store, revision: str | None = None, limit: int | None 
         f"SELECT revision, sources, editor, saved_at FROM revisions {where} ORDER BY number DESC LIMIT ?",
         (*params, -1 if limit is None else limit),
     )
-    return [
-        Revision(name, orjson.loads(sources), editor, from_micros(at)) for name, sources, editor, at in rows
-    ]
+    return [Revision(name, orjson.loads(sources), editor, from_micros(at)) for name, sources, editor, at in rows]
 
 
 def _no_such_plan(plan: int) -> NotFound:

@@ -1,15 +1,18 @@
+"""Is the ledger what it was when it was written? Recomputes every hash and replays every change of state."""
+
 # ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
-"""Is the ledger what it was when it was written? Recomputes every hash and replays every change of state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from agent.chain import FIXED_COLUMNS, first_hash, keyed_hash, row_hash
 from agent.changes import OPEN_STATES, TRANSITIONS, State
+from agent.ledger_writing import UNSETTLED
 from agent.store import Store
 
 EXPIRED = "payloads expired"
@@ -22,15 +25,13 @@ BATCH_STATES = {f"batch {state}": state for state in ("open", "done", "rejected"
 """Kinds of the events that move a batch; the subject is the batch."""
 
 _CHUNK = 5000
-_UNFINISHED = frozenset({State.PLANNED, State.HELD, State.INTENDED, State.UNKNOWN})
 _FINISHED_BATCH = frozenset({"done", "rejected", "expired"})
-_TABLES = tuple(FIXED_COLUMNS)
 _TAIL = {
-    "batches": "hash, chain, state, closed_at",
-    "citations": "NULL, chain",
-    "entries": "mac, chain, state, attempts, latest",
-    "transitions": "mac, chain",
-    "events": "mac, chain",
+    "batches": "hash, chain, NULL, NULL, state, closed_at, unsettled",
+    "shapes": "NULL, chain, NULL, NULL",
+    "entries": "mac, chain, salt, body",
+    "transitions": "mac, chain, salt, body",
+    "events": "mac, chain, salt, body",
 }
 
 
@@ -70,22 +71,40 @@ class _Problem:
     words: str
 
 
+class _Row(NamedTuple):
+    """One row of any of the five tables; ``mac`` of a batch is its own hash. ``rest`` is what may change."""
+
+    seq: int
+    table: str
+    columns: tuple[Any, ...]
+    mac: bytes | None
+    chain: bytes
+    salt: bytes | None
+    body: str | None
+    rest: tuple[Any, ...]
+
+
 @dataclass(slots=True)
-class _Unfinished:
-    """An entry on its way: what the walk derived, beside what its row claims."""
+class _Batch:
+    """What the walk derived of a batch, beside what its row claims: (state, closed_at, unsettled)."""
 
-    state: State
-    attempts: int
-    latest: int | None
-    claimed: tuple[str, int, int | None]
+    seq: int
+    claimed: tuple[Any, ...]
+    state: str
+    closed_at: int | None
+    unsettled: int
 
-    def is_true(self) -> bool:
-        return (self.state.value, self.attempts, self.latest) == self.claimed
+    def is_over(self) -> bool:
+        return self.state in _FINISHED_BATCH and self.unsettled == 0
+
+    def problem(self, name: str) -> str:
+        derived = (self.state, self.closed_at, self.unsettled)
+        return "" if derived == self.claimed else f"{name} claims {self.claimed}, the chain says {derived}"
 
 
 @dataclass(slots=True)
 class _Walk:
-    """State of one walk along the chain."""
+    """One walk along the chain. Keeps in mind only what is still on its way."""
 
     store: Store
     hash: bytes
@@ -93,148 +112,128 @@ class _Walk:
     erased: int = 0
     expired_up_to: int = 0
     erased_entities: dict[str, int] = field(default_factory=dict)
-    entries: dict[int, _Unfinished] = field(default_factory=dict)
-    batches: dict[str, tuple[int, str, Any, str, Any]] = field(default_factory=dict)
+    entries: dict[int, tuple[State, int]] = field(default_factory=dict)
+    batches: dict[int, _Batch] = field(default_factory=dict)
 
     def run(self, last_seq: int) -> _Problem | None:
         self._load_erasures()
         expected = 0
-        for row in self._rows():
+        for row in self._read_rows():
             expected += 1
-            table, seq, columns, mac, chain, present = row
-            if seq != expected:
+            if row.seq != expected:
                 return _Problem(expected, "it is missing")
-            if row_hash(self.hash, seq, table, columns, mac) != chain:
-                return _Problem(seq, f"its hash does not fit ({table})")
-            self.hash = chain
+            if row_hash(self.hash, row.seq, row.table, row.columns, row.mac) != row.chain:
+                return _Problem(row.seq, f"its hash does not fit ({row.table})")
+            self.hash = row.chain
             self.rows += 1
-            words = self._payload_problem(table, seq, columns, mac) or self._replay(
-                table, seq, columns, present
-            )
+            words = self._payload_problem(row) or self._replay(row)
             if words:
-                return _Problem(seq, words)
+                return _Problem(row.seq, words)
         if expected != last_seq:
             return _Problem(expected + 1, "it is missing")
-        return self._leftovers()
+        for number, batch in self.batches.items():
+            if words := batch.problem(f"B-{number}"):
+                return _Problem(batch.seq, words)
+        return None
 
-    def _rows(self) -> Iterator[tuple[str, int, tuple[Any, ...], bytes | None, bytes, tuple[Any, ...]]]:
-        """All rows of all five tables by number. A batch's hash is where others have their payload's."""
-        top = max(
-            self.store.read_tuples(f"SELECT COALESCE(MAX(seq), 0) FROM {table}")[0][0] for table in _TABLES
-        )
+    def _read_rows(self) -> Iterator[_Row]:
+        """All rows by number, in chunks."""
+        top = max([_max_seq(self.store, table) for table in FIXED_COLUMNS])
         for start in range(0, top, _CHUNK):
-            chunk = []
-            for table in _TABLES:
-                width = len(FIXED_COLUMNS[table]) + 1
-                sql = (
-                    f"SELECT seq, {', '.join(FIXED_COLUMNS[table])}, {_TAIL[table]} FROM {table}"
-                    " WHERE seq > ? AND seq <= ?"
-                )
-                for row in self.store.read_tuples(sql, (start, start + _CHUNK)):
-                    chunk.append((table, row[0], row[1:width], row[width], row[width + 1], row[width + 2 :]))
-            chunk.sort(key=lambda row: row[1])
-            self._load_payloads(start)
+            chunk: list[_Row] = []
+            for table, fixed in FIXED_COLUMNS.items():
+                sql = f"SELECT seq, {', '.join(fixed)}, {_TAIL[table]} FROM {table} WHERE seq > ? AND seq <= ?"
+                end = len(fixed) + 1
+                rows = self.store.read_tuples(sql, (start, start + _CHUNK))
+                for row in rows:
+                    mac, chain, salt, body = row[end : end + 4]
+                    chunk.append(_Row(row[0], table, row[1:end], mac, chain, salt, body, row[end + 4 :]))
+            chunk.sort(key=itemgetter(0))
             yield from chunk
-
-    _payloads: dict[int, tuple[bytes, str]] = field(default_factory=dict)
-
-    def _load_payloads(self, start: int) -> None:
-        rows = self.store.read_tuples(
-            "SELECT seq, salt, body FROM payloads WHERE seq > ? AND seq <= ?", (start, start + _CHUNK)
-        )
-        self._payloads = {seq: (salt, body) for seq, salt, body in rows}
 
     def _load_erasures(self) -> None:
         """Read ahead which payloads may be missing; the events saying so are verified like any other row."""
-        rows = self.store.read_tuples(
-            "SELECT seq, kind, subject FROM events WHERE kind IN (?, ?)", (EXPIRED, ERASED)
-        )
+        rows = self.store.read_tuples("SELECT seq, kind, subject FROM events WHERE kind IN (?, ?)", (EXPIRED, ERASED))
         for seq, kind, subject in rows:
             if kind == EXPIRED and subject.isdigit():
                 self.expired_up_to = max(self.expired_up_to, min(int(subject), seq))
             elif kind == ERASED:
                 self.erased_entities[subject] = seq
 
-    def _payload_problem(self, table: str, seq: int, columns: tuple[Any, ...], mac: bytes | None) -> str:
-        found = self._payloads.get(seq)
-        if table == "batches" or mac is None:
-            return "it has a payload that nothing vouches for" if found else ""
-        if found is not None:
-            return "" if keyed_hash(found[0], found[1].encode()) == mac else "its values were altered"
+    def _payload_problem(self, row: _Row) -> str:
+        if row.table in ("batches", "shapes"):
+            return ""
+        if not row.mac:
+            return "it has values that nothing vouches for" if row.body or row.salt else ""
+        if row.body is not None and row.salt is not None:
+            is_true = row.salt and keyed_hash(row.salt, row.body.encode()) == row.mac
+            return "" if is_true else "its values were altered"
         self.erased += 1
-        return (
-            ""
-            if seq <= self.expired_up_to or self._is_erased(table, seq, columns)
-            else "its values are missing"
-        )
+        return "" if row.seq <= self.expired_up_to or self._is_erased(row) else "its values are missing"
 
-    def _is_erased(self, table: str, seq: int, columns: tuple[Any, ...]) -> bool:
-        if table == "entries":
-            entity = columns[3]
-        elif table == "transitions":
-            found = self.store.read_tuples("SELECT entity FROM entries WHERE seq = ?", (columns[0],))
+    def _is_erased(self, row: _Row) -> bool:
+        if row.table == "entries":
+            entity = row.columns[2]
+        elif row.table == "transitions":
+            found = self.store.read_tuples("SELECT entity FROM entries WHERE seq = ?", (row.columns[0],))
             entity = found[0][0] if found else ""
         else:
             return False
-        return seq < self.erased_entities.get(entity, 0)
+        return row.seq < self.erased_entities.get(entity, 0)
 
-    def _replay(self, table: str, seq: int, columns: tuple[Any, ...], present: tuple[Any, ...]) -> str:
-        if table == "entries":
-            born = State(columns[9])
-            begun = _Unfinished(born, int(born is State.INTENDED), None, present)
-            return self._follow(seq, begun)
-        if table == "transitions":
-            return self._replay_transition(seq, columns)
-        if table == "batches":
-            return self._follow_batch(f"B-{columns[0]}", (seq, columns[3], None, *present))
-        if columns[0] in BATCH_STATES and table == "events":
-            return self._replay_batch_event(columns)
+    def _replay(self, row: _Row) -> str:
+        if row.table == "entries":
+            return self._replay_entry(row)
+        if row.table == "transitions":
+            return self._replay_transition(row)
+        if row.table == "batches":
+            number, born = row.columns[0], row.columns[3]
+            self.batches[number] = _Batch(row.seq, row.rest, born, None, 0)
+        elif row.table == "events" and row.columns[0] in BATCH_STATES:
+            return self._replay_batch_event(row)
         return ""
 
-    def _replay_transition(self, seq: int, columns: tuple[Any, ...]) -> str:
-        number, after = columns[0], State(columns[1])
-        entry = self.entries.pop(number, None)
-        if entry is None:
-            return f"it settles E-{number}, which was settled before or never recorded"
-        is_repeat = after is entry.state and after in OPEN_STATES
-        if not is_repeat and after not in TRANSITIONS[entry.state]:
-            return f"E-{number} cannot go from {entry.state} to {after}"
-        entry.attempts += columns[6]
-        entry.state, entry.latest = after, seq
-        return self._follow(number, entry)
-
-    def _follow(self, number: int, entry: _Unfinished) -> str:
-        """Keep an unfinished entry in mind; a finished one must be what its row claims."""
-        if entry.state in _UNFINISHED:
-            self.entries[number] = entry
-            return ""
-        return (
-            ""
-            if entry.is_true()
-            else f"E-{number} claims to be {entry.claimed[0]}, the chain says {entry.state}"
-        )
-
-    def _replay_batch_event(self, columns: tuple[Any, ...]) -> str:
-        kind, subject, _, at = columns
-        batch = self.batches.pop(subject, None)
+    def _replay_entry(self, row: _Row) -> str:
+        number, born = row.columns[0], State(row.columns[5])
+        batch = self.batches.get(number)
         if batch is None:
-            return f"{subject} was finished before or never opened"
-        closed_at = at if BATCH_STATES[kind] in _FINISHED_BATCH else None
-        return self._follow_batch(subject, (batch[0], BATCH_STATES[kind], closed_at, *batch[3:]))
+            return f"it belongs to B-{number}, which is not there"
+        if born in UNSETTLED:
+            batch.unsettled += 1
+            self.entries[row.seq] = (born, number)
+        return ""
 
-    def _follow_batch(self, name: str, batch: tuple[int, str, Any, str, Any]) -> str:
-        if batch[1] not in _FINISHED_BATCH:
-            self.batches[name] = batch
+    def _replay_transition(self, row: _Row) -> str:
+        number, after = row.columns[0], State(row.columns[1])
+        before, batch_number = self.entries.pop(number, (None, 0))
+        if before is None:
+            return f"it is about E-{number}, which was settled before or never recorded"
+        is_repeat = after is before and after in OPEN_STATES
+        if not is_repeat and after not in TRANSITIONS[before]:
+            return f"E-{number} cannot go from {before} to {after}"
+        if after in UNSETTLED:
+            self.entries[number] = (after, batch_number)
             return ""
-        return "" if batch[1:3] == batch[3:] else f"{name} claims to be {batch[3]}, the chain says {batch[1]}"
+        self.batches[batch_number].unsettled -= 1
+        return self._forget_if_over(batch_number)
 
-    def _leftovers(self) -> _Problem | None:
-        for number, entry in self.entries.items():
-            if not entry.is_true():
-                return _Problem(
-                    number, f"E-{number} claims to be {entry.claimed[0]}, the chain says {entry.state}"
-                )
-        for name, batch in self.batches.items():
-            if batch[1:3] != batch[3:]:
-                return _Problem(batch[0], f"{name} claims to be {batch[3]}, the chain says {batch[1]}")
-        return None
+    def _replay_batch_event(self, row: _Row) -> str:
+        kind, subject, _, at = row.columns
+        digits = subject.removeprefix("B-")
+        batch = self.batches.get(int(digits)) if digits.isdigit() else None
+        if batch is None:
+            return f"it is about {subject}, which was over before or never opened"
+        batch.state = BATCH_STATES[kind]
+        batch.closed_at = at if batch.state in _FINISHED_BATCH else None
+        return self._forget_if_over(int(digits))
+
+    def _forget_if_over(self, number: int) -> str:
+        batch = self.batches[number]
+        if not batch.is_over():
+            return ""
+        del self.batches[number]
+        return batch.problem(f"B-{number}")
+
+
+def _max_seq(store: Store, table: str) -> int:
+    return int(store.read_tuples(f"SELECT COALESCE(MAX(seq), 0) FROM {table}")[0][0])
