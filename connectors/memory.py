@@ -161,9 +161,10 @@ class Memory(World):
             yield Page(tuple(items[start : start + self.capabilities.read_chunk]))
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
-        self._call("read")
         if len(refs) > self.capabilities.read_chunk:
             raise ValueError(f"{len(refs)} records in one read; the chunk is {self.capabilities.read_chunk}")
+        if any(self._is_ours(ref) for ref in refs):
+            self._call("read")
         return [self._readout(ref, fields) for ref in refs]
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
@@ -181,7 +182,8 @@ class Memory(World):
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         self._check_call(writes)
-        self._call("write")
+        if any(write.op == "create" or is_id(write.record_id) for write in writes):
+            self._call("write")
         return [self._attempt(write) for write in writes]
 
     def close(self) -> None:
@@ -207,6 +209,9 @@ class Memory(World):
             raise ValueError(f"{len(writes)} writes in one call; the chunk is {limit}")
 
     def _attempt(self, write: Write) -> WriteOutcome:
+        if write.op != "create" and not is_id(write.record_id):
+            error = WriteError("validation", "INVALID_ID", "not an id of this system")
+            return WriteOutcome(write.entry_id, "rejected", write.record_id, error=error)
         fault = next((fault for fault in self._faults if fault.op in (None, write.op)), None)
         if fault is None:
             return self._apply(write)
@@ -249,11 +254,19 @@ class Memory(World):
         for relation, parent_id in write.parents.items():
             fields[self.capabilities.parent_fields[write.object_type][relation].field] = parent_id
         whole = replace(write, fields=fields)
-        error = self.refusal(whole, None)
+        error = self._no_such_parent(write) or self.refusal(whole, None)
         if error is not None:
             return WriteOutcome(write.entry_id, "rejected", error=error)
         blank: dict[str, FieldValue] = dict.fromkeys(self.schema_of(write.object_type).fields)
         return self._store(whole, Row(ref, blank, 0, self.clock()), "create")
+
+    def _no_such_parent(self, write: Write) -> WriteError | None:
+        for relation, parent_id in write.parents.items():
+            place = self.capabilities.parent_fields[write.object_type][relation]
+            parent = self.rows.get(Ref(self.system, place.object_type, parent_id))
+            if parent is None or not parent.is_live:
+                return WriteError("validation", "NO_SUCH_PARENT", f"the {relation} does not exist", (place.field,))
+        return None
 
     def _store(self, write: Write, row: Row, op: str) -> WriteOutcome:
         before = {name: row.values.get(name) for name in write.fields}
@@ -279,8 +292,11 @@ class Memory(World):
         elif window.since is None or not is_known(row.ref.id, str(row.version)):
             yield self._record(row, fields)
 
+    def _is_ours(self, ref: Ref) -> bool:
+        return ref.system == self.system and is_id(ref.id)
+
     def _readout(self, ref: Ref, fields: Sequence[str]) -> Readout:
-        if ref.system != self.system or not ref.id.isalnum():
+        if not self._is_ours(ref):
             return Unreadable(ref, "not an id of this system")
         row = self.rows.get(ref)
         if row is None or row.deleted_at is not None:
@@ -293,3 +309,8 @@ class Memory(World):
         visible = self.schema_of(row.ref.object_type).fields
         values = {name: row.values.get(name) for name in fields if name in visible}
         return Record(row.ref, values, str(row.version), row.stamp, self.clock())
+
+
+def is_id(text: str | None) -> bool:
+    """Letters and digits of ASCII."""
+    return bool(text) and str(text).isascii() and str(text).isalnum()
