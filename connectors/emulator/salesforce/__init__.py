@@ -1,0 +1,1 @@
+"""Salesforce's REST side and what people do in the practice org."""

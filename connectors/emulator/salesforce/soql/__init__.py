@@ -1,0 +1,1 @@
+"""SOQL: lexer, parser, evaluator. Text never reaches Python's own evaluator."""
