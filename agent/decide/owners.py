@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.decide.normalise import as_text
 from agent.decide.reference import wire
+from agent.decide.values import Reading, display
 from agent.decide.view import OwnerMap
-from agent.records import Owner
+from agent.records import FieldValue, Owner
 
 SANDBOX_SUFFIX = ".invalid"
 _LONG_ID, _SHORT_ID = 18, 15
@@ -23,6 +25,53 @@ class Counterpart:
 
     owner_id: str | None
     reason: str = ""
+
+
+class NoCounterpart(LookupError):
+    """This owner is nobody in the other system; the message says why."""
+
+
+class OwnerCodec:
+    """Reads and writes owner ids as the people behind them; the counterpart of ``values.Codec``."""
+
+    __slots__ = ("_owner_map",)
+
+    def __init__(self, owner_map: OwnerMap) -> None:
+        self._owner_map = owner_map
+
+    def read(self, system: str, raw: FieldValue) -> Reading:
+        owner_id = as_text(raw)
+        if owner_id is None:
+            return Reading(raw)
+        owner = find_owner(self._owner_map, system, owner_id)
+        email = person_email(self._owner_map, owner) if owner is not None else None
+        form = email or f"{system}:{owner_id[:_SHORT_ID]}"
+        return Reading(raw, email or owner_id, owner_id, frozenset((form,)), system=system)
+
+    def agree(self, here: Reading, there: Reading) -> bool:
+        return here.forms == there.forms
+
+    def is_spelling(self, here: Reading, there: Reading) -> bool:
+        return False
+
+    def show(self, reading: Reading) -> str:
+        owner = find_owner(self._owner_map, reading.system, reading.text) if reading.text else None
+        return display(owner.name if owner is not None else reading.raw)
+
+    def write(self, system: str, reading: Reading) -> FieldValue:
+        """The id of the same person in this system.
+
+        Raises:
+            NoCounterpart: inactive, unknown, a queue, or ambiguous.
+        """
+        if reading.text is None:
+            return None
+        if reading.system == system:
+            return reading.raw
+        found = counterpart(self._owner_map, reading.text, reading.system, system)
+        if found.owner_id is None:
+            raise NoCounterpart(found.reason)
+        return found.owner_id
 
 
 def counterpart(owner_map: OwnerMap, owner_id: str, here: str, there: str) -> Counterpart:

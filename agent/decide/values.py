@@ -35,6 +35,8 @@ class Reading:
     text: str | None = None
     forms: frozenset[str] = frozenset()
     is_mapped: bool = True
+    system: str = ""
+    """Where it was read, for values that mean nothing elsewhere (owner ids)."""
 
     @property
     def is_blank(self) -> bool:
@@ -62,6 +64,9 @@ class Codec:
             return Reading(raw)
         if self._rule.values:
             return self._mapped(system, raw, text)
+        return self._plain(raw, text)
+
+    def _plain(self, raw: FieldValue, text: str) -> Reading:
         if isinstance(raw, bool) or self._rule.type == "boolean":
             return _boolean(raw, text)
         typed = _TYPED.get(self._rule.type) if self._rule.clean.name == "text" else None
@@ -86,6 +91,10 @@ class Codec:
         if here.text is None or there.text is None or self._rule.values:
             return False
         return folded(here.text) == folded(there.text)
+
+    def show(self, reading: Reading) -> str:
+        """A value in a sentence: “Sales Manager”."""
+        return display(reading.raw)
 
     def write(self, system: str, reading: Reading) -> FieldValue:
         """The value this system should hold to mean the same; None clears.

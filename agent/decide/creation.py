@@ -1,0 +1,159 @@
+"""A record that one side lacks: created only where a policy says so, with everything the vendor requires.
+
+The create carries the link key, so that a lost reply never makes two records; its company comes first.
+"""
+
+from __future__ import annotations
+
+from agent.changes import Cell, Change, TraceStep, Why
+from agent.decide.conditions import explain
+from agent.decide.desk import Desk
+from agent.decide.owners import NoCounterpart
+from agent.decide.policy import CreateRule, FieldRule
+from agent.decide.prepared import FieldPlan
+from agent.decide.reconcile import FIRST_VALUE
+from agent.decide.reference import wire
+from agent.decide.values import Unmapped
+from agent.records import FieldValue, Record
+
+CREATE = "create"
+"""The field name under which a create is traced and frozen."""
+
+COMPANY = "company"
+
+
+def decide_creation(desk: Desk) -> None:
+    """When one side has no record of this entity, should it?"""
+    here, there = desk.records
+    source = here if here is not None else there
+    if source is None or (here is not None and there is not None):
+        return
+    system = next(name for name in desk.plan.systems if name != source.ref.system)
+    entity_type = desk.prepared.policies.entity_types[desk.view.entity_type]
+    rule = entity_type.creates.get(system)
+    if rule is None:
+        line = str(entity_type.place)
+        sentence = f"{entity_type.policy} creates nothing in {wire(system).name}"
+        desk.say(TraceStep(CREATE, system, "nothing", sentence, entity_type.policy, line))
+        return
+    _Creation(desk, source, rule, entity_type.policy).decide()
+
+
+class _Creation:
+    """One possible create."""
+
+    def __init__(self, desk: Desk, source: Record, rule: CreateRule, policy: str) -> None:
+        self.desk = desk
+        self.source = source
+        self.rule = rule
+        self.policy = policy
+        self.there = wire(rule.system).name
+
+    def decide(self) -> None:
+        refusal = self._refusal()
+        if refusal is not None:
+            self._say(*refusal)
+            return
+        values = self._values()
+        missing = self._missing(values)
+        if missing:
+            needs = f"a {self.rule.as_type} in {self.there} needs {' and '.join(missing)}"
+            self._say("skipped", f"{needs}; {wire(self.source.ref.system).name} has no value for it")
+            return
+        frozen = self.desk.frozen(CREATE, self.rule.system)
+        if frozen is not None:
+            self._say("frozen", f"{frozen.reason}; otherwise it would be created")
+            return
+        self._create(values)
+
+    def _refusal(self) -> tuple[str, str] | None:
+        """(disposition, sentence) why nothing is created, or None."""
+        desk, source = self.desk, self.source
+        if desk.is_gated:
+            return "skipped", "suspected duplicate: nothing is created"
+        if not desk.view.may_create:
+            return "skipped", "nothing is created for it: its pairing is not settled, or it was undone or lost"
+        if source.ref.object_type not in self.rule.from_types:
+            return "nothing", f"{source.ref.object_type} records are not created in {self.there}"
+        if self.rule.when is not None:
+            explained = explain(self.rule.when, desk.values, desk.view.now, desk.previous)
+            if not explained.holds:
+                return "nothing", f"not created in {self.there}: {explained.sentence}"
+        if self._awaits_company():
+            return "skipped", f"its company does not exist in {self.there} yet; companies come first"
+        return None
+
+    def _awaits_company(self) -> bool:
+        """The source belongs to a company that the policies create over there, and it is not there yet."""
+        companies = self.desk.prepared.policies.entity_types.get(COMPANY)
+        parents = self.desk.view.parents
+        return (
+            companies is not None
+            and self.desk.view.entity_type != COMPANY
+            and self.rule.system in companies.creates
+            and self.source.ref.system in parents
+            and self.rule.system not in parents
+        )
+
+    def _values(self) -> dict[str, tuple[FieldRule, FieldValue]]:
+        """{vendor field of the new record: (rule, value)}; blank and untranslatable values are left out."""
+        found: dict[str, tuple[FieldRule, FieldValue]] = {}
+        for plan in self.desk.plan.fields:
+            rule = plan.rule
+            target = rule.vendor_field(self.rule.system, self.rule.as_type)
+            origin = rule.vendor_field(self.source.ref.system, self.source.ref.object_type)
+            if target is None or origin is None or origin not in self.source.fields or not self._travels(rule):
+                continue
+            value = self._translated(plan, self.source.fields[origin])
+            if value is not None:
+                found[target] = (rule, value)
+        return found
+
+    def _travels(self, rule: FieldRule) -> bool:
+        """May this rule write the new side, and does its policy write at all?"""
+        header = self.desk.prepared.policies.headers.get(rule.policy)
+        if header is not None and header.mode == "watch" and rule.policy != self.policy:
+            return False
+        return rule.wins in (self.source.ref.system, FIRST_VALUE) or (
+            rule.wins == self.rule.system and rule.unless_blank
+        )
+
+    def _translated(self, plan: FieldPlan, raw: FieldValue) -> FieldValue:
+        translator = self.desk.owners if plan.rule.is_owner else plan.codec
+        reading = translator.read(self.source.ref.system, raw)
+        if reading.is_blank or not reading.is_mapped:
+            return None
+        try:
+            return translator.write(self.rule.system, reading)
+        except (Unmapped, NoCounterpart):
+            return None
+
+    def _missing(self, values: dict[str, tuple[FieldRule, FieldValue]]) -> list[str]:
+        required = self.desk.prepared.required(self.rule.system, self.rule.as_type)
+        return [name for name in required if name not in values]
+
+    def _create(self, values: dict[str, tuple[FieldRule, FieldValue]]) -> None:
+        view, system = self.desk.view, self.rule.system
+        origin = f"{wire(self.source.ref.system).name} {self.source.ref.object_type} {self.source.ref.id}"
+        sentence = f"{self.there} has no record of {origin}; {self.policy} creates a {self.rule.as_type}"
+        why = Why(self.policy, str(self.rule.place), self.rule.rule, sentence)
+        cells = [
+            Cell(rule.name, vendor_field, None, value, "create", why) for vendor_field, (rule, value) in values.items()
+        ]
+        parents = {COMPANY: view.parents[system]} if system in view.parents else {}
+        self.desk.write_apart(
+            Change(
+                "create",
+                view.entity_id,
+                system,
+                self.rule.as_type,
+                None,
+                tuple(cells),
+                key=view.link_key.get(system),
+                parents=parents,
+            )
+        )
+        self._say("write", sentence)
+
+    def _say(self, disposition: str, sentence: str) -> None:
+        self.desk.say(TraceStep(CREATE, self.rule.system, disposition, sentence, self.policy, str(self.rule.place)))

@@ -1,0 +1,195 @@
+"""Decide one entity: what to write, what to ask, what merely to remember, and a trace a person can read.
+
+Pure and deterministic. ``STEPS`` is the order; docs/policies/deciding.md is the same list in words. Every outcome
+leaves a ``TraceStep``, "nothing" included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.changes import Cell, Decision, ReviewRequest, TraceStep, Why
+from agent.decide.conditions import explain
+from agent.decide.creation import decide_creation
+from agent.decide.desk import Desk
+from agent.decide.lifecycle import decide_stage
+from agent.decide.policy import PolicySet
+from agent.decide.prepared import FieldPlan, PolicyPlan, Prepared, prepared_of
+from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
+from agent.decide.reference import wire
+from agent.decide.values import NO, Reading
+from agent.decide.view import View
+from agent.records import FieldValue, Record
+
+NEVER_WRITTEN = {
+    "lost": "one side was deleted; its counterpart stays as it is until a person decides",
+    "unclear": "it is not clear which records belong together; nothing is written until a person decides",
+}
+_MISSING = object()
+_NO = frozenset((NO,))
+
+
+def decide(view: View, policies: PolicySet | Prepared) -> Decision:
+    """Everything the policies want of this entity."""
+    desk = Desk(view, prepared_of(policies))
+    for step in STEPS:
+        step(desk)
+        if desk.is_closed:
+            break
+    return desk.decision()
+
+
+def decide_standing(desk: Desk) -> None:
+    """A lost or unclear entity and a converted record are never written."""
+    for flag, sentence in NEVER_WRITTEN.items():
+        if flag in desk.view.flags:
+            desk.say(TraceStep("", "", flag, sentence))
+            desk.is_closed = True
+    for record in desk.records:
+        if record is not None and _is_converted(record):
+            sentence = f"{record.ref.object_type} {record.ref.id} was converted and is never written"
+            desk.say(TraceStep("", record.ref.system, "skipped", sentence))
+            desk.is_closed = True
+
+
+def decide_consent(desk: Desk) -> None:
+    """Opt-out is compared and shown; a port operation, not a field write, will carry it."""
+    for plan in desk.plan.consents:
+        if plan.constant is not None:
+            desk.say(plan.constant)
+            continue
+        values = _visible(desk, plan)
+        if values is None:
+            continue
+        here, there = (_consent(plan, system, raw) for system, raw in zip(plan.systems, values, strict=True))
+        if here.isdisjoint(there):
+            desk.say(plan.step("quiet", "opted out on one side; consent is not synced yet"))
+        else:
+            _equal(desk, plan, values)
+
+
+def decide_duplicates(desk: Desk) -> None:
+    """A suspected duplicate gates stages and creates until a person has looked."""
+    if "suspected duplicate" in desk.view.flags:
+        desk.is_gated = True
+        sentence = "suspected duplicate: no stage moves and nothing is created until a person has looked"
+        desk.say(TraceStep("", "", "skipped", sentence))
+
+
+def decide_fields(desk: Desk) -> None:
+    """Field agreement, policy by policy."""
+    if desk.records[0] is None or desk.records[1] is None:
+        return
+    for policy in desk.plan.policies:
+        if policy.header.unless is not None and _is_excepted(desk, policy):
+            continue
+        for plan in policy.fields:
+            _decide_field(desk, plan)
+
+
+STEPS: tuple[Callable[[Desk], None], ...] = (
+    decide_standing,
+    decide_consent,
+    decide_duplicates,
+    decide_stage,
+    decide_fields,
+    decide_creation,
+)
+"""The order of deciding. Zones come before consent, routing and automations after fields, once they exist."""
+
+
+def _decide_field(desk: Desk, plan: FieldPlan) -> None:
+    if plan.constant is not None:
+        desk.trace.append(plan.constant)
+        return
+    values = _visible(desk, plan)
+    if values is None:
+        return
+    here, there = values
+    if plan.is_plain and here == there and here.__class__ is there.__class__:
+        _equal(desk, plan, values)
+        return
+    (here_field, there_field), (here_system, there_system) = plan.fields, plan.systems
+    translator: Translator = desk.owners if plan.rule.is_owner else plan.codec
+    outcome = reconcile(
+        plan.rule,
+        translator,
+        (here_system, here_field or "", here),
+        (there_system, there_field or "", there),
+        desk.view.bases.get(plan.rule.name),
+    )
+    _record(desk, plan, outcome, values)
+
+
+def _visible(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | None:
+    """Both live values; None (and a trace) when a side does not show the field: absent is never blank."""
+    here, there = desk.records
+    if here is None or there is None:
+        return None
+    try:
+        return here.fields[plan.fields[0]], there.fields[plan.fields[1]]  # type: ignore[index]
+    except KeyError as absent:
+        side = here if plan.fields[0] not in here.fields else there
+        sentence = f"not visible: {wire(side.ref.system).name} does not show {absent.args[0]} to us"
+        desk.say(plan.step("skipped", sentence, side.ref.system))
+        return None
+
+
+def _equal(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) -> None:
+    here, there = plan.systems
+    base = desk.view.bases.get(plan.rule.name)
+    if base is None or (base.values.get(here, _MISSING), base.values.get(there, _MISSING)) != values:
+        desk.adopt[plan.rule.name] = {here: values[0], there: values[1]}
+    desk.trace.append(plan.equal)
+
+
+def _record(desk: Desk, plan: FieldPlan, outcome: Outcome, values: tuple[FieldValue, FieldValue]) -> None:
+    """Turn an outcome into cells, bases to adopt, a question, and its trace."""
+    rule = plan.rule
+    if outcome.adopt:
+        desk.adopt[rule.name] = dict(zip(plan.systems, values, strict=True))
+    if outcome.review is not None:
+        topic = f"{outcome.review}:{rule.name}"
+        refs = tuple(record.ref for record in desk.records if record is not None)
+        request = ReviewRequest(outcome.review, desk.view.entity_id, topic, outcome.sentence, refs, str(rule.place))
+        desk.ask(request)
+    if not outcome.writes:
+        desk.say(plan.step(outcome.disposition, outcome.sentence, outcome.system))
+    for wanted in outcome.writes:
+        _write(desk, plan, wanted)
+
+
+def _write(desk: Desk, plan: FieldPlan, wanted: Wanted) -> None:
+    rule = plan.rule
+    frozen = desk.frozen(rule.name, wanted.system)
+    if frozen is not None:
+        desk.say(plan.step("frozen", f"{frozen.reason}; otherwise: {wanted.sentence}", wanted.system))
+        return
+    record = desk.record(wanted.system)
+    if record is None:
+        return
+    why = Why(rule.policy, str(rule.place), rule.rule, wanted.sentence)
+    cell = Cell(rule.name, wanted.vendor_field, wanted.before, wanted.after, wanted.meaning, why)
+    desk.write(record, cell, {})
+    desk.say(plan.step("write", wanted.sentence, wanted.system))
+
+
+def _is_excepted(desk: Desk, policy: PolicyPlan) -> bool:
+    """Does the policy's ``unless`` hold? Then each of its lines is skipped, visibly."""
+    condition = policy.header.unless
+    if condition is None or not explain(condition, desk.values, desk.view.now, desk.previous).holds:
+        return False
+    for plan in policy.fields:
+        desk.say(plan.step("skipped", f"{policy.header.name} does not apply: its “unless” holds"))
+    return True
+
+
+def _is_converted(record: Record) -> bool:
+    flag = wire(record.ref.system).converted_flag
+    return flag is not None and record.fields.get(flag) is True
+
+
+def _consent(plan: FieldPlan, system: str, raw: FieldValue) -> frozenset[str]:
+    """HubSpot leaves the box blank for somebody who never opted out."""
+    reading: Reading = plan.codec.read(system, raw)
+    return _NO if reading.is_blank else reading.forms

@@ -1,0 +1,75 @@
+"""The stages of one lifecycle policy, ready for looking up: vendor value → stage, stage → vendor value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.decide.normalise import as_text
+from agent.decide.policy import LifecyclePolicy, Move
+from agent.decide.reference import wire
+from agent.records import FieldValue, Record
+
+UNMAPPED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Where one record's stage stands: ``key`` of the stage values, the vendor field, and the live value.
+
+    ``stage`` is the index in funnel order, None when blank, UNMAPPED for a value no stage lists.
+    """
+
+    record: Record
+    key: str
+    vendor_field: str
+    raw: FieldValue
+    stage: int | None
+
+    @property
+    def system(self) -> str:
+        return self.record.ref.system
+
+    @property
+    def name(self) -> str:
+        return wire(self.system).name
+
+
+class Ladder:
+    """One lifecycle policy. Stages are known by their place in funnel order."""
+
+    __slots__ = ("_by_value", "names", "policy")
+
+    def __init__(self, policy: LifecyclePolicy) -> None:
+        self.policy = policy
+        self.names = tuple(stage.name for stage in policy.stages)
+        self._by_value: dict[str, dict[str, int]] = {}
+        for index, stage in enumerate(policy.stages):
+            for key, words in stage.values.items():
+                known = self._by_value.setdefault(key, {})
+                for word in words:
+                    known.setdefault(word.strip().casefold(), index)
+
+    def place_on(self, record: Record) -> tuple[str, str] | None:
+        """(key, vendor field) where this record's stage stands; the first key that names its object type."""
+        for key, by_system in self.policy.where.items():
+            field = by_system.get(record.ref.system, {}).get(record.ref.object_type)
+            if field is not None:
+                return key, field
+        return None
+
+    def stage_of(self, key: str, raw: FieldValue) -> int | None:
+        """Index of the stage; None when blank; UNMAPPED for a value no stage lists."""
+        text = as_text(raw)
+        return None if text is None else self._by_value.get(key, {}).get(text.casefold(), UNMAPPED)
+
+    def value_of(self, key: str, stage: int) -> str | None:
+        """The value written for a stage: its first; None where this side has no word for the stage."""
+        words = self.policy.stages[stage].values.get(key, ())
+        return words[0] if words else None
+
+    def index(self, move: Move) -> int:
+        """Place in funnel order of the stage a move leads to."""
+        return self.names.index(move.to)
+
+    def moves_to(self, stage: int) -> list[Move]:
+        return [move for move in self.policy.moves if self.index(move) == stage]

@@ -1,0 +1,174 @@
+"""What can be worked out once per policy set, so that deciding one entity only compares values.
+
+``prepare`` is called when policies were loaded; ``prepared_of`` accepts either form and remembers the last few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.changes import TraceStep
+from agent.connector import ObjectSchema
+from agent.decide.ladder import Ladder
+from agent.decide.policy import FieldRule, FieldsPolicy, Header, PolicySet
+from agent.decide.reference import wire
+from agent.decide.values import Codec
+
+OPT_OUT = "opt-out"
+REMEMBERED_SETS = 8
+
+Systems = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One rule for one pair of object types. ``fields`` are the vendor fields of both sides, in system order.
+
+    ``constant`` is the whole outcome where nothing has to be compared (only read, not on this object type);
+    ``equal`` is the trace of the usual case.
+    """
+
+    rule: FieldRule
+    codec: Codec
+    systems: Systems
+    fields: tuple[str | None, str | None]
+    is_plain: bool
+    equal: TraceStep
+    constant: TraceStep | None
+
+    def step(self, disposition: str, sentence: str, system: str = "") -> TraceStep:
+        return TraceStep(self.rule.name, system, disposition, sentence, self.rule.policy, str(self.rule.place))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPlan:
+    """The field plans of one ``fields`` policy, consent apart."""
+
+    header: Header
+    fields: tuple[FieldPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairPlan:
+    """Everything decided about one entity whose sides have these object types (None: no record there)."""
+
+    systems: Systems
+    policies: tuple[PolicyPlan, ...]
+    consents: tuple[FieldPlan, ...]
+    ladders: tuple[Ladder, ...]
+
+    @property
+    def fields(self) -> tuple[FieldPlan, ...]:
+        return (*self.consents, *(plan for policy in self.policies for plan in policy.fields))
+
+
+class Prepared:
+    """A policy set ready for deciding. ``policies`` is the set it was made from."""
+
+    __slots__ = ("_codecs", "_pairs", "_required", "policies")
+
+    def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
+        self.policies = policies
+        self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
+        self._codecs = {id(rule): Codec(rule) for policy in policies.fields for rule in policy.rules}
+        self._required = {
+            place: tuple(name for name, field in schema.fields.items() if field.required and field.creatable)
+            for place, schema in (schemas or {}).items()
+        }
+
+    def systems_of(self, entity_type: str) -> Systems:
+        """Both systems of an entity type, in the order of ``records``."""
+        here, there = self.policies.entity_types[entity_type].records
+        return (here, there)
+
+    def pair(self, entity_type: str, here: str | None, there: str | None) -> PairPlan:
+        """The plan for these object types; worked out at the first call."""
+        key = (entity_type, here, there)
+        plan = self._pairs.get(key)
+        if plan is None:
+            plan = self._pairs[key] = self._pair_plan(entity_type, (here, there))
+        return plan
+
+    def required(self, system: str, object_type: str) -> tuple[str, ...]:
+        """Vendor fields a create needs: from the schema where one was given, else what is known of the system."""
+        known = (wire(system).required or {}).get(object_type, ())
+        return self._required.get((system, object_type), known)
+
+    def _pair_plan(self, entity_type: str, types: tuple[str | None, str | None]) -> PairPlan:
+        systems = self.systems_of(entity_type)
+        policies = [policy for policy in self.policies.fields if policy.about == entity_type]
+        plans = {
+            policy.header.name: tuple(self._field_plan(rule, systems, types) for rule in policy.rules)
+            for policy in policies
+        }
+        ladders = [Ladder(policy) for policy in self.policies.lifecycle if policy.about == entity_type]
+        return PairPlan(
+            systems,
+            tuple(_without_consent(policy, plans[policy.header.name]) for policy in policies),
+            tuple(plan for found in plans.values() for plan in found if plan.rule.wins == OPT_OUT),
+            tuple(ladders),
+        )
+
+    def _field_plan(self, rule: FieldRule, systems: Systems, types: tuple[str | None, str | None]) -> FieldPlan:
+        fields = tuple(
+            rule.vendor_field(system, object_type) if object_type else None
+            for system, object_type in zip(systems, types, strict=True)
+        )
+        codec = self._codecs[id(rule)]
+
+        def step(disposition: str, sentence: str) -> TraceStep:
+            return TraceStep(rule.name, "", disposition, sentence, rule.policy, str(rule.place))
+
+        reason = _nothing_to_compare(rule, systems, types, fields)
+        return FieldPlan(
+            rule,
+            codec,
+            systems,
+            (fields[0], fields[1]),
+            codec.is_plain and not rule.is_owner,
+            step("equal", "both sides say the same"),
+            step("nothing", reason) if reason else None,
+        )
+
+
+def prepare(policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> Prepared:
+    """Work out what deciding needs. ``schemas`` by (system, object type) tell which fields a create requires."""
+    return Prepared(policies, schemas)
+
+
+_remembered: list[Prepared] = []
+
+
+def prepared_of(policies: PolicySet | Prepared) -> Prepared:
+    """The prepared form; of a bare set, the one made before if it is among the last few."""
+    if isinstance(policies, Prepared):
+        return policies
+    for prepared in _remembered:
+        if prepared.policies is policies:
+            return prepared
+    prepared = Prepared(policies)
+    _remembered.insert(0, prepared)
+    del _remembered[REMEMBERED_SETS:]
+    return prepared
+
+
+def _without_consent(policy: FieldsPolicy, plans: tuple[FieldPlan, ...]) -> PolicyPlan:
+    return PolicyPlan(policy.header, tuple(plan for plan in plans if plan.rule.wins != OPT_OUT))
+
+
+def _nothing_to_compare(
+    rule: FieldRule,
+    systems: Systems,
+    types: tuple[str | None, str | None],
+    fields: tuple[str | None, ...],
+) -> str:
+    """Why this rule never compares anything for these object types, or empty."""
+    if len(rule.where) < len(systems):
+        return f"only read, from {' and '.join(wire(system).name for system in rule.where)}"
+    for system, object_type, field in zip(systems, types, fields, strict=True):
+        if object_type is None:
+            return f"there is no record in {wire(system).name}"
+        if field is None:
+            return f"{wire(system).name} {object_type} does not hold it"
+    return ""

@@ -1,0 +1,256 @@
+"""One field on two sides: three-way against what each side held when last settled → what to write where.
+
+Who wins is enforced by level (the value desired against the live ones). The base only tells who changed, which
+decides the fate of a losing edit and of a deliberate clear; a difference left on purpose therefore stays quiet.
+A blank never overwrites a value unless the rule may clear and the winning side was cleared by somebody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agent.changes import Meaning
+from agent.decide.owners import NoCounterpart
+from agent.decide.policy import FieldRule
+from agent.decide.reference import wire
+from agent.decide.values import Reading, Unmapped
+from agent.decide.view import Base
+from agent.records import FieldValue
+
+FIRST_VALUE = "first value"
+ASK = "ask"
+
+
+class Translator(Protocol):
+    """Reads, compares and writes the values of one rule; see ``values.Codec`` and ``owners.OwnerCodec``."""
+
+    def read(self, system: str, raw: FieldValue) -> Reading: ...
+
+    def agree(self, here: Reading, there: Reading) -> bool: ...
+
+    def is_spelling(self, here: Reading, there: Reading) -> bool: ...
+
+    def write(self, system: str, reading: Reading) -> FieldValue: ...
+
+    def show(self, reading: Reading) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of one field: the live value and what it was when last settled (``settled`` None: never)."""
+
+    system: str
+    vendor_field: str
+    live: Reading
+    settled: Reading | None
+    has_changed: bool
+
+    @property
+    def name(self) -> str:
+        return wire(self.system).name
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One value to write: the vendor's own field, before and after."""
+
+    system: str
+    vendor_field: str
+    before: FieldValue
+    after: FieldValue
+    meaning: Meaning
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one field. ``disposition`` as in ``TraceStep``; ``adopt``: the live values become the base.
+
+    ``review`` is the kind of question a person must answer, if any. ``system`` is the side concerned, or empty.
+    """
+
+    disposition: str
+    sentence: str
+    writes: tuple[Wanted, ...] = ()
+    system: str = ""
+    adopt: bool = False
+    review: Literal["conflict", "unmapped"] | None = None
+
+
+def reconcile(
+    rule: FieldRule,
+    translator: Translator,
+    here: tuple[str, str, FieldValue],
+    there: tuple[str, str, FieldValue],
+    base: Base | None,
+) -> Outcome:
+    """Decide one field. ``here`` and ``there`` are (system, vendor field, live value), both visible."""
+    sides = (_side(translator, here, base), _side(translator, there, base))
+    for side in sides:
+        if not side.live.is_mapped:
+            return _unmapped(rule, side.system, side.live)
+    if translator.agree(sides[0].live, sides[1].live):
+        return Outcome("equal", "both sides say the same", adopt=_is_unsettled(sides))
+    if rule.wins is None:
+        return Outcome("nothing", "only read")
+    try:
+        return _Field(rule, translator, sides).outcome()
+    except Unmapped as unmapped:
+        return _unmapped(rule, "", unmapped.reading)
+    except NoCounterpart as nobody:
+        asks = rule.owner_otherwise == ASK
+        return Outcome(ASK if asks else "skipped", str(nobody), review="conflict" if asks else None)
+
+
+def _side(translator: Translator, at: tuple[str, str, FieldValue], base: Base | None) -> Side:
+    system, vendor_field, raw = at
+    live = translator.read(system, raw)
+    if base is None or system not in base.values:
+        return Side(system, vendor_field, live, None, has_changed=False)
+    settled = translator.read(system, base.values[system])
+    return Side(system, vendor_field, live, settled, has_changed=not translator.agree(live, settled))
+
+
+def _is_unsettled(sides: tuple[Side, Side]) -> bool:
+    """The base is missing, or does not hold exactly the live values."""
+    return any(side.settled is None or side.settled.raw != side.live.raw for side in sides)
+
+
+def _unmapped(rule: FieldRule, system: str, reading: Reading) -> Outcome:
+    where = f"{wire(system).name} has" if system else "there is no word on the other side for"
+    sentence = f"{where} “{reading.raw}”, which the values of {rule.name} do not map"
+    return Outcome(ASK, sentence, system=system, review="unmapped")
+
+
+class _Field:
+    """One field whose sides differ, under a rule that says who wins."""
+
+    def __init__(self, rule: FieldRule, translator: Translator, sides: tuple[Side, Side]) -> None:
+        self.rule = rule
+        self.translator = translator
+        self.sides = sides
+
+    def outcome(self) -> Outcome:
+        if any(side.settled is None for side in self.sides):
+            return self._first_meeting()
+        if not any(side.has_changed for side in self.sides):
+            return Outcome("quiet", "the two sides differ as they did when last settled")
+        if self.rule.wins == ASK:
+            return self._ask("changed since they last agreed")
+        if self.rule.wins == FIRST_VALUE:
+            return self._first_value()
+        winner, loser = self._ranked()
+        return self._enforced(winner, loser)
+
+    def _first_meeting(self) -> Outcome:
+        blank = next((side for side in self.sides if side.live.is_blank), None)
+        if blank is not None:
+            return self._fill(blank)
+        if self.rule.first_time == "fill blanks":
+            values = " and ".join(f"{side.name} has {self._show(side)}" for side in self.sides)
+            return Outcome("quiet", f"different when first compared, left alone: {values}", adopt=True)
+        if self.rule.first_time == ASK or self.rule.wins in (ASK, FIRST_VALUE):
+            return self._ask("different when first compared")
+        winner, loser = self._ranked()
+        return self._write(winner.live, loser, self._wins_sentence(winner, loser))
+
+    def _fill(self, blank: Side) -> Outcome:
+        """No base, one side blank: fill it where the rule lets that side be written."""
+        filled = self._other(blank)
+        if self.rule.wins == ASK:
+            return self._ask("filled on one side only")
+        if self.rule.wins == FIRST_VALUE:
+            sentence = f"the first value of {self.rule.name} is {self._show(filled)} in {filled.name}"
+            return self._write(filled.live, blank, f"{sentence}; {blank.name} was blank")
+        if blank.system != self.rule.wins:
+            return self._write(filled.live, blank, self._wins_sentence(filled, blank))
+        return self._refill(blank, filled)
+
+    def _enforced(self, winner: Side, loser: Side) -> Outcome:
+        if winner.live.is_blank:
+            return self._cleared(winner, loser) if self._may_clear(winner) else self._refill(winner, loser)
+        if winner.has_changed or not loser.has_changed:
+            return self._write(winner.live, loser, self._wins_sentence(winner, loser))
+        lost = f"the edit to {self._show(loser)} in {loser.name}"
+        sentence = f"{winner.name} wins {self.rule.name} and has {self._show(winner)}; {lost}"
+        if self.rule.losing_edit != "revert":
+            return Outcome("reported", f"{sentence} is left and reported", system=loser.system, adopt=True)
+        return self._write(winner.live, loser, f"{sentence} is taken back")
+
+    def _first_value(self) -> Outcome:
+        first = self._first()
+        if first is None:
+            return self._ask("no first value is known")
+        away = [side for side in self.sides if not self.translator.agree(side.live, first)]
+        edited = [side for side in away if side.has_changed and not side.live.is_blank]
+        shown = self.translator.show(first)
+        if self.rule.losing_edit != "revert" and edited:
+            side = edited[0]
+            edit = f"the edit to {self._show(side)} in {side.name} is left and reported"
+            sentence = f"the first value of {self.rule.name} was {shown}; {edit}"
+            return Outcome("reported", sentence, system=side.system, adopt=True)
+        sentence = f"the first value of {self.rule.name} is {shown}"
+        writes = [self._wanted(first, side, f"{sentence}; {self._had(side)}") for side in away]
+        return Outcome("write", sentence, tuple(writes))
+
+    def _first(self) -> Reading | None:
+        """The value held when first settled, if the sides agreed on it; else the only one there is now."""
+        settled = [side.settled for side in self.sides if side.settled is not None and not side.settled.is_blank]
+        known = settled or [side.live for side in self.sides if not side.live.is_blank]
+        agreed = all(self.translator.agree(known[0], other) for other in known[1:])
+        return known[0] if known and agreed else None
+
+    def _may_clear(self, winner: Side) -> bool:
+        """A deliberate clear: the rule may, and the winning side went from filled to blank."""
+        was_filled = winner.settled is not None and not winner.settled.is_blank
+        return self.rule.may_clear and was_filled and self.rule.type != "boolean"
+
+    def _cleared(self, winner: Side, loser: Side) -> Outcome:
+        sentence = f"{winner.name} wins {self.rule.name} and was cleared; {self._had(loser)}"
+        return self._write(winner.live, loser, sentence)
+
+    def _refill(self, winner: Side, loser: Side) -> Outcome:
+        if self.rule.unless_blank:
+            sentence = f"{winner.name} wins {self.rule.name} but is blank; {loser.name} has {self._show(loser)}"
+            return self._write(loser.live, winner, sentence)
+        sentence = f"{winner.name} wins {self.rule.name} and is blank; a blank never overwrites a value"
+        return Outcome("skipped", sentence, system=loser.system)
+
+    def _write(self, desired: Reading, target: Side, sentence: str) -> Outcome:
+        return Outcome("write", sentence, (self._wanted(desired, target, sentence),), target.system)
+
+    def _wanted(self, desired: Reading, target: Side, sentence: str) -> Wanted:
+        after = self.translator.write(target.system, desired)
+        meaning = self._meaning(desired, target)
+        return Wanted(target.system, target.vendor_field, target.live.raw, after, meaning, sentence)
+
+    def _meaning(self, desired: Reading, target: Side) -> Meaning:
+        if target.live.is_blank:
+            return "fill"
+        if desired.is_blank:
+            return "blank"
+        if self.rule.is_owner:
+            return "owner"
+        return "spelling" if self.translator.is_spelling(desired, target.live) else "different"
+
+    def _ask(self, why: str) -> Outcome:
+        values = "; ".join(f"{side.name} has {self._show(side)}" for side in self.sides)
+        return Outcome(ASK, f"{self.rule.name} {why}: {values}", review="conflict")
+
+    def _ranked(self) -> tuple[Side, Side]:
+        """(winner, loser)."""
+        here, there = self.sides
+        return (here, there) if here.system == self.rule.wins else (there, here)
+
+    def _other(self, side: Side) -> Side:
+        return self.sides[1] if side is self.sides[0] else self.sides[0]
+
+    def _wins_sentence(self, winner: Side, loser: Side) -> str:
+        return f"{winner.name} wins {self.rule.name} and has {self._show(winner)}; {self._had(loser)}"
+
+    def _had(self, side: Side) -> str:
+        return f"{side.name} was blank" if side.live.is_blank else f"{side.name} had {self._show(side)}"
+
+    def _show(self, side: Side) -> str:
+        return self.translator.show(side.live)
