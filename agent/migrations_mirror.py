@@ -37,16 +37,16 @@ TABLES = (
         first_seen INTEGER NOT NULL,
         seen_at INTEGER NOT NULL,
         survivor TEXT,
+        keys TEXT NOT NULL,
         fields TEXT NOT NULL,
         UNIQUE (id, shelf)
     ) STRICT""",
     """CREATE TABLE match_keys (
-        n INTEGER NOT NULL,
         kind TEXT NOT NULL,
         value TEXT NOT NULL,
-        PRIMARY KEY (n, kind, value)
+        n INTEGER NOT NULL,
+        PRIMARY KEY (kind, value, n)
     ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX match_keys_by_value ON match_keys (kind, value)",
     """CREATE TABLE observed (
         n INTEGER NOT NULL,
         field TEXT NOT NULL,
@@ -54,7 +54,7 @@ TABLES = (
         last_seen INTEGER NOT NULL,
         next_seen INTEGER NOT NULL,
         next_modified INTEGER,
-        next_by TEXT
+        next_by TEXT NOT NULL
     ) STRICT""",
     "CREATE INDEX observed_of_record ON observed (n, field)",
     """CREATE TABLE pending (

@@ -23,7 +23,7 @@ from agent import mirror_bases, mirror_keys, mirror_outcomes
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
-from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys
+from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys, keys_text, reindex
 from agent.mirror_history import Observed, load_history
 from agent.records import Cursor, Pulled, Record, Ref
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
@@ -144,7 +144,7 @@ class Mirror:
             for place, found in by_shelf.items():
                 shelf = self._shelf(*place) or self._new_shelf(connection, *place)
                 page = Absorbing(
-                    connection, shelf, field_set, mapped, keys, to_micros(seen_at), _next_number(connection)
+                    connection, shelf, field_set, frozenset(mapped), keys, to_micros(seen_at), _next_number(connection)
                 )
                 page.take(found)
                 page.finish()
@@ -192,10 +192,10 @@ class Mirror:
             return 0
         count = 0
         with self._store.write() as connection:
-            connection.execute("DELETE FROM match_keys WHERE n IN (SELECT n FROM records WHERE shelf = ?)", (shelf,))
-            for n, record in self._scan(shelf, system, object_type):
-                rows = [(n, kind, value) for kind, value in keys(record)]
-                connection.executemany("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+            for n, before, record in self._scan(shelf, system, object_type):
+                after = keys_text(sorted(set(keys(record))))
+                if after != before:
+                    reindex(connection, n, before, after)
                 count += 1
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, revision))
         self._keys[shelf] = keys
@@ -219,7 +219,7 @@ class Mirror:
         """Every record believed alive; safe to write between two of them."""
         shelf = self._shelf(system, object_type)
         if shelf is not None:
-            for _, record in self._scan(shelf, system, object_type):
+            for _, _, record in self._scan(shelf, system, object_type):
                 yield record
 
     def is_deleted(self, ref: Ref) -> bool:
@@ -364,18 +364,18 @@ class Mirror:
                     found[record.ref] = record
         return found
 
-    def _scan(self, shelf: int, system: str, object_type: str) -> Iterator[tuple[int, Record]]:
+    def _scan(self, shelf: int, system: str, object_type: str) -> Iterator[tuple[int, str, Record]]:
         last = 0
         while True:
             rows = self._store.read_tuples(
-                "SELECT n, id, fields, version, modified_at, seen_at FROM records"
+                "SELECT n, keys, id, fields, version, modified_at, seen_at FROM records"
                 " WHERE n > ? AND shelf = ? AND gone = 0 ORDER BY n LIMIT ?",
                 (last, shelf, CHUNK),
             )
             if not rows:
                 return
             for row in rows:
-                yield row[0], _record_from(system, object_type, row[1:])
+                yield row[0], row[1], _record_from(system, object_type, row[2:])
             last = rows[-1][0]
 
     def _gone(self, ref: Ref) -> tuple[int, str | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -38,6 +38,7 @@ class Stored:
     was_version: str | None
     modified_at: int | None
     seen_at: int
+    keys: str
     fields: str
 
 
@@ -46,7 +47,7 @@ def load_stored(connection: Connection, shelf: int, ids: Sequence[str]) -> dict[
     for start in range(0, len(ids), IN_CHUNK):
         chunk = ids[start : start + IN_CHUNK]
         rows = connection.execute(
-            "SELECT id, n, gone, mapped, version, was_version, modified_at, seen_at, fields FROM records"
+            "SELECT id, n, gone, mapped, version, was_version, modified_at, seen_at, keys, fields FROM records"
             f" WHERE id IN ({marks(len(chunk))}) AND shelf = ?",
             (*chunk, shelf),
         )
@@ -60,16 +61,19 @@ def as_text(fields: Mapping[str, FieldValue]) -> str:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def changed_fields(
-    before: Mapping[str, FieldValue], after: Mapping[str, FieldValue], names: Iterable[str]
-) -> list[str]:
+def changed_fields(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> set[str]:
     """Fields whose value, type or visibility differs."""
-    changed = []
-    for name in names:
-        here, there = before.get(name, _ABSENT), after.get(name, _ABSENT)
-        if here != there or type(here) is not type(there):
-            changed.append(name)
-    return changed
+    changed = {
+        name
+        for name, value in after.items()
+        if (known := before.get(name)) != value or known.__class__ is not value.__class__
+    }
+    return changed if before.keys() == after.keys() else changed | (before.keys() ^ after.keys())
+
+
+def keys_text(keys: Sequence[tuple[str, str]]) -> str:
+    """How a record's match keys (sorted, once each) stand in its row, so that they can be taken back."""
+    return orjson.dumps(keys).decode()
 
 
 @dataclass(slots=True)
@@ -79,19 +83,22 @@ class Absorbing:
     connection: Connection
     shelf: int
     field_set: int
-    mapped: Sequence[str]
+    mapped: frozenset[str]
     keys: MatchKeys
     seen_at: int
     next_n: int
     known: dict[str, Stored] = field(default_factory=dict)
     changed: list[Ref] = field(default_factory=list)
     alive: int = 0
+    _read_at: datetime | None = None
+    _read_micros: int = 0
     _new: set[str] = field(default_factory=set)
     _inserts: list[tuple[Any, ...]] = field(default_factory=list)
     _seen_again: list[tuple[Any, ...]] = field(default_factory=list)
     _updates: list[tuple[Any, ...]] = field(default_factory=list)
-    _stale_keys: list[tuple[int]] = field(default_factory=list)
-    _keys: list[tuple[int, str, str]] = field(default_factory=list)
+    _keys_gained: list[tuple[str, str, int]] = field(default_factory=list)
+    _keys_lost: list[tuple[str, str, int]] = field(default_factory=list)
+    _new_pending: list[tuple[int, int, str]] = field(default_factory=list)
     _pending: list[tuple[int, int, str]] = field(default_factory=list)
     _observed: list[tuple[Any, ...]] = field(default_factory=list)
     _gone: list[tuple[Any, ...]] = field(default_factory=list)
@@ -115,24 +122,33 @@ class Absorbing:
 
     def _take_record(self, record: Record) -> None:
         stored = self.known.get(record.ref.id)
-        seen_at = to_micros(record.seen_at) if record.seen_at is not None else self.seen_at
+        seen_at = self._moment_of(record.seen_at)
         modified_at = to_micros(record.modified_at) if record.modified_at is not None else None
         if stored is None:
             self._add(record, modified_at, seen_at)
         elif not is_late(stored, record.version, modified_at, seen_at):
             self._renew(stored, record, modified_at, seen_at)
 
+    def _moment_of(self, read_at: datetime | None) -> int:
+        """All records of one reply share one moment; it is worked out once."""
+        if read_at is None:
+            return self.seen_at
+        if read_at is not self._read_at:
+            self._read_at, self._read_micros = read_at, to_micros(read_at)
+        return self._read_micros
+
     def _add(self, record: Record, modified_at: int | None, seen_at: int) -> None:
         n = self.next_n
         self.next_n += 1
         record_id = record.ref.id
+        keys = sorted(set(self.keys(record)))
+        self._keys_gained += [(kind, value, n) for kind, value in keys]
         self._inserts.append((
             n, self.shelf, record_id, ALIVE, self.field_set, record.version, modified_at, seen_at, seen_at,
-            None, as_text(record.fields),
+            keys_text(keys), as_text(record.fields),
         ))  # fmt: skip
         self._new.add(record_id)
-        self._keys += [(n, kind, value) for kind, value in self.keys(record)]
-        self._pending.append((n, self.seen_at, "new"))
+        self._new_pending.append((n, self.seen_at, "new"))
         self.changed.append(record.ref)
         self.alive += 1
 
@@ -140,31 +156,40 @@ class Absorbing:
         text = as_text(record.fields)
         is_back = stored.gone != ALIVE
         if text == stored.fields and not is_back:
-            self._seen_again.append((self.field_set, record.version, modified_at, seen_at, stored.n))
             if stored.mapped is None:
-                self._index(stored.n, record)
+                stored.keys = self._index(stored.n, stored.keys, record)
+            self._seen_again.append((self.field_set, record.version, modified_at, seen_at, stored.keys, stored.n))
             stored.mapped, stored.version = self.field_set, record.version
             stored.modified_at, stored.seen_at = modified_at, seen_at
             return
         before = orjson.loads(stored.fields)
-        kept = {name: value for name, value in before.items() if name not in self.mapped}
-        after = {**kept, **record.fields}
-        changed = changed_fields(before, after, self.mapped)
+        after = record.fields
+        if before.keys() != after.keys():
+            unasked = before.keys() - self.mapped - after.keys()
+            after = {**after, **{name: before[name] for name in unasked}}
+        changed = sorted(changed_fields(before, after) & self.mapped)
         for name in changed:
-            self._observed.append(_observation(stored, name, before, seen_at, modified_at, None))
+            self._observed.append(_observation(stored, name, before, seen_at, modified_at, ""))
         if changed or is_back:
             self._pending.append((stored.n, self.seen_at, "restored" if is_back else "changed"))
             self.changed.append(record.ref)
         self.alive += int(is_back)
-        self._index(stored.n, Record(record.ref, after, record.version, record.modified_at, record.seen_at))
-        text = as_text(after)
-        self._updates.append((self.field_set, record.version, modified_at, seen_at, text, stored.n))
+        if after is not record.fields:
+            text = as_text(after)
+            record = Record(record.ref, after, record.version, record.modified_at, record.seen_at)
+        stored.keys = self._index(stored.n, stored.keys, record)
+        self._updates.append((self.field_set, record.version, modified_at, seen_at, stored.keys, text, stored.n))
         stored.gone, stored.mapped, stored.version = ALIVE, self.field_set, record.version
         stored.modified_at, stored.seen_at, stored.fields = modified_at, seen_at, text
 
-    def _index(self, n: int, record: Record) -> None:
-        self._stale_keys.append((n,))
-        self._keys += [(n, kind, value) for kind, value in self.keys(record)]
+    def _index(self, n: int, before: str, record: Record) -> str:
+        """Note which match keys the record gains and loses; returns them as its row holds them."""
+        after = keys_text(sorted(set(self.keys(record))))
+        if after != before:
+            gained, lost = changed_keys(n, before, after)
+            self._keys_gained += gained
+            self._keys_lost += lost
+        return after
 
     def _take_gone(self, item: Tombstone | MergedInto) -> None:
         gone = MERGED if isinstance(item, MergedInto) else DELETED
@@ -174,17 +199,20 @@ class Absorbing:
         if stored is None:
             n = self.next_n
             self.next_n += 1
-            self._inserts.append(
-                (n, self.shelf, item.ref.id, gone, None, None, at, self.seen_at, self.seen_at, survivor, "{}")
+            self.connection.execute(
+                "INSERT INTO records (n, shelf, id, gone, modified_at, first_seen, seen_at, survivor, keys,"
+                " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', '{}')",
+                (n, self.shelf, item.ref.id, gone, at, self.seen_at, self.seen_at, survivor),
             )
             self._new.add(item.ref.id)
-        elif stored.gone == gone or (at is not None and stored.modified_at is not None and at < stored.modified_at):
+        elif stored.gone == gone or (at is not None and at < (stored.modified_at or at)):
             return
         else:
             n = stored.n
             stamp = max(filter(None, (at, stored.modified_at)), default=None)
             self._gone.append((gone, survivor, stamp, self.seen_at, n))
-            self._stale_keys.append((n,))
+            self._keys_lost += changed_keys(n, stored.keys, "[]")[1]
+            stored.keys = "[]"
             self.alive -= int(stored.gone == ALIVE)
             stored.gone, stored.modified_at, stored.seen_at = gone, stamp, self.seen_at
         self._pending.append((n, self.seen_at, "merged" if gone == MERGED else "deleted"))
@@ -193,30 +221,55 @@ class Absorbing:
     def _write(self) -> None:
         many = self.connection.executemany
         many(
-            "INSERT INTO records (n, shelf, id, gone, mapped, version, modified_at, first_seen, seen_at,"
-            " survivor, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO records (n, shelf, id, gone, mapped, version, modified_at, first_seen, seen_at, keys,"
+            " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._inserts,
         )
         many(
-            "UPDATE records SET mapped = ?, version = ?, modified_at = ?, seen_at = ? WHERE n = ?",
+            "UPDATE records SET mapped = ?, version = ?, modified_at = ?, seen_at = ?, keys = ? WHERE n = ?",
             self._seen_again,
         )
         many(
-            "UPDATE records SET mapped = ?, version = ?, modified_at = ?, seen_at = ?, fields = ?, gone = 0,"
-            " survivor = NULL WHERE n = ?",
+            "UPDATE records SET mapped = ?, version = ?, modified_at = ?, seen_at = ?, keys = ?, fields = ?,"
+            " gone = 0, survivor = NULL WHERE n = ?",
             self._updates,
         )
-        many("UPDATE records SET gone = ?, survivor = ?, modified_at = ?, seen_at = ? WHERE n = ?", self._gone)
-        many("DELETE FROM match_keys WHERE n = ?", self._stale_keys)
-        many("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self._keys)
+        many(
+            "UPDATE records SET gone = ?, survivor = ?, modified_at = ?, seen_at = ?, keys = '[]' WHERE n = ?",
+            self._gone,
+        )
+        write_keys(self.connection, self._keys_gained, self._keys_lost)
+        many("INSERT INTO pending VALUES (?, ?, ?)", self._new_pending)
         many(
             "INSERT INTO pending VALUES (?, ?, ?) ON CONFLICT (n) DO UPDATE SET reason = excluded.reason",
             self._pending,
         )
         insert_observed(self.connection, self._observed)
-        for rows in (self._inserts, self._seen_again, self._updates, self._gone, self._stale_keys, self._keys,
-                     self._pending, self._observed):  # fmt: skip
+        for rows in (self._inserts, self._seen_again, self._updates, self._gone, self._keys_gained,
+                     self._keys_lost, self._new_pending, self._pending, self._observed):  # fmt: skip
             rows.clear()
+
+
+KeyRow = tuple[str, str, int]
+
+
+def changed_keys(n: int, before: str, after: str) -> tuple[list[KeyRow], list[KeyRow]]:
+    """(gained, lost) as rows of ``match_keys``."""
+    here = {(kind, value) for kind, value in orjson.loads(before)}
+    there = {(kind, value) for kind, value in orjson.loads(after)}
+    return [(*key, n) for key in there - here], [(*key, n) for key in here - there]
+
+
+def write_keys(connection: Connection, gained: Sequence[KeyRow], lost: Sequence[KeyRow]) -> None:
+    connection.executemany("DELETE FROM match_keys WHERE kind = ? AND value = ? AND n = ?", lost)
+    connection.executemany("INSERT OR IGNORE INTO match_keys VALUES (?, ?, ?)", gained)
+
+
+def reindex(connection: Connection, n: int, before: str, after: str) -> None:
+    """Change one record's match keys, in its row and in the table."""
+    gained, lost = changed_keys(n, before, after)
+    write_keys(connection, gained, lost)
+    connection.execute("UPDATE records SET keys = ? WHERE n = ?", (after, n))
 
 
 def is_late(stored: Stored, version: str | None, modified_at: int | None, seen_at: int) -> bool:
@@ -253,6 +306,5 @@ def outcome_observations(
     stored: Stored, before: Mapping[str, FieldValue], after: Mapping[str, FieldValue], seen_at: int, by: str
 ) -> list[tuple[Any, ...]]:
     """As for a pull, for values that we wrote ourselves with entry ``by``."""
-    return [
-        _observation(stored, name, before, seen_at, None, by) for name in changed_fields(before, after, sorted(after))
-    ]
+    names = sorted(changed_fields(before, after))
+    return [_observation(stored, name, before, seen_at, None, by) for name in names]

@@ -63,7 +63,7 @@ def _of_field(
             Observed(name, orjson.loads(text), from_micros(start), from_micros(last_seen),
                      maybe_moment(modified_at), by, value is not None)
         )  # fmt: skip
-        start, modified_at, by = next_seen, next_modified, next_by
+        start, modified_at, by = next_seen, next_modified, next_by or None
     if name in now or ended:
         observed.append(
             Observed(name, now.get(name), from_micros(start), from_micros(seen_at),

@@ -14,15 +14,20 @@ from agent.mirror_absorb import (
     Stored,
     as_text,
     insert_observed,
+    keys_text,
     load_stored,
     outcome_observations,
+    reindex,
 )
 from agent.records import Record, Ref
 from agent.store import Connection, to_micros
 
 
 def take(connection: Connection, shelf: int, entry: Entry, seen_at: int, keys: MatchKeys | None) -> None:
-    """Inside the caller's transaction. Only a confirmed entry says anything about the record."""
+    """Inside the caller's transaction. Only a confirmed entry says anything about the record.
+
+    Without ``keys`` (at a start, before the first pull) the next pull works the match keys out.
+    """
     record_id = entry.record_id or entry.change.record_id
     if entry.state is not State.CONFIRMED or record_id is None:
         return
@@ -39,7 +44,7 @@ def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: 
     if stored is None or stored.gone != ALIVE:
         return
     connection.execute("UPDATE records SET gone = ?, seen_at = ? WHERE n = ?", (DELETED, seen_at, stored.n))
-    connection.execute("DELETE FROM match_keys WHERE n = ?", (stored.n,))
+    reindex(connection, stored.n, stored.keys, "[]")
     connection.execute("UPDATE shelves SET alive = alive - 1 WHERE id = ?", (shelf,))
 
 
@@ -47,13 +52,14 @@ def _add(
     connection: Connection, shelf: int, record_id: str, entry: Entry, seen_at: int, keys: MatchKeys | None
 ) -> None:
     cursor = connection.execute(
-        "INSERT INTO records (shelf, id, gone, version, modified_at, first_seen, seen_at, fields)"
-        " VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
+        "INSERT INTO records (shelf, id, gone, version, modified_at, first_seen, seen_at, keys, fields)"
+        " VALUES (?, ?, 0, ?, ?, ?, ?, '[]', ?)",
         (shelf, record_id, entry.version, stamp_in(entry.version), seen_at, seen_at, as_text(entry.observed)),
     )
     connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
     ref = Ref(entry.change.system, entry.change.object_type, record_id)
-    _index(connection, int(cursor.lastrowid or 0), Record(ref, entry.observed), keys)
+    if keys is not None:
+        reindex(connection, int(cursor.lastrowid or 0), "[]", keys_text(sorted(set(keys(Record(ref, entry.observed))))))
 
 
 def _write_over(
@@ -69,18 +75,9 @@ def _write_over(
         " fields = ? WHERE n = ?",
         (entry.version, was_version, stamp, seen_at, as_text(after), stored.n),
     )
-    if stored.gone == ALIVE:
+    if stored.gone == ALIVE and keys is not None:
         ref = Ref(entry.change.system, entry.change.object_type, record_id)
-        _index(connection, stored.n, Record(ref, after), keys)
-
-
-def _index(connection: Connection, n: int, record: Record, keys: MatchKeys | None) -> None:
-    """Without a key function (at a start, before the first pull) the next pull works the keys out."""
-    if keys is None:
-        return
-    connection.execute("DELETE FROM match_keys WHERE n = ?", (n,))
-    rows = [(n, kind, value) for kind, value in keys(record)]
-    connection.executemany("INSERT INTO match_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+        reindex(connection, stored.n, stored.keys, keys_text(sorted(set(keys(Record(ref, after))))))
 
 
 def stamp_in(version: str | None) -> int | None:
