@@ -64,6 +64,14 @@ def first_hash(ledger_id: str) -> bytes:
     return sha256(ledger_id.encode()).digest()
 
 
+def chain_at(store: Store, seq: int) -> bytes | None:
+    """The hash of the row with this number, in whichever table it is; None when there is no such row."""
+    rows = store.read_tuples("SELECT hash FROM head WHERE seq = ?", (seq,))
+    for table in FIXED_COLUMNS:
+        rows = rows or store.read_tuples(f"SELECT chain FROM {table} WHERE seq = ?", (seq,))  # noqa: S608
+    return rows[0][0] if rows else None
+
+
 @contextlib.contextmanager
 def signing(store: Store) -> Iterator[tuple[Connection, Pen]]:
     """One transaction (or a part of the outer one) whose rows join the chain at its present end."""

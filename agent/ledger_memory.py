@@ -1,8 +1,5 @@
 """A few words kept beside the ledger, so that a deleted, swapped or older restored ledger is noticed."""
 
-# ruff: noqa: S608
-# (only question marks and our own column names enter SQL text; values are always bound)
-
 from __future__ import annotations
 
 import contextlib
@@ -11,6 +8,7 @@ from typing import Literal
 
 import orjson
 
+from agent.chain import chain_at
 from agent.private_files import require_private, write_private_file
 from agent.store import Store
 
@@ -36,7 +34,8 @@ class Memory:
         ledger_id, seq, head = remembered
         if ledger_id != self._ledger_id:
             return "lost"
-        return "ok" if _hash_at(store, seq) == head else "older"
+        there = chain_at(store, seq)
+        return "ok" if there is not None and there.hex() == head else "older"
 
     def write(self, store: Store, *, accept: bool = False) -> None:
         """Remember how far the ledger is; what contradicts it stays until a person accepted that."""
@@ -55,11 +54,3 @@ class Memory:
             found = orjson.loads(content)
             return str(found["ledger_id"]), int(found["last_seq"]), str(found["hash"])
         return "unreadable", 0, ""
-
-
-def _hash_at(store: Store, seq: int) -> str | None:
-    """The chain's hash at that number, from whichever table has it."""
-    rows = store.read_tuples("SELECT hash FROM head WHERE seq = ?", (seq,))
-    for table in ("transitions", "entries", "events", "batches", "shapes"):
-        rows = rows or store.read_tuples(f"SELECT chain FROM {table} WHERE seq = ?", (seq,))
-    return rows[0][0].hex() if rows else None

@@ -242,6 +242,11 @@ class Store:
         if found != ["ok"]:
             raise _damaged(self.path, str(found[0]))
 
+    def checkpoint(self) -> None:
+        """Move everything committed into the main file and empty the log, so that nothing erased stays in it."""
+        if USES_WAL:
+            self.read_tuples("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Safe to call twice."""
         self._connection.close()
