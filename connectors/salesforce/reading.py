@@ -14,7 +14,7 @@ from typing import Any
 from agent.connector import FieldSchema, IsKnown, Page, Window, nothing_known
 from agent.errors import BadReply, NotFound
 from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
-from connectors.salesforce.abilities import CONVERSIONS, READ_CHUNK
+from connectors.salesforce.abilities import READ_CHUNK
 from connectors.salesforce.calls import Calls, Reply, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
 from connectors.salesforce.ids import full_id
@@ -34,22 +34,27 @@ class Reading:
     def changed(
         self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
     ) -> Iterator[Page]:
-        """As the port says; one ``Page`` per page of the vendor, records already known left out."""
+        """As the port says; one ``Page`` per page of the vendor.
+
+        Known records are left out of a window, but never of a full load: its size tells an emptied side.
+        """
+        skip = nothing_known if window.since is None else is_known
         for asked, page in self._change_pages(object_type, fields, window):
             prefix = self._schemas.of(object_type).prefix
             rows = (_Seen(object_type, prefix, row, page.at) for row in page.rows)
-            items = (row.pulled(asked, is_known) for row in rows)
+            items = (row.pulled(asked, skip) for row in rows)
             yield Page(tuple(item for item in items if item is not None))
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         """As the port says; one call per object type, and one more per 400 ids that it could not read."""
         if len(refs) > READ_CHUNK:
             raise ValueError(f"{len(refs)} records in one read; the chunk is {READ_CHUNK}")
+        possible = [ref for ref in refs if ref.system == SYSTEM and full_id(ref.id, "") is not None]
         found: dict[Ref, Readout] = {}
-        for object_type in dict.fromkeys(ref.object_type for ref in refs if ref.system == SYSTEM):
-            same = [ref for ref in refs if ref.system == SYSTEM and ref.object_type == object_type]
+        for object_type in dict.fromkeys(ref.object_type for ref in possible):
+            same = [ref for ref in possible if ref.object_type == object_type]
             found.update(self._read_type(object_type, same, fields))
-        return [found.get(ref) or Unreadable(ref, "not a Salesforce record") for ref in refs]
+        return [found.get(ref) or Unreadable(ref, "not an id of a Salesforce record") for ref in refs]
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         """Live records whose ``key`` equals ``value`` (text without regard to case, as SOQL compares).
@@ -93,7 +98,7 @@ class Reading:
         doing = f"reading {object_type}"
         for describe in (self._schemas.of, self._schemas.fetch):
             described = describe(object_type)
-            asked = _asked(described, fields)
+            asked = described.visible(fields)
             query = soql(_selected(described, asked))
             try:
                 for page in pages(self._calls, query, doing, with_deleted=with_deleted):
@@ -111,7 +116,7 @@ class Reading:
         rows = _rows_by_id(reply, ids, object_type)
         missing = [record_id for record_id in ids if rows[record_id] is None]
         fates = self._fates(described, missing)
-        asked = _asked(self._schemas.of(object_type), fields)
+        asked = self._schemas.of(object_type).visible(fields)
         answers: dict[Ref, Readout] = {}
         for ref, record_id in whole.items():
             if record_id is None:
@@ -126,10 +131,10 @@ class Reading:
         """One collections retrieve; a field hidden just now is left out of a second one."""
         doing = f"reading {object_type}"
         described = self._schemas.of(object_type)
-        answer = self._calls.send(_retrieval(object_type, ids, _selected(described, _asked(described, fields))))
+        answer = self._calls.send(_retrieval(object_type, ids, _selected(described, described.visible(fields))))
         if isinstance(answer, Failure) and answer.code == "INVALID_FIELD":
             described = self._schemas.fetch(object_type)
-            answer = self._calls.send(_retrieval(object_type, ids, _selected(described, _asked(described, fields))))
+            answer = self._calls.send(_retrieval(object_type, ids, _selected(described, described.visible(fields))))
         if isinstance(answer, Failure):
             raise as_error(answer, doing)
         return answer
@@ -208,13 +213,6 @@ def _survivor(ref: Ref, row: Row) -> Ref | None:
     master = row.get("MasterRecordId")
     whole = full_id(master, ref.id[:3]) if isinstance(master, str) else None
     return Ref(ref.system, ref.object_type, whole) if whole else None
-
-
-def _asked(described: Description, fields: Sequence[str]) -> list[str]:
-    """Fields a record will carry: the visible ones of those asked for, and the marks of a conversion."""
-    conversion = CONVERSIONS.get(described.schema.object_type)
-    marks = (conversion.flag, conversion.id_field) if conversion else ()
-    return described.visible((*fields, *marks))
 
 
 def _selected(described: Description, asked: Sequence[str]) -> list[str]:

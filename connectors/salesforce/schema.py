@@ -7,7 +7,7 @@ that into a blank. Compound fields (addresses, locations) are left out: their pa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -41,7 +41,7 @@ class Description:
     condition: str | None
     """HTTP date for If-Modified-Since, or None while it would prove nothing."""
 
-    def visible(self, names: Mapping[str, Any] | tuple[str, ...]) -> list[str]:
+    def visible(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that our user can read, each once, in order."""
         return [name for name in dict.fromkeys(names) if name in self.schema.fields]
 

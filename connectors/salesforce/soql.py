@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from simple_salesforce.format import quote_soql_value
 
@@ -18,7 +18,8 @@ def changes(object_type: str, fields: Sequence[str], since: datetime | None, unt
     """Everything stamped in [since, until), deleted rows included when asked of queryAll.
 
     SystemModstamp moves for every change, LastModifiedDate can be set back by an import. Many rows share a stamp,
-    so the id completes the order; without ``since`` the id alone orders, which suits the vendor's index.
+    so the id completes the order; without ``since`` the id alone orders, which suits the vendor's index. Stamps are
+    whole seconds, so both bounds are rounded up: exactly the stamps inside the window remain inside.
     """
     before = f"SystemModstamp < {moment(until)}"
     if since is None:
@@ -37,10 +38,11 @@ def equal_to(object_type: str, fields: Sequence[str], key: str, value: str | flo
 
 
 def moment(stamp: datetime) -> str:
-    """A datetime literal in whole seconds, rounded down; the vendor compares no finer."""
+    """A datetime literal in whole seconds, rounded up; the vendor compares no finer."""
     if stamp.tzinfo is None:
         raise ValueError("a time without a zone cannot be asked for")
-    return stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    whole = stamp.replace(microsecond=0) + timedelta(seconds=stamp.microsecond > 0)
+    return whole.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _select(object_type: str, fields: Sequence[str], where: str) -> str:

@@ -62,7 +62,7 @@ def _typed(described: Description, name: str, value: FieldValue) -> FieldValue:
     schema = described.schema.fields.get(name)
     if schema is None:
         text = f"{name} does not exist in Salesforce, or is hidden from the integration user"
-        raise Unfit(WriteError("permission", "NO_SUCH_FIELD", text, (name,)))
+        raise Unfit(WriteError("validation", "NO_SUCH_FIELD", text, (name,)))
     if isinstance(value, str) and not _is_text(value):
         raise _wrong_type(schema)
     if value is None or value == "":

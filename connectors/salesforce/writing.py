@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.connector import Op, Write, WriteError, WriteOutcome
-from agent.errors import AccessDenied, ConnectorError
-from agent.records import FieldValue, Gone, MergedInto, Record, Ref
+from agent.errors import AccessDenied, ConnectorError, NotFound
+from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
 from connectors.salesforce.abilities import WRITE_CHUNK
 from connectors.salesforce.calls import Calls, Reply, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error, as_write_error, from_row
 from connectors.salesforce.ids import full_id
 from connectors.salesforce.reading import Reading, version_date
-from connectors.salesforce.schema import Schemas, http_date
+from connectors.salesforce.schema import Description, Schemas, http_date
 from connectors.salesforce.values import Unfit, checked_body, checked_id, unknown_fields
 
 ENTRY_HEADER = "X-Truce-Entry"
@@ -54,38 +54,49 @@ class Writing:
         _check_contract(writes)
         fit, unfit = self._sorted_out(writes)
         outcomes = {outcome.entry_id: outcome for outcome in [*unfit, *self._sent(fit)]}
-        return [outcomes[write.entry_id] for write in writes]
+        return self._with_survivors(writes, [outcomes[write.entry_id] for write in writes])
 
     def _sorted_out(self, writes: Sequence[Write]) -> tuple[list[_Fit], list[WriteOutcome]]:
-        object_type = writes[0].object_type
-        described = self._schemas.of(object_type)
-        if any(unknown_fields(write, described) for write in writes):
-            described = self._schemas.fetch(object_type)
+        possible = [write for write in writes if write.op == "create" or full_id(write.record_id or "", "")]
+        described = self._described(possible) if possible else None
         fit: list[_Fit] = []
         unfit: list[WriteOutcome] = []
         for write in writes:
             try:
-                record_id = "" if write.op == "create" else checked_id(write, described.prefix)
-                fit.append(_Fit(write, record_id, checked_body(write, described, self._link_keys)))
+                prefix = described.prefix if described else ""
+                record_id = "" if write.op == "create" else checked_id(write, prefix)
+                body = checked_body(write, described, self._link_keys) if described else {}
+                fit.append(_Fit(write, record_id, body))
             except Unfit as refusal:
                 unfit.append(_rejected(write, refusal.error))
         return fit, unfit
+
+    def _described(self, writes: Sequence[Write]) -> Description:
+        """The object's description, asked again when a write names a field that it lacks."""
+        described = self._schemas.of(writes[0].object_type)
+        if any(unknown_fields(write, described) for write in writes):
+            return self._schemas.fetch(writes[0].object_type)
+        return described
 
     def _sent(self, fit: Sequence[_Fit]) -> list[WriteOutcome]:
         if not fit:
             return []
         first = fit[0].write
+        if first.op == "create" and first.key is None:
+            return self._in_turn([[item] for item in fit], lambda group: [self._create(group[0])])
         if first.op == "create":
-            return self._upsert(first.object_type, fit) if first.key else self._one_by_one(fit, self._create)
+            return self._upsert(fit)
         if first.expects_version is not None:
-            return self._one_by_one(fit, self._update_if if first.op == "update" else self._delete_if)
-        return self._update(first.object_type, fit) if first.op == "update" else self._delete(fit)
+            return [self._update_if(fit[0]) if first.op == "update" else self._delete_if(fit[0])]
+        return self._in_turn(_without_repeats(fit), self._update if first.op == "update" else self._delete)
 
-    def _update(self, object_type: str, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+    def _update(self, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+        object_type = fit[0].write.object_type
         records = [{"attributes": {"type": object_type}, "id": item.record_id, **item.body} for item in fit]
         return self._together(fit, "PATCH", "composite/sobjects", records)
 
-    def _upsert(self, object_type: str, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+    def _upsert(self, fit: Sequence[_Fit]) -> list[WriteOutcome]:
+        object_type = fit[0].write.object_type
         records = [{"attributes": {"type": object_type}, **item.body} for item in fit]
         path = f"composite/sobjects/{object_type}/{self._link_keys[object_type]}"
         return self._together(fit, "PATCH", path, records)
@@ -101,19 +112,43 @@ class Writing:
         body = {"allOrNone": False, "records": records}
         return _collected(fit, self._calls.send(Request(method, path, body=body, headers=_entries(fit))))
 
-    def _one_by_one(self, fit: Sequence[_Fit], send: Callable[[_Fit], WriteOutcome]) -> list[WriteOutcome]:
-        """One call each. After the first was sent nothing raises any more: the rest was simply not sent."""
+    def _in_turn(
+        self, groups: Sequence[Sequence[_Fit]], send: Callable[[Sequence[_Fit]], list[WriteOutcome]]
+    ) -> list[WriteOutcome]:
+        """One call per group. After the first was sent nothing raises any more: the rest was simply not sent.
+
+        A lost reply stops the rest too: it may still land, after a later write to the same record.
+        """
         outcomes: list[WriteOutcome] = []
-        for item in fit:
+        stopped = ""
+        for group in groups:
+            if stopped:
+                outcomes += [_unsent(item, stopped) for item in group]
+                continue
             try:
-                outcomes.append(send(item))
+                outcomes += send(group)
             except ConnectorError as error:
                 if not outcomes:
                     raise
-                reason = WriteError("throttled", "NOT_SENT", f"not sent: {error.what}")
-                outcomes += [_rejected(left.write, reason) for left in fit[len(outcomes) :]]
-                break
+                stopped = error.what
+                outcomes += [_unsent(item, stopped) for item in group]
+            if any(outcome.status == "unknown" for outcome in outcomes):
+                stopped = "the reply to the write before it was lost"
         return outcomes
+
+    def _with_survivors(self, writes: Sequence[Write], outcomes: list[WriteOutcome]) -> list[WriteOutcome]:
+        """Salesforce calls a merged record deleted; one look tells which record carries on."""
+        gone = {
+            write.entry_id: Ref(SYSTEM, write.object_type, write.record_id)
+            for write, outcome in zip(writes, outcomes, strict=True)
+            if write.record_id and outcome.error is not None and outcome.error.kind == "gone"
+        }
+        try:
+            readouts = self._reading.read(list(gone.values()), ()) if gone else []
+        except (ConnectorError, NotFound):
+            return outcomes
+        merged = dict(zip(gone, readouts, strict=True))
+        return [_as_moved(outcome, merged.get(outcome.entry_id)) for outcome in outcomes]
 
     def _create(self, item: _Fit) -> WriteOutcome:
         write = item.write
@@ -144,14 +179,26 @@ class Writing:
         if isinstance(readout, Gone):
             return _rejected(write, WriteError("gone", "ENTITY_IS_DELETED", "the record is deleted already"))
         if isinstance(readout, MergedInto):
-            text = "the record was merged into another"
-            return _rejected(write, WriteError("moved", "MERGED", text, other_id=readout.survivor.id))
+            return _rejected(write, _merged(readout))
         if not isinstance(readout, Record):
             return _rejected(write, WriteError("permission", "UNREADABLE", readout.reason))
         if readout.version != write.expects_version:
             return _rejected(write, WriteError("moved", "CHANGED", "the record changed since it was read"))
         path = f"sobjects/{write.object_type}/{item.record_id}"
         return _alone(item, self._calls.send(Request("DELETE", path, headers=_entries([item]))))
+
+
+def _without_repeats(fit: Sequence[_Fit]) -> list[list[_Fit]]:
+    """Groups in order, none with one record twice: inside one call Salesforce takes a record only once."""
+    groups: list[list[_Fit]] = []
+    seen: set[str] = set()
+    for item in fit:
+        if item.record_id in seen or not groups:
+            groups.append([])
+            seen.clear()
+        groups[-1].append(item)
+        seen.add(item.record_id)
+    return groups
 
 
 def _check_contract(writes: Sequence[Write]) -> None:
@@ -239,6 +286,20 @@ def _failed(item: _Fit, failure: Failure) -> WriteOutcome:
     if failure.status == 401:
         raise AccessDenied("Salesforce refuses our session", system=SYSTEM, why=failure.code, next_step="truce doctor")
     return _rejected(item.write, as_write_error(failure, item.body.values()))
+
+
+def _as_moved(outcome: WriteOutcome, readout: Readout | None) -> WriteOutcome:
+    if not isinstance(readout, MergedInto):
+        return outcome
+    return WriteOutcome(outcome.entry_id, "rejected", outcome.record_id, error=_merged(readout))
+
+
+def _merged(readout: MergedInto) -> WriteError:
+    return WriteError("moved", "MERGED", "the record was merged into another", other_id=readout.survivor.id)
+
+
+def _unsent(item: _Fit, why: str) -> WriteOutcome:
+    return _rejected(item.write, WriteError("throttled", "NOT_SENT", f"not sent: {why}"))
 
 
 def _unknown(item: _Fit) -> WriteOutcome:

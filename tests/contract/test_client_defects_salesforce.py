@@ -108,7 +108,7 @@ def test_v1_a_hostile_id_is_unreadable_and_sends_nothing(
     connector: Salesforce, server: ScriptedSalesforce, hostile: str
 ) -> None:
     ref = Ref("salesforce", "Contact", hostile)
-    assert connector.read([ref], ["Email"]) == [Unreadable(ref, "not an id of a Salesforce Contact")]
+    assert connector.read([ref], ["Email"]) == [Unreadable(ref, "not an id of a Salesforce record")]
     assert server.asked == []
 
 

@@ -19,6 +19,7 @@ from scripted_salesforce import (
     connect,
     page,
     problem,
+    row,
     scripted_salesforce,
 )
 
@@ -235,7 +236,7 @@ def test_results_that_do_not_add_up_are_never_applied(
     connector: Salesforce, server: ScriptedSalesforce, body: Any
 ) -> None:
     server.script(Answer(200, body))
-    assert statuses(connector, edit(1, OTHER_CONTACT), edit(2, OTHER_CONTACT, Email="x@example.com")) == ["unknown"] * 2
+    assert statuses(connector, edit(1, OTHER_CONTACT), edit(2, "003000000000004AAA")) == ["unknown"] * 2
 
 
 def test_two_creates_that_come_back_as_one_record_are_unknown(
@@ -293,6 +294,36 @@ def test_creates_without_a_key_go_one_by_one_and_the_unsent_rest_is_rejected(
     assert outcomes[2].error is not None
     assert outcomes[2].error.code == "NOT_SENT"
     assert [asked.headers["X-Truce-Entry"] for asked in server.asked] == ["E-1", "E-2"]
+
+
+def test_a_record_named_twice_takes_two_calls_in_order(connector: Salesforce, server: ScriptedSalesforce) -> None:
+    server.script(Answer(200, [done(CONTACT), done(OTHER_CONTACT)]), Answer(200, [done(CONTACT)]))
+    assert statuses(connector, *TWO, edit(3, CONTACT, Email="x@example.com")) == ["applied"] * 3
+    assert [asked.headers["X-Truce-Entry"] for asked in server.asked] == ["E-1,E-2", "E-3"]
+
+
+def test_a_lost_reply_holds_back_what_comes_after_it(connector: Salesforce, server: ScriptedSalesforce) -> None:
+    server.script(Answer(hang_up=True), Answer(200, [done(CONTACT)]))
+    assert statuses(connector, *TWO, edit(3, CONTACT, Email="x@example.com")) == ["unknown", "unknown", "rejected"]
+    assert len(server.asked) == 1
+
+
+def test_a_merged_record_is_moved_to_its_survivor(connector: Salesforce, server: ScriptedSalesforce) -> None:
+    server.script(
+        Answer(200, [failed("ENTITY_IS_DELETED"), failed("ENTITY_IS_DELETED")]),
+        Answer(200, [None, None]),
+        page(row(CONTACT, IsDeleted=True, MasterRecordId=THIRD_CONTACT), row(OTHER_CONTACT, IsDeleted=True)),
+    )
+    outcomes = connector.write(TWO)
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    assert [(error.kind, error.other_id) for error in errors] == [("moved", THIRD_CONTACT), ("gone", None)]
+
+
+def test_a_failing_look_for_the_survivor_leaves_the_verdict(connector: Salesforce, server: ScriptedSalesforce) -> None:
+    server.script(Answer(200, [failed("ENTITY_IS_DELETED")]), Answer(hang_up=True))
+    [outcome] = connector.write([TWO[0]])
+    assert outcome.error is not None
+    assert outcome.error.kind == "gone"
 
 
 def test_entry_ids_travel_in_the_order_of_the_records(connector: Salesforce, server: ScriptedSalesforce) -> None:

@@ -66,9 +66,18 @@ def test_full_load_is_ordered_by_id_alone() -> None:
     assert query == "SELECT Id FROM Lead WHERE SystemModstamp < 2026-11-24T00:00:00Z ORDER BY Id"
 
 
-def test_moment_is_utc_in_whole_seconds_rounded_down() -> None:
+def test_moment_is_utc_in_whole_seconds_rounded_up() -> None:
     berlin = timezone(timedelta(hours=1))
-    assert moment(datetime(2026, 11, 24, 11, 0, 0, 999_999, tzinfo=berlin)) == "2026-11-24T10:00:00Z"
+    assert moment(datetime(2026, 11, 24, 10, 59, 59, 1, tzinfo=berlin)) == "2026-11-24T10:00:00Z"
+    assert moment(datetime(2026, 11, 24, 11, 0, 0, 0, tzinfo=berlin)) == "2026-11-24T10:00:00Z"
+
+
+@given(st.integers(0, 3600), st.timedeltas(timedelta(), timedelta(hours=1)))
+def test_a_whole_second_is_inside_exactly_the_windows_that_hold_it(seconds: int, after: timedelta) -> None:
+    midnight = datetime(2026, 11, 24, tzinfo=UTC)
+    stamp, bound = midnight + timedelta(seconds=seconds), midnight + after
+    rounded = datetime.fromisoformat(moment(bound))
+    assert (stamp < bound, stamp >= bound) == (stamp < rounded, stamp >= rounded)
 
 
 def test_moment_without_a_zone_is_refused() -> None:
