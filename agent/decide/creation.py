@@ -98,7 +98,7 @@ class _Creation:
     def _values(self) -> dict[str, tuple[FieldRule, FieldValue]]:
         """{vendor field of the new record: (rule, value)}; blank and untranslatable values are left out."""
         found: dict[str, tuple[FieldRule, FieldValue]] = {}
-        for plan in self.desk.plan.fields:
+        for plan in self.desk.plan.by_name.values():
             rule = plan.rule
             target = rule.vendor_field(self.rule.system, self.rule.as_type)
             origin = rule.vendor_field(self.source.ref.system, self.source.ref.object_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.changes import Cell, Change, Decision, ReviewRequest, TraceStep
-from agent.decide.known import Records, Values, values_before, values_now
+from agent.decide.known import Records, ValuesBefore, ValuesNow
 from agent.decide.owners import OwnerCodec
 from agent.decide.prepared import PairPlan, Prepared
 from agent.decide.view import Frozen, View
@@ -56,8 +56,8 @@ class Desk:
         self._decided_from: dict[str, dict[str, FieldValue]] = {}
         self._grouped: list[Change] = []
         self._owners: OwnerCodec | None = None
-        self._values: Values | None = None
-        self._previous: Values | None = None
+        self._values: ValuesNow | None = None
+        self._previous: ValuesBefore | None = None
 
     @property
     def owners(self) -> OwnerCodec:
@@ -66,17 +66,17 @@ class Desk:
         return self._owners
 
     @property
-    def values(self) -> Values:
+    def values(self) -> ValuesNow:
         """Canonical values by policy name, for conditions. What was not visible is missing."""
         if self._values is None:
-            self._values = values_now(self.plan, self.records, self.view)
+            self._values = ValuesNow(self.plan, self.records, self.view)
         return self._values
 
     @property
-    def previous(self) -> Values:
+    def previous(self) -> ValuesBefore:
         """The same as they were when last settled; fields never settled are missing."""
         if self._previous is None:
-            self._previous = values_before(self.plan, self.records, self.view)
+            self._previous = ValuesBefore(self.plan, self.records, self.view)
         return self._previous
 
     def record(self, system: str) -> Record | None:

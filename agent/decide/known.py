@@ -1,8 +1,11 @@
-"""What conditions may look at: canonical values of one entity by policy name, now or as last settled."""
+"""What conditions may look at: canonical values of one entity by policy name, now or as last settled.
+
+Values are worked out when a condition asks for them: most entities need none or one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from agent.decide.conditions import FLAGS, LIFECYCLE
 from agent.decide.ladder import Ladder
@@ -12,73 +15,128 @@ from agent.decide.values import Reading
 from agent.decide.view import View
 from agent.records import FieldValue, Record
 
-Values = Mapping[str, object]
 Records = tuple[Record | None, Record | None]
 
 
-def values_now(plan: PairPlan, records: Records, view: View) -> Values:
-    """The live values. A two-sided field shows its winner's value, or the other's where that is blank.
+class _Values(Mapping[str, object]):
+    """Values by name; a name that no side shows is missing, which is not the same as blank."""
 
-    What was not visible on any side is missing, which is not the same as blank.
-    """
-    owners = OwnerCodec(view.owners)
-    found: dict[str, object] = {flag: flag in view.flags for flag in FLAGS}
-    for field in plan.fields:
-        readings = [
-            (record.ref.system, _read(field, owners, record.ref.system, record.fields[name]))
-            for record, name in zip(records, field.fields, strict=True)
-            if record is not None and name is not None and name in record.fields
+    __slots__ = ("_found", "_missing", "_plan", "_records", "_view")
+
+    def __init__(self, plan: PairPlan, records: Records, view: View) -> None:
+        self._plan = plan
+        self._records = records
+        self._view = view
+        self._found: dict[str, object] = {}
+        self._missing: set[str] = set()
+
+    def __getitem__(self, name: str) -> object:
+        if name in self._missing:
+            raise KeyError(name)
+        if name not in self._found:
+            try:
+                self._found[name] = self._value(name)
+            except KeyError:
+                self._missing.add(name)
+                raise
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        names = [*self._plan.by_name, LIFECYCLE, *FLAGS]
+        return (name for name in names if self.get(name, self) is not self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return True  # counting them would work out every value
+
+    def _value(self, name: str) -> object:
+        if name == LIFECYCLE:
+            return self._stage()
+        if name in FLAGS:
+            return self._flag(name)
+        plan = self._plan.by_name[name]
+        readings = [(system, self._read(plan, system, raw)) for system, raw in self._raws(plan)]
+        if not readings:
+            raise KeyError(name)
+        return _preferred(plan, readings)
+
+    def _read(self, plan: FieldPlan, system: str, raw: FieldValue) -> Reading:
+        return (OwnerCodec(self._view.owners) if plan.rule.is_owner else plan.codec).read(system, raw)
+
+    def _stage(self) -> str | None:
+        """The furthest stage on any side; None when every visible stage is blank or unmapped."""
+        places = [(ladder, key, raw) for ladder in self._plan.ladders for key, raw in self._stage_raws(ladder)]
+        if not places:
+            raise KeyError(LIFECYCLE)
+        ladder = places[0][0]
+        stages = [stage for _, key, raw in places if (stage := ladder.stage_of(key, raw)) is not None]
+        furthest = max(stages, default=-1)
+        return ladder.names[furthest] if furthest >= 0 else None
+
+    def _flag(self, name: str) -> bool:
+        raise NotImplementedError
+
+    def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
+        raise NotImplementedError
+
+    def _stage_raws(self, ladder: Ladder) -> list[tuple[str, FieldValue]]:
+        raise NotImplementedError
+
+
+class ValuesNow(_Values):
+    """The live values. A two-sided field shows its winner's value, or the other's where that is blank."""
+
+    __slots__ = ()
+
+    def _flag(self, name: str) -> bool:
+        return name in self._view.flags
+
+    def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
+        return [
+            (record.ref.system, record.fields[field])
+            for record, field in zip(self._records, plan.fields, strict=True)
+            if record is not None and field is not None and field in record.fields
         ]
-        _put(found, field, readings)
-    for ladder in plan.ladders:
-        _put_stage(found, ladder, [(record, None) for record in records if record is not None])
-    return found
+
+    def _stage_raws(self, ladder: Ladder) -> list[tuple[str, FieldValue]]:
+        return [
+            (place[0], record.fields[place[1]])
+            for record in self._records
+            if record is not None and (place := ladder.place_on(record)) is not None and place[1] in record.fields
+        ]
 
 
-def values_before(plan: PairPlan, records: Records, view: View) -> Values:
+class ValuesBefore(_Values):
     """The values as they were when each field was last settled; fields never settled are missing."""
-    owners = OwnerCodec(view.owners)
-    found: dict[str, object] = {}
-    for field in plan.fields:
-        base = view.bases.get(field.rule.name)
-        if base is not None:
-            known = [system for system in plan.systems if system in base.values]
-            readings = [(system, _read(field, owners, system, base.values[system])) for system in known]
-            _put(found, field, readings)
-    settled = view.bases.get(LIFECYCLE)
-    if settled is not None:
-        for ladder in plan.ladders:
-            present = [record for record in records if record is not None and record.ref.system in settled.values]
-            _put_stage(found, ladder, [(record, settled.values) for record in present])
-    return found
+
+    __slots__ = ()
+
+    def _flag(self, name: str) -> bool:
+        raise KeyError(name)
+
+    def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
+        base = self._view.bases.get(plan.rule.name)
+        if base is None:
+            return []
+        return [(system, base.values[system]) for system in self._plan.systems if system in base.values]
+
+    def _stage_raws(self, ladder: Ladder) -> list[tuple[str, FieldValue]]:
+        base = self._view.bases.get(LIFECYCLE)
+        if base is None:
+            return []
+        return [
+            (place[0], base.values[record.ref.system])
+            for record in self._records
+            if record is not None
+            and (place := ladder.place_on(record)) is not None
+            and record.ref.system in base.values
+        ]
 
 
-def _read(field: FieldPlan, owners: OwnerCodec, system: str, raw: FieldValue) -> Reading:
-    return (owners if field.rule.is_owner else field.codec).read(system, raw)
-
-
-def _put(found: dict[str, object], field: FieldPlan, readings: list[tuple[str, Reading]]) -> None:
-    if not readings:
-        return
+def _preferred(plan: FieldPlan, readings: list[tuple[str, Reading]]) -> object:
     filled = [(system, reading) for system, reading in readings if not reading.is_blank]
-    preferred = [(system, reading) for system, reading in filled if system == field.rule.wins]
-    _, best = (preferred or filled or readings)[0]
-    found[field.rule.name] = best.value if best.is_mapped else best.text
-
-
-def _put_stage(
-    found: dict[str, object], ladder: Ladder, sides: list[tuple[Record, Mapping[str, FieldValue] | None]]
-) -> None:
-    """The name of the furthest stage on any side; None when every visible stage is blank."""
-    stages: list[int] = []
-    for record, settled in sides:
-        place = ladder.place_on(record)
-        if place is None or place[1] not in record.fields:
-            continue
-        raw = record.fields[place[1]] if settled is None else settled[record.ref.system]
-        found.setdefault(LIFECYCLE, None)
-        stage = ladder.stage_of(place[0], raw)
-        if stage is not None and stage >= 0:
-            stages.append(stage)
-    if stages:
-        found[LIFECYCLE] = ladder.names[max(stages)]
+    winning = [(system, reading) for system, reading in filled if system == plan.rule.wins]
+    _, best = (winning or filled or readings)[0]
+    return best.value if best.is_mapped else best.text

@@ -240,7 +240,7 @@ class _Climb:
         names = {*move.needs, *(_fields_of(move.because) if move.because is not None else ())}
         places = {
             plan.rule.name: plan.rule.vendor_field(rung.system, rung.record.ref.object_type)
-            for plan in self.desk.plan.fields
+            for plan in self.desk.plan.by_name.values()
             if plan.rule.name in names
         }
         return {

@@ -57,10 +57,7 @@ class PairPlan:
     policies: tuple[PolicyPlan, ...]
     consents: tuple[FieldPlan, ...]
     ladders: tuple[Ladder, ...]
-
-    @property
-    def fields(self) -> tuple[FieldPlan, ...]:
-        return (*self.consents, *(plan for policy in self.policies for plan in policy.fields))
+    by_name: Mapping[str, FieldPlan]
 
 
 class Prepared:
@@ -108,6 +105,7 @@ class Prepared:
             tuple(_without_consent(policy, plans[policy.header.name]) for policy in policies),
             tuple(plan for found in plans.values() for plan in found if plan.rule.wins == OPT_OUT),
             tuple(ladders),
+            {plan.rule.name: plan for found in plans.values() for plan in found},
         )
 
     def _field_plan(self, rule: FieldRule, systems: Systems, types: tuple[str | None, str | None]) -> FieldPlan:

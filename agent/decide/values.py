@@ -27,7 +27,7 @@ class Reading:
     """One vendor value understood.
 
     ``forms`` are compared: two readings agree when both are blank or share a form. ``value`` is the canonical
-    value conditions see; ``text`` is what would be written. ``is_mapped`` is False for a word the map lacks.
+    value conditions see; ``text`` the value as text. ``is_mapped`` is False for a word the map lacks.
     """
 
     raw: FieldValue
@@ -74,11 +74,10 @@ class Codec:
         if found is not None:
             return found
         form = canonical(text, self._rule.clean)
-        written = tidy(text, self._rule.clean)
-        if form is None or written is None:
+        if form is None:
             return Reading(raw)
         number = raw if isinstance(raw, int | float) else None
-        return Reading(raw, form if number is None else number, written, frozenset((form,)))
+        return Reading(raw, form if number is None else number, text, frozenset((form,)))
 
     def agree(self, here: Reading, there: Reading) -> bool:
         """Do both mean the same?"""
@@ -110,12 +109,12 @@ class Codec:
 
     def _scalar(self, system: str, reading: Reading) -> FieldValue:
         if wire(system).text_only:
-            return reading.text
+            return tidy(reading.text, self._rule.clean)
         if isinstance(reading.value, bool):
             return reading.value
         if self._rule.type == "number" and isinstance(reading.value, int | float):
             return reading.value
-        return reading.text
+        return tidy(reading.text, self._rule.clean)
 
     def _mapped(self, system: str, raw: FieldValue, text: str) -> Reading:
         meanings = self._by_form.get(system, {}).get(text.casefold())
