@@ -6,9 +6,11 @@ The file is written through: each transaction of the world is one transaction of
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import orjson
 from connectors.emulator.world import AuditLine, End, Row, Space, Transaction, World
 
 FORMAT = 1
+OURS = "connectors.emulator."
 TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
@@ -32,7 +35,7 @@ CREATE TABLE IF NOT EXISTS audit (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 
 def packed(value: Any) -> Any:
-    """A value as JSON can carry it; sets, tuples, dates and keys that are not text are marked with ``$``.
+    """A value as JSON can carry it; sets, tuples, dates, our dataclasses and odd keys are marked with ``$``.
 
     Raises:
         TypeError: a value that could not be read back as it was.
@@ -51,6 +54,9 @@ def packed(value: Any) -> Any:
         return {"$tuple": [packed(one) for one in value]}
     if isinstance(value, datetime):
         return {"$time": value.isoformat()}
+    if is_dataclass(value) and not isinstance(value, type) and type(value).__module__.startswith(OURS):
+        content = {one.name: packed(getattr(value, one.name)) for one in fields(value)}
+        return {"$object": [f"{type(value).__module__}:{type(value).__qualname__}", content]}
     raise TypeError(f"the emulator's state cannot keep a {type(value).__name__}: {value!r}")
 
 
@@ -69,7 +75,25 @@ def unpacked(value: Any) -> Any:
             return tuple(unpacked(one) for one in content)
         if mark == "$time":
             return datetime.fromisoformat(content)
+        if mark == "$object":
+            return rebuilt(*content)
     return {name: unpacked(one) for name, one in value.items()}
+
+
+def rebuilt(name: str, content: Mapping[str, Any]) -> Any:
+    """One of the emulator's own dataclasses.
+
+    Raises:
+        ValueError: there is no such dataclass in the emulator.
+    """
+    module, _, qualname = name.partition(":")
+    kind = getattr(importlib.import_module(module), qualname, None) if module.startswith(OURS) else None
+    if not isinstance(kind, type) or not is_dataclass(kind):
+        raise ValueError(f"the emulator keeps no {name!r}")
+    made = object.__new__(kind)
+    for one in fields(kind):
+        object.__setattr__(made, one.name, unpacked(content[one.name]))
+    return made
 
 
 def fingerprint(value: Any) -> bytes:

@@ -10,10 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
+
 from connectors.emulator.clock import Clock
 from connectors.emulator.faults import FaultPlan
 from connectors.emulator.journal import Journal
 from connectors.emulator.persistence import StateFile, restore
+from connectors.emulator.seed import fill
 from connectors.emulator.wire import App, VendorSide
 from connectors.emulator.world import Actor, World
 
@@ -54,6 +57,10 @@ class Options:
     companies: int = 0
     deals: int = 0
     clock: str = "real"
+
+    @property
+    def is_seeded(self) -> bool:
+        return any((self.contacts, self.companies, self.deals))
 
     def new_clock(self) -> Clock:
         if self.clock not in {"real", "virtual"}:
@@ -110,11 +117,21 @@ class Practice:
         if self._state is not None and not self._state.is_empty:
             self._state.load(self.world)
             self.credentials, self.truth = self._state.fact("credentials"), self._state.fact("truth")
+        elif options.is_seeded:
+            self.truth = fill(self.world, self.desks, options)
+            self._write_truth()
         self.sides: dict[str, VendorSide] = {}
         self._reopen()
         self.keep_everything()
         if self._state is not None:
             self.world.on_commit.append(partial(self._state.commit, self.world))
+
+    def _write_truth(self) -> None:
+        """Beside the state, unless another place is given; without either only the admin side tells it."""
+        beside = self.options.state.with_suffix(".truth.json") if self.options.state else None
+        path = self.options.truth or beside
+        if path is not None:
+            path.write_bytes(orjson.dumps(self.truth, option=orjson.OPT_INDENT_2))
 
     def _reopen(self) -> None:
         """Give both vendors' packages the world as it is now, in case they hold on to parts of it."""

@@ -19,7 +19,8 @@ from connectors.emulator.clock import Clock
 Cause = Literal["api", "person", "automation", "system"]
 
 ENTRY_HEADER = "x-truce-entry"
-"""Request header in which a caller may name its own ledger entry; it goes to the audit and nowhere else."""
+"""Request header in which a caller may name its own ledger entries, in the order of the rows it writes, parted by
+commas. They go to the audit and nowhere else."""
 
 HISTORY_PER_FIELD = 45
 HISTORY_PER_ROW = 1_000
