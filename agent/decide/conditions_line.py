@@ -76,7 +76,7 @@ _NAME = re.compile(r"(?P<name>[^\W\d]\w*(?:\.\w+)*)(?P<rest>.*)", re.DOTALL)
 _SYMBOL = re.compile(r"(?P<sign>[<>=!]{1,2})(?![<>=!])\s*(?P<value>.*)", re.DOTALL)
 _OR_BLANK = re.compile(r"\s+or\s+blank$", re.IGNORECASE)
 _JOINED = re.compile(r"(?:^|\s)(?P<word>and|or|&&|\|\|)\s", re.IGNORECASE)
-_SECOND = re.compile(r",\s*(?P<name>\w+)\s+(?:is|was|contains|starts|changed|crossed|at|[<>=!])\b", re.IGNORECASE)
+_SECOND = re.compile(r",\s*(?P<name>\w+)\s+(?:(?:is|was|contains|starts|changed|crossed|at)\b|[<>=!])", re.IGNORECASE)
 _ELSEWHERE = ("company", "account", "deal", "opportunity", "campaign")
 
 

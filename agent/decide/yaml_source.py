@@ -138,7 +138,7 @@ def load_plain(file: str, text: str) -> Plain:
         )
     if problems:
         raise YamlProblem(problems)
-    return _plain(source.documents[0]) if source.documents else None
+    return plain_value(source.documents[0]) if source.documents else None
 
 
 def _refusal(file: str, text: str, lines: tuple[str, ...]) -> Problem | None:
@@ -261,11 +261,12 @@ _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 
 
-def _plain(node: Node) -> Plain:
+def plain_value(node: Node) -> Plain:
+    """A node as plain Python data, words resolved by YAML 1.2."""
     if isinstance(node, ListNode):
-        return [_plain(item) for item in node.items]
+        return [plain_value(item) for item in node.items]
     if isinstance(node, MapNode):
-        return {key.text: _plain(value) for key, value in node.pairs}
+        return {key.text: plain_value(value) for key, value in node.pairs}
     return resolved(node.text) if node.is_plain else node.text
 
 

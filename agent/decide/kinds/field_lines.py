@@ -1,0 +1,244 @@
+"""One line under ``fields``:
+
+one thing that lives in one or both systems, who wins it, and how it is cleaned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from agent.decide.kinds.header import ENTITY_PATTERN, SYSTEMS, TEXT
+from agent.decide.meaning import rule_hash
+from agent.decide.normalise import CLEANERS, REGIONS
+from agent.decide.policy import Cleaner, FieldRule
+from agent.decide.reading import Block, Key, Reader, Shape
+from agent.decide.reference import states
+from agent.decide.suggest import did_you_mean, in_words
+from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
+
+WINS: Mapping[str, tuple[str, bool]] = {
+    "salesforce": ("salesforce", False),
+    "hubspot": ("hubspot", False),
+    "salesforce unless blank": ("salesforce", True),
+    "hubspot unless blank": ("hubspot", True),
+    "first value": ("first value", False),
+    "ask": ("ask", False),
+    "opt-out": ("opt-out", False),
+}
+"""What may stand behind ``wins`` → (who wins, may the other side fill blanks)."""
+
+WITH_LOSER = ("salesforce", "hubspot", "first value")
+
+_PLACE_SCHEMA: Mapping[str, object] = {
+    "anyOf": [TEXT, {"type": "object", "additionalProperties": TEXT, "minProperties": 1}]
+}
+_BOOLEAN: Mapping[str, object] = {"type": "boolean"}
+
+LINE = Shape(
+    "a line under `fields`",
+    (
+        Key("salesforce", "the field's internal name in Salesforce, or one per object type", _PLACE_SCHEMA),
+        Key("hubspot", "the field's internal name in HubSpot, or one per object type", _PLACE_SCHEMA),
+        Key("wins", "which side is right when both differ", {"enum": list(WINS)}),
+        Key("clean", "how values are compared and written, like `email` or `phone US`", TEXT),
+        Key(
+            "values",
+            "one meaning, two words: `gold: {salesforce: Gold, hubspot: tier_1}`",
+            {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {system: {"type": ["string", "number", "boolean"]} for system in SYSTEMS},
+                },
+            },
+        ),
+        Key("may_clear", "true: clearing the winning side clears the other", _BOOLEAN),
+        Key("protected", "true: a filled value is replaced only after a person said yes", _BOOLEAN),
+        Key("owner", "true: this is the record's owner, mapped person by person", _BOOLEAN),
+        Key("otherwise", "the e-mail of who gets a record whose owner has no counterpart, or `skip`", TEXT),
+    ),
+    later={
+        "else": "It belongs to `wins: newest`. Use `wins: ask`.",
+        "when": "Who wins cannot depend on conditions yet. Use one `wins` for all records.",
+    },
+)
+
+_LATER_WINS = {
+    "newest": "Use `ask`, or `salesforce unless blank`, until times of change are compared.",
+    "oldest": "Use `first value`.",
+}
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Policywide:
+    """What one ``fields`` policy says for all its lines. ``records``: object types per system."""
+
+    policy: str
+    about: str
+    records: Mapping[str, tuple[str, ...]]
+    first_time: str
+    losing_edit: str
+
+
+def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> FieldRule | None:
+    """The rule of one line; None only when the line cannot even be named or placed."""
+    if not re.fullmatch(ENTITY_PATTERN, name.text):
+        better = re.sub(r"[^a-z0-9]+", "_", name.text.casefold()).strip("_")
+        reader.error(
+            name,
+            f"`{name.text}` cannot be the name of a field line",
+            f"Use small letters, digits and underscores: `{better or 'job_title'}`.",
+        )
+        return None
+    if isinstance(node, TextNode):
+        reader.error(
+            node,
+            f"`{name.text}` needs braces",
+            f"Write `{name.text}: {{salesforce: …, hubspot: …, wins: …}}`.",
+        )
+        return None
+    block = reader.block(node, LINE, named=name)
+    where = {
+        system: fields
+        for system in SYSTEMS
+        if system in block and (fields := _where(system, block[system], name.text, wide, reader))
+    }
+    if not any(system in block for system in SYSTEMS):
+        if isinstance(node, MapNode):
+            reader.error(name, f"`{name.text}` names no field", "Add `salesforce: …` or `hubspot: …`, or both.")
+        return None
+    wins, unless_blank = _wins(name, block, reader)
+    rule = FieldRule(
+        name=name.text,
+        where=where,
+        wins=wins,
+        unless_blank=unless_blank,
+        clean=_cleaner(block, reader),
+        place=reader.place(name),
+        rule="",
+        policy=wide.policy,
+        first_time=wide.first_time,
+        losing_edit=wide.losing_edit,
+        values=_values(block, reader),
+        may_clear=_switch(block, "may_clear", reader),
+        protected=_switch(block, "protected", reader),
+        is_owner=_switch(block, "owner", reader),
+        owner_otherwise=_otherwise(block, reader),
+    )
+    return replace(rule, rule=rule_hash(wide.about, rule))
+
+
+def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader) -> dict[str, str]:
+    """{object type: vendor field}; one name stands for every object type of that system."""
+    types = wide.records.get(system, ())
+    if not types:
+        if wide.records:
+            reader.error(node, f"`records` names no object type of {system}", f"Add `{system}: …` to `records`.")
+        return {}
+    if not isinstance(node, MapNode):
+        field = reader.text(node, f"{name}: {system}")
+        return dict.fromkeys(types, field) if field is not None else {}
+    found = {}
+    for key, value in node.pairs:
+        field = reader.text(value, f"{name}: {system}")
+        if key.text not in types:
+            reader.error(key, f"`{key.text}` is not one of the records of {wide.about}", did_you_mean(key.text, types))
+        elif field is not None:
+            found[key.text] = field
+    return found
+
+
+def _wins(name: TextNode, block: Block, reader: Reader) -> tuple[str | None, bool]:
+    node = block.get("wins")
+    sides = [system for system in SYSTEMS if system in block]
+    if node is None:
+        if len(sides) == len(SYSTEMS):
+            reader.error(name, f"`{name.text}` does not say who wins", f"Add `wins: …`. Allowed: {', '.join(WINS)}.")
+        return None, False
+    if len(sides) == 1:
+        other = next(system for system in SYSTEMS if system != sides[0])
+        reader.error(
+            node, f"`{name.text}` is only in {sides[0]}, so nobody can win", f"Add `{other}: …` or remove `wins`."
+        )
+        return None, False
+    if isinstance(node, ListNode | MapNode):
+        reader.error(node, "a list behind `wins` is not available in this version", f"Allowed: {', '.join(WINS)}.")
+        return None, False
+    text = reader.text(node, "wins")
+    if text is None:
+        return None, False
+    folded = " ".join(text.split()).casefold()
+    if folded in WINS:
+        return WINS[folded]
+    if folded in _LATER_WINS:
+        reader.error(node, f"`wins: {folded}` is not available in this version", _LATER_WINS[folded])
+    else:
+        reader.error(node, f"`wins` cannot be `{text}`", did_you_mean(text, WINS))
+    return None, False
+
+
+def _cleaner(block: Block, reader: Reader) -> Cleaner:
+    node = block.get("clean")
+    text = reader.text(node, "clean") if node is not None else None
+    if node is None or text is None:
+        return Cleaner()
+    name, _, argument = " ".join(text.split()).partition(" ")
+    if name not in CLEANERS:
+        reader.error(node, f"`clean` cannot be `{text}`", did_you_mean(name, CLEANERS))
+        return Cleaner()
+    if name == "phone" and argument.upper() not in REGIONS:
+        said = f"`{argument}` is not a country code" if argument else "`clean: phone` does not say which country"
+        reader.error(node, said, "Numbers without a country code are read as numbers of one: `clean: phone US`.")
+        return Cleaner(name)
+    if name == "state" and argument and argument.upper() not in states():
+        reader.error(
+            node, f"the states of `{argument}` are not known", f"Known: {in_words(sorted(states()))}, or none."
+        )
+        return Cleaner(name)
+    if argument and name not in ("phone", "state"):
+        reader.error(node, f"`clean: {name}` takes nothing behind it", f"Write `clean: {name}`.")
+        return Cleaner(name)
+    return Cleaner(name, argument.upper() or None)
+
+
+def _values(block: Block, reader: Reader) -> dict[str, dict[str, str]]:
+    """{meaning: {system: the vendor's word}}."""
+    node = block.get("values")
+    if node is None:
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    example = "gold: {salesforce: Gold, hubspot: tier_1}"
+    for meaning, words in reader.pairs(node, "values", example):
+        by_system: dict[str, str] = {}
+        for system, word in reader.pairs(words, f"values: {meaning.text}", example):
+            if system.text not in SYSTEMS:
+                reader.error(system, f"unknown key `{system.text}` in `values`", did_you_mean(system.text, SYSTEMS))
+            elif (text := reader.text(word, f"{meaning.text}: {system.text}")) is not None:
+                by_system[system.text] = text
+        if by_system:
+            found[meaning.text.strip()] = by_system
+    return found
+
+
+def _switch(block: Block, key: str, reader: Reader) -> bool:
+    node = block.get(key)
+    return bool(reader.yes_no(node, key)) if node is not None else False
+
+
+def _otherwise(block: Block, reader: Reader) -> str | None:
+    node = block.get("otherwise")
+    text = reader.text(node, "otherwise") if node is not None else None
+    if node is None or text is None or text == "skip":
+        return None
+    if "owner" not in block:
+        reader.error(node, "`otherwise` belongs to a line with `owner: true`", "Remove it, or add `owner: true`.")
+    elif not _ADDRESS.fullmatch(text):
+        reader.error(
+            node, f"`otherwise` cannot be `{text}`", "Write a person's e-mail address, or `skip` to leave the owner."
+        )
+    return text

@@ -1,0 +1,281 @@
+"""Kind ``fields``: what both CRMs hold about one thing, and who is right when they differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from agent.decide.conditions_names import Names
+from agent.decide.conditions_read import parse_condition
+from agent.decide.kinds.field_lines import LINE, WITH_LOSER, Policywide, read_line
+from agent.decide.kinds.header import (
+    CONDITION,
+    ENTITY_PATTERN,
+    SYSTEMS,
+    TEXT,
+    WORD_OR_LIST,
+    Document,
+    header_keys,
+    read_header,
+)
+from agent.decide.meaning import Context, digest, plain
+from agent.decide.policy import CreateRule, EntityType, FieldRule, FieldsPolicy
+from agent.decide.reading import Block, Key, Reader, Shape
+from agent.decide.suggest import did_you_mean
+from agent.decide.yaml_source import MapNode, Node, TextNode
+
+KIND = "fields"
+STORED_ID = "stored id"
+FIRST_TIMES = ("fill blanks", "ask", "winner")
+LOSING_EDITS = ("revert", "report")
+
+_CREATE = Shape(
+    "`create` for one system",
+    (
+        Key("from", "object types of the other system that may be copied; all when left out", WORD_OR_LIST),
+        Key("as", "the object type of the new record", TEXT),
+        Key("when", "conditions that must hold", CONDITION),
+    ),
+)
+
+SHAPE = Shape(
+    "a policy of kind fields",
+    (
+        *header_keys(needs_mode=True),
+        Key("defines", "the name of the thing described here, like `person`", {"type": "string"}),
+        Key("about", "the thing another policy defines, when this one adds lines to it", {"type": "string"}),
+        Key(
+            "records",
+            "the object types that are this thing: `{salesforce: [Contact, Lead], hubspot: contacts}`",
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": dict.fromkeys(SYSTEMS, WORD_OR_LIST),
+            },
+        ),
+        Key("match", "how a record finds its counterpart, in this order: `[stored id, email]`", WORD_OR_LIST),
+        Key(
+            "create",
+            "when a missing record is created",
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {system: _CREATE.schema() for system in SYSTEMS},
+            },
+        ),
+        Key("first_time", "what happens where both sides differ at the very start", {"enum": list(FIRST_TIMES)}, True),
+        Key("losing_edit", "what happens to an edit on the side that does not win", {"enum": list(LOSING_EDITS)}),
+        Key(
+            "fields",
+            "one line per thing: `email: {salesforce: Email, hubspot: email, wins: salesforce}`",
+            {"type": "object", "minProperties": 1, "additionalProperties": LINE.schema()},
+            True,
+        ),
+    ),
+)
+
+EXAMPLE = """\
+policy: person-basics
+kind: fields
+responsible: anna@example.com
+purpose: Contact details agree in both CRMs
+review_by: 2027-03-01
+mode: ask
+defines: person
+records: {salesforce: [Contact, Lead], hubspot: contacts}
+match: [stored id, email]
+create:
+  hubspot: {from: [Contact, Lead], when: [email is filled]}
+first_time: fill blanks
+losing_edit: revert
+fields:
+  email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}
+  job_title: {salesforce: Title, hubspot: jobtitle, wins: salesforce unless blank}
+  country:   {salesforce: {Lead: Country, Contact: MailingCountry}, hubspot: country, wins: hubspot, clean: country}
+"""
+
+
+def defined_name(document: Document) -> str | None:
+    """The entity type a policy defines or, silently, None."""
+    node = document.block.get("defines")
+    text = node.text.strip() if isinstance(node, TextNode) else ""
+    return text if re.fullmatch(ENTITY_PATTERN, text) else None
+
+
+def read_records(document: Document) -> dict[str, tuple[str, ...]]:
+    """{system: object types, first beats later}; mistakes are noted."""
+    node = document.block.get("records")
+    if node is None:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    example = "records: {salesforce: [Contact, Lead], hubspot: contacts}"
+    for system, types in document.reader.pairs(node, "records", example):
+        if system.text not in SYSTEMS:
+            document.reader.error(
+                system, f"unknown system `{system.text}` in `records`", did_you_mean(system.text, SYSTEMS)
+            )
+        elif words := document.reader.words(types, f"records: {system.text}"):
+            found[system.text] = tuple(dict.fromkeys(word.text.strip() for word in words))
+    for system_name in SYSTEMS:
+        if system_name not in found and not _has_key(node, system_name):
+            document.reader.error(
+                document.key("records"), f"`records` names no object type of {system_name}", f"For example `{example}`."
+            )
+    return found
+
+
+def line_names(document: Document) -> list[str]:
+    """Every left-hand name, also of lines with a mistake: conditions may speak of them."""
+    node = document.block.get("fields")
+    return [key.text for key, _ in node.pairs] if isinstance(node, MapNode) else []
+
+
+def read_rules(document: Document, about: str, records: Mapping[str, tuple[str, ...]]) -> tuple[FieldRule, ...]:
+    """The lines under ``fields``, with mistakes noted."""
+    reader = document.reader
+    node = document.block.get("fields")
+    if node is None:
+        return ()
+    wide = Policywide(document.name, about, records, _first_time(document), _losing_edit(document))
+    example = "email: {salesforce: Email, hubspot: email, wins: salesforce}"
+    lines = [read_line(name, value, wide, reader) for name, value in reader.pairs(node, "fields", example)]
+    rules = tuple(rule for rule in lines if rule is not None)
+    if "losing_edit" not in document.block and any(rule.wins in WITH_LOSER for rule in rules):
+        reader.error(
+            document.key("first_time"),
+            "`losing_edit` is missing in a policy of kind fields",
+            "Say what happens to an edit on the side that does not win. Allowed: revert, report.",
+        )
+    return rules
+
+
+def read(
+    document: Document,
+    about: str,
+    rules: tuple[FieldRule, ...],
+    records: Mapping[str, tuple[str, ...]],
+    names: Names,
+    context: Context,
+    today: date,
+) -> tuple[FieldsPolicy, EntityType | None]:
+    """The policy, and the entity type if this is the one that defines it."""
+    header = read_header(document, names, today)
+    policy = FieldsPolicy(header, about, rules)
+    if "defines" not in document.block:
+        _refuse_definitions(document)
+        return policy, None
+    _require_definitions(document)
+    entity = EntityType(
+        name=about,
+        records=records,
+        match=_match(document, rules),
+        creates=_creates(document, about, records, names, context),
+        policy=document.name,
+        place=document.place,
+    )
+    return policy, entity
+
+
+def _first_time(document: Document) -> str:
+    node = document.block.get("first_time")
+    found = document.reader.choice(node, "first_time", FIRST_TIMES) if node is not None else None
+    return found or "ask"
+
+
+def _losing_edit(document: Document) -> str:
+    node = document.block.get("losing_edit")
+    if node is None:
+        return "report"
+    if isinstance(node, TextNode) and re.match(r"keep\b", node.text):
+        document.reader.error(
+            node, "`losing_edit: keep …` is not available in this version", "Use `report`, or `revert`."
+        )
+        return "report"
+    return document.reader.choice(node, "losing_edit", LOSING_EDITS) or "report"
+
+
+def _refuse_definitions(document: Document) -> None:
+    for key in ("records", "match", "create"):
+        if key in document.block:
+            document.reader.error(
+                document.key(key),
+                f"`{key}` belongs to the policy that `defines` the thing",
+                "Move it there; this policy only adds lines.",
+            )
+
+
+def _require_definitions(document: Document) -> None:
+    for key in ("records", "match"):
+        if key not in document.block:
+            document.reader.error(
+                document.key("defines"),
+                f"`{key}` is missing: a policy that `defines` something needs it",
+                next(f"`{known.name}`: {known.help}" for known in SHAPE.keys if known.name == key),
+            )
+
+
+def _match(document: Document, rules: tuple[FieldRule, ...]) -> tuple[str, ...]:
+    both = [rule.name for rule in rules if len(rule.where) == len(SYSTEMS)]
+    found = []
+    for word in document.words("match"):
+        text = " ".join(word.text.split())
+        if text == STORED_ID or text in both:
+            found.append(text)
+        elif any(rule.name == text for rule in rules):
+            document.reader.error(word, f"`{text}` is in one system only, so it matches nothing", "Use another field.")
+        else:
+            document.reader.error(word, f"`match` cannot use `{text}`", did_you_mean(text, [STORED_ID, *both]))
+    return tuple(found)
+
+
+def _creates(
+    document: Document,
+    about: str,
+    records: Mapping[str, tuple[str, ...]],
+    names: Names,
+    context: Context,
+) -> dict[str, CreateRule]:
+    node = document.block.get("create")
+    if node is None:
+        return {}
+    reader = document.reader
+    found = {}
+    for system, value in reader.pairs(node, "create", "create: {hubspot: {from: [Contact, Lead]}}"):
+        if system.text not in SYSTEMS:
+            reader.error(system, f"unknown system `{system.text}` in `create`", did_you_mean(system.text, SYSTEMS))
+            continue
+        block = reader.block(value, _CREATE, named=system)
+        other = next(name for name in SYSTEMS if name != system.text)
+        from_types = _from_types(block, records.get(other, ()), reader)
+        as_type = _as_type(system, block, records.get(system.text, ()), reader)
+        when = parse_condition(block["when"], names, reader) if "when" in block else None
+        rule = digest(about, system.text, as_type, from_types, plain(block.get("when")), context.of(when))
+        found[system.text] = CreateRule(system.text, as_type, from_types, when, reader.place(system), rule)
+    return found
+
+
+def _from_types(block: Block, types: tuple[str, ...], reader: Reader) -> tuple[str, ...]:
+    if "from" not in block:
+        return types
+    found = []
+    for word in reader.words(block["from"], "from"):
+        if word.text in types:
+            found.append(word.text)
+        else:
+            reader.error(
+                word, f"`{word.text}` is not one of the records on the other side", did_you_mean(word.text, types)
+            )
+    return tuple(found)
+
+
+def _as_type(system: Node, block: Block, types: tuple[str, ...], reader: Reader) -> str:
+    if "as" in block:
+        return reader.choice(block["as"], "as", types) or ""
+    if len(types) > 1:
+        reader.error(system, "it is not said what the new record becomes", f"Add `as: …`. Allowed: {', '.join(types)}.")
+    return types[0] if types else ""
+
+
+def _has_key(node: Node, key: str) -> bool:
+    return isinstance(node, MapNode) and node.key(key) is not None

@@ -1,0 +1,311 @@
+"""The lines of a policy against the vendors' schemas: do the fields exist, may they be written, do the words
+exist.
+
+Rules come back with what only the schema knows: the field type, and picklist words as internal names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from agent.connector import FieldSchema, ObjectSchema
+from agent.decide.kinds.header import SYSTEMS, Document
+from agent.decide.policy import FieldRule, LifecyclePolicy, Stage
+from agent.decide.reading import NO_WORDS, YES_WORDS, Reader
+from agent.decide.reference import wire
+from agent.decide.suggest import in_words, nearest
+from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
+
+Schemas = Mapping[tuple[str, str], ObjectSchema]
+
+CONSENT = "opt-out"
+_MOST_SHOWN = 3
+_TEXTUAL = frozenset({"text", "choice", "choices"})
+_TIMES = frozenset({"date", "datetime"})
+_LINKS = frozenset({"reference", "id"})
+
+_IN_WORDS: Mapping[str, str] = {
+    "text": "text",
+    "number": "a number",
+    "boolean": "yes or no",
+    "date": "a date",
+    "datetime": "a date and time",
+    "choice": "a picklist",
+    "choices": "a picklist of several values",
+    "reference": "a link to another record",
+    "id": "an id",
+}
+
+
+def written_systems(rule: FieldRule) -> tuple[str, ...]:
+    """The systems a rule may write:
+
+    the side that does not win, both where both may be filled; consent none.
+    """
+    if rule.wins is None or rule.wins == CONSENT or len(rule.where) < len(SYSTEMS):
+        return ()
+    if rule.wins in SYSTEMS and not rule.unless_blank:
+        return tuple(system for system in SYSTEMS if system != rule.wins)
+    return SYSTEMS
+
+
+def check_rule(document: Document, rule: FieldRule, schemas: Schemas) -> FieldRule:
+    """The rule with its type and internal picklist words; everything that does not fit is noted."""
+    return _RuleCheck(document, rule, schemas).checked()
+
+
+class _RuleCheck:
+    """One field line against the schemas of every object type it names."""
+
+    def __init__(self, document: Document, rule: FieldRule, schemas: Schemas) -> None:
+        self.reader = document.reader
+        self.rule = rule
+        self.schemas = schemas
+        self.line = _line_of(document, rule)
+        self.found: dict[str, dict[str, FieldSchema]] = {}
+
+    def checked(self) -> FieldRule:
+        for system, by_type in self.rule.where.items():
+            for object_type, name in by_type.items():
+                field = self._field(system, object_type, name)
+                if field is not None:
+                    self.found.setdefault(system, {})[object_type] = field
+        for system in written_systems(self.rule):
+            for object_type, field in self.found.get(system, {}).items():
+                self._writable(system, object_type, field)
+        self._compatible()
+        return replace(self.rule, type=self._type(), values=self._values())
+
+    def _field(self, system: str, object_type: str, name: str) -> FieldSchema | None:
+        schema = self.schemas.get((system, object_type))
+        if schema is None or name in schema.fields:
+            return schema.fields[name] if schema is not None else None
+        node = self._node(system, object_type)
+        where = f"{wire(system).name} {object_type}"
+        if self.rule.wins == CONSENT:
+            self.reader.error(
+                node,
+                f"the consent field `{name}` is not visible in {where}, so nobody's wish could be respected",
+                "Give Truce's user the right to read it, or correct the name.",
+            )
+            return None
+        advice = _instead_of(name, schema)
+        others = [other for other, named in self.rule.where[system].items() if named == name and other != object_type]
+        if others and isinstance(node, TextNode):
+            advice = (
+                f"{advice} If {object_type} calls it differently, write `{{{others[0]}: {name}, {object_type}: …}}`."
+            )
+        self.reader.error(node, f"{where} has no field `{name}`", advice.strip())
+        return None
+
+    def _writable(self, system: str, object_type: str, field: FieldSchema) -> None:
+        schema = self.schemas[system, object_type]
+        where = f"{wire(system).name} {object_type}"
+        node = self._node(system, object_type)
+        if not schema.can_update:
+            self.reader.error(node, f"Truce's user may not change {where}", "Give it that right, or only read it.")
+        elif not field.writable:
+            other = next(name for name in SYSTEMS if name != system)
+            self.reader.error(
+                node,
+                f"`{field.name}` cannot be written in {where}",
+                f"It is calculated or protected there. Write `wins: {system}`, or remove the line of {other}.",
+            )
+
+    def _compatible(self) -> None:
+        if self.rule.is_owner or self.rule.wins == CONSENT:
+            return
+        for target in written_systems(self.rule):
+            source = next(system for system in SYSTEMS if system != target)
+            for object_type, field in self.found.get(target, {}).items():
+                for origin in self.found.get(source, {}).values():
+                    self._pair(source, origin, target, object_type, field)
+
+    def _pair(self, source: str, origin: FieldSchema, target: str, object_type: str, field: FieldSchema) -> None:
+        node, there = self._node(target, object_type), f"`{field.name}` in {wire(target).name} {object_type}"
+        here = f"`{origin.name}` in {wire(source).name}"
+        if not self.rule.values and not _fits(origin.type, field.type):
+            self.reader.error(
+                node,
+                f"{there} is {_IN_WORDS[field.type]}, but {here} is {_IN_WORDS[origin.type]}",
+                "Use fields of the same type, or say with `values` which word means which.",
+            )
+        elif {origin.type, field.type} == _TIMES:
+            self.reader.warn(
+                node,
+                f"{there} is {_IN_WORDS[field.type]}, but {here} is {_IN_WORDS[origin.type]}",
+                "The time of day is lost or made up.",
+            )
+        elif field.type == "text" and origin.type == "text" and 0 < (field.length or 0) < (origin.length or 0):
+            self.reader.warn(
+                node,
+                f"{there} holds {field.length} characters, but {here} holds {origin.length}",
+                "Longer values will be refused there and reported.",
+            )
+        elif field.restricted and field.choices and not self.rule.values:
+            self._unknown_words(node, there, here, origin, field)
+
+    def _unknown_words(self, node: Node, there: str, here: str, origin: FieldSchema, field: FieldSchema) -> None:
+        """Picklist values of one side that the other would refuse."""
+        known = {choice.value for choice in field.choices if choice.active}
+        missing = [choice.value for choice in origin.choices if choice.active and choice.value not in known]
+        if not origin.choices and origin.type == "text":
+            self.reader.warn(node, f"{there} accepts only its own values, but {here} is free text", _USE_VALUES)
+        elif missing:
+            shown = in_words(missing[:_MOST_SHOWN])
+            more = f" and {len(missing) - _MOST_SHOWN} more" if len(missing) > _MOST_SHOWN else ""
+            self.reader.warn(node, f"{there} does not know {shown}{more} of {here}", _USE_VALUES)
+
+    def _type(self) -> str:
+        """One type for both sides: the one they share, else the plainer of the two."""
+        types = {field.type for fields in self.found.values() for field in fields.values()}
+        if len(types) == 1:
+            return next(iter(types))
+        if types == _TIMES:
+            return "date"
+        if types and types <= _TEXTUAL and "choices" in types:
+            return "choices"
+        return "text"
+
+    def _values(self) -> dict[str, dict[str, str]]:
+        """The value map with internal names; words may be given as labels."""
+        resolved: dict[str, dict[str, str]] = {}
+        for meaning, words in self.rule.values.items():
+            resolved[meaning] = {}
+            for system, word in words.items():
+                node = _value_node(self.line, meaning, system)
+                internal = word
+                for object_type, field in self.found.get(system, {}).items():
+                    where = f"`{field.name}` of {wire(system).name} {object_type}"
+                    internal = internal_word(word, field, where, node, self.reader)
+                resolved[meaning][system] = internal
+        return resolved
+
+    def _node(self, system: str, object_type: str) -> Node:
+        """Where the vendor field is named."""
+        named = self.line.find(system) if isinstance(self.line, MapNode) else None
+        if isinstance(named, MapNode):
+            return named.find(object_type) or named
+        return named or self.line
+
+
+def check_lifecycle(document: Document, policy: LifecyclePolicy, schemas: Schemas) -> LifecyclePolicy:
+    """The policy with internal stage names; fields and words that do not exist are noted."""
+    reader = document.reader
+    fields: dict[str, list[tuple[str, FieldSchema]]] = {}
+    for key, system, object_type, name in _stage_fields(policy):
+        schema = schemas.get((system, object_type))
+        if schema is None:
+            continue
+        where = f"{wire(system).name} {object_type}"
+        field = schema.fields.get(name)
+        node = _stage_field_node(document, key)
+        if field is None:
+            reader.error(node, f"{where} has no field `{name}`", _instead_of(name, schema))
+        elif not field.writable and policy.wins != system:
+            advice = f"Give Truce's user that right, or write `wins: {system}`."
+            reader.error(node, f"`{name}` cannot be written in {where}", advice)
+        else:
+            fields.setdefault(key, []).append((f"`{name}` of {where}", field))
+    stages = [_checked_stage(document, stage, fields) for stage in policy.stages]
+    return replace(policy, stages=tuple(stages))
+
+
+def internal_word(word: str, field: FieldSchema, where: str, node: Node, reader: Reader) -> str:
+    """A picklist word as its internal name; a label is understood, two possible meanings are a mistake."""
+    if not field.choices:
+        if field.type == "boolean" and word.casefold() not in YES_WORDS | NO_WORDS:
+            reader.error(node, f"{where} is yes or no, not `{word}`", "Write `true` or `false`.")
+        return word
+    exact = {choice.value for choice in field.choices if word in (choice.value, choice.label)}
+    loose = {
+        choice.value
+        for choice in field.choices
+        if word.casefold() in (choice.value.casefold(), choice.label.casefold())
+    }
+    found = exact or loose
+    if len(found) > 1:
+        shown = " or ".join(f"`{value}`" for value in sorted(found))
+        reader.error(node, f"`{word}` is the name of two values of {where}", f"Write the internal name: {shown}.")
+        return word
+    if found:
+        (internal,) = found
+        if not next(choice.active for choice in field.choices if choice.value == internal):
+            reader.warn(node, f"`{word}` is no longer used in {where}", "Choose a value that is active there.")
+        return internal
+    names = [name for choice in field.choices for name in (choice.value, choice.label)]
+    near = nearest(word, names)
+    advice = f"Did you mean `{near}`?" if near else f"Its values: {in_words(c.value for c in field.choices)}."
+    if field.restricted:
+        reader.error(node, f"`{word}` is not a value of {where}", advice)
+    else:
+        reader.warn(node, f"`{word}` is not a value of {where} yet", f"{advice} Writing it would add it there.")
+    return word
+
+
+_USE_VALUES = "Say with `values` which word means which; others will be refused there and reported."
+
+
+def _fits(source: str, target: str) -> bool:
+    """May a value of one type be written into a field of another without a value map?"""
+    if source == target:
+        return source not in _LINKS
+    if target == "text":
+        return source not in _LINKS
+    return {source, target} <= _TEXTUAL or {source, target} == _TIMES
+
+
+def _instead_of(name: str, schema: ObjectSchema) -> str:
+    by_label = [field.name for field in schema.fields.values() if field.label.casefold() == name.casefold()]
+    if by_label:
+        return f"`{name}` is its label; write the internal name `{by_label[0]}`."
+    near = nearest(name, [*schema.fields, *(field.label for field in schema.fields.values())])
+    if near is None:
+        return "Look it up in the vendor's settings; it may also be hidden from Truce's user."
+    internal = near if near in schema.fields else next(f.name for f in schema.fields.values() if f.label == near)
+    return f"Did you mean `{internal}`? It may also be hidden from Truce's user."
+
+
+def _line_of(document: Document, rule: FieldRule) -> Node:
+    fields = document.find("fields")
+    line = fields.find(rule.name) if isinstance(fields, MapNode) else None
+    return line or document.node
+
+
+def _value_node(line: Node, meaning: str, system: str) -> Node:
+    values = line.find("values") if isinstance(line, MapNode) else None
+    words = values.find(meaning) if isinstance(values, MapNode) else None
+    word = words.find(system) if isinstance(words, MapNode) else None
+    return word or words or line
+
+
+def _stage_fields(policy: LifecyclePolicy) -> Iterator[tuple[str, str, str, str]]:
+    """(key, system, object type, vendor field) of every place a stage stands in."""
+    for key, by_system in policy.where.items():
+        for system, by_type in by_system.items():
+            for object_type, name in by_type.items():
+                yield key, system, object_type, name
+
+
+def _stage_field_node(document: Document, key: str) -> Node:
+    fields = document.find("fields")
+    named = fields.find(key) if isinstance(fields, MapNode) else None
+    return named or document.key("stages")
+
+
+def _checked_stage(document: Document, stage: Stage, fields: Mapping[str, list[tuple[str, FieldSchema]]]) -> Stage:
+    stages = document.find("stages")
+    block = stages.find(stage.name) if isinstance(stages, MapNode) else None
+    values: dict[str, tuple[str, ...]] = {}
+    for key, words in stage.values.items():
+        node = block.find(key) if isinstance(block, MapNode) else None
+        items = node.items if isinstance(node, ListNode) else (node,)
+        resolved = []
+        for word, item in zip(words, items, strict=False):
+            internal = word
+            for where, field in fields.get(key, ()):
+                internal = internal_word(word, field, where, item or document.node, document.reader)
+            resolved.append(internal)
+        values[key] = tuple(resolved)
+    return Stage(stage.name, values)
