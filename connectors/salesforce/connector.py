@@ -29,7 +29,8 @@ from connectors.salesforce.schema import Schemas
 from connectors.salesforce.session import Egress, Timeout, VendorSession, checked_base
 from connectors.salesforce.writing import Writing
 
-_ORGANIZATION = "SELECT Id, Name, IsSandbox, TimeZoneSidKey FROM Organization LIMIT 1"
+_ORGANIZATION = "SELECT Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey FROM Organization LIMIT 1"
+_PRACTICE = "Developer Edition"
 _USERS = "SELECT Id, Name, Email, IsActive FROM User ORDER BY Id"
 _QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue' ORDER BY Id"
 
@@ -86,7 +87,7 @@ class Salesforce:
             system=SYSTEM,
             account_id=token.organization_id,
             name=str(rows[0].get("Name") or ""),
-            is_production=rows[0].get("IsSandbox") is False,
+            is_production=rows[0].get("IsSandbox") is False and rows[0].get("OrganizationType") != _PRACTICE,
             user_id=token.user_id,
             time_zone=zone if isinstance(zone, str) else None,
         )

@@ -7,7 +7,7 @@ and lets automations rewrite, and its answers show none of it, so the engine rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.connector import Op, Write, WriteError, WriteOutcome
@@ -54,7 +54,7 @@ class Writing:
         _check_contract(writes)
         fit, unfit = self._sorted_out(writes)
         outcomes = {outcome.entry_id: outcome for outcome in [*unfit, *self._sent(fit)]}
-        return self._with_survivors(writes, [outcomes[write.entry_id] for write in writes])
+        return self._with_second_look(writes, [outcomes[write.entry_id] for write in writes])
 
     def _sorted_out(self, writes: Sequence[Write]) -> tuple[list[_Fit], list[WriteOutcome]]:
         possible = [write for write in writes if write.op == "create" or full_id(write.record_id or "", "")]
@@ -136,8 +136,8 @@ class Writing:
                 stopped = "the reply to the write before it was lost"
         return outcomes
 
-    def _with_survivors(self, writes: Sequence[Write], outcomes: list[WriteOutcome]) -> list[WriteOutcome]:
-        """Salesforce calls a merged record deleted; one look tells which record carries on."""
+    def _with_second_look(self, writes: Sequence[Write], outcomes: list[WriteOutcome]) -> list[WriteOutcome]:
+        """Salesforce says "deleted" of a merged record, and of one that only names a deleted one; a look tells."""
         gone = {
             write.entry_id: Ref(SYSTEM, write.object_type, write.record_id)
             for write, outcome in zip(writes, outcomes, strict=True)
@@ -148,7 +148,7 @@ class Writing:
         except (ConnectorError, NotFound):
             return outcomes
         merged = dict(zip(gone, readouts, strict=True))
-        return [_as_moved(outcome, merged.get(outcome.entry_id)) for outcome in outcomes]
+        return [_looked_at(outcome, merged.get(outcome.entry_id)) for outcome in outcomes]
 
     def _create(self, item: _Fit) -> WriteOutcome:
         write = item.write
@@ -288,10 +288,14 @@ def _failed(item: _Fit, failure: Failure) -> WriteOutcome:
     return _rejected(item.write, as_write_error(failure, item.body.values()))
 
 
-def _as_moved(outcome: WriteOutcome, readout: Readout | None) -> WriteOutcome:
-    if not isinstance(readout, MergedInto):
-        return outcome
-    return WriteOutcome(outcome.entry_id, "rejected", outcome.record_id, error=_merged(readout))
+def _looked_at(outcome: WriteOutcome, readout: Readout | None) -> WriteOutcome:
+    """The verdict "gone", corrected by what is there: merged away, or alive and only a record it names is gone."""
+    error = outcome.error
+    if isinstance(readout, MergedInto):
+        return replace(outcome, error=_merged(readout))
+    if isinstance(readout, Record) and error is not None:
+        return replace(outcome, error=replace(error, kind="validation"))
+    return outcome
 
 
 def _merged(readout: MergedInto) -> WriteError:
