@@ -1,0 +1,1 @@
+"""HubSpot's REST side and what people do in the practice portal."""
