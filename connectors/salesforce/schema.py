@@ -75,7 +75,7 @@ class Schemas:
         answer = self._calls.send(Request("GET", f"sobjects/{object_type}/describe", headers=headers))
         if isinstance(answer, Failure):
             if known is None or answer.status != 304:
-                raise _unknown(object_type) if answer.status == 404 else as_error(answer, f"describing {object_type}")
+                raise _refusal(object_type, answer)
             described = Description(known.schema, known.prefix, known.filterable, self._clock(), condition)
         else:
             described = _described(object_type, answer, self._clock())
@@ -147,6 +147,11 @@ def _condition(reply: Reply) -> str | None:
 def http_date(moment: datetime) -> str:
     """``Tue, 24 Nov 2026 10:00:00 GMT``; fractions of a second are dropped."""
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
+
+
+def _refusal(object_type: str, failure: Failure) -> Exception:
+    is_unknown = failure.status == 404 or failure.code == "INVALID_TYPE"
+    return _unknown(object_type) if is_unknown else as_error(failure, f"describing {object_type}")
 
 
 def _unknown(object_type: str, meant: str = "") -> NotFound:

@@ -74,9 +74,12 @@ class Writing:
     def _described(self, writes: Sequence[Write]) -> Description:
         """The object's description, asked again when a write names a field that it lacks."""
         described = self._schemas.of(writes[0].object_type)
-        if any(unknown_fields(write, described) for write in writes):
+        if not any(unknown_fields(write, described) for write in writes):
+            return described
+        try:
             return self._schemas.fetch(writes[0].object_type)
-        return described
+        except ConnectorError:
+            return described
 
     def _sent(self, fit: Sequence[_Fit]) -> list[WriteOutcome]:
         if not fit:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.emulator.salesforce.soql.parser import Comparison, parse
 from connectors.salesforce.soql import by_ids, changes, equal_to, moment
 
 ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
@@ -42,6 +44,18 @@ def test_a_hostile_value_stays_one_literal(value: str) -> None:
     query = equal_to("Lead", ["Id"], "Email", value)
     assert query.startswith(start)
     assert read_literal(query[len(start) :]) == (value, "")
+
+
+def test_ten_thousand_hostile_values_are_one_literal_to_the_parser() -> None:
+    chance = random.Random(24)
+    alphabet = "'\\\"%_{}():;, \n\r\t\b\fABoOrRiInNdDxX=<>!--/*.0ü\u2028\U0001f600"
+    for _ in range(10_000):
+        value = "".join(chance.choices(alphabet, k=chance.randint(0, 30)))
+        query = parse(equal_to("Lead", ["Id"], "Email", value))
+        assert isinstance(query.where, Comparison)
+        [literal] = query.where.values
+        assert (query.where.operator, literal.kind, literal.value) == ("=", "string", value)
+        assert (query.limit, query.order_by) == (None, ())
 
 
 def test_numbers_and_truth_are_not_quoted() -> None:
