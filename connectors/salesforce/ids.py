@@ -7,6 +7,7 @@ so that an id of ``//host/x`` would carry our token to that host and ``../Accoun
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from agent.connector import ParentField
 
@@ -48,6 +49,7 @@ def is_api_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=4096)
 def _block_letter(block: str) -> str:
     bits = sum(1 << place for place, letter in enumerate(block) if "A" <= letter <= "Z")
     return _CHECKSUM_ALPHABET[bits]
