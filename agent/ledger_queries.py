@@ -23,6 +23,13 @@ from agent.store import Store, from_micros, marks, maybe_moment, to_micros
 CHUNK = 1000
 LAST = 2**62
 
+OF_RECORD = (
+    "SELECT seq FROM entries WHERE record_id = ? AND record_id != ''"
+    " UNION ALL SELECT entry FROM transitions WHERE record_id = ? AND record_id != ''"
+)
+"""Numbers of the entries that wrote a record, creates by the id they got. The second half of each condition lets
+SQLite use the partial index."""
+
 
 def number_of(name: str, letter: str) -> int:
     """57 for ``B-57``.
@@ -103,8 +110,7 @@ def _conditions(query: EntryQuery) -> tuple[list[str], list[Any]]:
         conditions.append("e.entity = ?")
         params.append(query.entity_id)
     if query.ref is not None:
-        made = "SELECT entry FROM transitions WHERE record_id = ?"
-        conditions.append(f"(e.record_id = ? OR e.seq IN ({made})) AND h.object_type = ? AND h.system = ?")
+        conditions.append(f"e.seq IN ({OF_RECORD}) AND h.object_type = ? AND h.system = ?")
         params += (query.ref.id, query.ref.id, query.ref.object_type, query.ref.system)
     return conditions, params
 
