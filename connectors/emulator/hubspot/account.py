@@ -37,7 +37,7 @@ async def owners(request: Request) -> Response:
     archived, email = flag(request, "archived"), request.query_params.get("email")
     listed = [
         owner
-        for owner in portal.space.settings["owners"]
+        for owner in portal.space.settings["owners"].values()
         if owner["archived"] is archived and (not email or owner["email"] == email.lower())
     ]
     limit, after = int(request.query_params.get("limit", "100")), int(request.query_params.get("after") or 0)
@@ -52,10 +52,10 @@ async def owners(request: Request) -> Response:
 async def owner(request: Request) -> Response:
     portal = portal_of(request)
     _check_owner_scope(request)
-    for each in portal.space.settings["owners"]:
-        if each["id"] == request.path_params["id"]:
-            return reply(each)
-    raise refusals.not_found()
+    found = portal.space.settings["owners"].get(request.path_params["id"])
+    if found is None:
+        raise refusals.not_found()
+    return reply(found)
 
 
 def _check_owner_scope(request: Request) -> None:

@@ -45,10 +45,9 @@ class Desk:
         schemas = [f"crm.schemas.{name}.read" for name in ("contacts", "companies", "deals")]
         scopes = [*SCOPES, *schemas, "crm.objects.owners.read", "oauth"]
         settings["tokens"] = {credentials["token"]: {"scopes": scopes, "app_id": "810001"}}
-        settings["owners"] = [_owner(index, *person, archived=False) for index, person in enumerate(PEOPLE, 1)]
-        settings["owners"] += [
-            _owner(index, *person, archived=True) for index, person in enumerate(GONE, len(PEOPLE) + 1)
-        ]
+        owners = [_owner(index, *person, archived=False) for index, person in enumerate(PEOPLE, 1)]
+        owners += [_owner(index, *person, archived=True) for index, person in enumerate(GONE, len(PEOPLE) + 1)]
+        settings["owners"] = {owner["id"]: owner for owner in owners}
         self.index()
 
     def index(self) -> None:
@@ -143,20 +142,19 @@ class Desk:
 
     def users(self, change: dict[str, Any]) -> dict[str, Any]:
         """{add: {login, first, last}} | {deactivate: id} | {activate: id}."""
-        owners: list[dict[str, Any]] = self.space.settings["owners"]
+        owners: dict[str, dict[str, Any]] = self.space.settings["owners"]
         if "add" in change:
             extra = change["add"]
             owner = _owner(
                 len(owners) + 1, extra["login"], extra.get("first", ""), extra.get("last", ""), archived=False
             )
-            owners.append(owner)
+            owners[owner["id"]] = owner
             return owner
         word = "deactivate" if "deactivate" in change else "activate"
-        for owner in owners:
-            if owner["id"] == str(change[word]):
-                owner["archived"] = word == "deactivate"
-                return owner
-        raise KeyError(f"no owner {change[word]}")
+        if str(change[word]) not in owners:
+            raise KeyError(f"no owner {change[word]}")
+        owners[str(change[word])]["archived"] = word == "deactivate"
+        return owners[str(change[word])]
 
     def revoke_tokens(self) -> None:
         self.space.settings["tokens"].clear()

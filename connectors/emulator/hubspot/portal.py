@@ -173,9 +173,7 @@ class Portal:
             return "INVALID_EMAIL", f"Email address {text} is invalid"
         if item.type == "number" and not _is_number(text):
             return "INVALID_INTEGER", f"{text} was not a valid number"
-        if item.is_owner and text not in {
-            owner["id"] for owner in self.space.settings["owners"] if not owner["archived"]
-        }:
+        if item.is_owner and self.space.settings["owners"].get(text, {"archived": True})["archived"]:
             return "INVALID_OWNER", f"{text} is not a valid owner id"
         if item.type == "enumeration" and item.options:
             allowed = [value for value, _ in item.options]
