@@ -70,7 +70,7 @@ class HubSpotConfig(_Strict):
             "contacts": {"salesforcecontactid": "Contact", "salesforceleadid": "Lead"},
             "companies": {"salesforceaccountid": "Account"},
         },
-        description="Properties that hold a Salesforce id (HubSpot's native connector writes these), and of which object.",
+        description="Properties holding a Salesforce id (HubSpot's native connector writes these), and of which object.",
     )
 
 
@@ -97,7 +97,7 @@ class Config(_Strict):
     policies: Path = Field(Path("policies"), description="Folder of the policy files, beside this file.")
     salesforce: SalesforceConfig
     hubspot: HubSpotConfig
-    run: RunConfig = Field(default_factory=RunConfig)
+    run: RunConfig = Field(default_factory=lambda: RunConfig())
     people: dict[str, str] = Field(
         default_factory=dict,
         description="Login on this computer → e-mail. A login that is not listed cannot approve.",

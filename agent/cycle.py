@@ -28,7 +28,7 @@ DAEMON = "truce"
 
 @dataclass(slots=True)
 class CycleReport:
-    """What one cycle came to. ``written`` counts confirmed entries; ``left_pending`` are changes still to be decided."""
+    """What one cycle came to. ``written`` counts confirmed entries."""
 
     pulled: int = 0
     changed: int = 0

@@ -73,7 +73,7 @@ def _matching(installation: Installation, system: str, object_type: str, wanted:
         refs.add(Ref.parse(wanted))
     for kind in ("email", "domain"):
         refs.update(mirror.by_key(system, object_type, kind, wanted.strip().lower()))
-    return [record for record in mirror.records(sorted(refs)).values()]
+    return list(mirror.records(sorted(refs)).values())
 
 
 def why(installation: Installation, wanted: str, field: str | None = None) -> list[Story]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ def wall_clock() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
 
 
-def connect(config: Config) -> dict[str, Connector]:
+def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[str, Connector]:
     """Both connectors on the vendors' client libraries. Makes no request yet.
 
     Raises:
@@ -57,15 +57,15 @@ def connect(config: Config) -> dict[str, Connector]:
     return {
         "salesforce": Salesforce(
             domain=salesforce.domain,
-            client_id=read_secret(salesforce.client_id),
-            client_secret=read_secret(salesforce.client_secret),
+            client_id=secret(salesforce.client_id),
+            client_secret=secret(salesforce.client_secret),
             base_url=salesforce.base_url,
             api_version=salesforce.api_version,
             link_keys=salesforce.link_keys,
             clock=time.monotonic,
         ),
         "hubspot": HubSpot(
-            token=read_secret(hubspot.token),
+            token=secret(hubspot.token),
             base_url=hubspot.base_url or "https://api.hubapi.com",
             api_version=hubspot.api_version,
             link_keys=hubspot.link_keys,
@@ -102,7 +102,7 @@ def open_installation(
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = dict(connectors or {})
         if not links:
-            links = dict(connect(config)) if writer else _unplugged(config)
+            links = connect(config, read_secret if writer else _no_secret)
         for connector in links.values():
             stack.callback(connector.close)
         installation = Installation(
@@ -231,20 +231,14 @@ def _editor(folder: Path, config: Config) -> str:
     return file_owner(newest.stat().st_uid, config.people)
 
 
-def _unplugged(config: Config) -> dict[str, Connector]:
-    """Connectors that only lend their capabilities (names, keys) to a reader; they can ask nobody anything."""
-    from connectors.hubspot.capabilities import capabilities as hubspot
-    from connectors.salesforce.capabilities import capabilities as salesforce
-    from connectors.wrappers import Unplugged
-
-    return {
-        "salesforce": Unplugged("salesforce", salesforce(config.salesforce.link_keys)),
-        "hubspot": Unplugged("hubspot", hubspot(config.hubspot.link_keys, config.hubspot.stored_ids)),
-    }
+def _no_secret(reference: str) -> str:
+    """A reader never asks a vendor anything; it only borrows the connectors' capabilities (names, keys)."""
+    return "a reader asks nobody"
 
 
 def serve_emulator(**options: Any) -> None:
     """Run both practice CRMs until stopped."""
-    from connectors.emulator.serve import Options, serve
+    from connectors.emulator.practice import Options
+    from connectors.emulator.serve import serve
 
     serve(Options(**options))

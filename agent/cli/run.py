@@ -26,7 +26,8 @@ def command(ctx: click.Context, once: bool, verbose: bool, as_json: bool) -> Non
         else:
             click.echo(
                 f"{number(result['pulled'])} pulled · {number(result['changed'])} changed · "
-                f"{number(result['written'])} written · {len(result['held'])} held · {number(result['reviews'])} questions"
+                f"{number(result['written'])} written · {len(result['held'])} held · "
+                f"{number(result['reviews'])} questions"
             )
         return
     from agent.daemon import Daemon

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from agent.secrets import forget_secret, read_secret, store_secret
@@ -16,10 +18,7 @@ def command() -> None:
 @click.argument("name")
 def set_secret(name: str) -> None:
     """Ask for the secret NAME (hidden) and keep it; the config then says keyring:NAME."""
-    if click.get_text_stream("stdin").isatty():
-        value = click.prompt(f"{name}", hide_input=True, err=True)
-    else:
-        value = click.get_text_stream("stdin").readline()
+    value = str(click.prompt(name, hide_input=True, err=True)) if sys.stdin.isatty() else sys.stdin.readline()
     store_secret(name, value.strip())
     click.echo(f"Kept. Write it in the config as keyring:{name}")
 

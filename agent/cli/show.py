@@ -70,7 +70,8 @@ def _show_entry(entry: Entry, name: str) -> None:
         stored = entry.observed.get(cell.vendor_field, cell.after)
         note = f" (stored as “{clean(stored)}”)" if stored != cell.after and entry.observed else ""
         click.echo(
-            f"  {entry.state.value:<9} {clean(name)}  {cell.field}: “{clean(cell.before)}” → “{clean(cell.after)}”{note}"
+            f"  {entry.state.value:<9} {clean(name)}  {cell.field}: "
+            f"“{clean(cell.before)}” → “{clean(cell.after)}”{note}"
         )
     if entry.error:
         click.echo(f"            {entry.error}")
@@ -79,7 +80,8 @@ def _show_entry(entry: Entry, name: str) -> None:
 def _show_next(batch: Batch, entries: list[Entry]) -> None:
     if batch.state == "held":
         click.echo(
-            f"approve truce approve {batch.id} --count {len(entries)}    nobody acts: expires {moment(batch.expires_at)}"
+            f"approve truce approve {batch.id} --count {len(entries)}"
+            f"    nobody acts: expires {moment(batch.expires_at)}"
         )
     elif batch.kind != "rollback" and batch.state == "done":
         click.echo(f"undo    truce rollback {batch.id}")

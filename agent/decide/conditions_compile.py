@@ -112,7 +112,7 @@ class _Source:
     def _text(self, name: str, *, before: bool = False) -> str:
         raw = self._raw(name, before=before)
         self._looks.setdefault(
-            f"{raw}t", f"{raw}.strip().casefold() or None if {raw}.__class__ is str else text_of({raw})"
+            f"{raw}t", f"{raw}.casefold() if {raw}.__class__ is str else None if {raw} is None else text_of({raw})"
         )
         return f"{raw}t"
 

@@ -119,7 +119,7 @@ class _Creation:
         )
 
     def _translated(self, plan: FieldPlan, raw: FieldValue) -> FieldValue:
-        translator = self.desk.owners if plan.rule.is_owner else plan.codec
+        translator = self.desk.translator(plan)
         reading = translator.read(self.source.ref.system, raw)
         if reading.is_blank or not reading.is_mapped:
             return None

@@ -15,7 +15,7 @@ from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
 from agent.decide.policy import PolicySet
 from agent.decide.prepared import FieldPlan, PolicyPlan, Prepared, prepared_of
-from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
+from agent.decide.reconcile import Outcome, Wanted, reconcile
 from agent.decide.reference import wire
 from agent.decide.values import NO, Reading
 from agent.decide.view import View
@@ -110,10 +110,9 @@ def _decide_field(desk: Desk, plan: FieldPlan) -> None:
         _equal(desk, plan, values)
         return
     (here_field, there_field), (here_system, there_system) = plan.fields, plan.systems
-    translator: Translator = desk.owners if plan.rule.is_owner else plan.codec
     outcome = reconcile(
         plan.rule,
-        translator,
+        desk.translator(plan),
         (here_system, here_field or "", here),
         (there_system, there_field or "", there),
         desk.view.bases.get(plan.rule.name),

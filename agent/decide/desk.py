@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from agent.changes import Cell, Change, Decision, ReviewRequest, TraceStep
 from agent.decide.known import Records, ValuesBefore, ValuesNow
 from agent.decide.owners import OwnerCodec
-from agent.decide.prepared import PairPlan, Prepared
+from agent.decide.prepared import FieldPlan, PairPlan, Prepared
+from agent.decide.values import Codec
 from agent.decide.view import Frozen, View
 from agent.records import FieldValue, Record
 
@@ -22,7 +23,6 @@ class Desk:
         "_cells",
         "_decided_from",
         "_grouped",
-        "_owners",
         "_previous",
         "_values",
         "adopt",
@@ -55,15 +55,14 @@ class Desk:
         self._cells: dict[str, list[Cell]] = {}
         self._decided_from: dict[str, dict[str, FieldValue]] = {}
         self._grouped: list[Change] = []
-        self._owners: OwnerCodec | None = None
         self._values: ValuesNow | None = None
         self._previous: ValuesBefore | None = None
 
-    @property
-    def owners(self) -> OwnerCodec:
-        if self._owners is None:
-            self._owners = OwnerCodec(self.view.owners)
-        return self._owners
+    def translator(self, plan: FieldPlan) -> Codec | OwnerCodec:
+        """Owners are known per view, all other values per rule."""
+        if plan.rule.is_owner:
+            return OwnerCodec(self.view.owners, plan.rule.owner_otherwise)
+        return plan.codec
 
     @property
     def values(self) -> ValuesNow:

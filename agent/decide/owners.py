@@ -34,10 +34,11 @@ class NoCounterpart(LookupError):
 class OwnerCodec:
     """Reads and writes owner ids as the people behind them; the counterpart of ``values.Codec``."""
 
-    __slots__ = ("_owner_map",)
+    __slots__ = ("_otherwise", "_owner_map")
 
-    def __init__(self, owner_map: OwnerMap) -> None:
+    def __init__(self, owner_map: OwnerMap, otherwise: str | None = None) -> None:
         self._owner_map = owner_map
+        self._otherwise = otherwise
 
     def read(self, system: str, raw: FieldValue) -> Reading:
         owner_id = as_text(raw)
@@ -59,19 +60,24 @@ class OwnerCodec:
         return display(owner.name if owner is not None else reading.raw)
 
     def write(self, system: str, reading: Reading) -> FieldValue:
-        """The id of the same person in this system.
+        """The id of the same person in this system, or of whom the policy names ``otherwise``.
 
         Raises:
-            NoCounterpart: inactive, unknown, a queue, or ambiguous.
+            NoCounterpart: inactive, unknown, a queue, or ambiguous, and nobody else is named.
         """
         if reading.text is None:
             return None
         if reading.system == system:
             return reading.raw
         found = counterpart(self._owner_map, reading.text, reading.system, system)
-        if found.owner_id is None:
+        if found.owner_id is not None:
+            return found.owner_id
+        if self._otherwise is None or "@" not in self._otherwise:
             raise NoCounterpart(found.reason)
-        return found.owner_id
+        instead = _active_owner(self._owner_map, system, self._otherwise.strip().lower())
+        if instead.owner_id is None:
+            raise NoCounterpart(f"{found.reason}; and {instead.reason}")
+        return instead.owner_id
 
 
 def counterpart(owner_map: OwnerMap, owner_id: str, here: str, there: str) -> Counterpart:
@@ -86,6 +92,10 @@ def counterpart(owner_map: OwnerMap, owner_id: str, here: str, there: str) -> Co
     email = person_email(owner_map, owner)
     if email is None:
         return Counterpart(None, f"{owner.name} has no e-mail in {wire(here).name}")
+    return _active_owner(owner_map, there, email)
+
+
+def _active_owner(owner_map: OwnerMap, there: str, email: str) -> Counterpart:
     found = [
         other
         for (system, _), other in owner_map.owners.items()

@@ -216,12 +216,12 @@ class PolicySet:
 
     @property
     def headers(self) -> dict[str, Header]:
-        policies = (*self.fields, *self.dedupe, *self.lifecycle)
-        found = {policy.header.name: policy.header for policy in policies}
-        for single in (self.limits, self.people):
-            if single is not None:
-                found[single.header.name] = single.header
-        return found
+        headers = [policy.header for policy in self.fields]
+        headers += [policy.header for policy in self.dedupe]
+        headers += [policy.header for policy in self.lifecycle]
+        headers += [self.limits.header] if self.limits is not None else []
+        headers += [self.people.header] if self.people is not None else []
+        return {header.name: header for header in headers}
 
     def rules_for(self, entity_type: str) -> tuple[FieldRule, ...]:
         return tuple(rule for policy in self.fields if policy.about == entity_type for rule in policy.rules)

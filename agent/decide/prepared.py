@@ -60,14 +60,24 @@ class PairPlan:
     by_name: Mapping[str, FieldPlan]
 
 
+@dataclass(frozen=True, slots=True)
+class FieldReader:
+    """Where one policy field stands on one object type, and how it is read; ``cleaner`` is its name."""
+
+    vendor_field: str
+    codec: Codec
+    cleaner: str
+
+
 class Prepared:
     """A policy set ready for deciding. ``policies`` is the set it was made from."""
 
-    __slots__ = ("_codecs", "_pairs", "_required", "policies")
+    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies")
 
     def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
         self.policies = policies
         self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
+        self._readers: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
         self._codecs = {id(rule): Codec(rule) for policy in policies.fields for rule in policy.rules}
         self._required = {
             place: tuple(name for name, field in schema.fields.items() if field.required and field.creatable)
@@ -89,8 +99,20 @@ class Prepared:
 
     def required(self, system: str, object_type: str) -> tuple[str, ...]:
         """Vendor fields a create needs: from the schema where one was given, else what is known of the system."""
-        known = (wire(system).required or {}).get(object_type, ())
+        known = wire(system).required.get(object_type, ())
         return self._required.get((system, object_type), known)
+
+    def readers(self, entity_type: str, system: str, object_type: str) -> Mapping[str, FieldReader]:
+        """How each policy field of this object type is read, by policy name."""
+        key = (entity_type, system, object_type)
+        found = self._readers.get(key)
+        if found is None:
+            found = self._readers[key] = {
+                rule.name: FieldReader(vendor_field, self._codecs[id(rule)], rule.clean.name)
+                for rule in self.policies.rules_for(entity_type)
+                if (vendor_field := rule.vendor_field(system, object_type)) is not None
+            }
+        return found
 
     def _pair_plan(self, entity_type: str, types: tuple[str | None, str | None]) -> PairPlan:
         systems = self.systems_of(entity_type)

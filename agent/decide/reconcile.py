@@ -95,12 +95,11 @@ def reconcile(
     if rule.wins is None:
         return Outcome("nothing", "only read")
     try:
-        return _Field(rule, translator, sides).outcome()
+        return _protected(rule, _Field(rule, translator, sides).outcome())
     except Unmapped as unmapped:
         return _unmapped(rule, "", unmapped.reading)
     except NoCounterpart as nobody:
-        asks = rule.owner_otherwise == ASK
-        return Outcome(ASK if asks else "skipped", str(nobody), review="conflict" if asks else None)
+        return Outcome("skipped", str(nobody))
 
 
 def _side(translator: Translator, at: tuple[str, str, FieldValue], base: Base | None) -> Side:
@@ -121,6 +120,15 @@ def _unmapped(rule: FieldRule, system: str, reading: Reading) -> Outcome:
     where = f"{wire(system).name} has" if system else "there is no word on the other side for"
     sentence = f"{where} “{reading.raw}”, which the values of {rule.name} do not map"
     return Outcome(ASK, sentence, system=system, review="unmapped")
+
+
+def _protected(rule: FieldRule, outcome: Outcome) -> Outcome:
+    """A protected value is filled freely, but replaced only after a person said yes."""
+    replaced = [wanted for wanted in outcome.writes if wanted.meaning != "fill"]
+    if not rule.protected or not replaced:
+        return outcome
+    sentence = f"{replaced[0].sentence}; {rule.name} is protected, so a person decides"
+    return Outcome(ASK, sentence, system=replaced[0].system, review="conflict")
 
 
 class _Field:
@@ -218,7 +226,10 @@ class _Field:
         return Outcome("skipped", sentence, system=loser.system)
 
     def _write(self, desired: Reading, target: Side, sentence: str) -> Outcome:
-        return Outcome("write", sentence, (self._wanted(desired, target, sentence),), target.system)
+        wanted = self._wanted(desired, target, sentence)
+        if wanted.after == wanted.before:
+            return Outcome("quiet", f"{sentence}, as it should", system=target.system, adopt=True)
+        return Outcome("write", sentence, (wanted,), target.system)
 
     def _wanted(self, desired: Reading, target: Side, sentence: str) -> Wanted:
         after = self.translator.write(target.system, desired)

@@ -63,9 +63,10 @@ def start(folder: Path, *, contacts: int, companies: int, seed: int) -> Practice
         UsageError: they did not come up; says where their log is.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text("{}", encoding="utf-8")
     log = folder / "practice.log"
     with log.open("wb") as errors:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  (our own emulator)
             [
                 sys.executable, "-m", "connectors.emulator",
                 "--state", str(folder / "practice.db"), "--truth", str(folder / "truth.json"),
@@ -89,8 +90,8 @@ def stop(folder: Path) -> bool:
     marker = folder / MARKER
     if not marker.is_file():
         return False
-    pid = int(json.loads(marker.read_text(encoding="utf-8"))["pid"])
-    if not _is_ours(pid):
+    pid = int(json.loads(marker.read_text(encoding="utf-8")).get("pid", 0))
+    if not pid or not _is_ours(pid):
         return False
     os.kill(pid, signal.SIGTERM)
     waited = 0.0

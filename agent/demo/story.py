@@ -15,6 +15,7 @@ from typing import Any
 
 from agent import explain, orders
 from agent.cli.display import clean, number, progress_bar
+from agent.changes import HELD
 from agent.config import Config
 from agent.demo.practice import Practice
 from agent.demo.setting import PEOPLE
@@ -77,7 +78,7 @@ def make_them_agree(story: Story, plan: dict[str, Any]) -> None:
         body = {"plan": plan["plan"], "confirm": plan["changes"]}
         result = story.order(installation, "apply", body, PEOPLE["anna"], "writing")
         story.tell.line(f"{number(result['written'])} changes written, each recorded first and read back")
-        waiting = installation.ledger.batches(states=("held",))
+        waiting = installation.ledger.batches(states=HELD)
         for batch in waiting:
             story.tell.line(f"{batch.id} held: {batch.hold_reason}")
         cycle = story.order(installation, "cycle", {}, "truce", "next cycle")
@@ -146,7 +147,7 @@ def undo(story: Story) -> None:
     twice = sum(1 for count in written.values() if count > 1)
     story.tell.line(
         f"killed at {killed_at} … restarted … other {len(written) - killed_at} restored, "
-        f"{'none' if not twice else twice} written twice" + ("" if resumed == 0 else f" (exit {resumed})")
+        f"{twice or 'none'} written twice" + ("" if resumed == 0 else f" (exit {resumed})")
     )
     mark = story.practice.last_seq()
     with story.open() as installation:

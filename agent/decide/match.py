@@ -1,0 +1,261 @@
+"""Which records may be the same: keys for pairing two systems, and duplicates inside one.
+
+Equality is the index. Pairing keys and the equality parts of every duplicate line become (kind, value) rows that the
+mirror keeps, so that one changed record meets its candidates by look-up; similarity is judged on those alone.
+A value that stands for many (free mail, shared mailboxes, switchboards) says nothing and makes no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from math import comb
+
+from agent.connector import Capabilities
+from agent.decide.normalise import as_text
+from agent.decide.policy import (
+    Agreement,
+    DedupeLine,
+    DedupePolicy,
+    EntityType,
+    Place,
+    PolicySet,
+)
+from agent.decide.prepared import FieldReader, Prepared, prepared_of
+from agent.decide.reference import wire, words
+from agent.decide.similarity import is_similar
+from agent.decide.values import Reading
+from agent.records import Record, Ref
+
+STORED_ID = "stored id"
+LINK_KEY = "link key"
+MOST_CANDIDATES = 50
+"""A value shared by more records than this is a placeholder, not a person."""
+LARGEST_CLUSTER = 20
+MOST_KEYS_PER_LINE = 12
+
+Key = tuple[str, str]
+Lookup = Callable[[str, str], Iterable[Ref]]
+
+_LISTS = {"domain": "free mail", "email": "shared mailboxes", "phone": "switchboards"}
+"""Cleaner of a field → the list of its values that say nothing."""
+
+_COUNTING = "1234567890"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a duplicate line says of two records. ``certainty`` is ``certain`` or ``likely``."""
+
+    certainty: str
+    sentence: str
+    place: Place
+
+
+def keys_of(
+    record: Record,
+    entity_type: EntityType,
+    policies: PolicySet | Prepared,
+    capabilities: Capabilities | None = None,
+) -> Iterator[Key]:
+    """Every key this record answers to: for pairing (kinds as under ``match``), then for duplicates.
+
+    ``capabilities`` are those of the record's own system; without them the ids that the vendors' own
+    integration leaves behind are used, and no link key.
+    """
+    prepared = prepared_of(policies)
+    seen: set[Key] = set()
+    for key in _all_keys(record, entity_type, prepared, capabilities):
+        if key not in seen:
+            seen.add(key)
+            yield key
+
+
+def dedupe_keys(record: Record, policy: DedupePolicy, policies: PolicySet | Prepared) -> Iterator[Key]:
+    """The equality parts of the policy's lines, as this record fills them."""
+    readers = prepared_of(policies).readers(policy.about, record.ref.system, record.ref.object_type)
+    forms: dict[str, str | None] = {}
+    for line in policy.lines:
+        for names in _indexed(line):
+            values = [_form(record, readers.get(name), name, policy.ignore, forms) for name in names]
+            if all(value is not None for value in values):
+                yield f"same {' + '.join(names)}", " | ".join(str(value) for value in values)
+
+
+def candidates(record: Record, policy: DedupePolicy, policies: PolicySet | Prepared, lookup: Lookup) -> list[Ref]:
+    """Records that share an equality part with this one, placeholders left out, sorted.
+
+    ``lookup(kind, value)`` answers from the index, in this record's own system.
+    """
+    found: set[Ref] = set()
+    for kind, value in dedupe_keys(record, policy, policies):
+        sharing = set(lookup(kind, value))
+        if len(sharing) <= MOST_CANDIDATES:
+            found |= sharing
+    found.discard(record.ref)
+    return sorted(found)
+
+
+def judge_pair(record: Record, other: Record, policy: DedupePolicy, policies: PolicySet | Prepared) -> Judgement | None:
+    """Are two records of one system the same? Certain lines first; anything under ``never`` vetoes."""
+    pair = _Pair(record, other, policy, prepared_of(policies))
+    if any(pair.holds(part) for part in policy.never):
+        return None
+    for line in sorted(policy.lines, key=lambda line: line.certainty != "certain"):
+        agreed = [part for part in line.parts if pair.holds(part)]
+        if len(agreed) >= (line.at_least or len(line.parts)):
+            return Judgement(line.certainty, _sentence(line, agreed), line.place)
+    return None
+
+
+def clusters(
+    pairs: Iterable[tuple[Ref, Ref]], most: int = LARGEST_CLUSTER
+) -> tuple[list[frozenset[Ref]], list[tuple[Ref, Ref]]]:
+    """Records that belong together through others, and the pairs left out to keep clusters at ``most`` records.
+
+    Pairs are taken in order; one that would join too many records is a sign of a shared value.
+    """
+    home: dict[Ref, set[Ref]] = {}
+    left_out: list[tuple[Ref, Ref]] = []
+    for here, there in pairs:
+        ours, theirs = home.get(here, {here}), home.get(there, {there})
+        if ours is theirs:
+            continue
+        joined = ours | theirs
+        if len(joined) > most:
+            left_out.append((here, there))
+            continue
+        for ref in joined:
+            home[ref] = joined
+    distinct = {id(cluster): frozenset(cluster) for cluster in home.values()}
+    return sorted(distinct.values(), key=min), left_out
+
+
+class _Pair:
+    """Two records of one system under one policy."""
+
+    def __init__(self, record: Record, other: Record, policy: DedupePolicy, prepared: Prepared) -> None:
+        self._policy = policy
+        self._sides = tuple(
+            (item, prepared.readers(policy.about, item.ref.system, item.ref.object_type)) for item in (record, other)
+        )
+
+    def holds(self, part: Agreement) -> bool:
+        """A blank, an invisible or an ignored value agrees with nothing and differs from nothing."""
+        here, there = (
+            _reading(record, readers.get(part.field), self._policy.ignore) for record, readers in self._sides
+        )
+        if here is None or there is None:
+            return False
+        if part.how in ("same", "differs"):
+            return here.forms.isdisjoint(there.forms) is (part.how == "differs")
+        return is_similar(here.text or "", there.text or "", part.how, of_company=self._policy.about == "company")
+
+
+def _all_keys(
+    record: Record, entity_type: EntityType, prepared: Prepared, capabilities: Capabilities | None
+) -> Iterator[Key]:
+    yield from _identity_keys(record, entity_type, capabilities)
+    readers = prepared.readers(entity_type.name, record.ref.system, record.ref.object_type)
+    for name, reader in readers.items():
+        if name in entity_type.match or reader.cleaner in ("email", "domain"):
+            reading = _reading(record, reader, ("free mail",))
+            if reading is not None:
+                form = min(reading.forms)
+                if name in entity_type.match:
+                    yield name, form
+                if reader.cleaner in ("email", "domain"):
+                    yield reader.cleaner, form
+    for policy in prepared.policies.dedupe:
+        if policy.about == entity_type.name:
+            yield from dedupe_keys(record, policy, prepared)
+
+
+def _identity_keys(record: Record, entity_type: EntityType, capabilities: Capabilities | None) -> Iterator[Key]:
+    ref = record.ref
+    if STORED_ID in entity_type.match:
+        yield STORED_ID, _own_key(ref.object_type, ref.id)
+        stored = capabilities.stored_ids if capabilities is not None else wire(ref.system).stored_ids
+        by_field = stored.get(ref.object_type, {})
+        ranks = [name for system, types in entity_type.records.items() if system != ref.system for name in types]
+        for field, other_type in sorted(
+            by_field.items(), key=lambda item: ranks.index(item[1]) if item[1] in ranks else len(ranks)
+        ):
+            other_id = as_text(record.fields.get(field))
+            if other_id is not None and other_type in ranks:
+                yield STORED_ID, _own_key(other_type, other_id)
+    link_field = capabilities.link_keys.get(ref.object_type) if capabilities is not None else None
+    if link_field is not None and (link := as_text(record.fields.get(link_field))) is not None:
+        yield LINK_KEY, link
+
+
+def _own_key(object_type: str, record_id: str) -> str:
+    """Salesforce ids come in 15 and, with a checksum behind, in 18 characters: the first 15 are the id."""
+    is_long = len(record_id) == len("003000000000001AAA") and record_id.isalnum()
+    return f"{object_type}/{record_id[:15] if is_long else record_id}"
+
+
+@lru_cache(maxsize=1024)
+def _indexed(line: DedupeLine) -> tuple[tuple[str, ...], ...]:
+    """The combinations of equality parts of which every matching pair shares at least one.
+
+    If all parts must hold: all equality parts at once. If ``n`` of them: at least ``n`` less the other parts are
+    equalities, so every combination of that many; fewer at once where there would be too many combinations.
+    """
+    equal = tuple(part.field for part in line.parts if part.how == "same")
+    if not equal:
+        return ()
+    if line.at_least is None:
+        return (equal,)
+    size = line.at_least - (len(line.parts) - len(equal))
+    if size < 1:
+        return ()
+    while size > 1 and comb(len(equal), size) > MOST_KEYS_PER_LINE:
+        size -= 1
+    return tuple(combinations(equal, size))
+
+
+def _form(
+    record: Record, reader: FieldReader | None, name: str, ignore: Sequence[str], known: dict[str, str | None]
+) -> str | None:
+    if name not in known:
+        reading = _reading(record, reader, ignore)
+        known[name] = min(reading.forms) if reading is not None else None
+    return known[name]
+
+
+def _reading(record: Record, reader: FieldReader | None, ignore: Sequence[str]) -> Reading | None:
+    """A value that says something, or None: absent, blank, unmapped, or on a list of values to ignore."""
+    if reader is None or reader.vendor_field not in record.fields:
+        return None
+    reading = reader.codec.read(record.ref.system, record.fields[reader.vendor_field])
+    if reading.is_blank or not reading.is_mapped:
+        return None
+    list_name = _LISTS.get(reader.cleaner)
+    if list_name in ignore and _says_nothing(min(reading.forms), list_name or ""):
+        return None
+    return reading
+
+
+def _says_nothing(form: str, list_name: str) -> bool:
+    if list_name == "shared mailboxes":
+        return form.partition("@")[0].partition("+")[0] in words(list_name)
+    if list_name == "switchboards":
+        return form in words(list_name) or _is_made_up(form)
+    return form in words(list_name)
+
+
+def _is_made_up(number: str) -> bool:
+    """One digit over and over, or plain counting: typed to satisfy a required field."""
+    digits = "".join(letter for letter in number if letter.isdigit())
+    tail = digits[-9:]
+    return len(set(tail)) == 1 or tail in _COUNTING or digits.endswith(_COUNTING)
+
+
+def _sentence(line: DedupeLine, agreed: Sequence[Agreement]) -> str:
+    said = " and ".join(f"{part.field} is {part.how}" for part in agreed)
+    if line.at_least is None:
+        return f"{line.certainty}: {said}"
+    return f"{line.certainty}: {len(agreed)} of {len(line.parts)} agree ({said})"
