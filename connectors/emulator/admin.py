@@ -17,7 +17,8 @@ from starlette.routing import Route
 
 from connectors.emulator.persistence import snapshot, values_only
 from connectors.emulator.practice import Desk, Practice
-from connectors.emulator.world import Actor, Cause, Space
+from connectors.emulator.staff import USUAL_PERSON, user_id
+from connectors.emulator.world import Actor, Cause, Row, Space
 
 Body = dict[str, Any]
 Handler = Callable[[Practice, Body], Any]
@@ -37,6 +38,8 @@ def admin_application(practice: Practice) -> Starlette:
         "/merge": merge,
         "/convert": convert,
         "/link": link,
+        "/touch": touch,
+        "/purge": purge,
         "/schema": lambda practice, body: desk_of(practice, body).schema(rest_of(body)),
         "/permissions": lambda practice, body: desk_of(practice, body).permissions(rest_of(body)),
         "/users": lambda practice, body: desk_of(practice, body).users(rest_of(body)),
@@ -122,19 +125,20 @@ def rest_of(body: Body) -> Body:
 
 
 def actor_of(practice: Practice, body: Body) -> Actor:
-    """Who acts: ``actor`` is a user id or {id, cause, name}; else the person that the vendor's side names."""
+    """Who acts: ``actor`` is a login, a user id, or {id, cause, name}; without it, Anna."""
     given = body.get("actor")
-    usual = space_of(practice, body).settings.get("default_person", "practice-person")
+    space = space_of(practice, body)
     if given is None:
-        return Actor(str(usual), "person")
+        given = USUAL_PERSON
     if isinstance(given, str):
-        return Actor(given, "person")
+        return Actor(user_id(space, given) or given, "person", given)
     if not isinstance(given, dict):
         raise ValueError("actor is a user id, or an object with id, cause and name")
     cause = given.get("cause", "person")
     if cause not in get_args(Cause):
         raise ValueError(f"cause {cause!r} is none of {', '.join(get_args(Cause))}")
-    return Actor(str(given.get("id", usual)), cause, name=str(given.get("name", "")))
+    who = str(given.get("id", USUAL_PERSON))
+    return Actor(user_id(space, who) or who, cause, name=str(given.get("name", who)))
 
 
 def edit(practice: Practice, body: Body) -> Body:
@@ -178,6 +182,32 @@ def link(practice: Practice, body: Body) -> Body:
     (from_type, from_id), (to_type, to_id) = wanted(body, "from"), wanted(body, "to")
     desk_of(practice, body).link(from_type, from_id, to_type, to_id, body.get("label"))
     return {"linked": True}
+
+
+def touch(practice: Practice, body: Body) -> Body:
+    """The system moves the stamp of many records at one moment and changes nothing (a tie for any cursor)."""
+    space, object_type = space_of(practice, body), wanted(body, "object")
+    rows = [row_of(space, object_type, record_id) for record_id in wanted(body, "ids")]
+    with practice.world.transaction(space.system, Actor("system", "system")) as transaction:
+        for row in rows:
+            transaction.update(row, {}, system_only=True)
+    return {"touched": len(rows)}
+
+
+def purge(practice: Practice, body: Body) -> Body:
+    """Remove for good: an emptied bin, a deletion for privacy."""
+    space = space_of(practice, body)
+    row = row_of(space, wanted(body, "object"), wanted(body, "id"))
+    with practice.world.transaction(space.system, actor_of(practice, body)) as transaction:
+        transaction.purge(row)
+    return {"purged": row.id}
+
+
+def row_of(space: Space, object_type: str, record_id: str) -> Row:
+    row = space.tables.get(object_type, {}).get(str(record_id))
+    if row is None:
+        raise KeyError(f"{space.system} has no {object_type} {record_id}")
+    return row
 
 
 def revoke_tokens(practice: Practice, body: Body) -> Body:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,8 +91,6 @@ def installed_vendors() -> dict[str, Vendor]:
     vendors = {}
     for system in SYSTEMS:
         package = f"connectors.emulator.{system}"
-        if importlib.util.find_spec(f"{package}.app") is None:
-            continue
         application = importlib.import_module(f"{package}.app").application
         vendors[system] = Vendor(application, importlib.import_module(f"{package}.desk").Desk)
     return vendors

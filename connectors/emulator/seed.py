@@ -18,9 +18,9 @@ from connectors.emulator import seed_rows as rows
 from connectors.emulator.seed_copies import COMPANY_DIRT, Copy, Pair, Soil, company_copy, split
 from connectors.emulator.seed_people import Crowd, Extra
 from connectors.emulator.seed_truth import Company, Deal, People, Phones, invent_companies, invent_deals, load_data
+from connectors.emulator.staff import USUAL_PERSON, owners, user_id
 from connectors.emulator.world import Actor, World
 
-SEEDER = Actor("seed", "system", "Seed")
 DAYS_OF_HISTORY = 1_100
 QUIET_DAYS = 6
 """Nobody but the people of ``edits: both sides lately`` changed anything in the last days."""
@@ -54,9 +54,13 @@ class Seeder:
         self.counts = counts
         self.rng = Random(counts.seed)
         self.now = world.clock.now()
-        self.owners = known_owners(world)
+        self.owners = owners(world)
         self.salesforce_owners = [owner["salesforce"] for owner in self.owners]
         self.hubspot_owners = [owner["hubspot"] for owner in self.owners]
+        self.actors = {
+            system: Actor(user_id(space, USUAL_PERSON) or "seed", "system", "Seed")
+            for system, space in world.spaces.items()
+        }
         self.records: dict[int, list[dict[str, str]]] = {}
         """{id of a pair: the records it has}"""
 
@@ -202,8 +206,8 @@ class Seeder:
             opportunities.append(rows.opportunity_values(deal, self.salesforce_owners, account_id, day) | stamps)
             moment = f"{day}T00:00:00.000Z"
             hubspot_deals.append(rows.hubspot_deal_values(other, self.hubspot_owners, moment) | stamps)
-        here_ids = self.desks["salesforce"].seed_many("Opportunity", opportunities, actor=SEEDER)
-        there_ids = self.desks["hubspot"].seed_many("deals", hubspot_deals, actor=SEEDER)
+        here_ids = self._add("salesforce", "Opportunity", opportunities)
+        there_ids = self._add("hubspot", "deals", hubspot_deals)
         for deal, deal_id in zip(deals, there_ids, strict=True):
             self.desks["hubspot"].link("deals", deal_id, "companies", companies[deal.company.number])
             if deal.person is not None:
@@ -228,11 +232,14 @@ class Seeder:
 
     def _seed(self, system: str, object_type: str, copies: Sequence[tuple[Pair, Copy, str]], make: Any) -> list[str]:
         made = [{**make(copy), **self._stamps(lately=copy["lately"])} for _, copy, _ in copies]
-        ids = self.desks[system].seed_many(object_type, made, actor=SEEDER) if made else []
+        ids = self._add(system, object_type, made)
         for (pair, _, role), record_id in zip(copies, ids, strict=True):
             record = {"system": system, "object": object_type, "id": record_id, "role": role}
             self.records.setdefault(id(pair), []).append(record)
         return ids
+
+    def _add(self, system: str, object_type: str, made: Sequence[dict[str, Any]]) -> list[str]:
+        return self.desks[system].seed_many(object_type, made, actor=self.actors[system]) if made else []
 
     def _stamps(self, *, lately: bool) -> dict[str, datetime]:
         created = self.now - timedelta(days=self.rng.randrange(30, DAYS_OF_HISTORY), seconds=self.rng.randrange(86_400))
@@ -306,27 +313,6 @@ def counted(pairs: Sequence[Pair]) -> dict[str, int]:
 
 def whole_second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
-
-
-def known_owners(world: World) -> list[dict[str, Any]]:
-    """People who can own records in both systems, by e-mail; active ones first."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in world.spaces["salesforce"].table("User").values():
-        email = str(row.values.get("Email") or "").lower()
-        found[email] = {"email": email, "salesforce": row.id, "active": bool(row.values.get("IsActive"))}
-    for email, owner_id, active in hubspot_owners(world):
-        if email in found:
-            found[email].update(hubspot=owner_id, active=found[email]["active"] and active)
-    both = [owner for owner in found.values() if "hubspot" in owner]
-    if not any(owner["active"] for owner in both):
-        raise ValueError("no active user has the same e-mail in both systems, so nobody can own the practice records")
-    return sorted(both, key=lambda owner: (not owner["active"], owner["email"]))
-
-
-def hubspot_owners(world: World) -> list[tuple[str, str, bool]]:
-    """(e-mail, owner id, active) of each."""
-    owners = world.spaces["hubspot"].settings.get("owners", {})
-    return [(owner["email"].lower(), owner_id, not owner["archived"]) for owner_id, owner in owners.items()]
 
 
 def age_history(world: World) -> None:

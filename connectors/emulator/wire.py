@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from connectors.emulator.faults import Fault, FaultPlan
 from connectors.emulator.journal import Journal, route_template
-from connectors.emulator.world import ENTRY_HEADER, World
+from connectors.emulator.world import CURRENT_REQUEST, ENTRY_HEADER, World
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -64,6 +64,7 @@ class VendorSide:
         scope.setdefault("state", {}).update(request_id=request_id, entry_id=entry_id)
         fault = self.faults.firing(self.system, scope["method"], scope["path"], request_id)
         reply = Reply(send, self.world)
+        outer = CURRENT_REQUEST.set(request_id)
         try:
             receive = await whole_request(receive)
             if fault is None:
@@ -71,6 +72,7 @@ class VendorSide:
             else:
                 await self._misbehave(fault, scope, receive, reply)
         finally:
+            CURRENT_REQUEST.reset(outer)
             if scope["method"] != "GET":
                 self.after_change()
             self.journal.record(

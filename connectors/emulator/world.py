@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +22,9 @@ Cause = Literal["api", "person", "automation", "system"]
 ENTRY_HEADER = "x-truce-entry"
 """Request header in which a caller may name its own ledger entries, in the order of the rows it writes, parted by
 commas. They go to the audit and nowhere else."""
+
+CURRENT_REQUEST: ContextVar[str | None] = ContextVar("CURRENT_REQUEST", default=None)
+"""The vendor call being answered; each call runs in a context of its own."""
 
 HISTORY_PER_FIELD = 45
 HISTORY_PER_ROW = 1_000
@@ -350,7 +354,7 @@ class Transaction:
             before=before,
             after=after,
             transaction=self.number,
-            request_id=self.actor.request_id,
+            request_id=self.actor.request_id or CURRENT_REQUEST.get(),
             entry_id=self.entry_ids.get(key, self.actor.entry_id),
         )
 

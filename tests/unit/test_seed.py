@@ -56,10 +56,8 @@ def build(options: Options) -> tuple[World, dict[str, Any]]:
         active = email != "olga@example.com"
         with world.transaction("salesforce", Actor("setup", "system")) as transaction:
             transaction.create("User", f"005-{number}", {"Email": email, "IsActive": active})
-        world.spaces["hubspot"].settings.setdefault("owners", {})[str(number)] = {
-            "email": email,
-            "archived": not active,
-        }
+        owner = {"id": str(number), "email": email, "archived": not active, "userIdIncludingInactive": number}
+        world.spaces["hubspot"].settings.setdefault("owners", {})[str(number)] = owner
     desks = {system: PlainDesk(world, system) for system in world.spaces}
     return world, fill(world, desks, options)
 
