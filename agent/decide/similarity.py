@@ -13,7 +13,7 @@ from rapidfuzz.distance import JaroWinkler
 from agent.decide.normalise import folded
 from agent.decide.reference import words
 
-THRESHOLDS = {"similar": 0.90, "very similar": 0.95}
+THRESHOLDS = {"similar": 0.86, "very similar": 0.92}
 SHORTEST = 4
 """Shorter names must be the same: one letter in three is another name."""
 

@@ -190,7 +190,7 @@ class TestConsent:
         assert [step.field for step in decision.trace] == ["opted_out", "job_title"]
 
 
-OWNER = rule("owner", salesforce="OwnerId", hubspot="hubspot_owner_id", is_owner=True, owner_otherwise="skip")
+OWNER = rule("owner", salesforce="OwnerId", hubspot="hubspot_owner_id", is_owner=True)
 
 
 class TestOwner:
@@ -221,10 +221,16 @@ class TestOwner:
         assert step.disposition == "skipped"
         assert "inactive" in step.sentence
 
-    def test_an_unknown_owner_is_asked_about_when_the_policy_says_so(self) -> None:
-        policies = policy_set(replace(OWNER, owner_otherwise="ask"))
+    def test_the_policys_otherwise_takes_over_from_somebody_unknown(self) -> None:
+        policies = policy_set(replace(OWNER, owner_otherwise="sam@example.com"))
         decision = decide(self.seen("005NEW", ("005KIM", "71")), policies)
-        assert [review.kind for review in decision.reviews] == ["conflict"]
+        assert writes(decision) == {"hubspot": {"hubspot_owner_id": "72"}}
+
+    def test_an_otherwise_that_owns_it_already_is_left_alone(self) -> None:
+        policies = policy_set(replace(OWNER, owner_otherwise="kim@example.com"))
+        decision = decide(self.seen("005NEW", ("005KIM", "71")), policies)
+        assert decision.changes == ()
+        assert decision.adopt["owner"] == {"salesforce": "005NEW", "hubspot": "71"}
 
 
 def creating(*creates: CreateRule, required: bool = True) -> PolicySet:

@@ -173,6 +173,18 @@ class TestAsk:
         assert settle(ASK, "CEO", "CTO", ("CEO", "CTO")).disposition == "quiet"
 
 
+class TestProtected:
+    PROTECTED = rule("source", "first value", protected=True)
+
+    def test_a_protected_value_is_filled_freely(self) -> None:
+        assert written(settle(self.PROTECTED, "Web", None)) == [("hubspot", "Web", "fill")]
+
+    def test_a_protected_value_is_replaced_only_by_a_person(self) -> None:
+        outcome = settle(self.PROTECTED, "Web", "Event", ("Web", "Web"))
+        assert (outcome.disposition, outcome.review, outcome.writes) == ("ask", "conflict", ())
+        assert "protected" in outcome.sentence
+
+
 def test_a_rule_without_a_winner_only_reads() -> None:
     assert settle(rule("score", None), "1", "2", ("1", "1")).disposition == "nothing"
 
@@ -186,6 +198,7 @@ rules = st.builds(
     may_clear=st.booleans(),
     first_time=st.sampled_from(["fill blanks", "ask", "winner"]),
     losing_edit=st.sampled_from(["revert", "report"]),
+    protected=st.booleans(),
 )
 
 
