@@ -153,6 +153,17 @@ def test_v4_a_404_in_hubspots_own_words_is_gone(server: ScriptedServer, connecto
     assert connector.read([ADA], []) == [Gone(ADA)]
 
 
+def test_v4_json_under_another_name_is_somebody_elses(server: ScriptedServer, connector: HubSpot) -> None:
+    server.script(Answer({"portalId": 1, "accountType": "SANDBOX"}, content_type="text/html"))
+    with pytest.raises(BadReply):
+        connector.identity()
+
+
+def test_v4_an_error_page_that_is_no_text_is_a_lost_reply(server: ScriptedServer, connector: HubSpot) -> None:
+    server.script(Answer(b"\xff\xfe\x00", 502, "text/html"))
+    assert statuses(connector.write([update(1, "501")])) == [("E-1", "unknown")]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -409,6 +420,14 @@ def test_v8_a_rejected_write_is_explained_in_our_own_words(
     assert (outcome.error.code, outcome.error.fields) == ("INVALID_EMAIL", ("email",))
 
 
+def test_v8_a_broken_line_does_not_show_the_address_asked_for(server: ScriptedServer, connector: HubSpot) -> None:
+    server.script(Answer(hang_up=True))
+    with pytest.raises(ReplyLost) as caught:
+        connector.find("contacts", "email", "x" + "@".join(["eve", "example.com"]), ["email"])
+    said = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert "xeve" not in said
+
+
 def test_v8_a_refused_connection_names_neither_host_nor_token() -> None:
     connector = HubSpot(token=TOKEN, base_url="http://127.0.0.1:9")
     with pytest.raises(NothingSent) as caught:
@@ -450,6 +469,22 @@ def test_a_refused_key_or_a_migration_stops_before_anything_was_written(
     with pytest.raises(Unavailable) as caught:
         connector.write([update(1, "501")])
     assert caught.value.retry_after == 7200
+
+
+def test_a_connection_lost_between_two_creates_rejects_only_the_unsent(
+    server: ScriptedServer, connector: HubSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = [Write(f"E-{number}", "create", "contacts", None, {"firstname": "Ada"}) for number in (1, 2)]
+    server.script(Answer(row("11", firstname="Ada"), 201))
+    create_one = Client.create
+
+    def create_first_only(client: Client, object_type: str, body: Any, entry_id: str) -> Any:
+        if entry_id != "E-1":
+            raise NothingSent("no connection")
+        return create_one(client, object_type, body, entry_id)
+
+    monkeypatch.setattr(Client, "create", create_first_only)
+    assert statuses(connector.write(writes)) == [("E-1", "applied"), ("E-2", "rejected")]
 
 
 def test_once_something_was_written_a_later_failure_is_an_outcome(server: ScriptedServer, connector: HubSpot) -> None:

@@ -11,8 +11,9 @@ import pytest
 from scripted_server import Answer, ScriptedServer, scripted_server
 
 from agent.connector import Connector, Window, Write
-from agent.errors import AccessDenied, NotFound, Unavailable
+from agent.errors import AccessDenied, BadReply, NotFound, Unavailable
 from agent.records import Gone, MergedInto, Owner, Record, Ref, Tombstone, Unreadable
+from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
 
 SINCE = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -119,6 +120,14 @@ def test_the_api_version_is_a_setting_over_cached_connections(
     assert {asked.headers["Authorization"] for asked in server.asked} == {"Bearer pat-fake"}
     assert server.connections == 2  # one per package of the library, however many calls
     connector.close()
+
+
+def test_a_request_to_another_host_is_stopped_before_it_leaves() -> None:
+    client = Client("pat-fake", "https://api.example.com")
+    library = client._library.crm.objects.basic_api.api_client
+    with pytest.raises(BadReply, match="trusted"):
+        library.call_api("/crm/v3/objects/contacts", "GET", _host="https://evil.example")
+    assert client._library.crm.objects.basic_api is client._library.crm.objects.basic_api
 
 
 def test_it_is_a_connector(connector: HubSpot) -> None:
@@ -264,12 +273,13 @@ def test_a_full_load_lists_and_then_reads_the_bin(server: ScriptedServer, connec
     archived = {**row(3), "archived": True, "archivedAt": "2026-10-01T00:00:00.000Z"}
     server.script(
         Answer({"results": [row(1)], "paging": {"next": {"after": "2"}}}),
-        found(row(2)),
+        found(row(2, hs_merged_object_ids="7")),
         found(archived),
     )
     items = [item for page in connector.changed("contacts", ["email"], Window(None, UNTIL)) for item in page.items]
-    assert [item.ref.id for item in items] == ["1", "2", "3"]
-    assert items[2] == Tombstone(ref("3"), datetime(2026, 10, 1, tzinfo=UTC))
+    assert [item.ref.id for item in items] == ["1", "2", "7", "3"]
+    assert items[2] == MergedInto(ref("7"), ref("2"))
+    assert items[3] == Tombstone(ref("3"), datetime(2026, 10, 1, tzinfo=UTC))
     assert "after=2" in server.asked[1].path
     assert "archived=True" in server.asked[2].path
 
@@ -315,7 +325,7 @@ def test_a_further_e_mail_of_a_contact_is_found(server: ScriptedServer, connecto
 def test_a_field_that_is_not_unique_is_searched_and_checked_against_the_truth(
     server: ScriptedServer, connector: HubSpot
 ) -> None:
-    server.script(hits(1, 2), found(row(1, jobtitle="CTO"), row(2, jobtitle="CEO")))
+    server.script(hits(1, 2), found(row(1, jobtitle="CTO"), row(2, jobtitle="CEO"), row(3, jobtitle="CTO")))
     assert [item.ref.id for item in connector.find("contacts", "jobtitle", "cto", [])] == ["1"]
 
 
