@@ -188,11 +188,7 @@ class _Seen:
 
 def version_date(version: str) -> datetime | None:
     """The LastModifiedDate inside a version, or None when the text is no version of ours."""
-    try:
-        stamp = datetime.fromisoformat(version.rpartition("/")[2])
-    except ValueError:
-        return None
-    return stamp if stamp.tzinfo is not None else None
+    return _moment(version.rpartition("/")[2])
 
 
 def _version(row: Row) -> str:
@@ -203,10 +199,19 @@ def _version(row: Row) -> str:
 
 
 def _stamp(row: Row, name: str) -> datetime:
+    stamp = _moment(row.get(name))
+    if stamp is None:
+        raise BadReply(f"Salesforce sent a record without a readable {name}", system=SYSTEM)
+    return stamp
+
+
+def _moment(text: object) -> datetime | None:
+    """A time with its zone, or None."""
     try:
-        return datetime.fromisoformat(row[name])
-    except (KeyError, TypeError, ValueError):
-        raise BadReply(f"Salesforce sent a record without a readable {name}", system=SYSTEM) from None
+        stamp = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return stamp if stamp is not None and stamp.tzinfo is not None else None
 
 
 def _survivor(ref: Ref, row: Row) -> Ref | None:

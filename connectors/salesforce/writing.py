@@ -150,8 +150,11 @@ class Writing:
             readouts = self._reading.read(list(gone.values()), ()) if gone else []
         except (ConnectorError, NotFound):
             return outcomes
-        merged = dict(zip(gone, readouts, strict=True))
-        return [_looked_at(outcome, merged.get(outcome.entry_id)) for outcome in outcomes]
+        seen = dict(zip(gone, readouts, strict=True))
+        return [
+            _looked_at(outcome, seen.get(outcome.entry_id), is_new=write.op == "create")
+            for write, outcome in zip(writes, outcomes, strict=True)
+        ]
 
     def _create(self, item: _Fit) -> WriteOutcome:
         write = item.write
@@ -291,12 +294,14 @@ def _failed(item: _Fit, failure: Failure) -> WriteOutcome:
     return _rejected(item.write, as_write_error(failure, item.body.values()))
 
 
-def _looked_at(outcome: WriteOutcome, readout: Readout | None) -> WriteOutcome:
+def _looked_at(outcome: WriteOutcome, readout: Readout | None, *, is_new: bool) -> WriteOutcome:
     """The verdict "gone", corrected by what is there: merged away, or alive and only a record it names is gone."""
     error = outcome.error
+    if error is None or error.kind != "gone":
+        return outcome
     if isinstance(readout, MergedInto):
         return replace(outcome, error=_merged(readout))
-    if isinstance(readout, Record) and error is not None:
+    if isinstance(readout, Record) or is_new:
         return replace(outcome, error=replace(error, kind="validation"))
     return outcome
 

@@ -403,6 +403,13 @@ def test_a_create_belongs_to_its_account(connector: Salesforce, office: Office) 
     assert held(connector, ref, "AccountId") == {"AccountId": account.id}
 
 
+def test_a_create_under_a_vanished_account_is_a_wrong_value_and_not_gone(connector: Salesforce, office: Office) -> None:
+    account = office.make("Account", Name="Engines")
+    office.delete(account)
+    write = Write("E-1", "create", "Contact", None, {"LastName": "X"}, parents={"company": account.id})
+    assert kinds(connector.write([write])) == ["validation"]
+
+
 @pytest.mark.parametrize(
     ("fields", "kind", "named"),
     [

@@ -84,7 +84,16 @@ def test_only_my_domain_is_a_domain(server: ScriptedSalesforce, ticks: Ticks, do
         connect(server, ticks, domain=domain)
 
 
-@pytest.mark.parametrize("base", ["http://emulator.example:80", "http://10.0.0.1", "ftp://127.0.0.1", "127.0.0.1:80"])
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://emulator.example:80",
+        "http://10.0.0.1",
+        "ftp://127.0.0.1",
+        "127.0.0.1:80",
+        "http://127.0.0.1.evil.example",
+    ],
+)
 def test_a_token_never_travels_in_clear_text(server: ScriptedSalesforce, ticks: Ticks, base: str) -> None:
     with pytest.raises(ConfigError):
         connect(server, ticks, base_url=base)
