@@ -1,11 +1,13 @@
-"""How alike two names are: ``similar`` forgives a typing mistake or two, ``very similar`` one.
+"""How alike two names are: ``similar`` forgives typing mistakes, ``very similar`` about one per word.
 
-Jaro-Winkler on folded words, in the order given and sorted, whichever is kinder. Words like GmbH and Inc. are left out
-of company names first.
+Names are folded and compared word by word (Jaro-Winkler), in whatever order the words stand: a shared last name
+must not make two first names alike. Initials may be missing. Words like GmbH and Inc. are left out of company
+names.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 from rapidfuzz.distance import JaroWinkler
@@ -13,9 +15,9 @@ from rapidfuzz.distance import JaroWinkler
 from agent.decide.normalise import folded
 from agent.decide.reference import words
 
-THRESHOLDS = {"similar": 0.86, "very similar": 0.92}
+THRESHOLDS = {"similar": 0.84, "very similar": 0.90}
 SHORTEST = 4
-"""Shorter names must be the same: one letter in three is another name."""
+"""Shorter words must be the same: one letter in three is another word."""
 
 
 def is_similar(here: str, there: str, how: str, *, of_company: bool) -> bool:
@@ -23,16 +25,34 @@ def is_similar(here: str, there: str, how: str, *, of_company: bool) -> bool:
     first, second = _words(here, of_company), _words(there, of_company)
     if not first or not second:
         return False
-    ordered, turned = " ".join(first), " ".join(second)
-    if ordered == turned or sorted(first) == sorted(second):
+    if first == second or "".join(first) == "".join(second):
         return True
-    if min(len(ordered), len(turned)) < SHORTEST:
+    first, second = _spelled_out(first), _spelled_out(second)
+    if len(first) != len(second):
         return False
-    limit = THRESHOLDS[how]
-    return (
-        JaroWinkler.similarity(ordered, turned, score_cutoff=limit) > 0
-        or JaroWinkler.similarity(" ".join(sorted(first)), " ".join(sorted(second)), score_cutoff=limit) > 0
-    )
+    return _pairs_up(first, second, THRESHOLDS[how])
+
+
+def _pairs_up(first: tuple[str, ...], second: tuple[str, ...], limit: float) -> bool:
+    """Does every word find a partner of its own? Exact partners first."""
+    waiting = list((Counter(second) - Counter(first)).elements())
+    for word in (Counter(first) - Counter(second)).elements():
+        best = max(waiting, key=lambda other: _alike(word, other), default="")
+        if not best or _alike(word, best) < limit:
+            return False
+        waiting.remove(best)
+    return True
+
+
+def _alike(here: str, there: str) -> float:
+    if max(len(here), len(there)) < SHORTEST:
+        return float(here == there)
+    return JaroWinkler.similarity(here, there)
+
+
+def _spelled_out(name: tuple[str, ...]) -> tuple[str, ...]:
+    """Without initials, unless there is nothing else."""
+    return tuple(word for word in name if len(word) > 1) or name
 
 
 @lru_cache(maxsize=200_000)

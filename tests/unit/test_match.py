@@ -291,7 +291,9 @@ class TestClusters:
         ("Maria Lopez", "Maria Lopes", "very similar"),
         ("Lopez, Maria", "Maria Lopez", "very similar"),
         ("Müller", "muller", "very similar"),
-        ("Northwind Traders", "Northwind Trading", "similar"),
+        ("Anna Meyer", "Anne Meier", "similar"),
+        ("Blue Sky", "BlueSky", "very similar"),
+        ("Maria J. Lopez", "Maria Lopez", "very similar"),
     ],
 )
 def test_names_that_are_alike(here: str, there: str, how: str) -> None:
@@ -300,7 +302,14 @@ def test_names_that_are_alike(here: str, there: str, how: str) -> None:
 
 @pytest.mark.parametrize(
     ("here", "there"),
-    [("Lee", "Lea"), ("Alpha Systems", "Alpha Solutions"), ("Peter Parker", "Paul Parker"), ("", ""), ("Ann", "")],
+    [
+        ("Lee", "Lea"),
+        ("Alpha Systems", "Alpha Solutions"),
+        ("Peter Parker", "Paul Parker"),
+        ("Ann Ann", "Ann Bob"),
+        ("", ""),
+        ("Ann", ""),
+    ],
 )
 def test_names_that_are_not(here: str, there: str) -> None:
     assert not is_similar(here, there, "similar", of_company=True)
