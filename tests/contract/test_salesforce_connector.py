@@ -69,9 +69,7 @@ class Office:
         return [line for line in answer if line["system"] == "salesforce"]
 
     def our_changes(self) -> list[dict[str, Any]]:
-        answer = self.admin.audit()
-        lines = answer if isinstance(answer, list) else answer["lines"]
-        return [line for line in lines if line["cause"] == "api"]
+        return [line for line in self.admin.audit() if line["cause"] == "api"]
 
 
 @pytest.fixture

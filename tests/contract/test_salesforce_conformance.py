@@ -1,0 +1,22 @@
+"""The conformance suite over Salesforce, with and without a link key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conformance import Conformance, Stage
+from salesforce_stage import SalesforceStage
+
+from connectors.emulator.serve import Emulator
+
+
+@pytest.fixture(params=["with key", "without key"])
+def stage(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Stage]:
+    found = SalesforceStage(emulator, has_key=request.param == "with key")
+    yield found
+    found.connector.close()
+
+
+class TestSalesforceConformance(Conformance):
+    """Every claim, against the emulator."""
