@@ -85,11 +85,17 @@ def endpoint(practice: Practice, handler: Handler) -> Callable[[Request], Awaita
                 practice.keep()
             return answered
         except KeyError as error:
-            return reply({"error": str(error.args[0]) if error.args else "missing"}, 400)
+            return reply({"error": said(error)}, 400)
         except (ValueError, TypeError) as error:
             return reply({"error": str(error)}, 400)
 
     return answer
+
+
+def said(error: KeyError) -> str:
+    """A desk's own sentence, or a name that somebody looked up in vain."""
+    text = str(error.args[0]) if error.args else ""
+    return text if " " in text else f"{text!r} is missing or not known"
 
 
 async def json_body(request: Request) -> Body:
@@ -142,34 +148,35 @@ def actor_of(practice: Practice, body: Body) -> Actor:
 
 
 def edit(practice: Practice, body: Body) -> Body:
-    values = wanted(body, "values")
-    object_type, record_id = wanted(body, "object"), wanted(body, "id")
-    desk_of(practice, body).edit(object_type, record_id, values, actor=actor_of(practice, body))
+    desk, actor = desk_of(practice, body), actor_of(practice, body)
+    record_id = wanted(body, "id")
+    desk.edit(wanted(body, "object"), record_id, wanted(body, "values"), actor=actor)
     return {"id": record_id}
 
 
 def create(practice: Practice, body: Body) -> Body:
-    values = wanted(body, "values")
-    actor = actor_of(practice, body)
-    return {"id": desk_of(practice, body).create(wanted(body, "object"), values, actor=actor)}
+    desk, actor = desk_of(practice, body), actor_of(practice, body)
+    return {"id": desk.create(wanted(body, "object"), wanted(body, "values"), actor=actor)}
 
 
 def delete(practice: Practice, body: Body) -> Body:
+    desk, actor = desk_of(practice, body), actor_of(practice, body)
     record_id = wanted(body, "id")
-    desk_of(practice, body).delete(wanted(body, "object"), record_id, actor=actor_of(practice, body))
+    desk.delete(wanted(body, "object"), record_id, actor=actor)
     return {"id": record_id}
 
 
 def undelete(practice: Practice, body: Body) -> Body:
+    desk, actor = desk_of(practice, body), actor_of(practice, body)
     record_id = wanted(body, "id")
-    desk_of(practice, body).undelete(wanted(body, "object"), record_id, actor=actor_of(practice, body))
+    desk.undelete(wanted(body, "object"), record_id, actor=actor)
     return {"id": record_id}
 
 
 def merge(practice: Practice, body: Body) -> Body:
+    desk, actor = desk_of(practice, body), actor_of(practice, body)
     survivor, loser = wanted(body, "survivor"), wanted(body, "loser")
-    actor = actor_of(practice, body)
-    return {"id": desk_of(practice, body).merge(wanted(body, "object"), survivor, loser, actor=actor)}
+    return {"id": desk.merge(wanted(body, "object"), survivor, loser, actor=actor)}
 
 
 def convert(practice: Practice, body: Body) -> Body:
