@@ -10,6 +10,7 @@ page into an object full of ``None`` and cost twenty times as much.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ import urllib3
 
 from agent.errors import BadReply, ConfigError
 from connectors.hubspot.failures import transport_failure
+from connectors.hubspot.pacing import Allowance, Sleep
 from connectors.hubspot.vendor import SYSTEM
 
 ApiVersion = Literal["v3", "2026-03", "2026-09"]
@@ -53,6 +55,8 @@ class Reply:
     content_type: str
     at: datetime | None = None
     retry_after: float | None = None
+    calls_left: int | None = None
+    """What HubSpot says is left of the rolling ten seconds; it says nothing on a search."""
 
     @property
     def is_success(self) -> bool:
@@ -99,7 +103,9 @@ class Client:
     base_url: str
     api_version: ApiVersion = "v3"
     timeout: Timeout = (5.0, 60.0)
+    sleep: Sleep = time.sleep
     requests_sent: int = 0
+    _allowance: Allowance = field(init=False, repr=False)
     _library: Any = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _apis: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
@@ -107,6 +113,7 @@ class Client:
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
         _require_safe_address(self.base_url)
+        self._allowance = Allowance(self.sleep)
         self._library = hubspot.HubSpot(access_token=self.token, api_factory=self._api)
 
     def account(self) -> Reply:
@@ -176,9 +183,12 @@ class Client:
 
     def _send(self, call: Callable[..., Any]) -> Reply:
         self.requests_sent += 1
+        self._allowance.wait()
         try:
             response = call(_preload_content=False)
-            return _reply(response.status, response.data, response.headers)
+            reply = _reply(response.status, response.data, response.headers)
+            self._allowance.note(reply.calls_left)
+            return reply
         except Exception as error:
             status = getattr(error, "status", None)
             if isinstance(status, int) and status > 0:
@@ -277,6 +287,7 @@ def _reply(status: int, body: bytes, headers: Mapping[str, str]) -> Reply:
         content_type=headers.get("Content-Type") or "",
         at=_stamp(headers.get("Date")),
         retry_after=_seconds(headers.get("Retry-After")),
+        calls_left=_whole(headers.get("X-HubSpot-RateLimit-Remaining")),
     )
 
 
@@ -285,6 +296,10 @@ def _stamp(text: str | None) -> datetime | None:
         return parsedate_to_datetime(text).astimezone(UTC) if text else None
     except ValueError:
         return None
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
 
 
 def _seconds(text: str | None) -> float | None:

@@ -68,7 +68,7 @@ class HubSpot:
     ) -> None:
         self._link_keys = dict(link_keys or {})
         self._app_id = app_id
-        self._client = Client(token, base_url, api_version, timeout)
+        self._client = Client(token, base_url, api_version, timeout, sleep)
         search = Search(self._client, Pace(seconds, sleep))
         self._reader = Reader(self._client, search)
         self._puller = Puller(self._client, search, self._reader)
