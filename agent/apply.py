@@ -33,6 +33,9 @@ CANARY_FAILURES = 0.10
 GUARDED_BLOCK = 100
 """Conditional writes are single calls; a smaller block keeps few entries open at a time."""
 
+NOT_SENT = (State.PLANNED, State.HELD)
+"""What an open batch still has to write; held entries are those of a batch that was approved."""
+
 Progress = Callable[[int, int], None]
 """(entries settled so far, entries in the batch)."""
 
@@ -69,7 +72,7 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
         ConnectorError: a vendor failed before anything of a chunk was sent; the rest stays planned.
         StorageFull: the ledger cannot be written; nothing more was sent.
     """
-    entries = installation.ledger.entries(batch_id=batch_id, states=(State.PLANNED,))
+    entries = installation.ledger.entries(batch_id=batch_id, states=NOT_SENT)
     tally = Tally()
     for portion in _slices(_in_order(entries), CANARY if canary else ()):
         for group in _groups(portion):
@@ -94,7 +97,7 @@ def _stop_if_asked(installation: Installation, batch_id: str) -> None:
 
 def _refuse_rest(installation: Installation, batch_id: str, tally: Tally) -> None:
     """The first slices failed too often: the rest of the list is not worth trying."""
-    rest = installation.ledger.entries(batch_id=batch_id, states=(State.PLANNED,))
+    rest = installation.ledger.entries(batch_id=batch_id, states=NOT_SENT)
     reason = f"{tally.failed} of the first {tally.total} failed"
     record(installation, [Settlement(entry.id, State.REFUSED, error=reason) for entry in rest])
 
