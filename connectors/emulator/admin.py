@@ -264,6 +264,7 @@ def health(practice: Practice, body: Body) -> Body:
         "ok": not practice.failures,
         "now": practice.world.clock.now().isoformat(),
         "failures": practice.failures,
+        "last_seq": practice.world.next_seq - 1,
         "records": {
             system: {
                 object_type: sum(not row.deleted for row in table.values())
