@@ -1,0 +1,594 @@
+"""The mirror: what it takes over, what it ignores, what it remembers and what it asks to be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recording import START, cell, change, confirmed, contact, open_ledger, open_mirror
+
+from agent.changes import Change, Entry, State
+from agent.decide.view import Base
+from agent.ledger import Intent, Ledger, Settlement
+from agent.mirror import Disposition, Mirror, Observed
+from agent.records import Cursor, MergedInto, Pulled, Record, Ref, Tombstone
+
+MAPPED = ("Email", "Phone", "Title")
+HERE = ("salesforce", "Contact")
+
+
+def by_email(record: Record) -> Iterable[tuple[str, str]]:
+    email = record.fields.get("Email")
+    return [("email", str(email))] if email else []
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Mirror:
+    return open_mirror(tmp_path)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(tmp_path)
+
+
+def absorb(mirror: Mirror, *items: Pulled, mapped: Sequence[str] = MAPPED, second: float = 0, **more: Any) -> list[Ref]:
+    """One page, read so many seconds after START (records carry their own moment)."""
+    return mirror.absorb(items, mapped=mapped, keys=by_email, seen_at=START + timedelta(seconds=second), **more)
+
+
+def settled(ledger: Ledger, intended: Change, **more: Any) -> Entry:
+    """An entry that was written and confirmed."""
+    ledger.open_batch("cycle", "t", "truce", [Intent(intended, State.INTENDED)])
+    entry = ledger.entries(newest_first=True, limit=1)[0]
+    ledger.settle([confirmed(entry, **more)])
+    return ledger.entry(entry.id)
+
+
+def decided(mirror: Mirror) -> None:
+    mirror.dispose([Disposition(item.ref, "decided") for item in mirror.pending()])
+
+
+REF = contact().ref
+GONE = Tombstone(REF, START + timedelta(seconds=60))
+
+
+# --- taking pages over ---
+
+
+def test_a_record_comes_back_as_it_was_pulled(mirror: Mirror) -> None:
+    record = contact(1, Title="CEO", Phone=None)
+    assert absorb(mirror, record) == [record.ref]
+    assert mirror.record(record.ref) == record
+    assert mirror.records([record.ref, contact(2).ref]) == {record.ref: record}
+    assert list(mirror.scan(*HERE)) == [record]
+    assert mirror.count(*HERE) == 1
+
+
+def test_first_sight_of_a_record_is_pending(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2), second=5)
+    assert [(item.ref, item.reason) for item in mirror.pending()] == [(contact(1).ref, "new"), (contact(2).ref, "new")]
+    assert mirror.pending(limit=1)[0].since == START + timedelta(seconds=5)
+
+
+def test_bumped_timestamp_alone_asks_for_nothing(mirror: Mirror) -> None:
+    absorb(mirror, contact(1))
+    decided(mirror)
+    bumped = contact(1, second=30)
+    assert absorb(mirror, bumped) == []
+    assert mirror.pending() == []
+    assert mirror.is_known(*HERE)(bumped.ref.id, bumped.version or "")
+    assert mirror.record(bumped.ref) == bumped
+
+
+def test_a_change_of_an_unmapped_field_asks_for_nothing_but_is_kept(mirror: Mirror) -> None:
+    absorb(mirror, contact(1, Name="Kim"))
+    decided(mirror)
+    assert absorb(mirror, contact(1, second=30, Name="Robin")) == []
+    assert mirror.pending() == []
+    kept = mirror.record(REF)
+    assert kept is not None
+    assert kept.fields["Name"] == "Robin"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("VP", "CEO"), ("VP", None), (None, "VP"), (None, ""), ("1", 1), (1, True), (1, 1.0)]
+)
+def test_a_changed_mapped_value_is_pending(mirror: Mirror, before: Any, after: Any) -> None:
+    absorb(mirror, contact(1, Title=before))
+    decided(mirror)
+    assert absorb(mirror, contact(1, second=30, Title=after)) == [REF]
+    assert [item.reason for item in mirror.pending()] == ["changed"]
+
+
+def test_absent_is_not_blank(mirror: Mirror) -> None:
+    absorb(mirror, contact(1, Title=None))
+    decided(mirror)
+    hidden = contact(1, second=30)
+    fields = {name: value for name, value in hidden.fields.items() if name != "Title"}
+    assert absorb(mirror, replace(hidden, fields=fields)) == [REF]
+    seen = mirror.record(REF)
+    assert seen is not None
+    assert "Title" not in seen.fields
+    assert [o.visible for o in mirror.history(REF, "Title")] == [True, False]
+
+
+def test_a_field_that_was_not_asked_for_keeps_its_value(mirror: Mirror) -> None:
+    absorb(mirror, contact(1, Title="VP"))
+    decided(mirror)
+    partial = replace(contact(1, second=30), fields={"Email": "new@example.com"})
+    assert absorb(mirror, partial, mapped=["Email"]) == [REF]
+    seen = mirror.record(REF)
+    assert seen is not None
+    assert seen.fields == {"Email": "new@example.com", "Title": "VP", "Phone": None}
+
+
+def test_a_record_twice_on_one_page_is_taken_once(mirror: Mirror) -> None:
+    newer = contact(1, second=30, Title="CEO")
+    changed = absorb(mirror, contact(1), newer, contact(1, second=30, Title="CEO"))
+    assert set(changed) == {REF}
+    assert mirror.record(REF) == newer
+    assert len(mirror.pending()) == 1
+    assert mirror.count(*HERE) == 1
+
+
+def test_a_page_of_many_kinds_of_record_is_taken(mirror: Mirror) -> None:
+    lead = replace(contact(1), ref=Ref("salesforce", "Lead", "00Q1"))
+    person = replace(contact(2), ref=Ref("hubspot", "contacts", "51"))
+    absorb(mirror, contact(1), lead, person)
+    assert [mirror.count(r.system, r.object_type) for r in (REF, lead.ref, person.ref)] == [1, 1, 1]
+    assert {item.ref for item in mirror.pending()} == {REF, lead.ref, person.ref}
+
+
+def test_a_page_that_fails_half_way_leaves_nothing(mirror: Mirror) -> None:
+    def broken(record: Record) -> Iterable[tuple[str, str]]:
+        if record.ref.id == contact(2).ref.id:
+            raise KeyError("no such rule")
+        return []
+
+    cursor = Cursor(*HERE, START)
+    with pytest.raises(KeyError):
+        mirror.absorb([contact(1), contact(2)], mapped=MAPPED, keys=broken, seen_at=START, cursor=cursor)
+    assert (mirror.pending(), mirror.cursor(*HERE), mirror.count(*HERE)) == ([], None, 0)
+    assert list(mirror.scan(*HERE)) == []
+    absorb(mirror, contact(1))
+    assert mirror.record(REF) is not None
+
+
+# --- older copies ---
+
+
+def test_an_older_read_does_not_replace_a_newer_one(mirror: Mirror) -> None:
+    newer = contact(1, second=60, Title="CEO")
+    absorb(mirror, newer)
+    decided(mirror)
+    late = replace(contact(1, second=30, Title="VP"), seen_at=START + timedelta(seconds=90))
+    assert absorb(mirror, late) == []
+    assert mirror.record(REF) == newer
+
+
+def test_an_older_stamp_is_believed_once_no_index_can_lag_that_long(mirror: Mirror) -> None:
+    """A restored or re-imported record may really carry an older stamp."""
+    absorb(mirror, contact(1, second=60, Title="CEO"))
+    restored = replace(contact(1, second=30, Title="VP"), seen_at=START + timedelta(minutes=30))
+    assert absorb(mirror, restored) == [REF]
+    assert mirror.record(REF) == restored
+
+
+def test_a_change_within_the_same_second_is_not_lost(mirror: Mirror) -> None:
+    """Salesforce stamps to the second: an equal stamp with another value may be the later one."""
+    absorb(mirror, contact(1, Title="VP"))
+    assert absorb(mirror, contact(1, Title="CEO")) == [REF]
+
+
+def test_without_stamps_the_later_read_counts(mirror: Mirror) -> None:
+    def at(second: int, title: str) -> Record:
+        seen = START + timedelta(seconds=second)
+        return replace(contact(1, Title=title), modified_at=None, version=f"v{second}", seen_at=seen)
+
+    absorb(mirror, at(60, "CEO"))
+    assert absorb(mirror, at(30, "VP")) == []
+    assert absorb(mirror, at(90, "CTO")) == [REF]
+
+
+def test_a_lagging_index_does_not_undo_what_we_wrote(mirror: Mirror, ledger: Ledger) -> None:
+    before = contact(1, Title="VP")
+    absorb(mirror, before)
+    decided(mirror)
+    entry = settled(ledger, change(1, cell("title", "VP", "CEO")), version=contact(1, second=20).version)
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=21))
+    lagging = replace(before, seen_at=START + timedelta(seconds=30))
+    assert absorb(mirror, lagging) == []
+    seen = mirror.record(REF)
+    assert seen is not None
+    assert seen.fields["Title"] == "CEO"
+    assert mirror.pending() == []
+
+
+def test_a_lagging_index_is_recognised_even_if_our_write_told_no_version(mirror: Mirror, ledger: Ledger) -> None:
+    before = contact(1, Title="VP")
+    absorb(mirror, before)
+    decided(mirror)
+    entry = settled(ledger, change(1, cell("title", "VP", "CEO")), version=None)
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=21))
+    assert absorb(mirror, replace(before, seen_at=START + timedelta(seconds=30))) == []
+    person = contact(1, second=25, Title="CTO")
+    assert absorb(mirror, person) == [REF], "a person's edit after our write is no echo"
+
+
+# --- our own writes ---
+
+
+def test_our_own_write_asks_for_nothing(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1, Title="VP"))
+    decided(mirror)
+    echo = contact(1, second=20, Title="CEO")
+    entry = settled(ledger, change(1, cell("title", "VP", "CEO")), version=echo.version)
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=20))
+    assert mirror.ledger_seq == ledger.last_seq
+    assert absorb(mirror, echo) == []
+    assert mirror.pending() == []
+
+
+def test_after_our_own_write_the_record_is_read_again_whole(mirror: Mirror, ledger: Ledger) -> None:
+    """Between our read and our write a person may have changed another field: the new version holds that too."""
+    absorb(mirror, contact(1, Title="VP", Phone="1"))
+    decided(mirror)
+    echo = contact(1, second=20, Title="CEO", Phone="2")
+    entry = settled(ledger, change(1, cell("title", "VP", "CEO")), version=echo.version)
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=20))
+    assert not mirror.is_known(*HERE)(REF.id, echo.version or "")
+    assert absorb(mirror, echo) == [REF]
+    assert mirror.is_known(*HERE)(REF.id, echo.version or "")
+
+
+def test_a_record_we_created_is_known_at_once(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(2))
+    new = change(1, cell("email", None, "p1@example.com"), op="create", record_id=None)
+    entry = settled(ledger, new, record_id=REF.id, observed={"Email": "p1@example.com"})
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START)
+    assert mirror.count(*HERE) == 2
+    assert mirror.by_key(*HERE, "email", "p1@example.com") == [REF]
+    assert [item.ref for item in mirror.pending()] == [contact(2).ref]
+    assert absorb(mirror, contact(1, second=1)) == [REF]
+    assert mirror.count(*HERE) == 2
+
+
+def test_a_record_we_deleted_is_gone(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1))
+    decided(mirror)
+    entry = settled(ledger, change(1, cell("create", "x", None), op="delete"), observed={})
+    for _ in range(2):
+        mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=5))
+    assert mirror.is_deleted(REF)
+    assert (mirror.count(*HERE), mirror.by_key(*HERE, "email", "p1@example.com")) == (0, [])
+    assert mirror.pending() == []
+
+
+def test_what_was_not_confirmed_changes_nothing(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1, Title="VP"))
+    ledger.open_batch("cycle", "t", "truce", [Intent(change(1, cell("title", "VP", "CEO")), State.INTENDED)])
+    (entry,) = ledger.entries()
+    seq = ledger.settle([Settlement(entry.id, State.FAILED, observed={"Title": "VP"}, error="kept")])
+    mirror.absorb_outcomes([(ledger.entry(entry.id), {})], seq, START)
+    assert mirror.record(REF) == contact(1, Title="VP")
+    assert mirror.ledger_seq == seq
+
+
+def test_outcomes_replayed_twice_are_the_same_as_once(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1, Title="VP"))
+    entry = settled(ledger, change(1, cell("title", "VP", "CEO")))
+    for _ in range(2):
+        mirror.absorb_outcomes([(entry, {"title": Base({"salesforce": "CEO"}, entry.id)})], ledger.last_seq, START)
+    assert [o.value for o in mirror.history(REF, "Title")] == ["VP", "CEO"]
+    mirror.absorb_outcomes([], 1, START)
+    assert mirror.ledger_seq == ledger.last_seq, "it never goes back"
+
+
+def test_a_match_key_follows_our_own_write(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1))
+    entry = settled(ledger, change(1, cell("email", "p1@example.com", "new@example.com")))
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START)
+    assert mirror.by_key(*HERE, "email", "new@example.com") == [REF]
+    assert mirror.by_key(*HERE, "email", "p1@example.com") == []
+
+
+def test_a_match_key_written_before_the_first_pull_is_worked_out_by_it(tmp_path: Path, ledger: Ledger) -> None:
+    absorb(open_mirror(tmp_path), contact(1))
+    entry = settled(ledger, change(1, cell("email", "p1@example.com", "new@example.com")))
+    restarted = open_mirror(tmp_path)
+    restarted.absorb_outcomes([(entry, {})], ledger.last_seq, START)
+    absorb(restarted, contact(1, second=5, Email="new@example.com"))
+    assert restarted.by_key(*HERE, "email", "new@example.com") == [REF]
+    assert restarted.by_key(*HERE, "email", "p1@example.com") == []
+
+
+# --- deletions and merges ---
+
+
+def test_a_deletion_is_pending_once_and_the_record_is_no_longer_alive(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2))
+    decided(mirror)
+    assert absorb(mirror, GONE) == [REF]
+    assert [(item.ref, item.reason) for item in mirror.pending()] == [(REF, "deleted")]
+    assert mirror.is_deleted(REF)
+    assert not mirror.is_deleted(contact(2).ref)
+    assert mirror.record(REF) is None
+    assert mirror.last_copy(REF) is not None
+    assert mirror.count(*HERE) == 1
+    assert mirror.by_key(*HERE, "email", "p1@example.com") == []
+    assert [record.ref for record in mirror.scan(*HERE)] == [contact(2).ref]
+    decided(mirror)
+    assert absorb(mirror, GONE) == []
+    assert mirror.pending() == []
+
+
+def test_a_deletion_of_a_record_never_seen_is_still_decided(mirror: Mirror) -> None:
+    """After a lost mirror the pairing remembers records that the first pull only knows as deleted."""
+    assert absorb(mirror, GONE) == [REF]
+    assert [item.reason for item in mirror.pending()] == ["deleted"]
+    assert (mirror.count(*HERE), mirror.is_deleted(REF), mirror.record(REF)) == (0, True, None)
+
+
+def test_a_merge_names_its_survivor(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2))
+    decided(mirror)
+    assert absorb(mirror, MergedInto(REF, contact(2).ref, START + timedelta(seconds=9))) == [REF]
+    assert mirror.merged_into(REF) == contact(2).ref
+    assert (mirror.is_deleted(REF), mirror.merged_into(contact(2).ref)) == (True, None)
+    assert [item.reason for item in mirror.pending()] == ["merged"]
+
+
+def test_a_deletion_before_the_last_change_is_no_deletion(mirror: Mirror) -> None:
+    absorb(mirror, contact(1, second=90))
+    assert absorb(mirror, GONE) == []
+    assert not mirror.is_deleted(REF)
+
+
+def test_a_lagging_index_does_not_bring_a_deleted_record_back(mirror: Mirror) -> None:
+    absorb(mirror, contact(1))
+    absorb(mirror, GONE, second=60)
+    assert absorb(mirror, replace(contact(1), seen_at=START + timedelta(seconds=70))) == []
+    assert mirror.is_deleted(REF)
+
+
+@pytest.mark.parametrize(
+    "back",
+    [contact(1, second=90), replace(contact(1), seen_at=START + timedelta(minutes=30))],
+    ids=["changed since", "seen long after"],
+)
+def test_a_restored_record_is_alive_again_and_pending(mirror: Mirror, back: Record) -> None:
+    absorb(mirror, contact(1))
+    absorb(mirror, GONE, second=60)
+    decided(mirror)
+    assert absorb(mirror, back) == [REF]
+    assert [item.reason for item in mirror.pending()] == ["restored"]
+    assert mirror.record(REF) == back
+    assert (mirror.count(*HERE), mirror.by_key(*HERE, "email", "p1@example.com")) == (1, [REF])
+
+
+# --- cursors, versions, fields asked for ---
+
+
+def test_rows_and_cursor_commit_together(mirror: Mirror, tmp_path: Path) -> None:
+    absorb(mirror, contact(1))
+    assert mirror.cursor(*HERE) is None
+    cursor = Cursor(*HERE, START + timedelta(hours=1))
+    absorb(mirror, contact(2), cursor=cursor)
+    assert Mirror.open_read_only(tmp_path / "mirror.db").cursor(*HERE) == cursor
+    assert mirror.cursor("hubspot", "contacts") is None
+
+
+def test_the_cursor_moves_with_an_empty_last_page(mirror: Mirror) -> None:
+    cursor = Cursor(*HERE, START)
+    assert absorb(mirror, cursor=cursor) == []
+    assert mirror.cursor(*HERE) == cursor
+
+
+def test_only_the_very_version_is_known(mirror: Mirror) -> None:
+    known = mirror.is_known(*HERE)
+    assert not known(REF.id, "v1")
+    absorb(mirror, contact(1, version="v1"))
+    known = mirror.is_known(*HERE)
+    assert known(REF.id, "v1")
+    assert not known(REF.id, "v2")
+    assert not known(contact(2).ref.id, "v1")
+    assert not mirror.is_known("salesforce", "Lead")(REF.id, "v1")
+
+
+def test_a_deleted_record_is_not_known(mirror: Mirror) -> None:
+    absorb(mirror, contact(1, version="v1"))
+    absorb(mirror, GONE)
+    assert not mirror.is_known(*HERE)(REF.id, "v1")
+
+
+def test_a_field_that_policies_name_anew_is_pulled_for_every_record(mirror: Mirror) -> None:
+    cursor = Cursor(*HERE, START)
+    absorb(mirror, contact(1, version="v1"), cursor=cursor)
+    more = [*MAPPED, "Country"]
+    assert mirror.cursor(*HERE, mapped=MAPPED) == cursor
+    assert mirror.cursor(*HERE, mapped=["Email"]) == cursor
+    assert mirror.cursor(*HERE, mapped=more) is None
+    assert mirror.is_known(*HERE, mapped=MAPPED)(REF.id, "v1")
+    assert not mirror.is_known(*HERE, mapped=more)(REF.id, "v1")
+    decided(mirror)
+    assert absorb(mirror, contact(1, version="v1", Country="DE"), mapped=more, cursor=cursor) == [REF]
+    assert mirror.cursor(*HERE, mapped=more) == cursor
+    assert mirror.is_known(*HERE, mapped=more)(REF.id, "v1")
+
+
+# --- match keys ---
+
+
+def test_records_are_found_by_their_present_key(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2, Email="p1@example.com"))
+    assert mirror.by_key(*HERE, "email", "p1@example.com") == [REF, contact(2).ref]
+    absorb(mirror, contact(2, second=30, Email="other@example.com"))
+    assert mirror.by_key(*HERE, "email", "p1@example.com") == [REF]
+    assert mirror.by_key(*HERE, "email", "other@example.com") == [contact(2).ref]
+    assert mirror.by_key(*HERE, "phone", "p1@example.com") == []
+    assert mirror.by_key("hubspot", "contacts", "email", "p1@example.com") == []
+
+
+def test_shared_values_come_with_all_who_share_them(mirror: Mirror) -> None:
+    twin = replace(contact(3, Email="p1@example.com"), ref=Ref("hubspot", "contacts", "51"))
+    absorb(mirror, contact(1), contact(2), twin, contact(4, Email=None))
+    assert list(mirror.key_groups("email")) == [("p1@example.com", [REF, twin.ref])]
+    assert list(mirror.key_groups("phone")) == []
+
+
+def test_many_shared_values_come_in_order_and_complete(mirror: Mirror) -> None:
+    for block in range(2):
+        absorb(mirror, *[contact(n + 2000 * block, Email=f"{n:04d}@example.com") for n in range(1, 1201)])
+    groups = list(mirror.key_groups("email"))
+    assert [value for value, _ in groups] == [f"{n:04d}@example.com" for n in range(1, 1201)]
+    assert all(len(refs) == 2 for _, refs in groups)
+
+
+def test_keys_are_worked_out_anew_when_the_policies_changed(mirror: Mirror) -> None:
+    def by_title(record: Record) -> Iterable[tuple[str, str]]:
+        return [("title", str(record.fields["Title"]))]
+
+    absorb(mirror, contact(1), contact(2))
+    assert mirror.index_keys(*HERE, by_title, "revision 2") == 2
+    assert mirror.index_keys(*HERE, by_title, "revision 2") == 0
+    assert len(mirror.by_key(*HERE, "title", "VP")) == 2
+    assert mirror.by_key(*HERE, "email", "p1@example.com") == []
+    assert mirror.index_keys("hubspot", "contacts", by_title, "revision 2") == 0
+
+
+# --- pending and dispositions ---
+
+
+def test_a_pending_change_waits_until_it_is_disposed(mirror: Mirror) -> None:
+    absorb(mirror, contact(1))
+    absorb(mirror, contact(1, second=30, Title="CEO"), second=30)
+    (item,) = mirror.pending()
+    assert (item.since, item.reason) == (START, "changed")
+    mirror.dispose([Disposition(REF, "skipped", "Title: blank")], at=START + timedelta(hours=1))
+    assert mirror.pending() == []
+    assert mirror.disposition(REF) == (Disposition(REF, "skipped", "Title: blank"), START + timedelta(hours=1))
+    assert mirror.disposition(contact(2).ref) is None
+
+
+def test_disposing_of_a_record_never_seen_does_nothing(mirror: Mirror) -> None:
+    mirror.dispose([Disposition(REF, "decided")])
+    assert mirror.disposition(REF) is None
+
+
+def test_records_can_be_asked_to_be_decided_again(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2), contact(3))
+    absorb(mirror, GONE)
+    decided(mirror)
+    assert mirror.pend([contact(2).ref, contact(9).ref], "lifted", START) == 1
+    assert [(item.ref, item.reason) for item in mirror.pending()] == [(contact(2).ref, "lifted")]
+    assert mirror.pend_all(*HERE, "rule changed", START) == 1
+    assert [item.ref for item in mirror.pending()] == [contact(2).ref, contact(3).ref]
+
+
+# --- history ---
+
+
+def test_history_tells_each_value_and_when_it_was_seen(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1, Title="VP"))
+    absorb(mirror, contact(1, second=10, Title="VP"))
+    absorb(mirror, contact(1, second=40, Title="CEO"))
+    entry = settled(ledger, change(1, cell("title", "CEO", "CTO")), version=contact(1, second=50).version)
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=51))
+
+    def at(second: int) -> Any:
+        return START + timedelta(seconds=second)
+
+    assert mirror.history(REF, "Title") == [
+        Observed("Title", "VP", at(0), at(10)),
+        Observed("Title", "CEO", at(40), at(40), modified_at=at(40)),
+        Observed("Title", "CTO", at(51), at(51), by=entry.id),
+    ]
+
+
+def test_a_field_that_never_changed_has_one_observation(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2))
+    absorb(mirror, contact(1, second=10, Title="CEO"))
+    history = mirror.history(REF)
+    assert [(o.field, o.value) for o in history] == [
+        ("Email", "p1@example.com"), ("Phone", None), ("Title", "VP"), ("Title", "CEO"),
+    ]  # fmt: skip
+    assert mirror.history(REF, "Nonsense") == []
+    assert mirror.history(contact(9).ref) == []
+
+
+# --- bases ---
+
+
+def test_bases_are_kept_per_field(mirror: Mirror) -> None:
+    title = Base({"salesforce": "VP", "hubspot": "vp"}, "E-7")
+    phone = Base({"salesforce": None, "hubspot": 12})
+    mirror.set_bases({"person-1": {"title": title}, "person-2": {"title": title}})
+    mirror.set_bases({"person-1": {"phone": phone}})
+    assert mirror.bases(["person-1", "person-9"]) == {"person-1": {"title": title, "phone": phone}}
+    mirror.drop_bases(["person-1"])
+    assert mirror.bases(["person-1", "person-2"]) == {"person-2": {"title": title}}
+
+
+def test_outcomes_bring_their_bases(mirror: Mirror, ledger: Ledger) -> None:
+    absorb(mirror, contact(1))
+    entry = settled(ledger, change(1, cell("title", "VP", "CEO")))
+    base = Base({"salesforce": "CEO", "hubspot": "CEO"}, entry.id)
+    mirror.absorb_outcomes([(entry, {"title": base})], ledger.last_seq, START)
+    assert mirror.bases(["person-1"]) == {"person-1": {"title": base}}
+
+
+# --- which ledger it belongs to ---
+
+
+def test_a_mirror_ahead_of_its_ledger_or_of_another_is_noticed(mirror: Mirror) -> None:
+    mirror.absorb_outcomes([], 10, START)
+    assert mirror.check_against("ledger-1", 10) == "ok"
+    assert mirror.check_against("ledger-1", 9) == "ahead"
+    assert mirror.check_against("ledger-2", 99) == "foreign"
+
+
+def test_a_mirror_stays_with_its_first_ledger(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.absorb_outcomes([], 10, START)
+    again = open_mirror(tmp_path, "ledger-2", 99)
+    assert (again.ledger_id, again.ledger_seq) == ("ledger-1", 10)
+
+
+def test_a_new_mirror_does_not_replay_what_was_before_it(tmp_path: Path) -> None:
+    assert open_mirror(tmp_path, ledger_seq=41).ledger_seq == 41
+
+
+def test_a_reset_forgets_everything(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), cursor=Cursor(*HERE, START))
+    mirror.set_bases({"person-1": {"title": Base({})}})
+    mirror.reset("ledger-2", 5)
+    assert (mirror.ledger_id, mirror.ledger_seq) == ("ledger-2", 5)
+    assert (mirror.pending(), mirror.count(*HERE), mirror.cursor(*HERE), mirror.bases(["person-1"])) == (
+        [],
+        0,
+        None,
+        {},
+    )
+    assert absorb(mirror, contact(1)) == [REF]
+
+
+def test_a_reader_sees_what_was_committed(mirror: Mirror, tmp_path: Path) -> None:
+    absorb(mirror, contact(1))
+    reader = Mirror.open_read_only(tmp_path / "mirror.db")
+    assert reader.record(REF) == contact(1)
+    assert reader.pending() == mirror.pending()
+
+
+def test_scanning_goes_on_while_records_change(mirror: Mirror) -> None:
+    absorb(mirror, *[contact(n) for n in range(1, 2101)])
+    seen = []
+    for record in mirror.scan(*HERE):
+        seen.append(record.ref)
+        if len(seen) == 500:
+            absorb(mirror, Tombstone(contact(2000).ref, START + timedelta(seconds=1)), contact(5, second=9, Title="x"))
+    assert len(seen) == 2099
+    assert seen == sorted(seen)
