@@ -106,7 +106,10 @@ class Crosswalk:
         """An id nobody has, ``person-57``. It is kept once something is linked to it."""
         number, end = self._spare.get(entity_type, (0, 0))
         if number >= end:
-            number, end = self._take_block(entity_type)
+            if self._store.in_transaction:  # it may yet be undone, so nothing of it may be kept in memory
+                return f"{entity_type}-{self._take_numbers(entity_type, 1)}"
+            number = self._take_numbers(entity_type, BLOCK)
+            end = number + BLOCK
         self._spare[entity_type] = (number + 1, end)
         return f"{entity_type}-{number}"
 
@@ -165,14 +168,15 @@ class Crosswalk:
             )
         return self.peek_key(entity_id)
 
-    def _take_block(self, entity_type: str) -> tuple[int, int]:
+    def _take_numbers(self, entity_type: str, count: int) -> int:
+        """The first of so many numbers that nobody else gets."""
         with self._store.write() as connection:
             (handed_out,) = connection.execute(
                 "INSERT INTO entity_numbers VALUES (?, ?) ON CONFLICT (entity_type) DO UPDATE"
                 " SET handed_out = handed_out + excluded.handed_out RETURNING handed_out",
-                (entity_type, BLOCK),
+                (entity_type, count),
             ).fetchone()
-        return handed_out - BLOCK + 1, handed_out + 1
+        return int(handed_out) - count + 1
 
 
 def _require_one_active(links: Sequence[NewLink]) -> None:
