@@ -25,7 +25,7 @@ Handler = Callable[[Practice, Body], Any]
 
 
 def reply(content: Any, status: int = 200) -> Response:
-    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    text = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
     return Response(text, status, media_type="application/json")
 
 
@@ -264,7 +264,6 @@ def health(practice: Practice, body: Body) -> Body:
         "ok": not practice.failures,
         "now": practice.world.clock.now().isoformat(),
         "failures": practice.failures,
-        "last_seq": practice.world.next_seq - 1,
         "records": {
             system: {
                 object_type: sum(not row.deleted for row in table.values())
@@ -272,7 +271,7 @@ def health(practice: Practice, body: Body) -> Body:
             }
             for system, space in practice.world.spaces.items()
         },
-        "audit_seq": practice.world.next_seq - 1,
+        "last_seq": practice.world.next_seq - 1,
     }
 
 

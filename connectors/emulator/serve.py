@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import uvicorn
 
 from connectors.emulator.admin import admin_application
-from connectors.emulator.practice import SYSTEMS, Options, Practice, Vendor
+from connectors.emulator.practice import Options, Practice, Vendor
 from connectors.emulator.wire import App, Protocol, Receive, Scope, Send
 from connectors.emulator.world import World
 
@@ -76,14 +76,14 @@ class Emulator:
     def __init__(self, options: Options, vendors: Mapping[str, Vendor] | None = None) -> None:
         self._vendors = vendors
         self.practice = Practice(options, vendors)
-        self._doors = {
-            name: Door(port)
-            for name, port in zip(
-                (*SYSTEMS, "admin"),
-                (options.salesforce_port, options.hubspot_port, options.admin_port),
-                strict=True,
-            )
-        }
+        ports = {"salesforce": options.salesforce_port, "hubspot": options.hubspot_port, "admin": options.admin_port}
+        self._doors: dict[str, Door] = {}
+        try:
+            for name, port in ports.items():
+                self._doors[name] = Door(port)
+        except OSError:
+            self._close_what_is_open()
+            raise
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
         self._ready: Future[None] = Future()
@@ -147,6 +147,11 @@ class Emulator:
         for door in self._doors.values():
             door.server.should_exit = True
         self._thread.join(STOP_SECONDS)
+        self.practice.close()
+
+    def _close_what_is_open(self) -> None:
+        for door in self._doors.values():
+            door.socket.close()
         self.practice.close()
 
     def __enter__(self) -> Emulator:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.emulator.admin_client import Admin, AdminRefusedError
-from connectors.emulator.practice import Options, Vendor
+from connectors.emulator.practice import Options, Practice, Vendor
 from connectors.emulator.serve import Emulator
+from connectors.emulator.wire import CONNECTION, ConnectionDropped
 from connectors.emulator.world import Actor, World
 
 
@@ -38,9 +40,12 @@ class Bare:
             row = world.spaces[self.system].row("thing", request.path_params["id"])
             return JSONResponse(row.values if row else {}, 200 if row else 404)
 
-        return Starlette(
-            routes=[Route("/things", write, methods=["POST"]), Route("/things/{id}", read, methods=["GET"])]
-        )
+        async def wire(request: Request) -> Response:
+            connection = request.scope["extensions"][CONNECTION]["transport"].get_extra_info("socket")
+            return JSONResponse({"nodelay": connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0})
+
+        routes = [Route("/things", write, methods=["POST"]), Route("/things/{id}", read), Route("/wire", wire)]
+        return Starlette(routes=routes)
 
 
 class NoDesk:
@@ -267,12 +272,30 @@ def test_a_broken_handler_is_a_500_and_shows_in_health(bare: Emulator, doors: Ad
     assert "a handler broke" in health["failures"][0]
 
 
-def test_a_call_over_loopback_takes_no_delayed_acknowledgement(bare: Emulator, client: requests.Session) -> None:
+def test_sockets_send_without_delay(bare: Emulator, client: requests.Session) -> None:
     """Nagle's algorithm with delayed acknowledgements would make each call cost 40 ms."""
-    post(client, bare)
-    spent = []
-    for _ in range(20):
-        started = time.perf_counter()
-        post(client, bare)
-        spent.append(time.perf_counter() - started)
-    assert sorted(spent)[10] < 0.03
+    for url in (bare.salesforce_url, bare.hubspot_url):
+        assert client.get(f"{url}/wire", timeout=5).json() == {"nodelay": True}
+
+
+def test_a_taken_port_leaves_nothing_open(bare: Emulator) -> None:
+    taken = int(bare.hubspot_url.rpartition(":")[2])
+    with pytest.raises(OSError, match="Address already in use"):
+        Emulator(Options(hubspot_port=taken), BARE)
+
+
+def test_without_a_socket_a_drop_is_raised() -> None:
+    """The wrapper also serves callers in the same process."""
+    practice = Practice(Options(clock="virtual"), BARE)
+    practice.faults.post({"action": "drop_before"})
+    scope = {"type": "http", "method": "GET", "path": "/wire", "headers": [], "query_string": b""}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        raise AssertionError("nothing may be sent")
+
+    with pytest.raises(ConnectionDropped):
+        asyncio.run(practice.sides["hubspot"](scope, receive, send))
+    assert practice.journal.since(0)[0]["status"] is None
