@@ -155,7 +155,8 @@ class Desk:
         kind = self._kind(change["object"])
         if "add" in change:
             extra = dict(change["add"])
-            kind.fields[extra["name"]] = make_field(extra.pop("name"), extra.pop("type"), extra)
+            name = extra.pop("name")
+            kind.fields[name] = make_field(name, extra.pop("type"), extra)
         elif "remove" in change:
             kind.fields.pop(change["remove"])
         elif "alter" in change:
