@@ -171,7 +171,7 @@ def opted_out(salesforce: bool, hubspot: bool) -> Change:
 def edited_lately(soil: Soil, pair: Pair) -> bool:
     """Both sides changed in the last days, to different things."""
     here, there = pair.sides()
-    if pair.truth.phone is None or pair.truth.title is None:
+    if any(spot.startswith(("phone:", "title:")) for spot in pair.dirt):
         return False
     other = soil.phones.draw(pair.truth.country)
     if other is None:

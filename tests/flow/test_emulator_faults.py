@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -165,6 +166,19 @@ def test_delay_lets_the_client_give_up_and_applies_later(
     while doors.get("/counters")["total"] == 0:
         pass
     assert things(bare) == 1
+
+
+def test_stopping_waits_for_no_planned_delay() -> None:
+    emulator = Emulator.start(Options(clock="virtual"), BARE)
+    doors = Admin(emulator.admin_url)
+    doors.fault(action="delay", delay_seconds=3600)
+    caller = threading.Thread(target=lambda: requests.get(f"{emulator.hubspot_url}/wire", timeout=60))
+    caller.start()
+    while doors.get("/faults")[0]["fired_count"] == 0:
+        pass
+    emulator.stop()
+    caller.join(10)
+    assert not caller.is_alive()
 
 
 def test_nth_counts_matching_requests_since_posting(bare: Emulator, doors: Admin, client: requests.Session) -> None:

@@ -223,6 +223,7 @@ def test_conflicting_edits_are_lately_on_both_sides(built: tuple[World, dict[str
             if one["role"] == "main":
                 row = world.spaces[one["system"]].table(one["object"])[one["id"]]
                 assert (START - row.modified_at).days < 6
+        assert record(world, line, "salesforce")["Title"] != record(world, line, "hubspot")["jobtitle"]
 
 
 def test_an_inactive_owner_owns_some(built: tuple[World, dict[str, Any]]) -> None:
