@@ -279,7 +279,8 @@ def is_late(stored: Stored, version: str | None, modified_at: int | None, seen_a
     if version is not None and version == stored.was_version:
         return True
     if stored.modified_at is None or modified_at is None:
-        return seen_at < stored.seen_at and version != stored.version
+        was_read = stored.mapped is not None  # else its moment is of our own clock, not of the vendor's
+        return was_read and seen_at < stored.seen_at and version != stored.version
     if stored.gone != ALIVE:
         return modified_at <= stored.modified_at
     return modified_at < stored.modified_at

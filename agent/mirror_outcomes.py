@@ -67,6 +67,7 @@ def _write_over(
 ) -> None:
     before = orjson.loads(stored.fields)
     after = {**before, **entry.observed}
+    seen_at = max(seen_at, stamp_in(entry.version) or 0)  # the vendor's clock may be ahead of ours
     stamp = max(filter(None, (stamp_in(entry.version), stored.modified_at)), default=None)
     was_version = stored.version if stored.version != entry.version else stored.was_version
     insert_observed(connection, outcome_observations(stored, before, after, seen_at, entry.id))

@@ -258,6 +258,19 @@ def test_a_record_we_created_is_known_at_once(mirror: Mirror, ledger: Ledger) ->
     assert mirror.count(*HERE) == 2
 
 
+@pytest.mark.parametrize("version", ["v1", "2026-11-24T09:00:00+00:00"])
+def test_a_vendors_clock_behind_ours_does_not_hide_its_changes(mirror: Mirror, ledger: Ledger, version: str) -> None:
+    ours = START + timedelta(days=3)
+    new = change(1, cell("email", None, "p1@example.com"), op="create", record_id=None)
+    entry = settled(ledger, new, record_id=REF.id, version=version, observed={"Email": "p1@example.com"})
+    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, ours)
+    assert absorb(mirror, contact(1, second=1)) == [REF]
+    assert mirror.record(REF) == contact(1, second=1)
+    again = settled(ledger, change(1, cell("title", "VP", "CEO")), version=version)
+    mirror.absorb_outcomes([(again, {})], ledger.last_seq, ours)
+    assert absorb(mirror, contact(1, second=60, Title="CTO")) == [REF]
+
+
 def test_a_record_we_deleted_is_gone(mirror: Mirror, ledger: Ledger) -> None:
     absorb(mirror, contact(1))
     decided(mirror)
