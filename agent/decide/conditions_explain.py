@@ -27,6 +27,8 @@ from agent.decide.durations import Span, shifted
 
 Values = Mapping[str, object]
 
+_LOOKING_BACK = ("crossed", "changed", "was")
+
 NOTHING: Mapping[str, object] = {}
 
 
@@ -94,7 +96,7 @@ def _sentence(leaf: Leaf, value: object, is_negated: bool, previous: Values) -> 
     if value is ABSENT:
         return f"{line} is not met: {leaf.field} is not visible"
     seen = "blank" if _is_blank(value) else f'"{value}"' if isinstance(value, str) else text_of(value)
-    if leaf.operator in ("crossed", "changed", "was"):
+    if leaf.operator in _LOOKING_BACK:
         before = previous.get(leaf.field, ABSENT)
         then = "not known" if before is ABSENT else "blank" if _is_blank(before) else f'"{before}"'
         return f"{line} is not met: {leaf.field} is {seen}, before it was {then}"
@@ -118,7 +120,7 @@ def _leaf_truth(leaf: Leaf, values: Values, now: datetime, previous: Values) -> 
     if leaf.operator == "was":
         return _was(leaf, previous.get(leaf.field, ABSENT))
     if _is_blank(value):
-        return True if leaf.or_blank else None
+        return True if leaf.or_blank and leaf.operator not in _LOOKING_BACK else None
     if leaf.operator == "changed":
         return _changed(value, previous.get(leaf.field, ABSENT))
     if leaf.operator == "crossed":

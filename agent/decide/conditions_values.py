@@ -30,9 +30,9 @@ ABSENT: Final = Absent()
 
 
 def text_of(value: object) -> str | None:
-    """Trimmed, case-insensitive text, or None for a blank. A whole number has no decimal point."""
+    """Case-insensitive text, or None for a blank. A whole number has no decimal point."""
     if isinstance(value, str):
-        return value.strip().casefold() or None
+        return value.casefold() or None
     if value is None or value is ABSENT:
         return None
     if isinstance(value, bool):
@@ -47,9 +47,7 @@ def text_of(value: object) -> str | None:
 
 
 def number_of(value: object) -> float:
-    """A number, or NaN. HubSpot sends numbers as text."""
-    if isinstance(value, bool):
-        return nan
+    """A number, or NaN. HubSpot sends numbers as text; yes counts as 1 and no as 0."""
     if isinstance(value, int | float):
         return value
     if not isinstance(value, str) or "_" in value:

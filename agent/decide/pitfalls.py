@@ -81,6 +81,8 @@ def _at(file: str, lines: tuple[str, ...], mark: Mark, message: str, advice: str
 
 def _explained(lines: tuple[str, ...], mark: Mark, context: str, problem: str) -> tuple[str, str]:
     line = excerpt(lines, mark.line + 1)
+    if "tab character" in problem:
+        return _bad_start("\t", 0)
     if "mapping values are not allowed" in problem:
         return _stray_colon(line, mark.column)
     if "cannot start any token" in problem or "node content" in problem:
