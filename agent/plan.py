@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent import apply, cycle, guard, planner
+from agent import apply, cycle, guard, planner, proposals
 from agent.changes import Batch, Change, Entry, State, Verdict
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
@@ -124,9 +124,9 @@ def apply_plan(
     held = [(c, v) for c, v in zip(changes, verdicts, strict=True) if v.decision == "hold"]
     allowed = [c for c, v in zip(changes, verdicts, strict=True) if v.decision == "allow"]
     _check_drift(installation, allowed, plan.id)
-    held_batch = _hold(installation, held, actor, plan.id) if held else None
+    proposals.hold(installation, held, actor=actor, kind="plan")
     if not allowed:
-        _raise_held(held_batch, held)
+        _raise_held(installation, held)
     batch = installation.ledger.open_batch(
         "plan",
         title_of(allowed) if allowed else "nothing to write",
@@ -139,28 +139,17 @@ def apply_plan(
     return installation.ledger.batch(batch.id), tally
 
 
-def _hold(installation: Installation, held: Sequence[tuple[Change, Verdict]], actor: str, plan_id: str) -> Batch:
-    changes = [change for change, _ in held]
-    reasons = sorted({verdict.sentence for _, verdict in held})
-    return installation.ledger.open_batch(
-        "plan",
-        title_of(changes),
-        actor,
-        [Intent(change, State.HELD) for change in changes],
-        state="held",
-        hold_reason="; ".join(reasons),
-        expires_at=installation.expiry(),
-    )
-
-
-def _raise_held(batch: Batch | None, held: Sequence[tuple[Change, Verdict]]) -> None:
-    if batch is None:
+def _raise_held(installation: Installation, held: Sequence[tuple[Change, Verdict]]) -> None:
+    """Name the waiting batch these changes are in."""
+    if not held:
         return
+    batch = proposals.standing_batch(installation, held[0][0])
+    count = len(installation.ledger.entries(batch_id=batch.id, states=(State.HELD,)))
     raise ApprovalNeeded(
-        f"nothing was written: {batch.id} with {len(held)} changes waits for approval",
+        f"nothing was written: {batch.id} with {count} changes waits for approval",
         where=batch.id,
         why=batch.hold_reason or "",
-        next_step=f"truce approve {batch.id} --count {len(held)}",
+        next_step=f"truce approve {batch.id} --count {count}",
     )
 
 

@@ -6,14 +6,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from agent import confirm
-from agent.changes import Batch, Change, State, Verdict
+from agent.changes import Batch, BatchKind, Change, State, Verdict
 from agent.installation import Installation
 from agent.ledger import Intent, Settlement
 
 ProposalKey = tuple[str, str, str, int, str]
 
 
-def hold(installation: Installation, held: Sequence[tuple[Change, Verdict]]) -> list[Batch]:
+def hold(
+    installation: Installation,
+    held: Sequence[tuple[Change, Verdict]],
+    *,
+    actor: str = "truce",
+    kind: BatchKind = "cycle",
+) -> list[Batch]:
     """Open one held batch per reason for what is new; a proposal that says the same already stays as it is.
 
     An older proposal for the same record and fields that says something else is superseded.
@@ -31,9 +37,9 @@ def hold(installation: Installation, held: Sequence[tuple[Change, Verdict]]) -> 
     confirm.record(installation, superseded)
     return [
         installation.ledger.open_batch(
-            "cycle",
+            kind,
             title_of(changes),
-            "truce",
+            actor,
             [Intent(change, State.HELD) for change in changes],
             state="held",
             hold_reason=reason,
@@ -41,6 +47,13 @@ def hold(installation: Installation, held: Sequence[tuple[Change, Verdict]]) -> 
         )
         for reason, changes in fresh.items()
     ]
+
+
+def standing_batch(installation: Installation, change: Change) -> Batch:
+    """The held batch in which this very change waits."""
+    wanted = _key(change)
+    entry = next(entry for entry in installation.ledger.entries(states=(State.HELD,)) if _key(entry.change) == wanted)
+    return installation.ledger.batch(entry.batch_id)
 
 
 def title_of(changes: Sequence[Change]) -> str:

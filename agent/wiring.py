@@ -48,9 +48,8 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
     Raises:
         ConfigError: a secret is missing.
     """
-    from connectors.salesforce.connector import Salesforce
-
     from connectors.hubspot.connector import HubSpot
+    from connectors.salesforce.connector import Salesforce
 
     salesforce = config.salesforce
     hubspot = config.hubspot

@@ -155,7 +155,11 @@ def _written_domain(text: str, _argument: str | None) -> str:
 
 def _registered(text: str) -> str:
     found = _extractor()(_email(text, None))
-    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
+    if found.domain and found.suffix:
+        return f"{found.domain}.{found.suffix}"
+    labels = [label for label in f"{found.subdomain}.{found.domain}".split(".") if label]
+    is_name = len(labels) > 1 and not labels[-1].isdigit() and not any(" " in label for label in labels)
+    return ".".join(labels[-2:]) if is_name else ""  # an ending the list does not know, such as a company's own
 
 
 @lru_cache(maxsize=1)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from agent import explain, orders
-from agent.cli.display import clean, number, progress_bar
 from agent.changes import HELD
+from agent.cli.display import clean, number, progress_bar
 from agent.config import Config
 from agent.demo.practice import Practice
 from agent.demo.setting import PEOPLE

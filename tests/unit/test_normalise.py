@@ -159,3 +159,8 @@ def test_reading_domains_touches_no_network_and_no_cache(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert canonical("shop.never-seen-before.example.com", Cleaner("domain")) == "example.com"
+
+
+def test_a_domain_with_an_ending_the_list_does_not_know_is_still_one_domain() -> None:
+    for written in ("https://acme.example/en/home", "HTTP://WWW.ACME.EXAMPLE", "acme.example"):
+        assert canonical(written, Cleaner("domain")) == "acme.example"
