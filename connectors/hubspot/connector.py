@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from agent.connector import (
-    Capabilities,
     Identity,
     IsKnown,
     ObjectSchema,
@@ -18,26 +17,17 @@ from agent.connector import (
     WriteOutcome,
     nothing_known,
 )
-from agent.errors import ConfigError, NotFound
+from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone
+from connectors.hubspot.abilities import abilities
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
-from connectors.hubspot.ids import checked_object_type, checked_property
+from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
 from connectors.hubspot.pulling import Puller, next_page
-from connectors.hubspot.reading import READ_CHUNK, Reader, Search, refused
+from connectors.hubspot.reading import Reader, Search, refused
 from connectors.hubspot.schema import object_schema
-from connectors.hubspot.vendor import (
-    SYSTEM,
-    VENDOR,
-    also_unique,
-    clears_before_moving_back,
-    name_fields,
-    parent_fields,
-)
-from connectors.hubspot.writing import WRITE_CHUNK, Writer
-
-INDEX_LAG_SECONDS = 120.0
-"""Searches were seen lagging by seconds; two minutes leave room for a bad day."""
+from connectors.hubspot.vendor import SYSTEM, VENDOR, also_unique
+from connectors.hubspot.writing import Writer
 
 
 class HubSpot:
@@ -74,7 +64,7 @@ class HubSpot:
         self._puller = Puller(self._client, search, self._reader)
         self._writer = Writer(self._client, self._reader)
         self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
-        self.capabilities = _capabilities(self._link_keys, stored_ids or {})
+        self.capabilities = abilities(self._link_keys, stored_ids or {}, settle_seconds=sum(timeout))
 
     def identity(self) -> Identity:
         reply = self._account()
@@ -172,33 +162,6 @@ class HubSpot:
             if following == after:
                 raise bad_reply("the list of owners does not move on")
             after = following
-
-
-def _capabilities(link_keys: Mapping[str, str], stored_ids: Mapping[str, Mapping[str, str]]) -> Capabilities:
-    for object_type, name in link_keys.items():
-        try:
-            checked_object_type(object_type)
-            checked_property(name)
-        except NotFound as error:
-            raise ConfigError(error.what, where=f"hubspot.link_keys.{object_type}", next_step="truce doctor") from None
-    return Capabilities(
-        conditional_write=False,
-        undelete=False,
-        merge=False,
-        unique_keys=bool(link_keys),
-        field_history=False,
-        write_chunk=WRITE_CHUNK,
-        read_chunk=READ_CHUNK,
-        conditional_chunk=WRITE_CHUNK,
-        index_lag_seconds=INDEX_LAG_SECONDS,
-        clears_before_moving_back=clears_before_moving_back(),
-        sees_deletions=False,
-        echoes_writes=True,
-        parent_fields=parent_fields(),
-        link_keys=dict(link_keys),
-        stored_ids={object_type: dict(names) for object_type, names in stored_ids.items()},
-        name_fields=name_fields(),
-    )
 
 
 def _owner(item: Any, *, archived: bool) -> Owner:

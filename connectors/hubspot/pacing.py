@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Seconds = Callable[[], float]
-Sleep = Callable[[float], None]
+Sleep = Callable[[float], object]
 
 SEARCHES_PER_SECOND = 4
 """One below the limit, so that latency jitter and a colleague's search still fit."""

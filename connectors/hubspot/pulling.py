@@ -15,13 +15,18 @@ from typing import Any
 
 from agent.connector import IsKnown, Page, Window, nothing_known
 from agent.records import Gone, Pulled, Readout, Ref, Tombstone, Unreadable
+from connectors.hubspot.abilities import READ_CHUNK
 from connectors.hubspot.client import Client, bad_reply
 from connectors.hubspot.ids import checked_object_type
-from connectors.hubspot.reading import READ_CHUNK, Reader, Search, refused
-from connectors.hubspot.records import as_milliseconds, merges_of, moment, record_of, rows_of, version_of
+from connectors.hubspot.reading import Reader, Search, refused
+from connectors.hubspot.records import as_milliseconds, merges_of, modified_at, moment, record_of, rows_of, version_of
 from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
 
 _TICK = timedelta(microseconds=1)
+
+FRESH = timedelta(seconds=10)
+"""A record stamped so shortly before the end of the window is read even when its version is known: two changes
+within one millisecond share a version, and the second may have come after our read."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,12 @@ class Puller:
             "highValue": as_milliseconds(window.until - _TICK),
         }
         for hits in self.search.rows(object_type, [between]):
-            ids = [row["id"] for row in hits if not is_known(row["id"], version_of(object_type, row))]
+            ids = [
+                row["id"]
+                for row in hits
+                if modified_at(object_type, row) >= window.until - FRESH
+                or not is_known(row["id"], version_of(object_type, row))
+            ]
             for start in range(0, len(ids), READ_CHUNK):
                 chunk = ids[start : start + READ_CHUNK]
                 yield Page(tuple(self._truth(object_type, chunk, asked, names)))

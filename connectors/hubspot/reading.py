@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.records import Gone, MergedInto, Readout, Record, Ref, Unreadable
+from connectors.hubspot.abilities import READ_CHUNK, SEARCH_LIMIT
 from connectors.hubspot.client import Client, Reply, bad_reply
 from connectors.hubspot.failures import NotPermitted, complaint, read_error
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
@@ -15,8 +16,6 @@ from connectors.hubspot.pacing import Pace
 from connectors.hubspot.records import checked_row, record_of, rows_of, values_of
 from connectors.hubspot.vendor import SYSTEM, also_unique, stamp_field
 
-READ_CHUNK = 100
-SEARCH_LIMIT = 200
 NOT_FOUND = "OBJECT_NOT_FOUND"
 
 

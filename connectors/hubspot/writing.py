@@ -7,13 +7,14 @@ the same records; what moved is rejected unsent. The window left is one round tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
 from agent.connector import Write, WriteError, WriteOutcome
 from agent.errors import BadReply, ConnectorError
 from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
+from connectors.hubspot.abilities import WRITE_CHUNK
 from connectors.hubspot.accounting import applied, blame, outcomes_of, rejected, unknown
 from connectors.hubspot.client import Client, Reply
 from connectors.hubspot.failures import NothingSent, ReplyLost, complaint, fate, read_error
@@ -21,8 +22,6 @@ from connectors.hubspot.ids import checked_object_type, is_record_id
 from connectors.hubspot.reading import Reader
 from connectors.hubspot.records import checked_row, values_of, version_of
 from connectors.hubspot.vendor import SYSTEM, association_types
-
-WRITE_CHUNK = 100
 
 Send = Callable[[], Reply]
 Verb = Literal["create", "update"]
@@ -141,7 +140,7 @@ class _Sending:
                 self.settle(unknown(write))
         for write in chunk:
             if write.entry_id in errors:
-                self.settle(rejected(write, errors[write.entry_id]))
+                self.settle(rejected(write, self._with_holder(write, errors[write.entry_id])))
         self._settle_rows(rows, chunk)
         for write in self.open(chunk):
             self.settle(self._unaccounted(write))
@@ -183,6 +182,17 @@ class _Sending:
             if row is not None:
                 held = values_of(row, _written(write))
                 echoed[write.entry_id] = {**held, **echoed[write.entry_id]}
+
+    def _with_holder(self, write: Write, error: WriteError) -> WriteError:
+        """Name the record that already carries the link key: HubSpot's own text for it is not documented."""
+        if error.kind != "duplicate" or error.other_id is not None or write.key is None:
+            return error
+        name, value = write.key
+        try:
+            found = self.reader.find(self.object_type, name, value, [], is_unique=True)
+        except ConnectorError:
+            return error
+        return replace(error, other_id=found[0].ref.id) if found else error
 
     def _unaccounted(self, write: Write) -> WriteOutcome:
         """In neither list: HubSpot leaves out an id that was merged away; anything else stays open."""

@@ -9,18 +9,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from conformance import Fault, Names, Stage, Values
+from hubspot_stage import HubSpotStage
 
 from agent.connector import Choice, Connector, FieldSchema, ObjectSchema, Op, ParentField
 from agent.errors import AccessDenied, BadReply, Unavailable
 from agent.records import FieldValue, Owner, Ref
 from connectors.memory import STRICT, Memory
 
-STAGES = ["memory with key", "memory without key"]
+STAGES = [
+    "memory with key",
+    "memory without key",
+    "hubspot with key",
+    "hubspot without key",
+    "hubspot-2026-03 with key",
+    "hubspot-2026-09 with key",
+]
 
 
 @contextmanager
 def set_up(system: str, *, has_key: bool, emulator: Any) -> Iterator[Stage]:
-    stage: Stage = MemoryStage(has_key)
+    name, _, version = system.partition("-")
+    if name == "memory":
+        stage: Stage = MemoryStage(has_key)
+    else:
+        stage = HubSpotStage(emulator, has_key=has_key, api_version=version or "v3")
     try:
         yield stage
     finally:

@@ -25,6 +25,9 @@ NOT_FOUND = Answer({"status": "error", "category": "OBJECT_NOT_FOUND", "message"
 FORBIDDEN = Answer({"status": "error", "category": "MISSING_SCOPES", "message": "no"}, 403)
 
 
+PLENTY = {"X-HubSpot-RateLimit-Remaining": "15"}
+
+
 class FakeTime:
     def __init__(self) -> None:
         self.now = 0.0
@@ -233,6 +236,14 @@ def test_the_truth_comes_in_batch_reads_of_a_hundred_for_what_is_not_known(
     assert [item["id"] for item in server.asked[1].body["inputs"]] == [str(number) for number in range(41, 141)]
 
 
+def test_a_version_of_the_last_seconds_is_read_again(server: ScriptedServer, connector: HubSpot) -> None:
+    stamps = {1: "2026-11-02T08:59:49.999Z", 2: "2026-11-02T08:59:50.000Z", 3: "2026-11-02T08:59:59.999Z"}
+    rows = [{**row(number), "updatedAt": stamp} for number, stamp in stamps.items()]
+    server.script(Answer({"results": rows, "total": 3}), found(*rows))
+    (page,) = connector.changed("contacts", [], WINDOW, lambda record_id, version: True)
+    assert [item.ref.id for item in page.items] == ["2", "3"]
+
+
 def test_a_record_that_went_between_search_and_read_is_told(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(1, 3), found(row(2)), NOT_FOUND, Answer(row(77)))
     (page,) = connector.changed("contacts", [], WINDOW)
@@ -260,6 +271,19 @@ def test_being_throttled_says_how_long_to_wait(server: ScriptedServer, connector
     with pytest.raises(Unavailable) as caught:
         list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
     assert caught.value.retry_after == 1.0
+
+
+def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
+    server: ScriptedServer, connector: HubSpot, time: FakeTime
+) -> None:
+    account = {"portalId": 1, "accountType": "SANDBOX"}
+    headers = {"X-HubSpot-RateLimit-Remaining": "14"}
+    server.script(Answer(account, headers=headers), Answer(account), Answer(account, headers={**headers, **PLENTY}))
+    waited = []
+    for _ in range(5):
+        connector.identity()
+        waited.append(time.now)
+    assert waited == [0.0, 1.0, 2.0, 2.0, 2.0]
 
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:
@@ -440,6 +464,23 @@ def test_keyed_creates_share_a_batch_and_carry_key_and_parent(server: ScriptedSe
             "objectWriteTraceId": "E-1",
         }
     ]
+
+
+def test_a_taken_key_names_the_record_that_holds_it(server: ScriptedServer, connector: HubSpot) -> None:
+    refusal = {
+        "category": "VALIDATION_ERROR",
+        "message": 'Property values were not valid: [{"error":"CONFLICTING_UNIQUE_VALUE","name":"truce_key"}]',
+        "context": {"objectWriteTraceId": ["E-1"]},
+    }
+    write = Write("E-1", "create", "contacts", None, {"firstname": "Ada"}, ("truce_key", "person-1-1"))
+    server.script(Answer({"results": [], "errors": [refusal]}, 207), Answer(row(7, truce_key="person-1-1")))
+    (outcome,) = connector.write([write])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.other_id) == ("duplicate", "7")
+    server.script(Answer({"results": [], "errors": [refusal]}, 207), Answer({}, 503))
+    (outcome,) = connector.write([write])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.other_id) == ("duplicate", None)
 
 
 def test_creates_without_a_key_go_one_by_one(server: ScriptedServer, connector: HubSpot) -> None:

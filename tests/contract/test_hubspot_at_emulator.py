@@ -1,0 +1,244 @@
+"""HubSpot's habits that reach beyond the port, through the real client against the emulator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from agent.connector import Window, Write, WriteOutcome
+from agent.errors import AccessDenied
+from agent.records import Gone, MergedInto, Pulled, Record, Ref, Tombstone, Unreadable
+from connectors.emulator.admin_client import Admin
+from connectors.emulator.serve import Emulator
+from connectors.emulator.world import Actor
+from connectors.hubspot.connector import HubSpot
+
+SEEDER = Actor("import", "system", "Import")
+
+
+@pytest.fixture
+def connector(emulator: Emulator) -> Iterator[HubSpot]:
+    clock = emulator.world.clock
+    found = HubSpot(
+        token=emulator.credentials["hubspot"]["token"],
+        base_url=emulator.hubspot_url,
+        link_keys={"contacts": "truce_key"},
+        seconds=lambda: clock.now().timestamp(),
+        sleep=clock.advance,
+    )
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def people(admin: Admin) -> People:
+    return People(admin)
+
+
+class People:
+    """Colleagues at work in HubSpot."""
+
+    def __init__(self, admin: Admin) -> None:
+        self.admin = admin
+
+    def create(self, object_type: str = "contacts", **values: str) -> Ref:
+        answer = self.admin.post("/create", system="hubspot", object=object_type, values=values)
+        return Ref("hubspot", object_type, str(answer["id"]))
+
+    def merge(self, survivor: Ref, loser: Ref) -> Ref:
+        answer = self.admin.post(
+            "/merge", system="hubspot", object=survivor.object_type, survivor=survivor.id, loser=loser.id
+        )
+        return Ref("hubspot", survivor.object_type, str(answer["id"]))
+
+    def do(self, action: str, ref: Ref, **more: object) -> None:
+        self.admin.post(f"/{action}", system="hubspot", object=ref.object_type, id=ref.id, **more)
+
+
+def seeded(emulator: Emulator, count: int) -> list[str]:
+    """Many contacts of one moment, as an import makes them."""
+    desk = emulator.practice.desks["hubspot"]
+    rows = [{"email": f"p{number}@example.com"} for number in range(count)]
+    return emulator.call(lambda: desk.seed_many("contacts", rows, actor=SEEDER))
+
+
+def pulled(connector: HubSpot, object_type: str = "contacts") -> list[Pulled]:
+    until = connector.now() + timedelta(seconds=1)
+    window = Window(until - timedelta(hours=1), until)
+    return [item for page in connector.changed(object_type, ["email"], window) for item in page.items]
+
+
+def routes(admin: Admin) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for call in admin.get("/journal?since=0"):
+        if call["system"] == "hubspot":
+            found[call["path"].rpartition("/")[2]] += 1
+    return found
+
+
+def update(number: int, ref: Ref, **fields: str | None) -> Write:
+    return Write(f"E-{number}", "update", ref.object_type, ref.id, fields)
+
+
+def kind_of(outcome: WriteOutcome) -> tuple[str, str | None]:
+    assert outcome.error is not None, outcome
+    return outcome.error.kind, outcome.error.other_id
+
+
+def test_more_than_ten_thousand_records_of_one_moment_all_arrive(
+    emulator: Emulator, connector: HubSpot, admin: Admin
+) -> None:
+    ids = seeded(emulator, 10_250)
+    found = [item.ref.id for item in pulled(connector) if isinstance(item, Record)]
+    assert sorted(found, key=int) == sorted(ids, key=int)
+    assert routes(admin)["search"] == 52
+
+
+def test_a_thousand_changed_records_cost_five_searches_and_ten_reads_and_ten_writes(
+    emulator: Emulator, connector: HubSpot, admin: Admin
+) -> None:
+    ids = seeded(emulator, 1000)
+    pulled(connector)
+    assert (routes(admin)["search"], routes(admin)["read"]) == (5, 10)
+    for start in range(0, 1000, 100):
+        refs = [Ref("hubspot", "contacts", record_id) for record_id in ids[start : start + 100]]
+        outcomes = connector.write([update(start + number, ref, city="Turin") for number, ref in enumerate(refs)])
+        assert {outcome.observed["city"] for outcome in outcomes} == {"Turin"}
+    assert (routes(admin)["update"], routes(admin)["read"]) == (10, 10)
+
+
+def test_the_search_may_lag_but_the_truth_does_not(emulator: Emulator, connector: HubSpot, people: People) -> None:
+    ref = people.create(email="ada@example.com")
+    emulator.world.clock.advance(7200)
+    emulator.world.spaces["hubspot"].visible_delay_seconds = 30.0
+    people.do("edit", ref, values={"jobtitle": "CTO"})
+    assert pulled(connector) == []
+    assert connector.find("contacts", "jobtitle", "CTO", []) == []
+    (record,) = connector.read([ref], ["jobtitle"])
+    assert isinstance(record, Record)
+    assert record.fields == {"jobtitle": "CTO"}
+    emulator.world.clock.advance(31)
+    assert [item.ref for item in pulled(connector)] == [ref]
+    assert [item.ref for item in connector.find("contacts", "jobtitle", "CTO", [])] == [ref]
+
+
+def test_a_chain_of_merges_leads_every_old_id_to_the_last(connector: HubSpot, people: People) -> None:
+    ada, bea, cleo = (people.create(email=f"{name}@example.com") for name in ("ada", "bea", "cleo"))
+    middle = people.merge(ada, bea)
+    last = people.merge(middle, cleo)
+    merges = {item.ref: item.survivor for item in pulled(connector) if isinstance(item, MergedInto)}
+    assert merges == dict.fromkeys((ada, bea, cleo, middle), last)
+    assert connector.vanished([ada, bea, cleo, middle, last]) == [
+        MergedInto(old, last) for old in (ada, bea, cleo, middle)
+    ]
+
+
+def test_the_e_mail_of_a_merged_contact_still_finds_its_survivor(connector: HubSpot, people: People) -> None:
+    ada, old = people.create(email="ada@example.com"), people.create(email="old@example.com")
+    survivor = people.merge(ada, old)
+    for email in ("ada@example.com", "OLD@example.com"):
+        assert [record.ref for record in connector.find("contacts", "email", email, [])] == [survivor]
+
+
+def test_a_batch_leaves_out_a_merged_contact_and_we_say_where_it_went(connector: HubSpot, people: People) -> None:
+    ada, bea, cleo = (people.create(email=f"{name}@example.com") for name in ("ada", "bea", "cleo"))
+    survivor = people.merge(ada, bea)
+    outcomes = connector.write([update(number, ref, city="Turin") for number, ref in enumerate((cleo, ada, bea))])
+    assert [outcome.status for outcome in outcomes] == ["applied", "rejected", "rejected"]
+    assert [kind_of(outcome) for outcome in outcomes[1:]] == [("moved", survivor.id)] * 2
+
+
+def test_archived_records_are_told_in_a_full_load_and_when_asked(connector: HubSpot, people: People) -> None:
+    kept, gone = people.create(email="ada@example.com"), people.create(email="bea@example.com")
+    people.do("delete", gone)
+    window = Window(None, connector.now() + timedelta(seconds=1))
+    items = [item for page in connector.changed("contacts", [], window) for item in page.items]
+    assert [item.ref for item in items if isinstance(item, Tombstone)] == [gone]
+    assert connector.vanished([kept, gone]) == [Tombstone(gone)]
+    assert [item.ref for item in pulled(connector)] == [kept]
+
+
+def test_a_restored_record_comes_back_under_its_id(connector: HubSpot, people: People) -> None:
+    ref = people.create(email="ada@example.com")
+    people.do("delete", ref)
+    assert connector.read([ref], []) == [Gone(ref)]
+    people.do("undelete", ref)
+    assert isinstance(connector.read([ref], [])[0], Record)
+
+
+def test_a_taken_e_mail_names_the_other_contact(connector: HubSpot, people: People) -> None:
+    ada, bea = people.create(email="ada@example.com"), people.create(email="bea@example.com")
+    (outcome,) = connector.write([update(1, bea, email="Ada@Example.com")])
+    assert kind_of(outcome) == ("duplicate", ada.id)
+    create = Write("E-2", "create", "contacts", None, {"email": "ada@example.com"}, ("truce_key", "person-1-1"))
+    (outcome,) = connector.write([create])
+    assert kind_of(outcome) == ("duplicate", ada.id)
+    (outcome,) = connector.write([Write("E-3", "create", "contacts", None, {"email": "ada@example.com"})])
+    assert kind_of(outcome) == ("duplicate", ada.id)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "code"),
+    [
+        ({"lifecyclestage": "wizard"}, "validation", "INVALID_OPTION"),
+        ({"email": "no mail"}, "validation", "INVALID_EMAIL"),
+        ({"lead_score": "many"}, "validation", "INVALID_INTEGER"),
+        ({"hs_email_optout": "true"}, "permission", "READ_ONLY_VALUE"),
+        ({"dragons": "3"}, "validation", "PROPERTY_DOESNT_EXIST"),
+    ],
+)
+def test_a_refused_value_is_explained_without_showing_it(
+    connector: HubSpot, people: People, fields: dict[str, str], kind: str, code: str
+) -> None:
+    ada, bea = people.create(email="ada@example.com"), people.create(email="bea@example.com")
+    bad, good = connector.write([update(1, ada, **fields), update(2, bea, city="Turin")])
+    assert good.status == "applied"
+    assert bad.error is not None
+    assert (bad.error.kind, bad.error.code, bad.error.fields) == (kind, code, tuple(fields))
+    assert not any(value in bad.error.message for value in fields.values())
+
+
+def test_a_lost_read_scope_makes_records_unreadable_and_pulls_fail(
+    connector: HubSpot, people: People, admin: Admin
+) -> None:
+    ref = people.create(email="ada@example.com")
+    admin.post("/permissions", system="hubspot", remove_scope="crm.objects.contacts.read")
+    (readout,) = connector.read([ref], [])
+    assert isinstance(readout, Unreadable)
+    assert "crm.objects.contacts.read" in readout.reason
+    with pytest.raises(AccessDenied) as caught:
+        pulled(connector)
+    assert "crm.objects.contacts.read" in caught.value.why
+
+
+def test_a_lost_write_scope_rejects_each_write(connector: HubSpot, people: People, admin: Admin) -> None:
+    refs = [people.create(email=f"p{number}@example.com") for number in range(2)]
+    admin.post("/permissions", system="hubspot", remove_scope="crm.objects.contacts.write")
+    outcomes = connector.write([update(number, ref, city="Turin") for number, ref in enumerate(refs)])
+    assert [kind_of(outcome) for outcome in outcomes] == [("permission", None)] * 2
+
+
+def test_every_write_is_signed_with_its_ledger_entry(connector: HubSpot, people: People, admin: Admin) -> None:
+    ref = people.create(email="ada@example.com")
+    connector.write([Write("E-1", "create", "contacts", None, {"lastname": "King"}, ("truce_key", "p"))])
+    connector.write([Write("E-2", "create", "contacts", None, {"lastname": "King"})])
+    connector.write([update(3, ref, city="Turin")])
+    connector.write([Write("E-4", "delete", "contacts", ref.id, {})])
+    lines = [line for line in admin.audit() if line["cause"] == "api"]
+    assert [(line["op"], line["entry_id"]) for line in lines] == [
+        ("create", "E-1"),
+        ("create", "E-2"),
+        ("update", "E-3"),
+        ("delete", "E-4"),
+    ]
+
+
+def test_a_company_is_found_by_search_and_created_with_its_domain_cleaned(connector: HubSpot) -> None:
+    fields = {"name": "Analytical Engines", "domain": "https://www.Engines.example/about"}
+    (outcome,) = connector.write([Write("E-1", "create", "companies", None, fields)])
+    assert outcome.observed == {"name": "Analytical Engines", "domain": "engines.example"}
+    found = connector.find("companies", "domain", "ENGINES.example", ["name"])
+    assert [record.fields for record in found] == [{"name": "Analytical Engines"}]
