@@ -49,7 +49,7 @@ class Practice:
 
     def changes_since(self, seq: int) -> list[dict[str, Any]]:
         """The practice CRMs' own audit; Truce never reads it."""
-        lines: list[dict[str, Any]] = self.ask(f"/audit?since={seq}")["audit"]
+        lines: list[dict[str, Any]] = self.ask(f"/audit?since={seq}")
         return lines
 
     def last_seq(self) -> int:
