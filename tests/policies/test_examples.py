@@ -1,0 +1,132 @@
+"""The shipped policies are sound, and every example beside them comes true."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.decide import parse, prepare
+from agent.decide.examples import BadExample, Example, read_examples, run
+from agent.decide.policy import PolicySet
+from agent.decide.yaml_source import load_plain
+
+POLICIES = Path(__file__).parents[2] / "policies"
+TODAY = date(2026, 11, 24)
+
+
+def shipped() -> PolicySet:
+    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted(POLICIES.glob("*.yaml"))}
+    return parse.load(sources, None, TODAY)
+
+
+SHIPPED = shipped()
+PREPARED = prepare(SHIPPED)
+EXAMPLES = [
+    pytest.param(example, id=f"{path.stem}: {example.name}")
+    for path in sorted((POLICIES / "examples").glob("*.yaml"))
+    for example in read_examples(load_plain(path.name, path.read_text(encoding="utf-8")))
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_comes_true(example: Example) -> None:
+    assert [str(failure) for failure in run(example, PREPARED)] == []
+
+
+def test_shipped_policies_have_neither_errors_nor_warnings() -> None:
+    sources = {path.name: path.read_text(encoding="utf-8") for path in POLICIES.glob("*.yaml")}
+    assert parse.check(sources, None, TODAY) == []
+
+
+def test_shipped_policies_only_propose_until_somebody_says_otherwise() -> None:
+    assert {header.mode for header in SHIPPED.headers.values()} == {"ask"}
+
+
+def test_every_two_sided_line_has_an_example() -> None:
+    told = {
+        name
+        for parameter in EXAMPLES
+        for part in ("outcome", "says")
+        for name in (parameter.values[0].expected.get(part) or {})  # type: ignore[attr-defined]
+    }
+    written = {
+        name
+        for parameter in EXAMPLES
+        for system in ("salesforce", "hubspot")
+        if isinstance(fields := parameter.values[0].expected.get(system), dict)  # type: ignore[attr-defined]
+        for name in fields
+    }
+    for rule in (rule for policy in SHIPPED.fields for rule in policy.rules if len(rule.where) > 1):
+        vendor_fields = {field for by_type in rule.where.values() for field in by_type.values()}
+        assert rule.name in told or vendor_fields & written, f"no example tells what {rule.name} does"
+
+
+def example(given: dict[str, Any], expected: dict[str, Any]) -> Example:
+    return read_examples([{"example": "this one", "given": given, "expected": expected}])[0]
+
+
+GIVEN = {
+    "salesforce": {"Contact": {"Title": "CEO"}},
+    "hubspot": {"contacts": {"jobtitle": "mgr"}},
+    "settled": {"job_title": "mgr"},
+}
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ({}, "hubspot jobtitle should stay, but becomes “CEO”"),
+        ({"hubspot": {"jobtitle": "Boss"}}, "should become “Boss”, but becomes “CEO”"),
+        (
+            {"hubspot": {"jobtitle": "CEO"}, "salesforce": {"Title": "x"}},
+            "salesforce Title should become “x”, but it is left",
+        ),
+        (
+            {"hubspot": {"jobtitle": "CEO"}, "outcome": {"job_title": "equal"}},
+            "job_title should be “equal”, but is write",
+        ),
+        (
+            {"hubspot": {"jobtitle": "CEO"}, "asks": ["job_title"]},
+            "should be asked about job_title, but is about nothing",
+        ),
+        ({"hubspot": {"jobtitle": "CEO"}, "says": {"job_title": "HubSpot wins"}}, "should say “HubSpot wins”"),
+        ({"hubspot": {"jobtitle": "CEO"}, "waits_as": "blank"}, "it should wait as blank, but means different"),
+        ({"hubspot": {"jobtitle": "CEO"}, "create": {"hubspot": "contacts"}}, "but creates nothing"),
+    ],
+)
+def test_an_example_that_does_not_come_true_says_how(expected: dict[str, Any], words: str) -> None:
+    (failure,) = run(example(GIVEN, expected), PREPARED)
+    assert words in str(failure)
+    assert str(failure).startswith("this one: ")
+
+
+def test_a_duplicate_example_that_does_not_come_true_says_how() -> None:
+    two = {"salesforce": {"Contact": [{"Email": "a@acme.com"}, {"Email": "a@acme.com"}]}}
+    (failure,) = run(example(two, {"duplicate": "no"}), PREPARED)
+    assert "expected duplicate: no, but it is certain (certain: email is same)" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"example": "x"}, "a list"),
+        ([{"given": {}, "expected": {}}], "begins with"),
+        ([{"example": "x", "given": {}, "expected": {}}], "no record is given"),
+        ([{"example": "x", "given": {"salesforce": {"Contact": {}}}}], "“given” and “expected”"),
+        ([{"example": "x", "given": {"pipedrive": {}}, "expected": {}}], "unknown pipedrive"),
+        ([{"example": "x", "given": {"salesforce": {"Contact": 5}}, "expected": {}}], "needs fields"),
+        ([{"example": "x", "given": {"salesforce": {"Contact": {}}}, "expected": {"outcome": []}}], "write outcome as"),
+        ([{"example": "x", "given": GIVEN, "expected": {}, "because": 1}], "unknown because"),
+    ],
+)
+def test_a_bad_example_is_refused_with_its_name(document: Any, words: str) -> None:
+    with pytest.raises(BadExample, match=words):
+        read_examples(document)
+
+
+def test_an_example_about_something_no_policy_knows_is_refused() -> None:
+    with pytest.raises(BadExample, match="no policy is about Opportunity"):
+        run(example({"salesforce": {"Opportunity": {"Name": "x"}}}, {}), PREPARED)
