@@ -6,6 +6,7 @@ import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from connectors.emulator.persistence import (
     unpacked,
     values_only,
 )
-from connectors.emulator.world import HISTORY_PER_FIELD, HISTORY_PER_ROW, Actor, Space, World
+from connectors.emulator.world import HISTORY_PER_FIELD, HISTORY_PER_ROW, Actor, Space, Transaction, World
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 ANNA = Actor("anna", "person")
@@ -238,6 +239,65 @@ kept = st.recursive(
 @given(kept)
 def test_packed_values_come_back_as_they_were(value: object) -> None:
     assert unpacked(json.loads(json.dumps(packed(value)))) == value
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["create", "update", "delete", "undelete", "purge", "link", "unlink", "attempt"]),
+        st.sampled_from("123"),
+        st.sampled_from(["a@x.example", "B@x.example", None]),
+    ),
+    max_size=6,
+)
+
+
+def act(world: World, transaction: Transaction, op: str, row_id: str, email: str | None) -> None:
+    """Whatever of it makes sense now."""
+    row = hubspot(world).row("contacts", row_id)
+    if op == "create" and row is None:
+        transaction.create("contacts", row_id, {"email": email})
+    elif op in {"link", "unlink"}:
+        transaction.link(("contacts", row_id), ("companies", "9"), {"1"} if op == "link" else set())
+    elif op == "attempt":
+        with contextlib.suppress(Lost), world.attempt(transaction) as attempt:
+            for inner in ("create", "update", "link", "purge"):
+                act(world, attempt, inner, row_id, "lost@x.example")
+            raise Lost
+    elif row is not None and op == "update":
+        transaction.update(row, {"email": email})
+    elif row is not None and op in {"delete", "undelete"}:
+        transaction.mark(row, op=op, deleted=op == "delete")
+    elif row is not None and op == "purge":
+        transaction.purge(row)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), steps), max_size=6))
+def test_the_audit_alone_tells_what_every_record_and_link_became(story: list[tuple[bool, list[Any]]]) -> None:
+    world = World(Clock(START))
+    hubspot(world).add_index("contacts", "email", str.lower)
+    for fails, acts in story:
+        with contextlib.suppress(Lost), world.transaction("hubspot", ROBOT) as transaction:
+            for op, row_id, email in acts:
+                act(world, transaction, op, row_id, email)
+            if fails:
+                raise Lost
+    told: dict[str, str | None] = {}
+    linked: set[str] = set()
+    for line in world.audit:
+        if line.op in {"link", "unlink"}:
+            linked = linked | {line.id} if line.op == "link" else linked - {line.id}
+        elif line.op == "purge":
+            del told[line.id]
+        else:
+            told[line.id] = line.after.get("email", told.get(line.id))
+    rows = hubspot(world).table("contacts")
+    assert told == {row_id: row.values["email"] for row_id, row in rows.items()}
+    assert linked == {row_id for _, row_id in hubspot(world).links}
+    for email in ("a@x.example", "B@x.example", "lost@x.example"):
+        holders = {row_id for row_id, row in rows.items() if (row.values["email"] or "").lower() == email.lower()}
+        assert hubspot(world).lookup("contacts", "email", email) == holders
+    assert [line.seq for line in world.audit] == list(range(1, len(world.audit) + 1))
 
 
 def test_an_id_is_never_given_twice(small: World) -> None:
