@@ -1,6 +1,6 @@
 """Decide one entity: what to write, what to ask, what merely to remember, and a trace a person can read.
 
-Pure and deterministic. ``STEPS`` is the order; docs/policies/deciding.md is the same list in words. Every outcome
+Pure and deterministic. ``STEPS`` is the order; docs/policies/deciding.md says the same in words. Every outcome
 leaves a ``TraceStep``, "nothing" included.
 """
 
