@@ -30,45 +30,40 @@ def reply(content: Any, status: int = 200) -> Response:
 
 
 def admin_application(practice: Practice) -> Starlette:
-    posts: dict[str, Handler] = {
-        "/edit": edit,
-        "/create": create,
-        "/delete": delete,
-        "/undelete": undelete,
-        "/merge": merge,
-        "/convert": convert,
-        "/link": link,
-        "/touch": touch,
-        "/purge": purge,
-        "/schema": lambda practice, body: desk_of(practice, body).schema(rest_of(body)),
-        "/permissions": lambda practice, body: desk_of(practice, body).permissions(rest_of(body)),
-        "/users": lambda practice, body: desk_of(practice, body).users(rest_of(body)),
-        "/tokens/revoke": revoke_tokens,
-        "/settings": change_setting,
-        "/clock/advance": advance_clock,
-        "/faults": lambda practice, body: practice.faults.post(body).as_json(),
-    }
-    gets: dict[str, Handler] = {
-        "/health": health,
-        "/audit": audit,
-        "/counters": lambda practice, _: practice.journal.counters(),
-        "/journal": lambda practice, query: practice.journal.since(int(query.get("since", 0))),
-        "/faults": lambda practice, _: practice.faults.as_json(),
-        "/clock": lambda practice, _: {"now": practice.world.clock.now().isoformat()},
-        "/unknown": lambda practice, _: practice.world.unknown,
-        "/truth": lambda practice, _: practice.truth,
-        "/snapshot": take_snapshot,
-    }
-    deletes: dict[str, Handler] = {
-        "/faults": lambda practice, _: {"removed": practice.faults.remove()},
-        "/faults/{id}": lambda practice, query: {"removed": practice.faults.remove(query["id"])},
-        "/counters": clear_counters,
-    }
-    routes = [Route(path, endpoint(practice, handler), methods=["POST"]) for path, handler in posts.items()]
-    routes += [Route(path, endpoint(practice, handler), methods=["GET"]) for path, handler in gets.items()]
-    routes += [Route(path, endpoint(practice, handler), methods=["DELETE"]) for path, handler in deletes.items()]
-    routes.append(Route("/snapshot", endpoint(practice, put_snapshot), methods=["PUT"]))
-    return Starlette(routes=routes)
+    table: list[tuple[str, str, Handler]] = [
+        ("GET", "/health", health),
+        ("GET", "/audit", audit),
+        ("GET", "/truth", lambda practice, _: practice.truth),
+        ("GET", "/snapshot", take_snapshot),
+        ("PUT", "/snapshot", put_snapshot),
+        ("GET", "/counters", lambda practice, _: practice.journal.counters()),
+        ("DELETE", "/counters", clear_counters),
+        ("GET", "/journal", lambda practice, query: practice.journal.since(int(query.get("since", 0)))),
+        ("GET", "/unknown", lambda practice, _: practice.world.unknown),
+        ("POST", "/create", create),
+        ("POST", "/edit", edit),
+        ("POST", "/delete", delete),
+        ("POST", "/undelete", undelete),
+        ("POST", "/merge", merge),
+        ("POST", "/convert", convert),
+        ("POST", "/link", link),
+        ("POST", "/touch", touch),
+        ("POST", "/purge", purge),
+        ("POST", "/schema", lambda practice, body: desk_of(practice, body).schema(rest_of(body))),
+        ("POST", "/permissions", lambda practice, body: desk_of(practice, body).permissions(rest_of(body))),
+        ("POST", "/users", lambda practice, body: desk_of(practice, body).users(rest_of(body))),
+        ("POST", "/tokens/revoke", revoke_tokens),
+        ("POST", "/settings", change_setting),
+        ("GET", "/clock", lambda practice, _: {"now": practice.world.clock.now().isoformat()}),
+        ("POST", "/clock/advance", advance_clock),
+        ("GET", "/faults", lambda practice, _: practice.faults.as_json()),
+        ("POST", "/faults", lambda practice, body: practice.faults.post(body).as_json()),
+        ("DELETE", "/faults", lambda practice, _: {"removed": practice.faults.remove()}),
+        ("DELETE", "/faults/{id}", lambda practice, query: {"removed": practice.faults.remove(query["id"])}),
+    ]
+    known = [f"{method} {path}" for method, path, _ in table]
+    table.append(("GET", "/", lambda practice, _: {"known": known}))
+    return Starlette(routes=[Route(path, endpoint(practice, do), methods=[method]) for method, path, do in table])
 
 
 def endpoint(practice: Practice, handler: Handler) -> Callable[[Request], Awaitable[Response]]:

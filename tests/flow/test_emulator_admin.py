@@ -41,6 +41,11 @@ def test_a_new_emulator_is_healthy_and_empty(admin: Admin) -> None:
     assert health["records"]["hubspot"]["contacts"] == 0
 
 
+def test_the_front_page_lists_every_path(admin: Admin) -> None:
+    known = admin.get("/")["known"]
+    assert {"POST /edit", "GET /audit", "DELETE /faults/{id}", "PUT /snapshot"} <= set(known)
+
+
 def test_a_person_edits_as_themselves_and_the_audit_says_so(admin: Admin, contact: str, world: World) -> None:
     admin.post("/edit", system="salesforce", object="Contact", id=contact, values={"Title": "CEO"}, actor="ben")
     line = admin.audit()[-1]
