@@ -5,6 +5,7 @@ Values are worked out when a condition asks for them: most entities need none or
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
 from agent.decide.conditions import FLAGS, LIFECYCLE
@@ -75,14 +76,17 @@ class _Values(Mapping[str, object]):
         furthest = max(stages, default=-1)
         return ladder.names[furthest] if furthest >= 0 else None
 
+    @abstractmethod
     def _flag(self, name: str) -> bool:
-        raise NotImplementedError
+        """Raises KeyError when it is not known."""
 
+    @abstractmethod
     def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
-        raise NotImplementedError
+        """(system, vendor value) of each side that shows the field."""
 
+    @abstractmethod
     def _stage_raws(self, ladder: Ladder) -> list[tuple[str, FieldValue]]:
-        raise NotImplementedError
+        """(key of the stage values, vendor value) of each side that shows its stage."""
 
 
 class ValuesNow(_Values):

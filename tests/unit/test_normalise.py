@@ -20,12 +20,8 @@ ALL_CLEANERS = [
 
 emails = st.from_regex(r"[A-Za-z.+-]{1,12}@[A-Za-z-]{1,10}\.(com|co\.uk|DE|github\.io)", fullmatch=True)
 phones = st.from_regex(r"[ ]?\+?[0-9(][0-9 ()./-]{3,18}( ?(x|ext\.?) ?[0-9]{1,4})?", fullmatch=True)
-sites = st.from_regex(
-    r"(https?://)?(www\.)?[A-Za-z0-9-]{1,12}\.(com|io|co\.uk)(:80)?(/[a-z]{0,4})?", fullmatch=True
-)
-places = st.sampled_from(
-    ["USA", "U.S.", "Deutschland", "the Netherlands", "Calif.", "NY", "Québec", "Atlantis", "DE"]
-)
+sites = st.from_regex(r"(https?://)?(www\.)?[A-Za-z0-9-]{1,12}\.(com|io|co\.uk)(:80)?(/[a-z]{0,4})?", fullmatch=True)
+places = st.sampled_from(["USA", "U.S.", "Deutschland", "the Netherlands", "Calif.", "NY", "Québec", "Atlantis", "DE"])
 values = st.one_of(st.text(max_size=30), emails, phones, sites, places)
 
 
