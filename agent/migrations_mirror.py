@@ -38,6 +38,7 @@ TABLES = (
         seen_at INTEGER NOT NULL,
         survivor TEXT,
         keys TEXT NOT NULL,
+        names INTEGER NOT NULL,
         fields TEXT NOT NULL,
         UNIQUE (id, shelf)
     ) STRICT""",

@@ -11,19 +11,19 @@ ledger's outcomes are replayed.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
-
 from agent import mirror_bases, mirror_keys, mirror_outcomes
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
 from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys, keys_text, reindex
+from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
 from agent.records import Cursor, Pulled, Record, Ref
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
@@ -68,6 +68,7 @@ class Mirror:
         self._store = store
         self._shelves: dict[tuple[str, str], int] = {}
         self._keys: dict[int, MatchKeys] = {}
+        self._sets = FieldSets(store)
 
     @classmethod
     def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:
@@ -119,6 +120,7 @@ class Mirror:
                 connection.execute(f"DELETE FROM {table}")
             _bind(connection, ledger_id, ledger_seq)
         self._shelves.clear()
+        self._sets.forget()
 
     def close(self) -> None:
         self._store.close()
@@ -139,12 +141,19 @@ class Mirror:
         for item in items:
             by_shelf.setdefault((item.ref.system, item.ref.object_type), []).append(item)
         changed: list[Ref] = []
-        with self._store.write() as connection:
-            field_set = _field_set(connection, mapped)
+        with self._taking_over() as connection:
+            field_set = self._sets.number(connection, tuple(sorted(set(mapped))))
             for place, found in by_shelf.items():
                 shelf = self._shelf(*place) or self._new_shelf(connection, *place)
                 page = Absorbing(
-                    connection, shelf, field_set, frozenset(mapped), keys, to_micros(seen_at), _next_number(connection)
+                    connection,
+                    self._sets,
+                    shelf,
+                    field_set,
+                    frozenset(mapped),
+                    keys,
+                    to_micros(seen_at),
+                    _next_number(connection),
                 )
                 page.take(found)
                 page.finish()
@@ -163,7 +172,7 @@ class Mirror:
     def is_known(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> IsKnown:
         """Answers whether we hold exactly this version, read in full (with all of ``mapped`` if given)."""
         shelf = self._shelf(system, object_type)
-        enough = self._field_sets_holding(mapped)
+        enough = self._sets.holding(mapped or ())
 
         def knows(record_id: str, version: str) -> bool:
             rows = self._store.read_tuples(
@@ -180,7 +189,7 @@ class Mirror:
             "SELECT watermark, mapped FROM shelves WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
             (system, object_type),
         )
-        if not rows or rows[0][1] not in self._field_sets_holding(mapped):
+        if not rows or rows[0][1] not in self._sets.holding(mapped or ()):
             return None
         return Cursor(system, object_type, from_micros(rows[0][0]))
 
@@ -252,7 +261,7 @@ class Mirror:
 
     def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""
-        return load_history(self._store, self._shelf(ref.system, ref.object_type), ref, field)
+        return load_history(self._store, self._sets, self._shelf(ref.system, ref.object_type), ref, field)
 
     # --- what is to be decided ---
 
@@ -334,11 +343,11 @@ class Mirror:
         Makes nothing pending: these values are our own. The records count as not read in full, so the next
         pull reads them again and sees what else happened to them meanwhile.
         """
-        with self._store.write() as connection:
+        with self._taking_over() as connection:
             for entry, _ in settled:
                 place = (entry.change.system, entry.change.object_type)
                 shelf = self._shelf(*place) or self._new_shelf(connection, *place)
-                mirror_outcomes.take(connection, shelf, entry, to_micros(seen_at), self._keys.get(shelf))
+                mirror_outcomes.take(connection, self._sets, shelf, entry, to_micros(seen_at), self._keys.get(shelf))
             for entry, bases in settled:
                 mirror_bases.merge_bases(connection, {entry.change.entity_id: bases})
             connection.execute("UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,))
@@ -355,12 +364,12 @@ class Mirror:
             for start in range(0, len(ids), IN_CHUNK):
                 chunk = ids[start : start + IN_CHUNK]
                 rows = self._store.read_tuples(
-                    "SELECT id, fields, version, modified_at, seen_at FROM records"
+                    "SELECT id, names, fields, version, modified_at, seen_at FROM records"
                     f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? {alive}",
                     (*chunk, shelf),
                 )
                 for row in rows:
-                    record = _record_from(*place, row)
+                    record = self._record_from(*place, row)
                     found[record.ref] = record
         return found
 
@@ -368,14 +377,14 @@ class Mirror:
         last = 0
         while True:
             rows = self._store.read_tuples(
-                "SELECT n, keys, id, fields, version, modified_at, seen_at FROM records"
+                "SELECT n, keys, id, names, fields, version, modified_at, seen_at FROM records"
                 " WHERE n > ? AND shelf = ? AND gone = 0 ORDER BY n LIMIT ?",
                 (last, shelf, CHUNK),
             )
             if not rows:
                 return
             for row in rows:
-                yield row[0], row[1], _record_from(system, object_type, row[2:])
+                yield row[0], row[1], self._record_from(system, object_type, row[2:])
             last = rows[-1][0]
 
     def _gone(self, ref: Ref) -> tuple[int, str | None]:
@@ -403,10 +412,21 @@ class Mirror:
         cursor = connection.execute("INSERT INTO shelves (system, object_type) VALUES (?, ?)", (system, object_type))
         return int(cursor.lastrowid or 0)
 
-    def _field_sets_holding(self, mapped: Sequence[str] | None) -> set[int]:
-        wanted = set(mapped or ())
-        rows = self._store.read_tuples("SELECT id, names FROM field_sets")
-        return {number for number, names in rows if wanted <= set(orjson.loads(names))}
+    def _record_from(self, system: str, object_type: str, row: Sequence[Any]) -> Record:
+        record_id, names, text, version, modified_at, seen_at = row
+        fields = self._sets.unpack(names, text)
+        ref = Ref(system, object_type, record_id)
+        return Record(ref, fields, version, maybe_moment(modified_at), from_micros(seen_at))
+
+    @contextlib.contextmanager
+    def _taking_over(self) -> Iterator[Connection]:
+        """A transaction that may name new lists of fields; if it fails, their numbers do not exist."""
+        try:
+            with self._store.write() as connection:
+                yield connection
+        except BaseException:
+            self._sets.forget()
+            raise
 
     def _meta(self, name: str) -> Any:
         rows = self._store.read_tuples("SELECT value FROM meta WHERE name = ?", (name,))
@@ -418,19 +438,5 @@ def _bind(connection: Connection, ledger_id: str, ledger_seq: int) -> None:
     connection.executemany("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
 
-def _field_set(connection: Connection, mapped: Sequence[str]) -> int:
-    names = orjson.dumps(sorted(set(mapped))).decode()
-    row = connection.execute("SELECT id FROM field_sets WHERE names = ?", (names,)).fetchone()
-    if row is not None:
-        return int(row[0])
-    return int(connection.execute("INSERT INTO field_sets (names) VALUES (?)", (names,)).lastrowid or 0)
-
-
 def _next_number(connection: Connection) -> int:
     return int(connection.execute("SELECT COALESCE(MAX(n), 0) + 1 FROM records").fetchone()[0])
-
-
-def _record_from(system: str, object_type: str, row: Sequence[Any]) -> Record:
-    record_id, fields, version, modified_at, seen_at = row
-    ref = Ref(system, object_type, record_id)
-    return Record(ref, orjson.loads(fields), version, maybe_moment(modified_at), from_micros(seen_at))

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from agent.mirror_fields import FieldSets
 from agent.records import FieldValue, MergedInto, Pulled, Record, Ref, Tombstone
 from agent.store import Connection, marks, maybe_micros, to_micros
 
@@ -24,12 +25,11 @@ carry one."""
 
 ALIVE, DELETED, MERGED = 0, 1, 2
 IN_CHUNK = 500
-_ABSENT = object()
 
 
 @dataclass(slots=True)
 class Stored:
-    """A row of ``records`` as it stands; ``fields`` is JSON text, moments in microseconds."""
+    """A row of ``records`` as it stands; ``names`` and ``fields`` are packed, moments in microseconds."""
 
     n: int
     gone: int
@@ -39,6 +39,7 @@ class Stored:
     modified_at: int | None
     seen_at: int
     keys: str
+    names: int
     fields: str
 
 
@@ -47,18 +48,14 @@ def load_stored(connection: Connection, shelf: int, ids: Sequence[str]) -> dict[
     for start in range(0, len(ids), IN_CHUNK):
         chunk = ids[start : start + IN_CHUNK]
         rows = connection.execute(
-            "SELECT id, n, gone, mapped, version, was_version, modified_at, seen_at, keys, fields FROM records"
+            "SELECT id, n, gone, mapped, version, was_version, modified_at, seen_at, keys, names,"
+            " fields FROM records"
             f" WHERE id IN ({marks(len(chunk))}) AND shelf = ?",
             (*chunk, shelf),
         )
         for record_id, *rest in rows:
             found[record_id] = Stored(*rest)
     return found
-
-
-def as_text(fields: Mapping[str, FieldValue]) -> str:
-    """Canonical JSON: equal fields are equal text."""
-    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def changed_fields(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> set[str]:
@@ -71,6 +68,15 @@ def changed_fields(before: Mapping[str, FieldValue], after: Mapping[str, FieldVa
     return changed if before.keys() == after.keys() else changed | (before.keys() ^ after.keys())
 
 
+def differing_names(before: Mapping[str, FieldValue], after: Sequence[FieldValue]) -> set[str]:
+    """As ``changed_fields`` for the same fields in the same order."""
+    return {
+        name
+        for (name, here), there in zip(before.items(), after, strict=True)
+        if here != there or here.__class__ is not there.__class__
+    }
+
+
 def keys_text(keys: Sequence[tuple[str, str]]) -> str:
     """How a record's match keys (sorted, once each) stand in its row, so that they can be taken back."""
     return orjson.dumps(keys).decode()
@@ -81,6 +87,7 @@ class Absorbing:
     """One page for one shelf, inside the caller's transaction. Rows are collected, then written together."""
 
     connection: Connection
+    sets: FieldSets
     shelf: int
     field_set: int
     mapped: frozenset[str]
@@ -145,7 +152,7 @@ class Absorbing:
         self._keys_gained += [(kind, value, n) for kind, value in keys]
         self._inserts.append((
             n, self.shelf, record_id, ALIVE, self.field_set, record.version, modified_at, seen_at, seen_at,
-            keys_text(keys), as_text(record.fields),
+            keys_text(keys), *self.sets.pack(self.connection, record.fields),
         ))  # fmt: skip
         self._new.add(record_id)
         self._new_pending.append((n, self.seen_at, "new"))
@@ -153,34 +160,36 @@ class Absorbing:
         self.alive += 1
 
     def _renew(self, stored: Stored, record: Record, modified_at: int | None, seen_at: int) -> None:
-        text = as_text(record.fields)
+        names, values = self.sets.arrange(self.connection, record.fields)
+        text = orjson.dumps(values).decode()
         is_back = stored.gone != ALIVE
-        if text == stored.fields and not is_back:
+        if text == stored.fields and names == stored.names and not is_back:
             if stored.mapped is None:
                 stored.keys = self._index(stored.n, stored.keys, record)
             self._seen_again.append((self.field_set, record.version, modified_at, seen_at, stored.keys, stored.n))
             stored.mapped, stored.version = self.field_set, record.version
             stored.modified_at, stored.seen_at = modified_at, seen_at
             return
-        before = orjson.loads(stored.fields)
-        after = record.fields
-        if before.keys() != after.keys():
-            unasked = before.keys() - self.mapped - after.keys()
-            after = {**after, **{name: before[name] for name in unasked}}
-        changed = sorted(changed_fields(before, after) & self.mapped)
+        before = self.sets.unpack(stored.names, stored.fields)
+        if names == stored.names:
+            differing = differing_names(before, values)
+        else:
+            if unasked := before.keys() - self.mapped - record.fields.keys():
+                whole = {**record.fields, **{name: before[name] for name in unasked}}
+                record = Record(record.ref, whole, record.version, record.modified_at, record.seen_at)
+                names, text = self.sets.pack(self.connection, whole)
+            differing = changed_fields(before, record.fields)
+        changed = sorted(differing & self.mapped)
         for name in changed:
             self._observed.append(_observation(stored, name, before, seen_at, modified_at, ""))
         if changed or is_back:
             self._pending.append((stored.n, self.seen_at, "restored" if is_back else "changed"))
             self.changed.append(record.ref)
         self.alive += int(is_back)
-        if after is not record.fields:
-            text = as_text(after)
-            record = Record(record.ref, after, record.version, record.modified_at, record.seen_at)
         stored.keys = self._index(stored.n, stored.keys, record)
-        self._updates.append((self.field_set, record.version, modified_at, seen_at, stored.keys, text, stored.n))
+        self._updates.append((self.field_set, record.version, modified_at, seen_at, stored.keys, names, text, stored.n))
         stored.gone, stored.mapped, stored.version = ALIVE, self.field_set, record.version
-        stored.modified_at, stored.seen_at, stored.fields = modified_at, seen_at, text
+        stored.modified_at, stored.seen_at, stored.names, stored.fields = modified_at, seen_at, names, text
 
     def _index(self, n: int, before: str, record: Record) -> str:
         """Note which match keys the record gains and loses; returns them as its row holds them."""
@@ -201,8 +210,18 @@ class Absorbing:
             self.next_n += 1
             self.connection.execute(
                 "INSERT INTO records (n, shelf, id, gone, modified_at, first_seen, seen_at, survivor, keys,"
-                " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', '{}')",
-                (n, self.shelf, item.ref.id, gone, at, self.seen_at, self.seen_at, survivor),
+                " names, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?)",
+                (
+                    n,
+                    self.shelf,
+                    item.ref.id,
+                    gone,
+                    at,
+                    self.seen_at,
+                    self.seen_at,
+                    survivor,
+                    *self.sets.pack(self.connection, {}),
+                ),
             )
             self._new.add(item.ref.id)
         elif stored.gone == gone or (at is not None and at < (stored.modified_at or at)):
@@ -222,7 +241,7 @@ class Absorbing:
         many = self.connection.executemany
         many(
             "INSERT INTO records (n, shelf, id, gone, mapped, version, modified_at, first_seen, seen_at, keys,"
-            " fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " names, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._inserts,
         )
         many(
@@ -230,8 +249,8 @@ class Absorbing:
             self._seen_again,
         )
         many(
-            "UPDATE records SET mapped = ?, version = ?, modified_at = ?, seen_at = ?, keys = ?, fields = ?,"
-            " gone = 0, survivor = NULL WHERE n = ?",
+            "UPDATE records SET mapped = ?, version = ?, modified_at = ?, seen_at = ?, keys = ?, names = ?,"
+            " fields = ?, gone = 0, survivor = NULL WHERE n = ?",
             self._updates,
         )
         many(

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from agent.mirror_fields import FieldSets
 from agent.records import FieldValue, Ref
 from agent.store import Store, from_micros, maybe_moment
 
@@ -32,15 +33,15 @@ class Observed:
     visible: bool = True
 
 
-def load_history(store: Store, shelf: int | None, ref: Ref, field: str | None) -> list[Observed]:
+def load_history(store: Store, sets: FieldSets, shelf: int | None, ref: Ref, field: str | None) -> list[Observed]:
     """Oldest first within a field; all fields by name when none is asked for."""
     found = store.read_tuples(
-        "SELECT n, fields, first_seen, seen_at FROM records WHERE id = ? AND shelf = ?", (ref.id, shelf)
+        "SELECT n, names, fields, first_seen, seen_at FROM records WHERE id = ? AND shelf = ?", (ref.id, shelf)
     )
     if not found:
         return []
-    n, text, first_seen, seen_at = found[0]
-    now: Mapping[str, FieldValue] = orjson.loads(text)
+    n, names_of, text, first_seen, seen_at = found[0]
+    now = sets.unpack(names_of, text)
     ended: dict[str, list[tuple[Any, ...]]] = {}
     rows = store.read_tuples(
         "SELECT field, value, last_seen, next_seen, next_modified, next_by FROM observed WHERE n = ? ORDER BY rowid",

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import orjson
-
 from agent.changes import Entry, State
 from agent.mirror_absorb import (
     ALIVE,
     DELETED,
     MatchKeys,
     Stored,
-    as_text,
     insert_observed,
     keys_text,
     load_stored,
     outcome_observations,
     reindex,
 )
+from agent.mirror_fields import FieldSets
 from agent.records import Record, Ref
 from agent.store import Connection, to_micros
 
 
-def take(connection: Connection, shelf: int, entry: Entry, seen_at: int, keys: MatchKeys | None) -> None:
+def take(
+    connection: Connection, sets: FieldSets, shelf: int, entry: Entry, seen_at: int, keys: MatchKeys | None
+) -> None:
     """Inside the caller's transaction. Only a confirmed entry says anything about the record.
 
     Without ``keys`` (at a start, before the first pull) the next pull works the match keys out.
@@ -35,9 +35,9 @@ def take(connection: Connection, shelf: int, entry: Entry, seen_at: int, keys: M
     if entry.change.op == "delete":
         _delete(connection, shelf, stored, seen_at)
     elif stored is None:
-        _add(connection, shelf, record_id, entry, seen_at, keys)
+        _add(connection, sets, shelf, record_id, entry, seen_at, keys)
     else:
-        _write_over(connection, stored, record_id, entry, seen_at, keys)
+        _write_over(connection, sets, stored, record_id, entry, seen_at, keys)
 
 
 def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: int) -> None:
@@ -49,12 +49,21 @@ def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: 
 
 
 def _add(
-    connection: Connection, shelf: int, record_id: str, entry: Entry, seen_at: int, keys: MatchKeys | None
-) -> None:
+    connection: Connection, sets: FieldSets, shelf: int, record_id: str, entry: Entry, seen_at: int,
+    keys: MatchKeys | None,
+) -> None:  # fmt: skip
     cursor = connection.execute(
-        "INSERT INTO records (shelf, id, gone, version, modified_at, first_seen, seen_at, keys, fields)"
-        " VALUES (?, ?, 0, ?, ?, ?, ?, '[]', ?)",
-        (shelf, record_id, entry.version, stamp_in(entry.version), seen_at, seen_at, as_text(entry.observed)),
+        "INSERT INTO records (shelf, id, gone, version, modified_at, first_seen, seen_at, keys, names,"
+        " fields) VALUES (?, ?, 0, ?, ?, ?, ?, '[]', ?, ?)",
+        (
+            shelf,
+            record_id,
+            entry.version,
+            stamp_in(entry.version),
+            seen_at,
+            seen_at,
+            *sets.pack(connection, entry.observed),
+        ),
     )
     connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
     ref = Ref(entry.change.system, entry.change.object_type, record_id)
@@ -63,9 +72,10 @@ def _add(
 
 
 def _write_over(
-    connection: Connection, stored: Stored, record_id: str, entry: Entry, seen_at: int, keys: MatchKeys | None
-) -> None:
-    before = orjson.loads(stored.fields)
+    connection: Connection, sets: FieldSets, stored: Stored, record_id: str, entry: Entry, seen_at: int,
+    keys: MatchKeys | None,
+) -> None:  # fmt: skip
+    before = sets.unpack(stored.names, stored.fields)
     after = {**before, **entry.observed}
     seen_at = max(seen_at, stamp_in(entry.version) or 0)  # the vendor's clock may be ahead of ours
     stamp = max(filter(None, (stamp_in(entry.version), stored.modified_at)), default=None)
@@ -73,8 +83,8 @@ def _write_over(
     insert_observed(connection, outcome_observations(stored, before, after, seen_at, entry.id))
     connection.execute(
         "UPDATE records SET mapped = NULL, version = ?, was_version = ?, modified_at = ?, seen_at = ?,"
-        " fields = ? WHERE n = ?",
-        (entry.version, was_version, stamp, seen_at, as_text(after), stored.n),
+        " names = ?, fields = ? WHERE n = ?",
+        (entry.version, was_version, stamp, seen_at, *sets.pack(connection, after), stored.n),
     )
     if stored.gone == ALIVE and keys is not None:
         ref = Ref(entry.change.system, entry.change.object_type, record_id)

@@ -123,7 +123,7 @@ def measure_sqlite_utils(folder: Path, chunks: Sequence[Sequence[Change]]) -> tu
     for number, changes in enumerate(chunks):
         started = time.perf_counter()
         with database.atomic():
-            database["writes"].insert_all(
+            database.table("writes").insert_all(
                 dict(zip(names, _plain_row(change, number), strict=True)) for change in changes
             )
         seconds.append(time.perf_counter() - started)

@@ -144,6 +144,36 @@ def test_a_page_of_many_kinds_of_record_is_taken(mirror: Mirror) -> None:
     assert {item.ref for item in mirror.pending()} == {REF, lead.ref, person.ref}
 
 
+def test_the_order_of_fields_means_nothing(mirror: Mirror) -> None:
+    absorb(mirror, contact(1))
+    decided(mirror)
+    shuffled = replace(contact(1), fields=dict(reversed(contact(1).fields.items())))
+    assert absorb(mirror, shuffled) == []
+    assert mirror.pending() == []
+    assert absorb(mirror, replace(contact(2), fields=shuffled.fields)) == [contact(2).ref]
+    seen = mirror.record(contact(2).ref)
+    assert seen is not None
+    assert seen.fields == contact(1).fields
+
+
+def test_records_with_one_field_or_none_are_kept_too(mirror: Mirror) -> None:
+    bare, single = replace(contact(1), fields={}), replace(contact(2), fields={"Email": "a@b.example"})
+    absorb(mirror, bare, single)
+    assert mirror.records([bare.ref, single.ref]) == {bare.ref: bare, single.ref: single}
+
+
+def test_fields_first_seen_in_a_page_that_failed_are_learnt_again(mirror: Mirror) -> None:
+    def broken(record: Record) -> Iterable[tuple[str, str]]:
+        raise KeyError("no such rule")
+
+    for other in ("Country", "Fax"):
+        with pytest.raises(KeyError):
+            mirror.absorb([contact(1, **{other: "x"})], mapped=[other], keys=broken, seen_at=START)
+    absorb(mirror, contact(1, Fax="1"), mapped=["Fax"])
+    absorb(mirror, contact(2, Country="DE"), mapped=["Country"])
+    assert mirror.records([REF, contact(2).ref]) == {REF: contact(1, Fax="1"), contact(2).ref: contact(2, Country="DE")}
+
+
 def test_a_page_that_fails_half_way_leaves_nothing(mirror: Mirror) -> None:
     def broken(record: Record) -> Iterable[tuple[str, str]]:
         if record.ref.id == contact(2).ref.id:
