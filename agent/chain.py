@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from agent.store import Connection, RandomBytes, Store
+from agent.stored_json import to_json
 
 SALT_BYTES = 16
 MAC_BYTES = 16
@@ -101,7 +102,7 @@ def write_event(
     body: Mapping[str, Any],
 ) -> int:  # fmt: skip
     """Append one event; ``at`` in microseconds. Returns its number."""
-    text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    text = to_json(body)
     mac = keyed_hash(salt, text)
     columns = (kind, subject, actor, at)
     chain = pen.sign("events", columns, mac)

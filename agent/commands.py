@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from agent.store import Clock, Store, marks, to_micros
+from agent.stored_json import from_json, to_json
 
 INTERRUPTED = {
     "error": {
@@ -47,7 +46,7 @@ class Commands:
         with self._store.write() as connection:
             cursor = connection.execute(
                 "INSERT INTO commands (kind, body, actor, state, queued_at) VALUES (?, ?, ?, 'queued', ?)",
-                (kind, orjson.dumps(body).decode(), actor, to_micros(self._clock())),
+                (kind, to_json(body).decode(), actor, to_micros(self._clock())),
             )
             return int(cursor.lastrowid or 0)
 
@@ -62,7 +61,7 @@ class Commands:
                 " ORDER BY kind != 'rollback', id LIMIT 1) RETURNING id, kind, body, actor",
                 (to_micros(self._clock()),),
             ).fetchone()
-        return Command(row[0], row[1], orjson.loads(row[2]), row[3]) if row is not None else None
+        return Command(row[0], row[1], from_json(row[2]), row[3]) if row is not None else None
 
     def has(self, *kinds: str) -> bool:
         """Whether an order of one of these kinds waits; cheap enough to ask between two chunks."""
@@ -75,22 +74,22 @@ class Commands:
 
     def report(self, command_id: int, progress: Mapping[str, Any]) -> None:
         """How far a running order is, for whoever waits."""
-        self._note(command_id, "progress = ?", orjson.dumps(progress).decode())
+        self._note(command_id, "progress = ?", to_json(progress).decode())
 
     def finish(self, command_id: int, result: Mapping[str, Any]) -> None:
         """The order is done; ``result`` is what the one who waits gets."""
         at = to_micros(self._clock())
-        self._note(command_id, "result = ?, state = 'done', ended_at = ?", orjson.dumps(result).decode(), at)
+        self._note(command_id, "result = ?, state = 'done', ended_at = ?", to_json(result).decode(), at)
 
     def result(self, command_id: int) -> dict[str, Any] | None:
         """None while the order waits or runs."""
         rows = self._store.read_tuples("SELECT result FROM commands WHERE id = ?", (command_id,))
-        return orjson.loads(rows[0][0]) if rows and rows[0][0] is not None else None
+        return from_json(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def progress(self, command_id: int) -> dict[str, Any] | None:
         """The latest report, or None."""
         rows = self._store.read_tuples("SELECT progress FROM commands WHERE id = ?", (command_id,))
-        return orjson.loads(rows[0][0]) if rows and rows[0][0] is not None else None
+        return from_json(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def close_interrupted(self) -> int:
         """At a start: orders a dead daemon had begun end with an error instead of running twice."""
@@ -98,7 +97,7 @@ class Commands:
             ended = connection.execute(
                 "UPDATE commands SET state = 'done', result = ?, ended_at = ?"
                 " WHERE state IN ('queued', 'running') AND state = 'running'",
-                (orjson.dumps(INTERRUPTED).decode(), to_micros(self._clock())),
+                (to_json(INTERRUPTED).decode(), to_micros(self._clock())),
             )
             return int(ended.rowcount)
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from agent.store import Store, from_micros
+from agent.stored_json import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,6 @@ def find_events(store: Store, kind: str | None, subject: str | None, limit: int 
         (*params, -1 if limit is None else limit),
     )
     return [
-        Event(seq, kind, subject, actor, from_micros(at), orjson.loads(body) if body is not None else {})
+        Event(seq, kind, subject, actor, from_micros(at), from_json(body) if body is not None else {})
         for seq, kind, subject, actor, at, body in rows
     ]

@@ -12,8 +12,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from agent import freeze, stored_plans
 from agent import ledger_writing as writing
 from agent.chain import Pen, Salts, signing, write_event
@@ -39,6 +37,7 @@ from agent.ledger_rows import (
 )
 from agent.records import Ref
 from agent.store import Clock, Connection, RandomBytes, Schema, Store, marks, maybe_micros, to_micros
+from agent.stored_json import storable, to_json
 from agent.stored_plans import Revision, StoredPlan
 from agent.verify import Verification, verify_ledger
 
@@ -147,12 +146,13 @@ class Ledger:
         now = self.clock()
         at = to_micros(now)
         plan = number_of(plan_id, "P") if plan_id else None
-        undone = orjson.dumps(list(reverts)).decode() if reverts else None
+        undone = to_json(list(reverts)).decode() if reverts else None
         with signing(self.store) as (connection, pen):
             epoch = self._require_own_epoch(connection)
             number = writing.next_batch_number(connection)
             self._shapes.write(connection, pen, prepared.shapes)
-            columns = (number, epoch, kind, state, title, actor, at, undone, plan, hold_reason,
+            columns = (number, epoch, kind, state, storable(title), actor, at, undone, plan,
+                       storable(hold_reason) if hold_reason is not None else None,
                        maybe_micros(expires_at), len(prepared.entries))  # fmt: skip
             unsettled = sum([entry[4] in writing.UNSETTLED for entry in prepared.entries])
             writing.insert_batch(connection, pen, columns, prepared.hash, unsettled)
@@ -259,7 +259,7 @@ class Ledger:
 
     def save_plan(self, body: Mapping[str, Any], *, expires_at: datetime) -> str:
         """Keep a plan as it was shown; returns its name."""
-        text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        text = to_json(body)
         with self.store.write() as connection:
             number = stored_plans.insert_plan(
                 connection, text, at=to_micros(self.clock()), expires_at=to_micros(expires_at)

@@ -21,6 +21,7 @@ from agent.chain import Pen, keyed_hash
 from agent.changes import Cell, Change, Entry, State, Why
 from agent.records import FieldValue
 from agent.store import Connection, Store, from_micros, marks, maybe_moment
+from agent.stored_json import from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _common_and_payload(change: Change, note: str) -> tuple[tuple[str, ...], byt
         body["n"] = note
     if change.decided_from:
         body["d"] = dict(change.decided_from)
-    return tuple(common), orjson.dumps(body)
+    return tuple(common), to_json(body)
 
 
 def _shape_of(common: tuple[str, ...]) -> Shape:
@@ -220,9 +221,9 @@ def entries_from(rows: Sequence[tuple[Any, ...]], shapes: Shapes) -> list[Entry]
 def _entry_from(row: tuple[Any, ...], shape: Shape) -> Entry:
     (seq, batch, _, entity, record_id, extras, born, body, opened_at, state, at, made_id, version, as_sent,
      outcome, outcome_mac, sends) = row  # fmt: skip
-    payload = orjson.loads(body) if body is not None else None
+    payload = from_json(body) if body is not None else None
     change = _change_from(shape, entity, record_id or None, extras, payload)
-    outcome_body = orjson.loads(outcome) if outcome else {}
+    outcome_body = from_json(outcome) if outcome else {}
     now = State(state or born)
     observed = outcome_body.get("o", {})
     if as_sent and payload is not None:

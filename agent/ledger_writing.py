@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-import orjson
-
 from agent.chain import Pen, first_hash, keyed_hash
 from agent.changes import TRANSITIONS, State
 from agent.errors import NotFound
 from agent.ledger_rows import PRESENT_STATE, Prepared, Settlement, Shape, Shapes
 from agent.store import Connection, marks
+from agent.stored_json import from_json, to_json
 
 IN_CHUNK = 500
 
@@ -169,7 +168,7 @@ def _outcome_body(settlement: Settlement) -> bytes | None:
         body["o"] = dict(settlement.observed)
     if settlement.error is not None:
         body["e"] = settlement.error
-    return orjson.dumps(body) if body else None
+    return to_json(body) if body else None
 
 
 def _is_as_sent(settlement: Settlement, standing: Standing, shape: Shape) -> bool:
@@ -180,7 +179,7 @@ def _is_as_sent(settlement: Settlement, standing: Standing, shape: Shape) -> boo
     observed = settlement.observed
     if not observed or standing.body is None or settlement.error is not None:
         return False
-    written = dict(zip(shape.vendor_fields, orjson.loads(standing.body)["v"][1::2], strict=True))
+    written = dict(zip(shape.vendor_fields, from_json(standing.body)["v"][1::2], strict=True))
     if observed != written:
         return False
     return [type(observed[name]) for name in written] == [type(value) for value in written.values()]

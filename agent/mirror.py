@@ -22,11 +22,12 @@ from agent import mirror_bases, mirror_keys, mirror_outcomes
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
-from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys, keys_text, reindex
+from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys, keys_text, reindex, storable_keys
 from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
 from agent.records import Cursor, Pulled, Record, Ref
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
+from agent.stored_json import storable
 
 __all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
 
@@ -202,7 +203,7 @@ class Mirror:
         count = 0
         with self._store.write() as connection:
             for n, before, record in self._scan(shelf, system, object_type):
-                after = keys_text(sorted(set(keys(record))))
+                after = keys_text(storable_keys(keys(record)))
                 if after != before:
                     reindex(connection, n, before, after)
                 count += 1
@@ -308,7 +309,7 @@ class Mirror:
                 connection.execute("DELETE FROM pending WHERE n = ?", (found[0],))
                 connection.execute(
                     "INSERT OR REPLACE INTO dispositions VALUES (?, ?, ?, ?)",
-                    (found[0], item.outcome, item.sentence, to_micros(at) if at else found[1]),
+                    (found[0], item.outcome, storable(item.sentence), to_micros(at) if at else found[1]),
                 )
 
     def disposition(self, ref: Ref) -> tuple[Disposition, datetime] | None:

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from agent.mirror_fields import FieldSets
 from agent.records import FieldValue, MergedInto, Pulled, Record, Ref, Tombstone
 from agent.store import Connection, marks, maybe_micros, to_micros
+from agent.stored_json import from_json, is_storable, to_json
 
 MatchKeys = Callable[[Record], Iterable[tuple[str, str]]]
 
@@ -77,9 +76,14 @@ def differing_names(before: Mapping[str, FieldValue], after: Sequence[FieldValue
     }
 
 
+def storable_keys(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Sorted, once each; a value that is no valid Unicode identifies nobody."""
+    return sorted({(kind, value) for kind, value in keys if is_storable(value)})
+
+
 def keys_text(keys: Sequence[tuple[str, str]]) -> str:
-    """How a record's match keys (sorted, once each) stand in its row, so that they can be taken back."""
-    return orjson.dumps(keys).decode()
+    """How a record's match keys stand in its row, so that they can be taken back."""
+    return to_json(keys).decode()
 
 
 @dataclass(slots=True)
@@ -148,7 +152,7 @@ class Absorbing:
         n = self.next_n
         self.next_n += 1
         record_id = record.ref.id
-        keys = sorted(set(self.keys(record)))
+        keys = storable_keys(self.keys(record))
         self._keys_gained += [(kind, value, n) for kind, value in keys]
         self._inserts.append((
             n, self.shelf, record_id, ALIVE, self.field_set, record.version, modified_at, seen_at, seen_at,
@@ -161,7 +165,7 @@ class Absorbing:
 
     def _renew(self, stored: Stored, record: Record, modified_at: int | None, seen_at: int) -> None:
         names, values = self.sets.arrange(self.connection, record.fields)
-        text = orjson.dumps(values).decode()
+        text = to_json(values).decode()
         is_back = stored.gone != ALIVE
         if text == stored.fields and names == stored.names and not is_back:
             if stored.mapped is None:
@@ -193,7 +197,7 @@ class Absorbing:
 
     def _index(self, n: int, before: str, record: Record) -> str:
         """Note which match keys the record gains and loses; returns them as its row holds them."""
-        after = keys_text(sorted(set(self.keys(record))))
+        after = keys_text(storable_keys(self.keys(record)))
         if after != before:
             gained, lost = changed_keys(n, before, after)
             self._keys_gained += gained
@@ -274,8 +278,8 @@ KeyRow = tuple[str, str, int]
 
 def changed_keys(n: int, before: str, after: str) -> tuple[list[KeyRow], list[KeyRow]]:
     """(gained, lost) as rows of ``match_keys``."""
-    here = {(kind, value) for kind, value in orjson.loads(before)}
-    there = {(kind, value) for kind, value in orjson.loads(after)}
+    here = {(kind, value) for kind, value in from_json(before)}
+    there = {(kind, value) for kind, value in from_json(after)}
     return [(*key, n) for key in there - here], [(*key, n) for key in here - there]
 
 
@@ -318,7 +322,7 @@ def _observation(
     by: str | None,
 ) -> tuple[Any, ...]:
     """The end of a value: last seen with it, first seen without it. Absent is NULL, blank is JSON null."""
-    value = orjson.dumps(before[name]).decode() if name in before else None
+    value = to_json(before[name]).decode() if name in before else None
     return stored.n, name, value, stored.seen_at, seen_at, modified_at, by
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from agent.decide.view import Base
 from agent.store import Connection, Store, marks
+from agent.stored_json import from_json, to_json
 
 IN_CHUNK = 500
 
@@ -23,7 +22,7 @@ def load_bases(store: Store, entity_ids: Iterable[str]) -> dict[str, dict[str, B
         chunk = wanted[start : start + IN_CHUNK]
         sql = f"SELECT entity, fields FROM bases WHERE entity IN ({marks(len(chunk))})"
         for entity_id, text in store.read_tuples(sql, chunk):
-            found[entity_id] = {name: Base(values, entry) for name, (values, entry) in orjson.loads(text).items()}
+            found[entity_id] = {name: Base(values, entry) for name, (values, entry) in from_json(text).items()}
     return found
 
 
@@ -34,12 +33,12 @@ def merge_bases(connection: Connection, bases: Mapping[str, Mapping[str, Base]])
     for start in range(0, len(wanted), IN_CHUNK):
         chunk = wanted[start : start + IN_CHUNK]
         sql = f"SELECT entity, fields FROM bases WHERE entity IN ({marks(len(chunk))})"
-        present.update((entity_id, orjson.loads(text)) for entity_id, text in connection.execute(sql, chunk))
+        present.update((entity_id, from_json(text)) for entity_id, text in connection.execute(sql, chunk))
     rows = []
     for entity_id in wanted:
         whole = present.get(entity_id, {})
         whole.update((name, [dict(base.values), base.entry]) for name, base in bases[entity_id].items())
-        rows.append((entity_id, orjson.dumps(whole).decode()))
+        rows.append((entity_id, to_json(whole).decode()))
     connection.executemany(
         "INSERT INTO bases VALUES (?, ?) ON CONFLICT (entity) DO UPDATE SET fields = excluded.fields", rows
     )

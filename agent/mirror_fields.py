@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 
-import orjson
-
 from agent.records import FieldValue
 from agent.store import Connection, Store
+from agent.stored_json import from_json, to_json
 
 Pick = Callable[[Mapping[str, FieldValue]], Sequence[FieldValue]]
 
@@ -38,7 +37,7 @@ class FieldSets:
         """The number of a sorted list of names, written down if it is new."""
         found = self._numbers.get(names)
         if found is None:
-            text = orjson.dumps(names).decode()
+            text = to_json(names).decode()
             row = connection.execute("SELECT id FROM field_sets WHERE names = ?", (text,)).fetchone()
             if row is None:
                 cursor = connection.execute("INSERT INTO field_sets (names) VALUES (?)", (text,))
@@ -51,19 +50,19 @@ class FieldSets:
         known = self._names.get(number)
         if known is None:
             ((text,),) = self._store.read_tuples("SELECT names FROM field_sets WHERE id = ?", (number,))
-            known = self._names[number] = tuple(orjson.loads(text))
+            known = self._names[number] = tuple(from_json(text))
         return known
 
     def holding(self, names: Sequence[str]) -> set[int]:
         """Numbers of the lists that have all of these names."""
         wanted = set(names)
         rows = self._store.read_tuples("SELECT id, names FROM field_sets")
-        return {number for number, text in rows if wanted <= set(orjson.loads(text))}
+        return {number for number, text in rows if wanted <= set(from_json(text))}
 
     def pack(self, connection: Connection, fields: Mapping[str, FieldValue]) -> tuple[int, str]:
         """(number of the names, JSON list of the values): equal fields give equal pairs."""
         number, values = self.arrange(connection, fields)
-        return number, orjson.dumps(values).decode()
+        return number, to_json(values).decode()
 
     def arrange(self, connection: Connection, fields: Mapping[str, FieldValue]) -> tuple[int, Sequence[FieldValue]]:
         """(number of the names, values in their order)."""
@@ -75,7 +74,7 @@ class FieldSets:
         return number, list(fields.values()) if pick is None else pick(fields)
 
     def unpack(self, number: int, text: str) -> dict[str, FieldValue]:
-        return dict(zip(self.names(number), orjson.loads(text), strict=True))
+        return dict(zip(self.names(number), from_json(text), strict=True))
 
     def _learn(self, connection: Connection, order: tuple[str, ...]) -> tuple[int, Pick | None]:
         names = tuple(sorted(order))

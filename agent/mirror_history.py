@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from agent.mirror_fields import FieldSets
 from agent.records import FieldValue, Ref
 from agent.store import Store, from_micros, maybe_moment
+from agent.stored_json import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _of_field(
     for value, last_seen, next_seen, next_modified, next_by in ended:
         text = value if value is not None else "null"
         observed.append(
-            Observed(name, orjson.loads(text), from_micros(start), from_micros(last_seen),
+            Observed(name, from_json(text), from_micros(start), from_micros(last_seen),
                      maybe_moment(modified_at), by, value is not None)
         )  # fmt: skip
         start, modified_at, by = next_seen, next_modified, next_by or None

@@ -15,6 +15,7 @@ from agent.mirror_absorb import (
     load_stored,
     outcome_observations,
     reindex,
+    storable_keys,
 )
 from agent.mirror_fields import FieldSets
 from agent.records import Record, Ref
@@ -68,7 +69,9 @@ def _add(
     connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
     ref = Ref(entry.change.system, entry.change.object_type, record_id)
     if keys is not None:
-        reindex(connection, int(cursor.lastrowid or 0), "[]", keys_text(sorted(set(keys(Record(ref, entry.observed))))))
+        reindex(
+            connection, int(cursor.lastrowid or 0), "[]", keys_text(storable_keys(keys(Record(ref, entry.observed))))
+        )
 
 
 def _write_over(
@@ -88,7 +91,7 @@ def _write_over(
     )
     if stored.gone == ALIVE and keys is not None:
         ref = Ref(entry.change.system, entry.change.object_type, record_id)
-        reindex(connection, stored.n, stored.keys, keys_text(sorted(set(keys(Record(ref, after))))))
+        reindex(connection, stored.n, stored.keys, keys_text(storable_keys(keys(Record(ref, after)))))
 
 
 def stamp_in(version: str | None) -> int | None:

@@ -17,6 +17,7 @@ from agent.errors import NotFound, UsageError
 from agent.ledger_queries import number_of
 from agent.records import Ref
 from agent.store import Connection, from_micros, marks, maybe_moment, to_micros
+from agent.stored_json import storable
 
 if TYPE_CHECKING:
     from agent.ledger import Ledger
@@ -155,25 +156,26 @@ class Reviews:
 
 def _open_or_refresh(connection: Connection, request: ReviewRequest, at: int) -> int:
     refs = orjson.dumps([str(ref) for ref in request.refs]).decode()
-    words = (request.kind, request.sentence, refs)
+    words = (request.kind, storable(request.sentence), refs)
+    topic = storable(request.topic)
     refreshed = connection.execute(
         "UPDATE reviews SET kind = ?, sentence = ?, refs = ?, line = ?, refreshed_at = ?"
         " WHERE entity = ? AND topic = ? AND state = 'open'",
-        (*words, request.line, at, request.entity_id, request.topic),
+        (*words, request.line, at, request.entity_id, topic),
     )
     if refreshed.rowcount:
         return 0
     answered = connection.execute(
         "SELECT kind, sentence, refs FROM reviews WHERE entity = ? AND topic = ? AND state = 'answered'"
         " ORDER BY number DESC LIMIT 1",
-        (request.entity_id, request.topic),
+        (request.entity_id, topic),
     ).fetchone()
     if answered == words:
         return 0
     connection.execute(
         "INSERT INTO reviews (kind, entity, topic, sentence, refs, line, state, opened_at, refreshed_at)"
         " VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?)",
-        (request.kind, request.entity_id, request.topic, request.sentence, refs, request.line, at, at),
+        (request.kind, request.entity_id, topic, words[1], refs, request.line, at, at),
     )
     return 1
 
@@ -182,7 +184,7 @@ def _close(connection: Connection, entity_id: str, topics: Sequence[str], at: in
     closed = connection.execute(
         "UPDATE reviews SET state = 'closed', ended_at = ? WHERE entity = ? AND state = 'open'"
         f" AND topic IN ({marks(len(topics))})",
-        (at, entity_id, *topics),
+        (at, entity_id, *map(storable, topics)),
     )
     return int(closed.rowcount)
 

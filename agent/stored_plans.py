@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from agent.errors import NotFound, PlanStale
 from agent.store import Connection, Store, from_micros, maybe_moment
+from agent.stored_json import from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def load_plan(store: Store, plan: int) -> StoredPlan:
     body, created_at, expires_at, used_at, used_by = rows[0]
     return StoredPlan(
         f"P-{plan}",
-        orjson.loads(body),
+        from_json(body),
         from_micros(created_at),
         from_micros(expires_at),
         maybe_moment(used_at),
@@ -93,7 +92,7 @@ def insert_revision(connection: Connection, revision: str, sources: Mapping[str,
     newest = connection.execute("SELECT revision FROM revisions ORDER BY number DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] == revision:
         return False
-    text = orjson.dumps(dict(sources), option=orjson.OPT_SORT_KEYS).decode()
+    text = to_json(dict(sorted(sources.items()))).decode()
     connection.execute(
         "INSERT INTO revisions (revision, sources, editor, saved_at) VALUES (?, ?, ?, ?)",
         (revision, text, editor, at),
@@ -108,7 +107,7 @@ def load_revisions(store: Store, revision: str | None = None, limit: int | None 
         f"SELECT revision, sources, editor, saved_at FROM revisions {where} ORDER BY number DESC LIMIT ?",
         (*params, -1 if limit is None else limit),
     )
-    return [Revision(name, orjson.loads(sources), editor, from_micros(at)) for name, sources, editor, at in rows]
+    return [Revision(name, from_json(sources), editor, from_micros(at)) for name, sources, editor, at in rows]
 
 
 def _no_such_plan(plan: int) -> NotFound:

@@ -4,7 +4,7 @@
 
 ``plain insert``: one SQLite transaction per 200 writes into one table (record, before, after and, per field, policy,
 line, rule and sentence as JSON by the standard library; unique key; indexes on batch and record). No outcome, no hash.
-``sqlite-utils``: the same rows through ``insert_all`` inside ``atomic``.
+``sqlite-utils``: the same rows, then their outcomes, each through ``insert_all`` inside ``atomic``.
 ``Truce``: ``open_batch`` and ``settle``: two commits, outcome, payload hashes, hash chain.
 
 All on one file system, WAL, synchronous=FULL, records in random order. Ratios are the goal; absolute figures depend on
@@ -125,6 +125,16 @@ def measure_sqlite_utils(folder: Path, chunks: Sequence[Sequence[Change]]) -> tu
         with database.atomic():
             database.table("writes").insert_all(
                 dict(zip(names, _plain_row(change, number), strict=True)) for change in changes
+            )
+        with database.atomic():
+            database.table("outcomes").insert_all(
+                {
+                    "batch": number,
+                    "record": change.record_id,
+                    "state": "confirmed",
+                    "observed": json.dumps(_after(change)),
+                }
+                for change in changes
             )
         seconds.append(time.perf_counter() - started)
     connection.close()
