@@ -362,6 +362,11 @@ class Transaction:
     def touched(self) -> list[tuple[str, str]]:
         return list(self._touches)
 
+    def originals(self) -> Iterator[tuple[str, Row | None]]:
+        """(id, the row as it was before this transaction, None for a new one) of every row touched."""
+        for (_, row_id), touch in self._touches.items():
+            yield row_id, touch.before
+
     @property
     def touched_links(self) -> list[tuple[End, End]]:
         return list(self._links)

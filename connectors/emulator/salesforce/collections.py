@@ -1,163 +1,264 @@
-"""sObject Collections: up to 200 records in one call, each with its own result, HTTP 200 even if all failed."""
+"""sObject Collections: up to 200 rows written in one call, each with its own result; up to 2,000 read.
+
+The call answers 200 even when every row failed. Inside it an error names its code ``statusCode``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
+from connectors.emulator.salesforce.calls import Answer, Call
+from connectors.emulator.salesforce.checks import Terms
+from connectors.emulator.salesforce.fields import shown
 from connectors.emulator.salesforce.ids import full_id
-from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.querying import attributes
-from connectors.emulator.salesforce.records import _named, actor_of, body_of, rows_by_key, wants_assignment
-from connectors.emulator.salesforce.refusals import Refusal
-from connectors.emulator.salesforce.replies import reply
+from connectors.emulator.salesforce.naming import key_field, rows_by_key
+from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn, Unreadable, no_such_id, text, wrong_id
+from connectors.emulator.salesforce.removing import delete as delete_row
+from connectors.emulator.salesforce.rows import attributes, named_field
+from connectors.emulator.salesforce.saving import create as create_row
+from connectors.emulator.salesforce.saving import update as update_row
+from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.world import Transaction
 
 MOST_WRITTEN = 200
-MOST_READ = 2000
+MOST_READ = 2_000
 MOST_CHUNKS = 10
-ROLLED_BACK = "Record rolled back because not all records were valid and the request was using AllOrNone header"
+
+Sent = dict[str, Any]
+Saved = tuple[str, bool]
+"""(id, created)"""
+Save = Callable[[Transaction, Sent], Saved]
 
 
-class _AllOrNone(Exception):
-    """Undo the whole request."""
+class _NotAll(Exception):
+    """A row failed where all or none were wanted."""
 
 
-async def write(request: Request) -> Response:
-    """POST creates, PATCH updates (or upserts under an external id path), DELETE deletes."""
-    org: Org = request.app.state.org
-    if request.method == "DELETE":
-        ids = [each for each in request.query_params.get("ids", "").split(",") if each]
-        records: list[dict[str, Any]] = [{"id": each} for each in ids]
-        all_or_none = request.query_params.get("allOrNone", "false").lower() == "true"
-    else:
-        document = await body_of(request)
-        records, all_or_none = document.get("records") or [], bool(document.get("allOrNone", False))
-    _check_envelope(records, request.method)
-    entries = [each.strip() for each in request.headers.get("x-truce-entry", "").split(",")]
-    results: list[dict[str, Any]] = []
-    try:
-        with org.world.transaction("salesforce", actor_of(request)) as transaction:
-            for index, record in enumerate(records):
-                entry = entries[index] if len(entries) == len(records) else None
-                results.append(_one(org, request, transaction, record, entry))
-            if all_or_none and not all(result["success"] for result in results):
-                raise _AllOrNone
-    except _AllOrNone:
-        results = [_rolled_back(result) for result in results]
-    return reply(request, results)
+def create(call: Call) -> Answer:
+    records, all_or_none = _envelope(call)
+    terms = _terms(call)
+
+    def save(transaction: Transaction, sent: Sent) -> Saved:
+        row = create_row(call.org, transaction, _kind_of(call, sent), _fields(sent), terms)
+        return row.id, True
+
+    return _written(call, records, all_or_none, save)
 
 
-async def read(request: Request) -> Response:
-    """Many records by id, in order; null for one that cannot be read."""
-    org: Org = request.app.state.org
-    kind = org.kind(request.path_params["object"])
-    if request.method == "POST":
-        document = await body_of(request)
-        ids, names = document.get("ids") or [], document.get("fields") or []
-    else:
-        ids = [each for each in request.query_params.get("ids", "").split(",") if each]
-        names = [each for each in request.query_params.get("fields", "").split(",") if each]
-    if not ids or not names or len(ids) > MOST_READ:
-        raise Refusal(400, "INVALID_INPUT", f"between 1 and {MOST_READ} ids and at least one field are needed")
-    fields = [_named(kind, name) for name in names]
-    version = request.path_params["version"]
+def update(call: Call) -> Answer:
+    records, all_or_none = _envelope(call)
+    terms = _terms(call)
+    seen: set[str] = set()
+
+    def save(transaction: Transaction, sent: Sent) -> Saved:
+        kind = _kind_of(call, sent)
+        record_id = _given_id(sent)
+        if not record_id:
+            raise Refusal(400, "MISSING_ARGUMENT", "Id not specified in an update call", ())
+        if full_id(record_id) is None:
+            raise wrong_id(f"{kind.label} ID", record_id, "Id")
+        row = call.org.row_to_write(kind, record_id, missing=no_such_id())
+        _refuse_repeat(seen, row.id, "id")
+        update_row(call.org, transaction, kind, row, _fields(sent, without="id"), terms)
+        return row.id, False
+
+    return _written(call, records, all_or_none, save, echo_ids=True)
+
+
+def upsert(call: Call) -> Answer:
+    """``PATCH /composite/sobjects/Contact/Truce_Key__c``."""
+    kind = call.org.sobject(call.places["object"])
+    key = key_field(kind, call.places["field"]).name
+    records, all_or_none = _envelope(call)
+    terms = _terms(call)
+    seen: set[str] = set()
+
+    def save(transaction: Transaction, sent: Sent) -> Saved:
+        if _kind_of(call, sent) is not kind:
+            raise Refusal(400, "INVALID_INPUT", f"every record must be of type {kind.name}", ())
+        return _upsert_one(call, transaction, kind, sent, key, terms, seen)
+
+    return _written(call, records, all_or_none, save, tells_created=True)
+
+
+def delete(call: Call) -> Answer:
+    """``DELETE /composite/sobjects?ids=a,b&allOrNone=true``."""
+    ids = [part.strip() for part in call.query.get("ids", "").split(",") if part.strip()]
+    _check_size(ids)
+    all_or_none = call.query.get("allOrNone", "false").lower() == "true"
+
+    def save(transaction: Transaction, sent: Sent) -> Saved:
+        record_id = full_id(sent["id"])
+        kind = call.org.catalogue.with_prefix(record_id) if record_id else None
+        if record_id is None or kind is None:
+            raise Refusal(400, "MALFORMED_ID", f"bad id {sent['id']}", ())
+        row = call.org.row_to_write(kind, record_id, missing=no_such_id())
+        delete_row(call.org, transaction, kind, row)
+        return row.id, False
+
+    return _written(call, [{"id": each} for each in ids], all_or_none, save, echo_ids=True)
+
+
+def read(call: Call) -> Answer:
+    """Rows by id in the order asked, null for one that cannot be read."""
+    kind = call.org.sobject(call.places["object"])
+    ids, names = _asked(call)
+    if len(ids) > MOST_READ:
+        raise Refusal(400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot read more than {MOST_READ} records")
+    if not ids or not names:
+        raise Refusal(400, "MISSING_ARGUMENT", "ids and fields are needed")
+    items = [named_field(kind, str(name)) for name in names]
+    readers = [(item.name, shown(item)) for item in items]
     found: list[dict[str, Any] | None] = []
-    for text in ids:
-        identity = full_id(str(text))
-        row = org.space.row(kind.name, identity) if identity else None
-        if row is None or row.deleted or not org.is_visible(row):
+    for given in ids:
+        record_id = full_id(str(given))
+        row = call.org.row(kind.name, record_id) if record_id is not None else None
+        if row is None or row.deleted:
             found.append(None)
-        else:
-            values = {name: org.value_of(kind, row, name) for name in fields}
-            found.append({"attributes": attributes(kind, row, version), **values})
-    return reply(request, found)
+            continue
+        record: dict[str, Any] = {"attributes": attributes(kind, row.id, call.version)}
+        for name, reader in readers:
+            record[name] = reader(row)
+        found.append(record)
+    return Answer(200, found)
 
 
-def _check_envelope(records: Any, method: str) -> None:
-    if not isinstance(records, list) or not records:
+def _asked(call: Call) -> tuple[list[Any], list[Any]]:
+    if call.method == "POST":
+        body = call.fields()
+        return list(body.get("ids") or []), list(body.get("fields") or [])
+    ids, names = (call.query.get(name, "").split(",") for name in ("ids", "fields"))
+    return [part.strip() for part in ids if part.strip()], [part.strip() for part in names if part.strip()]
+
+
+def _envelope(call: Call) -> tuple[list[Sent], bool]:
+    """(records, all or none). Raises Refusal: malformed, empty, too many, too many chunks."""
+    body = call.fields()
+    records = body.get("records")
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise Refusal(400, "JSON_PARSER_ERROR", "records must be a list of objects at [line:1, column:1]")
+    _check_size(records)
+    types = [str((record.get("attributes") or {}).get("type") or "").lower() for record in records]
+    if not all(types):
+        raise Refusal(400, "INVALID_INPUT", "attributes.type is missing in a record")
+    chunks = sum(1 for _ in groupby(types))
+    if chunks > MOST_CHUNKS:
+        message = f"Cannot have more than {MOST_CHUNKS} chunks in a single operation. There are {chunks} chunks."
+        raise Refusal(400, "LIMIT_EXCEEDED", message)
+    return records, bool(body.get("allOrNone", False))
+
+
+def _check_size(records: list[Any]) -> None:
+    if not records:
         raise Refusal(400, "INVALID_INPUT", "The request must contain at least one record")
     if len(records) > MOST_WRITTEN:
-        raise Refusal(
-            400,
-            "EXCEEDED_ID_LIMIT",
-            f"record limit reached. cannot submit more than {MOST_WRITTEN} records in this call",
-        )
-    if method == "DELETE":
-        return
-    types = [(record.get("attributes") or {}).get("type") for record in records]
-    if any(not each for each in types):
-        raise Refusal(400, "INVALID_INPUT", "attributes.type is missing")
-    if len(list(groupby(types))) > MOST_CHUNKS:
-        raise Refusal(400, "INVALID_INPUT", f"cannot have more than {MOST_CHUNKS} chunks in a single operation")
+        message = f"record limit reached. cannot submit more than {MOST_WRITTEN} records in this call"
+        raise Refusal(400, "EXCEEDED_ID_LIMIT", message)
+
+
+def _written(
+    call: Call,
+    records: list[Sent],
+    all_or_none: bool,
+    save: Save,
+    *,
+    echo_ids: bool = False,
+    tells_created: bool = False,
+) -> Answer:
+    """One transaction for all rows; a failed row leaves nothing behind, and with ``all_or_none`` no row does."""
+    entries = call.entries if len(call.entries) == len(records) else ()
+    results: list[dict[str, Any]] = []
+    try:
+        with call.transaction() as transaction:
+            for number, record in enumerate(records):
+                entry = entries[number] if entries else None
+                results.append(_one(call, transaction, record, save, entry, echo_ids, tells_created))
+            if all_or_none and not all(result["success"] for result in results):
+                raise _NotAll
+    except _NotAll:
+        results = [_rolled_back(result) for result in results]
+    return Answer(200, results)
 
 
 def _one(
-    org: Org, request: Request, transaction: Transaction, record: dict[str, Any], entry: str | None
+    call: Call,
+    transaction: Transaction,
+    record: Sent,
+    save: Save,
+    entry: str | None,
+    echo_ids: bool,
+    tells_created: bool,
 ) -> dict[str, Any]:
     try:
-        with org.world.attempt(transaction) as attempt:
-            row_id, created = _apply(org, request, attempt, dict(record))
+        with call.org.world.attempt(transaction) as attempt:
+            record_id, created = save(attempt, record)
             if entry:
-                for key in attempt.touched:
-                    attempt.entry_ids[key] = entry
+                attempt.entry_ids.update(dict.fromkeys(attempt.touched, entry))
     except Refusal as refusal:
-        result: dict[str, Any] = {"success": False, "errors": [refusal.row()]}
-        if record.get("id") and request.method != "POST":
-            result = {"id": record["id"], **result}
-        return result
-    result = {"id": row_id, "success": True, "errors": []}
-    if "field" in request.path_params:
-        result["created"] = created
-    return result
+        if _fails_the_call(call, refusal):
+            raise
+        known = {"id": _given_id(record)} if echo_ids and _given_id(record) else {}
+        return {**known, "success": False, "errors": [refusal.row()]}
+    result: dict[str, Any] = {"id": record_id, "success": True, "errors": []}
+    return {**result, "created": created} if tells_created else result
 
 
-def _apply(org: Org, request: Request, transaction: Transaction, record: dict[str, Any]) -> tuple[str, bool]:
-    """Returns (id, created)."""
-    assign = wants_assignment(request)
-    if request.method == "DELETE":
-        return _delete(org, transaction, str(record["id"])), False
-    kind = org.kind(record.pop("attributes")["type"])
-    if "field" in request.path_params:
-        name = _named(kind, request.path_params["field"])
-        key = next((each for each in record if each.lower() == name.lower()), None)
-        if key is None or record[key] in (None, ""):
-            raise Refusal(400, "MISSING_ARGUMENT", f"{name} not specified", ())
-        value = str(record[key])
-        rows = rows_by_key(org, kind, name, value)
-        if len(rows) > 1:
-            raise Refusal(
-                400, "DUPLICATE_EXTERNAL_ID", f"{name}: more than one record found for external id field", (name,)
-            )
-        if rows:
-            del record[key]
-            org.update(transaction, kind, rows[0], record, assign=assign)
-            return rows[0].id, False
-        return org.create(transaction, kind, record, assign=assign).id, True
-    if request.method == "POST":
-        return org.create(transaction, kind, record, assign=assign).id, True
-    row_id = str(record.pop("id", record.pop("Id", "")))
-    row = org.live_row(kind, row_id)
-    org.update(transaction, kind, row, record, assign=assign)
+def _fails_the_call(call: Call, refusal: Refusal) -> bool:
+    """A row that cannot be read as one of its object fails the whole call, as the switch says."""
+    unreadable = isinstance(refusal, Unreadable | UnknownColumn)
+    return unreadable and call.org.setting("collections_unreadable") == "request"
+
+
+def _upsert_one(
+    call: Call, transaction: Transaction, kind: ObjectType, sent: Sent, key: str, terms: Terms, seen: set[str]
+) -> Saved:
+    value = next((value for name, value in sent.items() if name.lower() == key.lower()), None)
+    if value is None or value == "":
+        raise Refusal(400, "MISSING_ARGUMENT", f"{key} not specified", ())
+    _refuse_repeat(seen, str(value).lower(), "external id")
+    rows = rows_by_key(call.org, kind, key, str(value))
+    if len(rows) > 1:
+        listed = ", ".join(row.id for row in rows)
+        message = f"{key}: more than one record found for external id field: [{listed}]"
+        raise Refusal(400, "DUPLICATE_EXTERNAL_ID", message, (key,))
+    if not rows and key == "Id":
+        raise no_such_id()
+    if not rows:
+        return create_row(call.org, transaction, kind, _fields(sent), terms).id, True
+    row = call.org.row_to_write(kind, rows[0].id)
+    update_row(call.org, transaction, kind, row, _fields(sent, without=key), terms)
     return row.id, False
 
 
-def _delete(org: Org, transaction: Transaction, record_id: str) -> str:
-    from connectors.emulator.salesforce.schema import objects
-
-    for kind in objects(org.space).values():
-        if record_id.startswith(kind.prefix):
-            row = org.live_row(kind, record_id)
-            org.delete(transaction, kind, row)
-            return row.id
-    raise Refusal(400, "MALFORMED_ID", f"bad id {record_id}", ())
+def _refuse_repeat(seen: set[str], key: str, word: str) -> None:
+    """Inside one call a record can be written only once. Raises Refusal."""
+    if key in seen:
+        raise Refusal(400, "DUPLICATE_VALUE", f"Duplicate {word} specified: {key}", ())
+    seen.add(key)
 
 
 def _rolled_back(result: dict[str, Any]) -> dict[str, Any]:
+    """The culprit keeps its error, the others were rolled back because of it."""
     if not result["success"]:
         return result
-    error = {"statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": ROLLED_BACK, "fields": []}
-    return {**result, "success": False, "errors": [error]}
+    error = {"statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": text("rolled back"), "fields": []}
+    return {"id": result["id"], "success": False, "errors": [error]}
+
+
+def _kind_of(call: Call, sent: Sent) -> ObjectType:
+    return call.org.kind(str((sent.get("attributes") or {}).get("type")))
+
+
+def _fields(sent: Sent, without: str = "") -> Sent:
+    return {name: value for name, value in sent.items() if name != "attributes" and name.lower() != without.lower()}
+
+
+def _given_id(sent: Sent) -> str:
+    return str(next((value for name, value in sent.items() if name.lower() == "id"), None) or "")
+
+
+def _terms(call: Call) -> Terms:
+    return replace(call.terms(), in_collection=True)

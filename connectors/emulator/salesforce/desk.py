@@ -1,28 +1,25 @@
-"""What people and administrators do in the practice org."""
+"""What people and administrators do in the practice org.
+
+KeyError: something that is not there. ValueError: something the org refuses, or nonsense.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.emulator.salesforce.ids import full_id, new_id
-from connectors.emulator.salesforce.org import API_USER, DEFAULTS, Org
+from connectors.emulator.salesforce import converting, provisioning, removing, saving
+from connectors.emulator.salesforce.checks import Terms
+from connectors.emulator.salesforce.ids import full_id
+from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
-from connectors.emulator.salesforce.schema import ObjectType, make_field, objects, shipped
-from connectors.emulator.world import Actor, Row, World
+from connectors.emulator.salesforce.schema import ObjectType, check_change
+from connectors.emulator.salesforce.stamps import grain
+from connectors.emulator.world import Actor, Row, Transaction, World
 
-INDEXED = ("Email", "Truce_Key__c", "Name", "OwnerId", "AccountId")
-SETUP = Actor("005000000000000AAA", "system", "Setup")
-PEOPLE = (
-    (API_USER, "Integration", "User", True), ("anna", "Anna", "Berg", True), ("ben", "Ben", "Okafor", True),
-    ("kim", "Kim", "Tran", True), ("lee", "Lee", "Moreno", True), ("sam", "Sam", "Rossi", True),
-    ("dana", "Dana", "Novak", False),
-)  # fmt: skip
-
-
-def _key(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+PERMISSIONS = {"hide": "hidden", "show": "", "read_only": "read_only", "writable": ""}
 
 
 class Desk:
@@ -32,234 +29,177 @@ class Desk:
         self.org = Org(world)
         self.world = world
         self.space = world.spaces["salesforce"]
-        if "objects" in self.space.settings:
-            return
 
     def provision(self, credentials: dict[str, Any]) -> None:
-        settings = self.space.settings
-        settings.update({name: value for name, value in DEFAULTS.items() if name not in settings})
-        settings["objects"] = shipped()
-        settings["clients"] = {credentials["client_id"]: credentials["client_secret"]}
-        settings["domain"] = credentials["domain"]
-        settings["tokens"] = {}
-        settings["schema_changed_at"] = self.world.clock.now().isoformat()
-        self.index()
-        with self.world.transaction("salesforce", SETUP) as transaction:
-            settings["org_id"] = new_id("00D", 1)
-            transaction.create(
-                "Organization",
-                settings["org_id"],
-                {
-                    "Name": "Practice Company",
-                    "IsSandbox": False,
-                    "OrganizationType": "Developer Edition",
-                    "TimeZoneSidKey": "America/New_York",
-                },
-            )
-            settings["users"] = {}
-            for login, first, last, active in PEOPLE:
-                settings["users"][login] = self._user(transaction, login, first, last, active)
-            queue_id = new_id("00G", self.space.next_number("00G"))
-            transaction.create(
-                "Group", queue_id, {"Name": "Inbound", "DeveloperName": "Inbound", "Type": "Queue", "Email": None}
-            )
-            settings["queue_id"] = queue_id
-            transaction.create("QueueSobject", new_id("03g", 1), {"QueueId": queue_id, "SobjectType": "Lead"})
-            for order, status in enumerate(self.org.kind("Lead").fields["Status"].choices, 1):
-                values = {
-                    "ApiName": status,
-                    "MasterLabel": status,
-                    "IsConverted": status == "Closed - Converted",
-                    "IsDefault": order == 1,
-                    "SortOrder": order,
-                }
-                transaction.create("LeadStatus", new_id("01J", order), values)
-
-    def index(self) -> None:
-        for kind in objects(self.space).values():
-            for name in INDEXED:
-                if name in kind.fields and not kind.is_admin and not kind.fields[name].computed:
-                    self.space.add_index(kind.name, name, _key)
+        provisioning.provision(self.org, credentials)
 
     def create(self, object_type: str, values: dict[str, Any], *, actor: Actor) -> str:
         kind = self._kind(object_type)
-        with self._said(), self.world.transaction("salesforce", actor) as transaction:
-            return self.org.create(transaction, kind, values).id
+        with self._work(actor) as transaction:
+            return saving.create(self.org, transaction, kind, values, self._terms(actor)).id
 
     def edit(self, object_type: str, record_id: str, values: dict[str, Any], *, actor: Actor) -> None:
+        """An actor of cause ``system`` is a background job: it moves SystemModstamp, not LastModifiedDate."""
         kind, row = self._row(object_type, record_id)
-        with self._said(), self.world.transaction("salesforce", actor) as transaction:
-            self.org.update(transaction, kind, row, values)
+        with self._work(actor) as transaction:
+            if actor.cause == "system":
+                self._touch(transaction, kind, row, values)
+            else:
+                saving.update(self.org, transaction, kind, row, values, self._terms(actor))
 
     def delete(self, object_type: str, record_id: str, *, actor: Actor) -> None:
         kind, row = self._row(object_type, record_id)
-        with self.world.transaction("salesforce", actor) as transaction:
-            self.org.delete(transaction, kind, row)
+        with self._work(actor) as transaction:
+            removing.delete(self.org, transaction, kind, row, is_person=True)
 
     def undelete(self, object_type: str, record_id: str, *, actor: Actor) -> None:
+        """Out of the recycle bin, with the children that went in with it."""
         kind = self._kind(object_type)
         row = self.space.row(kind.name, full_id(record_id) or record_id)
-        if row is None or not row.deleted:
-            raise ValueError(f"{object_type} {record_id} is not in the recycle bin")
+        if row is None or not row.deleted or self.org.is_purged(row):
+            raise ValueError(f"{kind.name} {record_id} is not in the recycle bin")
         if not kind.undeletable:
-            raise ValueError(f"a {object_type} cannot be undeleted")
-        with self.world.transaction("salesforce", actor) as transaction:
-            transaction.mark(row, op="undelete", deleted=False)
+            raise ValueError(f"a {kind.label} cannot be undeleted")
+        with self._work(actor) as transaction:
+            removing.undelete(self.org, transaction, kind, row)
 
     def merge(self, object_type: str, survivor_id: str, loser_id: str, *, actor: Actor) -> str:
         """The survivor keeps its values; children of the loser go to it; the loser is deleted."""
         kind, survivor = self._row(object_type, survivor_id)
         _, loser = self._row(object_type, loser_id)
         if not kind.mergeable:
-            raise ValueError(f"{object_type} cannot be merged")
-        parents = {"Account": [("Contact", "AccountId"), ("Opportunity", "AccountId"), ("Task", "WhatId")]}
-        with self.world.transaction("salesforce", actor) as transaction:
-            for child_type, field in parents.get(kind.name, [("Task", "WhoId")]):
-                for child in self.space.table(child_type).values():
-                    if child.values.get(field) == loser.id and not child.deleted:
-                        transaction.update(child, {field: survivor.id})
-            transaction.update(survivor, {"LastModifiedById": actor.id}, op="merge")
-            transaction.mark(loser, op="merge", deleted=True, merged_into=survivor.id)
+            raise ValueError(f"a {kind.label} cannot be merged")
+        if survivor is loser:
+            raise ValueError(f"{kind.name} {survivor_id} cannot be merged into itself")
+        with self._work(actor) as transaction:
+            removing.merge(self.org, transaction, kind, survivor, loser)
         return survivor.id
 
     def convert(self, lead_id: str, *, actor: Actor, **options: Any) -> dict[str, Any]:
-        """A Lead becomes a Contact (and an Account); it cannot be undone."""
+        """Options as in ``converting.Conversion``. As in Salesforce, an opportunity is made unless told otherwise."""
         _, lead = self._row("Lead", lead_id)
-        if lead.values.get("IsConverted"):
-            raise ValueError(f"Lead {lead_id} is converted already")
-        with self._said(), self.world.transaction("salesforce", actor) as transaction:
-            account_id = options.get("account_id")
-            if not account_id:
-                account_id = self.org.create(transaction, self._kind("Account"), {"Name": lead.values["Company"]}).id
-            contact_id = options.get("contact_id")
-            if not contact_id:
-                taken = {
-                    name: lead.values.get(name)
-                    for name in ("FirstName", "LastName", "Email", "Title", "Phone", "LeadSource")
-                }
-                taken |= {
-                    "AccountId": account_id,
-                    "MailingCountry": lead.values.get("Country"),
-                    "MailingState": lead.values.get("State"),
-                }
-                contact_id = self.org.create(transaction, self._kind("Contact"), taken).id
-            converted = {
-                "IsConverted": True, "Status": "Closed - Converted", "ConvertedDate": transaction.at.date().isoformat(),
-                "ConvertedAccountId": account_id, "ConvertedContactId": contact_id,
-            }  # fmt: skip
-            transaction.update(lead, converted, op="convert")
-        return {"accountId": account_id, "contactId": contact_id, "leadId": lead.id, "success": True}
+        try:
+            wanted = converting.Conversion(**options)
+        except TypeError as error:
+            raise ValueError(f"convert: {error}") from None
+        with self._work(actor) as transaction:
+            return converting.convert(self.org, transaction, lead, wanted)
 
     def schema(self, change: dict[str, Any]) -> dict[str, Any]:
-        """{object, add: {name, type, …}} | {object, remove: name} | {object, alter: {name, …}} (choices, length …)."""
+        """{object, add: {name, type, …}} | {object, remove: name} | {object, alter: {name, choices, …}}.
+
+        Keys of a field are those of the JSON files under ``schema/objects``.
+        """
         kind = self._kind(change["object"])
-        if "add" in change:
-            extra = dict(change["add"])
-            name = extra.pop("name")
-            kind.fields[name] = make_field(name, extra.pop("type"), extra)
-        elif "remove" in change:
-            kind.fields.pop(change["remove"])
-        elif "alter" in change:
-            extra = dict(change["alter"])
-            item = kind.fields[extra.pop("name")]
-            for name, value in extra.items():
-                setattr(item, name, value)
-        else:
-            raise ValueError("say add, remove or alter")
-        self._schema_changed(kind)
-        return {"object": kind.name, "fields": sorted(kind.fields)}
+        change = {**change, "object": kind.name}
+        check_change(change, kind.fields)
+        self.space.settings.setdefault("schema_changes", []).append(change)
+        self._schema_changed()
+        return {"object": kind.name, "fields": sorted(self._kind(kind.name).fields)}
 
     def permissions(self, change: dict[str, Any]) -> dict[str, Any]:
-        """{object, hide: name} | {object, show: name} | {object, read_only: name} | {object, writable: name}."""
+        """{object, hide | show | read_only | writable: field name, or ``*`` for the whole object}.
+
+        Field-level security of the API user; people at the desk keep seeing and writing everything.
+        """
         kind = self._kind(change["object"])
-        for word, attribute, value in (("hide", "hidden", True), ("show", "hidden", False)):
-            if word in change:
-                setattr(kind.fields[change[word]], attribute, value)
-        for word, value in (("read_only", False), ("writable", True)):
-            if word in change:
-                kind.fields[change[word]].createable = kind.fields[change[word]].updateable = value
-        self._schema_changed(kind)
-        return {"object": kind.name, "hidden": [item.name for item in kind.fields.values() if item.hidden]}
+        verbs = [verb for verb in PERMISSIONS if verb in change]
+        if len(verbs) != 1:
+            raise ValueError(f"say one of {', '.join(PERMISSIONS)}")
+        name = change[verbs[0]]
+        if name != "*" and name not in kind.fields:
+            raise KeyError(f"{kind.name} has no field {name}")
+        all_permissions = self.space.settings.setdefault("permissions", {})
+        all_permissions.setdefault(kind.name, {})[name] = PERMISSIONS[verbs[0]]
+        self._schema_changed()
+        hidden = [item.name for item in self._kind(kind.name).fields.values() if item.hidden]
+        return {"object": kind.name, "hidden": hidden}
 
     def users(self, change: dict[str, Any]) -> dict[str, Any]:
-        """{add: {login, first, last}} | {deactivate: id} | {activate: id}."""
-        with self.world.transaction("salesforce", SETUP) as transaction:
+        """{add: {login, first, last, email}} | {deactivate: id} | {activate: id}."""
+        with self._work(provisioning.SETUP) as transaction:
             if "add" in change:
-                extra = change["add"]
-                user_id = self._user(transaction, extra["login"], extra.get("first", ""), extra.get("last", ""), True)
-                self.space.settings["users"][extra["login"]] = user_id
-                return {"id": user_id}
-            word = "deactivate" if "deactivate" in change else "activate"
-            row = self.space.row("User", change[word])
+                return self._add_user(transaction, change["add"])
+            verbs = [verb for verb in ("activate", "deactivate") if verb in change]
+            if len(verbs) != 1:
+                raise ValueError("say one of add, activate or deactivate")
+            user_id = change[verbs[0]]
+            row = self.space.row("User", full_id(user_id) or user_id)
             if row is None:
-                raise KeyError(f"no user {change[word]}")
-            transaction.update(row, {"IsActive": word == "activate"})
-            return {"id": row.id, "active": word == "activate"}
+                raise KeyError(f"no user {user_id}")
+            transaction.update(row, {"IsActive": verbs[0] == "activate"})
+            return {"id": row.id, "active": verbs[0] == "activate"}
 
     def revoke_tokens(self) -> None:
         self.space.settings["tokens"].clear()
 
     def seed_many(self, object_type: str, rows: Sequence[dict[str, Any]], *, actor: Actor) -> list[str]:
-        """Fast and without validation: values in stored form."""
+        """Fast and without validation: values in stored form; ``_id``, ``_created_at``, ``_modified_at`` optional."""
         kind = self._kind(object_type)
-        blank = dict.fromkeys(name for name, item in kind.fields.items() if not item.system and not item.computed)
         ids: list[str] = []
-        with self.world.transaction("salesforce", actor) as transaction:
+        with self.org.committed(actor) as transaction:
+            owner = self.org.author(actor)
             for given in rows:
-                values = {**blank, **{name: value for name, value in given.items() if not name.startswith("_")}}
-                values.setdefault("OwnerId", self.org.user_id(API_USER))
-                row_id = given.get("_id") or new_id(kind.prefix, self.space.next_number(kind.prefix))
-                row = transaction.create(
-                    kind.name, row_id, {**values, "LastModifiedById": actor.id, "CreatedById": actor.id}
-                )
-                created, modified = given.get("_created_at"), given.get("_modified_at")
-                if isinstance(created, datetime):
-                    row.created_at = created
-                if isinstance(modified, datetime):
-                    row.stamp = row.modified_at = modified
+                values = {name: value for name, value in given.items() if name in kind.blank}
+                if "OwnerId" in kind.fields and values.get("OwnerId") is None:
+                    values["OwnerId"] = owner
+                row = saving.new_row(self.org, transaction, kind, values, given.get("_id"))
+                _backdate(row, given.get("_created_at"), given.get("_modified_at"))
                 ids.append(row.id)
         return ids
 
     def link(self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None) -> None:
         raise ValueError("Salesforce links records by lookup fields; edit the field instead")
 
-    def _user(self, transaction: Any, login: str, first: str, last: str, active: bool) -> str:
-        user_id = new_id("005", self.space.next_number("005"))
-        values = {
-            "Username": f"{login}@practice.example.com", "FirstName": first, "LastName": last,
-            "Name": f"{first} {last}".strip(), "Email": f"{login}@example.com", "IsActive": active,
-        }  # fmt: skip
-        transaction.create("User", user_id, values)
-        return user_id
+    def _touch(self, transaction: Transaction, kind: ObjectType, row: Row, values: dict[str, Any]) -> None:
+        unknown = [name for name in values if name not in kind.blank]
+        if unknown:
+            raise KeyError(f"{kind.name} has no stored field {unknown[0]}")
+        transaction.update(row, values, system_only=True)
+
+    def _add_user(self, transaction: Transaction, wanted: dict[str, Any]) -> dict[str, Any]:
+        login = wanted["login"]
+        if login in self.space.settings["users"]:
+            raise ValueError(f"there is a user {login} already")
+        first, last = wanted.get("first", ""), wanted.get("last") or login
+        self.space.settings["users"][login] = provisioning.next_user_id(self.org)
+        provisioning.add_user(self.org, transaction, login, first, last, active=True, email=wanted.get("email"))
+        return {"id": self.org.user_id(login)}
+
+    def _terms(self, actor: Actor) -> Terms:
+        return Terms(self.org.author(actor), is_person=True)
 
     def _kind(self, name: str) -> ObjectType:
-        try:
-            return self.org.kind(name)
-        except Refusal as refusal:
-            raise KeyError(refusal.message) from None
+        """A person sees objects that the API user does not."""
+        found = next((kind for kind in self.org.catalogue.objects.values() if kind.name.lower() == name.lower()), None)
+        if found is None:
+            raise KeyError(f"there is no object {name}; there are {', '.join(self.org.catalogue.objects)}")
+        return found
 
     def _row(self, object_type: str, record_id: str) -> tuple[ObjectType, Row]:
         kind = self._kind(object_type)
         row = self.space.row(kind.name, full_id(record_id) or record_id)
         if row is None or row.deleted:
-            raise KeyError(f"no {object_type} {record_id}")
+            raise KeyError(f"no {kind.name} {record_id}")
         return kind, row
 
-    def _schema_changed(self, kind: ObjectType) -> None:
-        kind.changed()
-        self.space.settings["schema_changed_at"] = self.world.clock.now().isoformat()
+    @contextlib.contextmanager
+    def _work(self, actor: Actor) -> Iterator[Transaction]:
+        """A refusal is what a person would read on the page."""
+        try:
+            with self.org.committed_late(actor) as transaction:
+                yield transaction
+        except Refusal as refusal:
+            raise ValueError(f"{refusal.code}: {refusal.message}") from refusal
 
-    @staticmethod
-    def _said() -> _AsValueError:
-        return _AsValueError()
+    def _schema_changed(self) -> None:
+        settings = self.space.settings
+        settings["schema_version"] = settings.get("schema_version", 0) + 1
+        settings["schema_changed_at"] = self.world.clock.now().isoformat()
 
 
-class _AsValueError:
-    """A refusal a person would read on the page."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Refusal):
-            raise ValueError(f"{error.code}: {error.message}") from error
+def _backdate(row: Row, created_at: Any, modified_at: Any) -> None:
+    if isinstance(created_at, datetime):
+        row.created_at = grain(created_at)
+    if isinstance(modified_at, datetime):
+        row.stamp = row.modified_at = grain(modified_at)

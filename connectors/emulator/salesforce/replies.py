@@ -1,28 +1,32 @@
-"""HTTP replies in Salesforce's own form."""
+"""Answers as HTTP in Salesforce's own form."""
 
 from __future__ import annotations
 
 import gzip
-from typing import Any
+from collections.abc import Mapping
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
+
+from connectors.emulator.salesforce.calls import NOTHING, Answer
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
 GZIP_FROM_BYTES = 1024
 
 
-def reply(request: Request, document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON, indented when asked (simple-salesforce does), gzipped when the client can read that."""
-    pretty = request.headers.get("x-prettyprint") == "1"
-    body = orjson.dumps(document, option=orjson.OPT_INDENT_2 if pretty else 0)
-    found = {"Content-Type": CONTENT_TYPE, **(headers or {})}
-    if len(body) >= GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 1)
-        found["Content-Encoding"] = "gzip"
-    return Response(body, status, found)
+def reply(asked: Mapping[str, str], answer: Answer) -> Response:
+    """JSON, indented when asked (simple-salesforce does), gzipped when the client can read that.
 
-
-def no_content() -> Response:
-    return Response(status_code=204)
+    ``asked`` are the request's headers, found without regard to case.
+    """
+    if answer.document is NOTHING:
+        return Response(status_code=answer.status, headers=answer.headers)
+    pretty = asked.get("x-prettyprint") in ("1", "true")
+    body = orjson.dumps(answer.document, option=orjson.OPT_INDENT_2 if pretty else 0)
+    headers = {"Content-Type": CONTENT_TYPE, **answer.headers}
+    if "gzip" in asked.get("accept-encoding", ""):
+        headers["Vary"] = "Accept-Encoding"
+        if len(body) >= GZIP_FROM_BYTES:
+            body = gzip.compress(body, 1)
+            headers["Content-Encoding"] = "gzip"
+    return Response(body, answer.status, headers)

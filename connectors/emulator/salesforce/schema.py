@@ -1,39 +1,43 @@
-"""The practice org's metadata: compact JSON beside this file, expanded to what describe and validation need.
+"""The practice org's metadata: compact JSON beside this file, plus what an administrator changed since.
 
-``Truce_Key__c`` and ``Customer_Stage__c`` are custom fields of the practice org; opt-outs are visible to the
-integration user here, although a fresh org hides them by default.
+The JSON names only what differs from the defaults of a field's type. ``Truce_Key__c`` and ``Customer_Stage__c`` are
+custom fields of the practice org; ``HasOptedOutOfEmail`` is visible here although a fresh org hides it, the other
+opt-outs are hidden as they are there. Changes are kept as data in ``space.settings`` and applied when read.
 """
 
 from __future__ import annotations
 
-import copy
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from connectors.emulator.salesforce.refusals import unknown_type
-from connectors.emulator.world import Space
 
-SYSTEM_FIELDS: list[list[Any]] = [
-    ["Id", "id", {"system": True, "length": 18, "idLookup": True}],
-    ["IsDeleted", "boolean", {"system": True}],
-    ["MasterRecordId", "reference", {"system": True, "to": [], "nillable": True}],
-    ["CreatedDate", "datetime", {"system": True}],
-    ["CreatedById", "reference", {"system": True, "to": ["User"], "relationship": "CreatedBy"}],
-    ["LastModifiedDate", "datetime", {"system": True}],
-    ["LastModifiedById", "reference", {"system": True, "to": ["User"], "relationship": "LastModifiedBy"}],
-    ["SystemModstamp", "datetime", {"system": True}],
-]
+FOLDER = Path(__file__).parent / "schema"
+LONG_TEXT = 256
+"""A textarea longer than this can be neither filtered nor sorted."""
+
+ORDER = (
+    "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "User", "Group", "QueueSobject",
+    "GroupMember", "LeadStatus", "OpportunityStage", "Organization",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class Field:
-    """One field. ``hidden`` is field-level security: it then does not exist for the API."""
+    """One field of one object.
+
+    ``computed`` names how a value that is not stored is read. ``hidden`` and ``read_only`` are what field-level
+    security leaves the API user; an administrator in the desk is not bound by them.
+    """
 
     name: str
     type: str
+    label: str
     length: int = 0
     choices: list[str] = field(default_factory=list)
     restricted: bool = False
@@ -41,107 +45,272 @@ class Field:
     unique: bool = False
     external_id: bool = False
     id_lookup: bool = False
-    filterable: bool = True
     createable: bool = True
     updateable: bool = True
-    system: bool = False
-    computed: bool = False
     default: Any = None
+    computed: str | None = None
+    parts: str | None = None
+    compound: str | None = None
     to: list[str] = field(default_factory=list)
     relationship: str | None = None
-    name_field: bool = False
+    children: str | None = None
+    cascade: bool = False
     hidden: bool = False
-    label: str = ""
+    read_only: bool = False
+    describe: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def is_text(self) -> bool:
-        return self.type in ("string", "textarea", "email", "phone", "url", "picklist", "combobox", "multipicklist")
+    def is_filterable(self) -> bool:
+        return bool(self.describe.get("filterable", not self.is_long_text))
+
+    @property
+    def is_sortable(self) -> bool:
+        return bool(
+            self.describe.get("sortable", not self.is_long_text and self.type not in ("address", "multipicklist"))
+        )
+
+    @property
+    def is_groupable(self) -> bool:
+        ungrouped = ("datetime", "double", "currency", "percent", "address", "multipicklist")
+        return bool(self.describe.get("groupable", not self.is_long_text and self.type not in ungrouped))
+
+    @property
+    def is_long_text(self) -> bool:
+        return self.type == "textarea" and self.length >= LONG_TEXT
+
+    @property
+    def is_number(self) -> bool:
+        return self.type in ("int", "double", "currency", "percent")
+
+    @property
+    def is_id(self) -> bool:
+        return self.type in ("id", "reference")
 
 
 @dataclass
 class ObjectType:
-    """One sObject. Field lookup is case-insensitive, as the API is."""
+    """One sObject. Fields are found without regard to case, as the API finds them."""
 
     name: str
-    prefix: str
     label: str
+    label_plural: str
+    prefix: str | None
     mergeable: bool
     undeletable: bool
-    is_admin: bool
+    is_setup: bool
     fields: dict[str, Field]
+    is_virtual: bool = False
+    hidden: bool = False
+    read_only: bool = False
 
-    @cached_property
-    def _by_lower(self) -> dict[str, Field]:
-        return {name.lower(): item for name, item in self.fields.items()}
+    def __post_init__(self) -> None:
+        self.visible = {name.lower(): item for name, item in self.fields.items() if not item.hidden}
+        self.everything = {name.lower(): item for name, item in self.fields.items()}
+        self.blank = {item.name: None for item in self.fields.values() if item.computed is None}
+        self.required = [
+            item for item in self.fields.values() if item.required and not item.describe.get("defaultedOnCreate")
+        ]
+        self.defaulted = [item for item in self.fields.values() if item.default is not None]
+        self.unique = [item for item in self.fields.values() if item.unique]
+        self.references = [item for item in self.fields.values() if item.type == "reference" and item.to]
+        self.relationships = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
 
     def find(self, name: str) -> Field | None:
-        found = self._by_lower.get(name.lower())
-        return found if found is not None and not found.hidden else None
+        """A field the API user can see."""
+        return self.visible.get(name.lower())
 
-    def visible(self) -> list[Field]:
-        return [item for item in self.fields.values() if not item.hidden]
-
-    def changed(self) -> None:
-        """Field names were added or removed."""
-        self.__dict__.pop("_by_lower", None)
+    @property
+    def is_writable(self) -> bool:
+        return not self.is_setup and not self.read_only
 
 
-def shipped() -> dict[str, ObjectType]:
-    raw = json.loads((Path(__file__).parent / "schema" / "objects.json").read_text(encoding="utf-8"))
-    return {name: _object_type(name, entry) for name, entry in raw.items()}
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Records of ``kind`` point at a parent through ``field``; ``cascade``: they are deleted with it."""
+
+    relationship: str | None
+    kind: str
+    field: str
+    cascade: bool
 
 
-def objects(space: Space) -> dict[str, ObjectType]:
-    found: dict[str, ObjectType] = space.settings["objects"]
-    return found
+class Catalogue:
+    """All objects, as they are after the administrator's changes and permissions."""
+
+    def __init__(
+        self, changes: Sequence[Mapping[str, Any]] = (), permissions: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        definitions = {name: json.loads(text) for name, text in _shipped().items()}
+        for change in changes:
+            _apply(definitions[change["object"]]["fields"], change)
+        self.objects = {
+            name: _object_type(name, body, (permissions or {}).get(name, {})) for name, body in definitions.items()
+        }
+        self.names = self.objects.pop("Name")
+        self._by_lower = {name.lower(): kind for name, kind in self.objects.items()}
+        self._children: dict[str, list[Child]] = {}
+        for kind in self.objects.values():
+            for item in kind.references:
+                for target in item.to:
+                    child = Child(item.children, kind.name, item.name, item.cascade)
+                    self._children.setdefault(target, []).append(child)
+
+    def find(self, name: str) -> ObjectType | None:
+        """An object the API user can see; case does not matter."""
+        found = self.objects.get(name) or self._by_lower.get(name.lower())
+        return None if found is None or found.hidden else found
+
+    def kind(self, name: str) -> ObjectType:
+        """Raises Refusal (INVALID_TYPE)."""
+        found = self.find(name)
+        if found is None:
+            raise unknown_type(name)
+        return found
+
+    def with_prefix(self, record_id: str) -> ObjectType | None:
+        """Which object an id belongs to."""
+        prefix = record_id[:3]
+        return next((kind for kind in self.objects.values() if kind.prefix == prefix), None)
+
+    def children_of(self, name: str) -> list[Child]:
+        return self._children.get(name, [])
+
+    def listed(self) -> list[ObjectType]:
+        return [kind for kind in self.objects.values() if not kind.hidden]
 
 
-def object_type(space: Space, name: str) -> ObjectType:
-    """Case-insensitive. Raises Refusal (INVALID_TYPE)."""
-    known = objects(space)
-    if name in known:
-        return known[name]
-    for candidate, found in known.items():
-        if candidate.lower() == name.lower():
-            return found
-    raise unknown_type(name)
+def defaults() -> dict[str, Any]:
+    """The default describe entries of fields, field types and objects."""
+    loaded: dict[str, Any] = _json("describe_defaults")
+    return loaded
 
 
-def _object_type(name: str, entry: dict[str, Any]) -> ObjectType:
-    system = (
-        copy.deepcopy(SYSTEM_FIELDS)
-        if not entry.get("admin")
-        else [each for each in SYSTEM_FIELDS if each[0] in ("Id", "SystemModstamp", "LastModifiedDate", "CreatedDate")]
-    )
-    fields = {item[0]: make_field(*item) for item in [*system, *entry["fields"]]}
-    if "OwnerId" in fields:
-        fields["OwnerId"].required = False
-    return ObjectType(
-        name, entry["prefix"], entry["label"], entry["merge"], entry["undelete"], bool(entry.get("admin")), fields
-    )
+def stages() -> dict[str, dict[str, Any]]:
+    """{opportunity stage: closed, won, probability, forecast}."""
+    loaded: dict[str, dict[str, Any]] = _json("stages")
+    return loaded
 
 
-def make_field(name: str, kind: str, extra: dict[str, Any]) -> Field:
-    """A field from its compact JSON form."""
-    readonly = bool(extra.get("system") or extra.get("readonly") or extra.get("computed"))
+def field_from(name: str, definition: Mapping[str, Any], permission: str | None = None) -> Field:
+    """A field from its compact form.
+
+    Raises:
+        ValueError: a type Salesforce does not have.
+    """
+    kind = definition["type"]
+    types = defaults()["types"]
+    if kind not in types and kind not in ("string", "email", "phone", "url"):
+        raise ValueError(f"there is no field type {kind!r}")
+    fixed = bool(definition.get("readonly") or definition.get("computed"))
     return Field(
         name=name,
         type=kind,
-        length=extra.get("length", 18 if kind in ("reference", "id") else 0),
-        choices=list(extra.get("choices", [])),
-        restricted=extra.get("restricted", False),
-        required=extra.get("required", False),
-        unique=extra.get("unique", False),
-        external_id=extra.get("externalId", False),
-        id_lookup=extra.get("idLookup", False),
-        filterable=extra.get("filterable", True),
-        createable=not readonly,
-        updateable=not readonly and extra.get("updateable", True),
-        system=extra.get("system", False),
-        computed=extra.get("computed", False),
-        default=extra.get("default", False if kind == "boolean" else None),
-        to=list(extra.get("to", [])),
-        relationship=extra.get("relationship"),
-        name_field=extra.get("nameField", False),
-        label=extra.get("label", name.removesuffix("__c").replace("_", " ")),
+        label=definition.get("label") or spoken(name),
+        length=definition.get("length", types.get(kind, {}).get("length", 0)),
+        choices=[str(choice) for choice in definition.get("choices", [])],
+        restricted=definition.get("restricted", False),
+        required=definition.get("required", False),
+        unique=definition.get("unique", False),
+        external_id=definition.get("externalId", False),
+        id_lookup=definition.get("idLookup", definition.get("externalId", kind == "id")),
+        createable=not fixed and definition.get("createable", True),
+        updateable=not fixed and definition.get("updateable", True),
+        default=definition.get("default"),
+        computed=definition.get("computed"),
+        parts=definition.get("parts"),
+        compound=definition.get("compound"),
+        to=list(definition.get("to", [])),
+        relationship=definition.get("relationship"),
+        children=definition.get("children"),
+        cascade=definition.get("cascade", False),
+        hidden=permission == "hidden" or (permission is None and definition.get("hidden", False)),
+        read_only=permission == "read_only",
+        describe=dict(definition.get("describe", {})),
     )
+
+
+def spoken(name: str) -> str:
+    """``MailingPostalCode`` as a label: Mailing Postal Code."""
+    bare = name.removesuffix("__c").replace("_", " ")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
+    return re.sub(r" Id$", " ID", words)
+
+
+CHANGEABLE = frozenset(
+    ("type", "label", "length", "choices", "restricted", "required", "unique", "externalId", "idLookup", "createable",
+     "updateable", "readonly", "default", "to", "relationship", "children", "cascade", "describe")
+)  # fmt: skip
+
+
+def check_change(change: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
+    """Raises ValueError: not one of add, remove, alter, or nonsense in it; KeyError: a field that is not there."""
+    verbs = [verb for verb in ("add", "remove", "alter") if verb in change]
+    if len(verbs) != 1:
+        raise ValueError("say one of add, remove or alter")
+    if verbs == ["remove"]:
+        if change["remove"] not in fields:
+            raise KeyError(f"{change['object']} has no field {change['remove']}")
+        return
+    body = dict(change[verbs[0]])
+    name = str(body.pop("name", ""))
+    if strange := sorted(set(body) - CHANGEABLE):
+        raise ValueError(f"a field has no {', '.join(strange)}; there are {', '.join(sorted(CHANGEABLE))}")
+    if verbs == ["add"]:
+        if not name or "type" not in body:
+            raise ValueError("a new field needs a name and a type")
+        if name in fields:
+            raise ValueError(f"{change['object']} has a field {name} already")
+        field_from(name, body)
+        return
+    if name not in fields:
+        raise KeyError(f"{change['object']} has no field {name}")
+    field_from(name, {"type": fields[name].type, **body})
+
+
+def _apply(fields: dict[str, Any], change: Mapping[str, Any]) -> None:
+    if "add" in change:
+        fields[change["add"]["name"]] = dict(change["add"])
+    elif "remove" in change:
+        fields.pop(change["remove"], None)
+    else:
+        fields[change["alter"]["name"]].update(change["alter"])
+
+
+def _object_type(name: str, body: Mapping[str, Any], permissions: Mapping[str, str]) -> ObjectType:
+    system: dict[str, Any] = _json("system_fields")
+    kept = body.get("systemFields", list(system))
+    definitions = {**{each: system[each] for each in kept}, **body["fields"]}
+    ordered = {each: definitions[each] for each in _ordered(definitions)}
+    return ObjectType(
+        name=name,
+        label=body["label"],
+        label_plural=body["labelPlural"],
+        prefix=body["prefix"],
+        mergeable=body.get("mergeable", False),
+        undeletable=body.get("undeletable", False),
+        is_setup=body.get("setup", False),
+        fields={each: field_from(each, definition, permissions.get(each)) for each, definition in ordered.items()},
+        is_virtual=body.get("virtual", False),
+        hidden=permissions.get("*") == "hidden",
+        read_only=permissions.get("*") == "read_only",
+    )
+
+
+def _ordered(definitions: Mapping[str, Any]) -> list[str]:
+    """Id and IsDeleted first, audit fields after the standard ones, custom fields last: as describe lists them."""
+    first = ["Id", "IsDeleted", "MasterRecordId"]
+    stamps = ["CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"]
+    custom = [name for name in definitions if name.endswith("__c")]
+    apart = {*first, *stamps, *custom}
+    middle = [name for name in definitions if name not in apart]
+    return [name for name in (*first, *middle, *stamps, *custom) if name in definitions]
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    return {name: (FOLDER / "objects" / f"{name}.json").read_text(encoding="utf-8") for name in (*ORDER, "Name")}
+
+
+@cache
+def _json(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))

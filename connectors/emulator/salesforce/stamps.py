@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def wire(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return at.isoformat()[:19] + ".000+0000"
 
 
 def grain(at: datetime) -> datetime:
@@ -15,9 +15,9 @@ def grain(at: datetime) -> datetime:
 
 
 def read(text: str) -> datetime | None:
-    """A datetime with an offset; None when it is none."""
+    """A datetime with an offset, in UTC and whole seconds; None when it is none."""
     try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
     return at.astimezone(UTC).replace(microsecond=0) if at.tzinfo is not None else None

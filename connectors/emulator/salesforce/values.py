@@ -1,92 +1,88 @@
-"""What Salesforce does to the values one sends: validation first, then its own rewriting (facts: e-mail is lower-cased,
-text trimmed, an empty text is null, datetimes are UTC seconds, ids have 18 characters)."""
+"""What Salesforce does to the values one sends.
+
+First it complains: wrong JSON type, too long, no e-mail address, not in a restricted list, no id. Then it rewrites:
+e-mail is lower-cased, text trimmed (a no-break space stays), an empty text is null, a datetime becomes UTC in whole
+seconds, an id has 18 characters. A phone and a number's extra decimals stay as they are.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from connectors.emulator.salesforce.ids import full_id
-from connectors.emulator.salesforce.refusals import Refusal
-from connectors.emulator.salesforce.schema import Field, ObjectType
+from connectors.emulator.salesforce.refusals import Refusal, Unreadable, wrong_id
+from connectors.emulator.salesforce.schema import Field
 from connectors.emulator.salesforce.stamps import read, wire
 
-_EMAIL = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+$")
+BLANKS = " \t\r\n\f\v"
+LONGEST_INT = 99_999_999
+EARLIEST_YEAR, LATEST_YEAR = 1700, 4000
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+")
 
 
-def stored_values(kind: ObjectType, sent: dict[str, Any], *, creating: bool) -> dict[str, Any]:
-    """The values Salesforce would store for this write, under describe's field names.
+def stored(item: Field, value: Any, *, null_checkbox: str = "refuse") -> Any:
+    """The value as Salesforce keeps it.
 
     Raises:
         Refusal: the first thing Salesforce objects to.
     """
-    named = {_field(kind, name, creating=creating): value for name, value in sent.items()}
-    return {name: _stored(kind.fields[name], value) for name, value in named.items()}
-
-
-def require(kind: ObjectType, values: dict[str, Any]) -> None:
-    """Raises Refusal listing every missing required field in one message."""
-    missing = [item.name for item in kind.visible() if item.required and values.get(item.name) in (None, "")]
-    if missing:
-        text = f"Required fields are missing: [{', '.join(missing)}]"
-        raise Refusal(400, "REQUIRED_FIELD_MISSING", text, tuple(missing))
-
-
-def _field(kind: ObjectType, name: str, *, creating: bool) -> str:
-    item = kind.find(name)
-    if item is None:
-        raise Refusal(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {kind.name}")
-    if not (item.createable if creating else item.updateable):
-        text = (
-            f"Unable to create/update fields: {item.name}. Please check the security settings of this field and "
-            "verify that it is read/write for your profile or permission set."
-        )
-        raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", text, (item.name,))
-    return item.name
-
-
-def _stored(item: Field, value: Any) -> Any:
     if isinstance(value, str):
-        value = value.strip(" \t\r\n") or None
+        value = value.strip(BLANKS) or None
     if value is None:
-        return False if item.type == "boolean" else None
-    if item.type == "boolean":
-        return _boolean(item, value)
-    if item.type in ("int", "double", "currency", "percent"):
-        return _number(item, value)
-    if item.type == "date":
-        return _date(item, value)
-    if item.type == "datetime":
-        at = read(value) if isinstance(value, str) else None
-        if at is None:
-            raise _parser_error("datetime", value)
-        return wire(at)
-    if item.type in ("reference", "id"):
-        return _reference(item, value)
-    return _text(item, value)
+        return _null(item, null_checkbox)
+    store = _STORED.get(item.type)
+    return _text(item, value) if store is None else store(item, value)
+
+
+def _null(item: Field, null_checkbox: str) -> Any:
+    if item.type != "boolean":
+        return None
+    if null_checkbox == "false":
+        return False
+    text = f"{item.label}: value not of required type: null"
+    raise Refusal(400, "INVALID_TYPE_ON_FIELD_IN_RECORD", text, (item.name,))
 
 
 def _text(item: Field, value: Any) -> str:
     if isinstance(value, dict | list):
-        raise _parser_error("string", value)
-    text = value if isinstance(value, str) else _plain(value)
+        raise Unreadable("string", value, item.name)
+    text = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     if item.length and len(text) > item.length:
         message = f"{item.label}: data value too large: {text} (max length={item.length})"
         raise Refusal(400, "STRING_TOO_LONG", message, (item.name,))
-    if item.type == "email":
-        if not _EMAIL.match(text):
-            message = f"{item.label}: invalid email address: {text}"
-            raise Refusal(400, "INVALID_EMAIL_ADDRESS", message, (item.name,))
-        return text.lower()
-    if item.type == "picklist" and item.restricted and text not in item.choices:
-        message = f"{item.label}: bad value for restricted picklist field: {text}"
-        raise Refusal(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (item.name,))
     return text
 
 
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _email(item: Field, value: Any) -> str:
+    text = _text(item, value)
+    if _EMAIL.fullmatch(text) is None:
+        raise Refusal(400, "INVALID_EMAIL_ADDRESS", f"{item.label}: invalid email address: {text}", (item.name,))
+    return text.lower()
+
+
+def _picklist(item: Field, value: Any) -> str:
+    text = _text(item, value)
+    if item.restricted and text not in item.choices:
+        raise _not_listed(item, text)
+    return text
+
+
+def _multipicklist(item: Field, value: Any) -> str:
+    """Values parted by ``;``, put into the order of the list [K]."""
+    chosen = [part.strip(BLANKS) for part in _text(item, value).split(";") if part.strip(BLANKS)]
+    for part in chosen:
+        if item.restricted and part not in item.choices:
+            raise _not_listed(item, part)
+    order = {choice: place for place, choice in enumerate(item.choices)}
+    return ";".join(sorted(dict.fromkeys(chosen), key=lambda part: order.get(part, len(order))))
+
+
+def _not_listed(item: Field, text: str) -> Refusal:
+    message = f"{item.label}: bad value for restricted picklist field: {text}"
+    return Refusal(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (item.name,))
 
 
 def _boolean(item: Field, value: Any) -> bool:
@@ -94,45 +90,82 @@ def _boolean(item: Field, value: Any) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise _parser_error("boolean", value)
+    raise Unreadable("boolean", value, item.name)
 
 
-def _number(item: Field, value: Any) -> int | float:
-    if isinstance(value, bool):
-        raise _parser_error("double", value)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise _parser_error("int" if item.type == "int" else "double", value) from None
-    if item.type == "int":
-        if not number.is_integer():
-            raise _parser_error("int", value)
-        return int(number)
+def _int(item: Field, value: Any) -> int:
+    number = _number("int", item, value)
+    if not number.is_integer():
+        raise Unreadable("int", value, item.name)
+    if abs(number) > LONGEST_INT:
+        raise _outside(item, value)
+    return int(number)
+
+
+def _double(item: Field, value: Any) -> float:
+    number = _number("double", item, value)
+    whole_digits = item.describe.get("precision", 18) - item.describe.get("scale", 2)
+    if abs(number) >= 10**whole_digits:
+        raise _outside(item, value)
     return number
 
 
-def _date(item: Field, value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise _parser_error("date", value)
+def _number(wanted: str, item: Field, value: Any) -> float:
+    if isinstance(value, bool | dict | list):
+        raise Unreadable(wanted, value, item.name)
     try:
-        return date.fromisoformat(value).isoformat()
+        number = float(value)
     except ValueError:
-        raise _parser_error("date", value) from None
+        raise Unreadable(wanted, value, item.name) from None
+    if number != number or number in (float("inf"), float("-inf")):
+        raise Unreadable(wanted, value, item.name)
+    return number
+
+
+def _outside(item: Field, value: Any) -> Refusal:
+    message = f"{item.label}: value outside of valid range on numeric field: {value}"
+    return Refusal(400, "NUMBER_OUTSIDE_VALID_RANGE", message, (item.name,))
+
+
+def _date(item: Field, value: Any) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is None:
+        raise Unreadable("date", value, item.name)
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise Unreadable("date", value, item.name) from None
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise Refusal(400, "NUMBER_OUTSIDE_VALID_RANGE", f"{item.label}: invalid date: {value}", (item.name,))
+    return value
+
+
+def _datetime(item: Field, value: Any) -> str:
+    at = read(value) if isinstance(value, str) else None
+    if at is None:
+        raise Unreadable("datetime", value, item.name)
+    return wire(at)
 
 
 def _reference(item: Field, value: Any) -> str:
-    identity = full_id(value) if isinstance(value, str) else None
-    if identity is None:
-        raise Refusal(400, "MALFORMED_ID", f"{item.label}: id value of incorrect type: {value}", (item.name,))
-    return identity
+    if not isinstance(value, str):
+        raise Unreadable("reference", value, item.name)
+    record_id = full_id(value)
+    if record_id is None:
+        raise wrong_id(item.label, value, item.name)
+    return record_id
 
 
-def _parser_error(kind: str, value: Any) -> Refusal:
-    shape = (
-        "VALUE_STRING" if isinstance(value, str) else "VALUE_NUMBER_INT" if isinstance(value, int) else "START_OBJECT"
-    )
-    message = (
-        f"Cannot deserialize instance of {kind} from {shape} value {value} or request may be missing a required field "
-        "at [line:1, column:1]"
-    )
-    return Refusal(400, "JSON_PARSER_ERROR", message)
+_STORED: dict[str, Callable[[Field, Any], Any]] = {
+    "email": _email,
+    "picklist": _picklist,
+    "multipicklist": _multipicklist,
+    "boolean": _boolean,
+    "int": _int,
+    "double": _double,
+    "currency": _double,
+    "percent": _double,
+    "date": _date,
+    "datetime": _datetime,
+    "reference": _reference,
+    "id": _reference,
+}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Kind = Literal["name", "string", "number", "date", "datetime", "operator", "punctuation", "end"]
 
 _PATTERN = re.compile(
     r"""
     (?P<space>\s+)
-  | (?P<datetime>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?)
-  | (?P<date>\d{4}-\d{2}-\d{2})
-  | (?P<number>[+-]?\d+(?:\.\d+)?)
+  | (?P<datetime>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2}))
+  | (?P<date>\d{4}-\d{2}-\d{2}(?!T))
+  | (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![A-Za-z_\d-]))
   | (?P<string>'(?:[^'\\]|\\.)*')
   | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)
   | (?P<operator><=|>=|!=|<>|=|<|>)
@@ -23,6 +23,8 @@ _PATTERN = re.compile(
 )
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "'": "'", '"': '"', "\\": "\\"}
+LIKE_ESCAPES = "%_"
+SHOWN_BEFORE, SHOWN_AFTER = 40, 40
 
 
 class SoqlError(Exception):
@@ -34,9 +36,13 @@ class SoqlError(Exception):
         self.message = message
 
 
+class NotBuilt(SoqlError):
+    """A query a real org may well answer, but not this emulator. Answered as malformed, and reported as unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """``text`` is unescaped for strings; ``column`` is 1-based."""
+    """``text`` is unescaped for strings; ``column`` counts from 1 over the whole text."""
 
     kind: Kind
     text: str
@@ -44,6 +50,7 @@ class Token:
 
     @property
     def word(self) -> str:
+        """A name in capitals, else nothing."""
         return self.text.upper() if self.kind == "name" else ""
 
 
@@ -57,25 +64,39 @@ def tokens_of(text: str) -> list[Token]:
             raise malformed(text, position + 1, f"unexpected token: '{text[position]}'")
         kind = match.lastgroup
         if kind == "string":
-            found.append(Token("string", _unescaped(match.group()[1:-1]), position + 1))
-        elif kind != "space" and kind is not None:
-            found.append(Token(kind, match.group(), position + 1))  # type: ignore[arg-type]
+            found.append(Token("string", _unescaped(text, match), position + 1))
+        elif kind != "space":
+            found.append(Token(cast(Kind, kind), match.group(), position + 1))
         position = match.end()
-    found.append(Token("end", "", len(text) + 1))
+    found.append(Token("end", "<EOF>", len(text) + 1))
     return found
 
 
 def malformed(text: str, column: int, message: str) -> SoqlError:
-    return SoqlError("MALFORMED_QUERY", f"{caret(text, column)}{message}")
+    return SoqlError("MALFORMED_QUERY", caret(text, column) + message)
 
 
 def caret(text: str, column: int) -> str:
-    """The two lines that point at a column, as Salesforce draws them."""
-    start = max(0, column - 41)
-    shown = text[start : column + 40]
-    return f"\n{shown}\n{' ' * (column - 1 - start)}^\nERROR at Row:1:Column:{column}\n"
+    """The lines that point at a place, as Salesforce draws them. Rows and columns count from 1."""
+    row = text.count("\n", 0, column - 1) + 1
+    start = text.rfind("\n", 0, column - 1) + 1
+    end = text.find("\n", start)
+    line = text[start : end if end >= 0 else len(text)]
+    in_line = column - start
+    left = max(0, in_line - 1 - SHOWN_BEFORE)
+    shown = line[left : in_line - 1 + SHOWN_AFTER]
+    return f"\n{shown}\n{' ' * (in_line - 1 - left)}^\nERROR at Row:{row}:Column:{in_line}\n"
 
 
-def _unescaped(text: str) -> str:
-    """``\\%`` and ``\\_`` keep their backslash: LIKE reads it."""
-    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m.group(1), "\\" + m.group(1)), text, flags=re.DOTALL)
+def _unescaped(text: str, match: re.Match[str]) -> str:
+    r"""The string without quotes and escapes. ``\%`` and ``\_`` keep their backslash: LIKE reads them."""
+
+    def plain(escape: re.Match[str]) -> str:
+        char = escape.group(1)
+        if char in LIKE_ESCAPES:
+            return escape.group()
+        if char not in _ESCAPES:
+            raise malformed(text, match.start() + 1, f"invalid escape character: '{char}'")
+        return _ESCAPES[char]
+
+    return re.sub(r"\\(.)", plain, match.group()[1:-1], flags=re.DOTALL)

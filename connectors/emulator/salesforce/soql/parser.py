@@ -2,90 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
-from connectors.emulator.salesforce.soql.lexer import SoqlError, Token, malformed, tokens_of
+from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError, Token, caret, malformed, tokens_of
+from connectors.emulator.salesforce.soql.tree import (
+    AllFields,
+    Call,
+    Comparison,
+    Condition,
+    Junction,
+    Negation,
+    Order,
+    Path,
+    Plain,
+    Query,
+    Value,
+)
 
-DATE_WORDS = ("TODAY", "YESTERDAY", "TOMORROW", "THIS_WEEK", "LAST_WEEK", "THIS_MONTH", "LAST_MONTH", "THIS_YEAR")
-AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A field or a parent path such as Owner.Name."""
-
-    parts: tuple[str, ...]
-    column: int
-
-    def __str__(self) -> str:
-        return ".".join(self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    function: str
-    path: Path | None
-    alias: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Literal_:
-    """A value: ``kind`` is string, number, boolean, null, date, datetime or date word (with ``days``)."""
-
-    kind: str
-    value: object
-    days: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    path: Path
-    operator: str
-    values: tuple[Literal_, ...]
-    select: Query | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    word: Literal["AND", "OR"]
-    parts: tuple[Where, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Negation:
-    part: Where
-
-
-Where = Comparison | Junction | Negation
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    path: Path
-    descending: bool
-    nulls_last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    items: tuple[Path | Aggregate | Query, ...]
-    source: str
-    column: int
-    where: Where | None = None
-    group_by: tuple[Path, ...] = ()
-    order_by: tuple[Order, ...] = ()
-    limit: int | None = None
-    offset: int = 0
-    text: str = field(default="", compare=False)
-
-    @property
-    def is_bare_count(self) -> bool:
-        return len(self.items) == 1 and isinstance(self.items[0], Aggregate) and self.items[0].path is None
+PERIODS = ("WEEK", "MONTH", "QUARTER", "YEAR")
+DATE_WORDS = frozenset(
+    ["TODAY", "YESTERDAY", "TOMORROW", "LAST_90_DAYS", "NEXT_90_DAYS"]
+    + [f"{when}_{period}" for when in ("THIS", "LAST", "NEXT") for period in PERIODS]
+)
+COUNTED_DATE_WORDS = frozenset(
+    ["N_DAYS_AGO", *(f"{when}_N_{period}S" for when in ("LAST", "NEXT") for period in ("DAY", *PERIODS))]
+)
+AGGREGATES = frozenset(["COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"])
+CLAUSES = frozenset(["WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "ALL", "USING", "FROM"])
+NOT_BUILT = frozenset(["TYPEOF", "FORMAT", "CONVERTCURRENCY", "TOLABEL", "DISTANCE", "GROUPING"])
+LONGEST_QUERY = 100_000
+LARGEST_OFFSET = 2_000
 
 
 def parse(text: str) -> Query:
-    """Raises SoqlError (MALFORMED_QUERY)."""
+    """Raises SoqlError: MALFORMED_QUERY, or NUMBER_OUTSIDE_VALID_RANGE for an offset."""
+    if len(text) > LONGEST_QUERY:
+        raise SoqlError("MALFORMED_QUERY", f"SOQL statements cannot be longer than {LONGEST_QUERY} characters.")
     parser = _Parser(text)
     query = parser.query()
     parser.expect_end()
@@ -101,140 +53,209 @@ class _Parser:
     def query(self) -> Query:
         self._expect_word("SELECT")
         items = [self._item()]
-        while self._take_punctuation(","):
+        while self._take(","):
             items.append(self._item())
         self._expect_word("FROM")
-        source = self._expect_name()
-        if self._peek().kind == "name" and self._peek().word not in (
-            "WHERE",
-            "ORDER",
-            "LIMIT",
-            "OFFSET",
-            "GROUP",
-            "USING",
-        ):
-            self._next()  # an alias, which we do not need
-        where = self._where() if self._take_word("WHERE") else None
+        source = self._path()
+        alias = self._alias()
+        self._scope()
+        where = self._condition() if self._take_word("WHERE") else None
+        self._with()
         group_by = self._group_by() if self._take_word("GROUP") else ()
+        having = self._condition() if self._take_word("HAVING") else None
         order_by = self._order_by() if self._take_word("ORDER") else ()
         limit = self._number() if self._take_word("LIMIT") else None
-        offset = self._number() if self._take_word("OFFSET") else 0
-        if offset > 2000:
-            raise SoqlError("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000")
-        return Query(tuple(items), source.text, source.column, where, group_by, order_by, limit, offset, self._text)
+        offset = self._offset() if self._take_word("OFFSET") else 0
+        self._ending()
+        return Query(self._text, tuple(items), source, where, group_by, having, order_by, limit, offset, alias)
 
     def expect_end(self) -> None:
-        token = self._peek()
-        if token.kind != "end":
-            raise self._unexpected(token)
+        if self._peek().kind != "end":
+            raise self._unexpected(self._peek())
 
-    def _item(self) -> Path | Aggregate | Query:
-        if self._take_punctuation("("):
+    # SELECT ----------------------------------------------------------------------------------------------------------
+
+    def _item(self) -> Plain | Call | AllFields | Query:
+        if self._take("("):
             nested = self.query()
-            self._expect_punctuation(")")
+            self._expect(")")
             return nested
-        token = self._expect_name()
-        if token.word in AGGREGATES and self._take_punctuation("("):
-            path = None if self._peek().text == ")" else self._path(self._expect_name())
-            self._expect_punctuation(")")
-            alias = self._next().text if self._peek().kind == "name" and self._peek().word != "FROM" else None
-            return Aggregate(token.word, path, alias)
-        return self._path(token)
+        token = self._peek()
+        if token.word == "FIELDS" and self._tokens[self._at + 1].text == "(":
+            return self._all_fields()
+        subject = self._subject()
+        alias = self._alias()
+        if isinstance(subject, Call):
+            return Call(subject.function, subject.path, subject.column, alias)
+        return Plain(subject, alias)
 
-    def _where(self) -> Where:
+    def _all_fields(self) -> AllFields:
+        column = self._next().column
+        self._expect("(")
+        which = self._expect_name()
+        if which.word not in ("ALL", "STANDARD", "CUSTOM"):
+            raise self._unexpected(which)
+        self._expect(")")
+        return AllFields(which.word, column)
+
+    def _alias(self) -> str | None:
+        token = self._peek()
+        return self._next().text if token.kind == "name" and token.word not in CLAUSES else None
+
+    def _subject(self) -> Path | Call:
+        """A field, or a function of one."""
+        token = self._expect_name()
+        if self._peek().text != "(" or self._peek().kind != "punctuation":
+            if token.word in NOT_BUILT:
+                raise self._not_built(token)
+            return Path(tuple(token.text.split(".")), token.column)
+        if token.word not in AGGREGATES:
+            raise self._not_built(token)
+        self._expect("(")
+        path = None if token.word == "COUNT" and self._peek().text == ")" else self._path()
+        self._expect(")")
+        return Call(token.word, path, token.column)
+
+    def _scope(self) -> None:
+        if self._take_word("USING"):
+            self._expect_word("SCOPE")
+            scope = self._expect_name()
+            if scope.word != "EVERYTHING":
+                raise self._not_built(scope)
+
+    def _with(self) -> None:
+        if self._take_word("WITH"):
+            mode = self._expect_name()
+            if mode.word not in ("SECURITY_ENFORCED", "USER_MODE"):
+                raise self._not_built(mode)
+
+    def _ending(self) -> None:
+        if self._peek().word == "FOR":
+            raise self._not_built(self._peek())
+        if self._peek().word == "ALL":
+            raise malformed(self._text, self._peek().column, "ALL ROWS not allowed in this context")
+
+    # Conditions ------------------------------------------------------------------------------------------------------
+
+    def _condition(self) -> Condition:
         first = self._term()
         word = self._peek().word
-        if word not in ("AND", "OR"):
-            return first
+        if word == "AND":
+            return Junction("AND", self._joined("AND", first))
+        if word == "OR":
+            return Junction("OR", self._joined("OR", first))
+        return first
+
+    def _joined(self, word: Literal["AND", "OR"], first: Condition) -> tuple[Condition, ...]:
+        """``a AND b AND c``; mixing AND with OR needs parentheses."""
         parts = [first]
         while self._take_word(word):
             parts.append(self._term())
         if self._peek().word in ("AND", "OR"):
-            raise self._unexpected(self._peek())  # mixing needs parentheses in SOQL
-        return Junction("AND" if word == "AND" else "OR", tuple(parts))
+            raise self._unexpected(self._peek())
+        return tuple(parts)
 
-    def _term(self) -> Where:
+    def _term(self) -> Condition:
         if self._take_word("NOT"):
             return Negation(self._term())
-        if self._take_punctuation("("):
-            inner = self._where()
-            self._expect_punctuation(")")
+        if self._take("("):
+            inner = self._condition()
+            self._expect(")")
             return inner
         return self._comparison()
 
     def _comparison(self) -> Comparison:
-        path = self._path(self._expect_name())
+        subject = self._subject()
         token = self._next()
         if token.kind == "operator":
-            operator = "!=" if token.text == "<>" else token.text
-            return Comparison(path, operator, (self._literal(),))
+            return Comparison(subject, "!=" if token.text == "<>" else token.text, (self._value(),))
         if token.word == "LIKE":
-            return Comparison(path, "LIKE", (self._literal(),))
+            return Comparison(subject, "LIKE", (self._value(),))
         if token.word in ("IN", "INCLUDES", "EXCLUDES"):
-            return self._among(path, token.word)
+            return self._among(subject, token.word)
         if token.word == "NOT" and self._take_word("IN"):
-            return self._among(path, "NOT IN")
+            return self._among(subject, "NOT IN")
         raise self._unexpected(token)
 
-    def _among(self, path: Path, operator: str) -> Comparison:
-        self._expect_punctuation("(")
+    def _among(self, subject: Path | Call, operator: str) -> Comparison:
+        self._expect("(")
         if self._peek().word == "SELECT":
             nested = self.query()
-            self._expect_punctuation(")")
-            return Comparison(path, operator, (), nested)
-        values = [self._literal()]
-        while self._take_punctuation(","):
-            values.append(self._literal())
-        self._expect_punctuation(")")
-        return Comparison(path, operator, tuple(values))
+            self._expect(")")
+            return Comparison(subject, operator, (), nested)
+        values = [self._value()]
+        while self._take(","):
+            values.append(self._value())
+        self._expect(")")
+        return Comparison(subject, operator, tuple(values))
 
-    def _literal(self) -> Literal_:
+    def _value(self) -> Value:
         token = self._next()
         if token.kind in ("string", "date", "datetime"):
-            return Literal_(token.kind, token.text)
+            return Value(token.kind, token.text, token.column)
         if token.kind == "number":
-            return Literal_("number", float(token.text) if "." in token.text else int(token.text))
+            return Value("number", float(token.text), token.column)
         if token.word in ("TRUE", "FALSE"):
-            return Literal_("boolean", token.word == "TRUE")
+            return Value("boolean", token.word == "TRUE", token.column)
         if token.word == "NULL":
-            return Literal_("null", None)
+            return Value("null", None, token.column)
         if token.word in DATE_WORDS:
-            return Literal_("date word", token.word)
-        if token.word in ("LAST_N_DAYS", "NEXT_N_DAYS"):
-            self._expect_punctuation(":")
-            return Literal_("date word", token.word, self._number())
+            return Value("date word", token.word, token.column)
+        if token.word in COUNTED_DATE_WORDS:
+            self._expect(":")
+            return Value("date word", token.word, token.column, self._number())
         raise self._unexpected(token)
+
+    # The rest --------------------------------------------------------------------------------------------------------
 
     def _group_by(self) -> tuple[Path, ...]:
         self._expect_word("BY")
-        paths = [self._path(self._expect_name())]
-        while self._take_punctuation(","):
-            paths.append(self._path(self._expect_name()))
+        if self._peek().word in ("ROLLUP", "CUBE"):
+            raise self._not_built(self._peek())
+        paths = [self._path()]
+        while self._take(","):
+            paths.append(self._path())
         return tuple(paths)
 
     def _order_by(self) -> tuple[Order, ...]:
         self._expect_word("BY")
         orders = [self._order()]
-        while self._take_punctuation(","):
+        while self._take(","):
             orders.append(self._order())
         return tuple(orders)
 
     def _order(self) -> Order:
-        path = self._path(self._expect_name())
-        descending = bool(self._take_word("DESC")) or (self._take_word("ASC") and False)
+        subject = self._subject()
+        descending = self._take_word("DESC")
+        if not descending:
+            self._take_word("ASC")
         nulls_last = False
         if self._take_word("NULLS"):
-            nulls_last = self._expect_name().word == "LAST"
-        return Order(path, descending, nulls_last)
+            place = self._expect_name()
+            if place.word not in ("FIRST", "LAST"):
+                raise self._unexpected(place)
+            nulls_last = place.word == "LAST"
+        return Order(subject, descending, nulls_last)
 
-    def _path(self, token: Token) -> Path:
+    def _offset(self) -> int:
+        column = self._peek().column
+        offset = self._number()
+        if offset > LARGEST_OFFSET:
+            message = f"{caret(self._text, column)}Maximum SOQL offset allowed is {LARGEST_OFFSET}"
+            raise SoqlError("NUMBER_OUTSIDE_VALID_RANGE", message)
+        return offset
+
+    def _path(self) -> Path:
+        token = self._expect_name()
         return Path(tuple(token.text.split(".")), token.column)
 
     def _number(self) -> int:
         token = self._next()
-        if token.kind != "number" or "." in token.text:
+        if token.kind != "number" or not token.text.isdecimal():
             raise self._unexpected(token)
         return int(token.text)
+
+    # Tokens ----------------------------------------------------------------------------------------------------------
 
     def _peek(self) -> Token:
         return self._tokens[self._at]
@@ -245,23 +266,23 @@ class _Parser:
         return token
 
     def _take_word(self, word: str) -> bool:
-        if self._peek().word == word:
+        taken = self._peek().word == word
+        if taken:
             self._next()
-            return True
-        return False
+        return taken
 
-    def _take_punctuation(self, text: str) -> bool:
-        if self._peek().kind == "punctuation" and self._peek().text == text:
+    def _take(self, text: str) -> bool:
+        taken = self._peek().kind == "punctuation" and self._peek().text == text
+        if taken:
             self._next()
-            return True
-        return False
+        return taken
 
     def _expect_word(self, word: str) -> None:
         if not self._take_word(word):
             raise self._unexpected(self._peek())
 
-    def _expect_punctuation(self, text: str) -> None:
-        if not self._take_punctuation(text):
+    def _expect(self, text: str) -> None:
+        if not self._take(text):
             raise self._unexpected(self._peek())
 
     def _expect_name(self) -> Token:
@@ -271,6 +292,8 @@ class _Parser:
         return token
 
     def _unexpected(self, token: Token) -> SoqlError:
-        if token.kind == "end":
-            return malformed(self._text, token.column, "unexpected token: '<EOF>'")
         return malformed(self._text, token.column, f"unexpected token: '{token.text}'")
+
+    def _not_built(self, token: Token) -> SoqlError:
+        error = self._unexpected(token)
+        return NotBuilt(error.code, error.message)

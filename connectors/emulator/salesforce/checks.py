@@ -1,0 +1,166 @@
+"""What the org checks before it saves a row: uniqueness, owners, references, its own rules, duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.emulator.salesforce.org import Org
+from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, text, wrong_id
+from connectors.emulator.salesforce.schema import Field, ObjectType
+from connectors.emulator.world import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who saves, and what the caller's headers ask for. A person at the screen sees every field."""
+
+    user_id: str
+    assigns: bool = False
+    allows_duplicates: bool = False
+    shows_duplicates: bool = False
+    in_collection: bool = False
+    is_person: bool = False
+
+
+def check_row(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None, terms: Terms) -> None:
+    """``values`` are those about to be stored; ``row`` is what they change, None for a new one. Raises Refusal."""
+    _check_unique(org, kind, values, row)
+    _check_references(org, kind, values)
+    _check_rules(org, kind, values, row)
+    _check_duplicates(org, kind, values, row, terms)
+
+
+def require(kind: ObjectType, values: dict[str, Any], *, creating: bool) -> None:
+    """Every missing required field in one message. Raises Refusal."""
+    missing = [
+        item.name for item in kind.required if (creating or item.name in values) and values.get(item.name) is None
+    ]
+    if missing:
+        message = f"Required fields are missing: [{', '.join(missing)}]"
+        raise Refusal(400, "REQUIRED_FIELD_MISSING", message, tuple(missing))
+
+
+def _check_unique(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None) -> None:
+    for item in kind.unique:
+        value = values.get(item.name)
+        if value is None:
+            continue
+        for other_id in sorted(org.space.lookup(kind.name, item.name, value)):
+            other = org.space.row(kind.name, other_id)
+            if other is not None and not other.deleted and other is not row:
+                message = f"duplicate value found: {item.name} duplicates value on record with id: {other.id[:15]}"
+                raise Refusal(400, "DUPLICATE_VALUE", message, ())
+
+
+def _check_references(org: Org, kind: ObjectType, values: dict[str, Any]) -> None:
+    for item in kind.references:
+        value = values.get(item.name)
+        if value is None:
+            continue
+        if item.name == "OwnerId":
+            _check_owner(org, kind, item, value)
+            continue
+        target = next((each for name in item.to if (each := org.kind(name)).prefix == value[:3]), None)
+        if target is None:
+            raise wrong_id(item.label, value, item.name)
+        found = org.row(target.name, value)
+        if found is None:
+            raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
+        if found.deleted:
+            raise is_deleted()
+        if found.id in org.setting("locked_rows"):
+            raise locked(found.id)
+
+
+def _check_owner(org: Org, kind: ObjectType, item: Field, owner_id: str) -> None:
+    """A user must be active; a queue must be one for this object."""
+    if owner_id[:3] not in {org.kind(name).prefix for name in item.to}:
+        raise wrong_id(item.label, owner_id, item.name)
+    if owner_id[:3] == org.kind("Group").prefix:
+        served = (each.values for each in org.space.table("QueueSobject").values())
+        if not any(each["QueueId"] == owner_id and each["SobjectType"] == kind.name for each in served):
+            message = "Queue not associated with this SObject type"
+            raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", message, (item.name,))
+        return
+    user = org.space.row("User", owner_id)
+    if user is None:
+        raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
+    if not user.values.get("IsActive"):
+        raise Refusal(400, "INACTIVE_OWNER_OR_USER", "operation performed with inactive user", ())
+
+
+def _check_rules(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None) -> None:
+    for rule in org.setting("validation_rules"):
+        if rule["object"] != kind.name or not _holds(rule, values, row):
+            continue
+        if rule.get("flow"):
+            message = text("flow failed").format(flow=rule["flow"], message=rule["message"])
+            raise Refusal(400, "CANNOT_EXECUTE_FLOW_TRIGGER", message, ())
+        pinned = (rule["field"],) if rule.get("pinned", True) else ()
+        raise Refusal(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule["message"], pinned)
+
+
+def _holds(rule: dict[str, Any], values: dict[str, Any], row: Row | None) -> bool:
+    name = rule["field"]
+    value = values[name] if name in values else row.values.get(name) if row is not None else None
+    match rule.get("op", "="):
+        case "blank":
+            return value is None
+        case "filled":
+            return value is not None
+        case "!=":
+            return bool(value != rule.get("value"))
+        case _:
+            return bool(value == rule.get("value"))
+
+
+def _check_duplicates(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None, terms: Terms) -> None:
+    """An alert rule stops an API save too, unless the header allows it; a person may save after an alert."""
+    rule, email = org.setting("duplicate_rule"), values.get("Email")
+    if not rule or not email or kind.name not in ("Contact", "Lead"):
+        return
+    if rule == "alert" and (terms.allows_duplicates or terms.is_person):
+        return
+    ids = sorted(org.space.lookup(kind.name, "Email", email))
+    found = [each for each_id in ids if (each := org.space.row(kind.name, each_id)) is not None]
+    same = [each for each in found if not each.deleted and each is not row]
+    if not same:
+        return
+    if terms.in_collection:
+        raise Refusal(400, "DUPLICATES_DETECTED", text("duplicates"), ())
+    # Salesforce really spells the key without the second l
+    result = _duplicate_result(kind, same, rule == "alert", terms)
+    raise Refusal(400, "DUPLICATES_DETECTED", text("duplicates"), None, duplicateResut=result)
+
+
+def _duplicate_result(kind: ObjectType, same: list[Row], allow_save: bool, terms: Terms) -> dict[str, Any]:
+    matches = [
+        {
+            "additionalInformation": [],
+            "fieldDiffs": [],
+            "matchConfidence": 100.0,
+            "record": {
+                "attributes": {"type": kind.name, "url": f"/services/data/v59.0/sobjects/{kind.name}/{row.id}"},
+                "Id": row.id,
+                **({"Email": row.values.get("Email")} if terms.shows_duplicates else {}),
+            },
+        }
+        for row in same
+    ]
+    match_result = {
+        "entityType": kind.name,
+        "errors": [],
+        "matchEngine": "FuzzyMatchEngine",
+        "matchRecords": matches,
+        "rule": f"Standard_{kind.name}_Match_Rule_v1_1",
+        "size": len(matches),
+        "success": True,
+    }
+    return {
+        "allowSave": allow_save,
+        "duplicateRule": f"Standard_{kind.name}_Duplicate_Rule",
+        "duplicateRuleEntityType": kind.name,
+        "errorMessage": text("duplicates"),
+        "matchResults": [match_result],
+    }

@@ -1,0 +1,109 @@
+"""How each field of a row is read: as the API shows it, and as a query compares it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from connectors.emulator.salesforce.schema import Field, stages
+from connectors.emulator.salesforce.stamps import read, wire
+from connectors.emulator.world import Row
+
+Reader = Callable[[Row], Any]
+
+STAMPS: dict[str, Callable[[Row], datetime]] = {
+    "created": lambda row: row.created_at,
+    "modified": lambda row: row.modified_at,
+    "stamp": lambda row: row.stamp,
+}
+FORECAST_CODES = {"Best Case": "BestCase", "Commit": "Forecast"}
+OPEN_STAGE: dict[str, Any] = {"closed": False, "won": False, "probability": 0, "forecast": "Pipeline"}
+"""A stage outside the list, which the unrestricted picklist lets in, counts as an open one [K]."""
+
+
+def shown(item: Field) -> Reader:
+    """The value in the API's own form."""
+    if item.computed is None:
+        name = item.name
+        if item.type == "boolean":
+            return lambda row: bool(row.values.get(name))
+        return lambda row: row.values.get(name)
+    stamp = STAMPS.get(item.computed)
+    if stamp is not None:
+        return lambda row: wire(stamp(row))
+    if item.computed == "address":
+        return partial(_address, item.parts or "")
+    return _COMPUTED[item.computed]
+
+
+def compared(item: Field) -> Reader:
+    """The value as a query compares it: times as instants, text without regard to case."""
+    stamp = STAMPS.get(item.computed or "")
+    if stamp is not None:
+        return stamp
+    plain = shown(item)
+    if item.type == "datetime":
+        return lambda row: None if (text := plain(row)) is None else read(text)
+    if item.is_id or item.is_number or item.type in ("boolean", "date", "address"):
+        return plain
+
+    def folded(row: Row) -> Any:
+        value = plain(row)
+        return value.lower() if isinstance(value, str) else value
+
+    return folded
+
+
+def stage_of(values: dict[str, Any]) -> dict[str, Any]:
+    return stages().get(values.get("StageName") or "", OPEN_STAGE)
+
+
+def person_name(values: dict[str, Any]) -> str | None:
+    first: str | None = values.get("FirstName")
+    last: str | None = values.get("LastName")
+    return f"{first} {last}" if first and last else first or last
+
+
+def _address(parts: str, row: Row) -> dict[str, Any] | None:
+    keys = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
+    found = {key: row.values.get(f"{parts}{key[0].upper()}{key[1:]}") for key in keys}
+    return found if any(value is not None for value in found.values()) else None
+
+
+def _expected_revenue(row: Row) -> float | None:
+    amount, probability = row.values.get("Amount"), row.values.get("Probability")
+    return None if amount is None or probability is None else amount * probability / 100
+
+
+def _forecast_category(row: Row) -> str | None:
+    name: str = row.values.get("ForecastCategoryName") or stage_of(row.values)["forecast"]
+    return FORECAST_CODES.get(name, name)
+
+
+def _closing(row: Row) -> date | None:
+    text = row.values.get("CloseDate")
+    return date.fromisoformat(text) if text else None
+
+
+def _quarter(day: date) -> int:
+    return (day.month - 1) // 3 + 1
+
+
+_COMPUTED: dict[str, Reader] = {
+    "id": lambda row: row.id,
+    "deleted": lambda row: row.deleted,
+    "merged into": lambda row: row.merged_into,
+    "person name": lambda row: person_name(row.values),
+    "email bounced": lambda row: row.values.get("EmailBouncedDate") is not None,
+    "expected revenue": _expected_revenue,
+    "is closed": lambda row: stage_of(row.values)["closed"],
+    "is won": lambda row: stage_of(row.values)["won"],
+    "forecast category": _forecast_category,
+    "fiscal quarter": lambda row: None if (day := _closing(row)) is None else _quarter(day),
+    "fiscal year": lambda row: None if (day := _closing(row)) is None else day.year,
+    "fiscal period": lambda row: None if (day := _closing(row)) is None else f"{day.year} {_quarter(day)}",
+    "high priority": lambda row: row.values.get("Priority") == "High",
+    "task closed": lambda row: row.values.get("Status") == "Completed",
+}

@@ -1,0 +1,112 @@
+"""Which path leads to which handler. Segments in braces are named parts; case does not matter outside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from connectors.emulator.salesforce import collections, describing, keys, limits, querying, replication, rows
+from connectors.emulator.salesforce.calls import Answer, Call
+from connectors.emulator.salesforce.refusals import Refusal, Unreadable, not_found
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``literals`` are the fixed segments in lower case, None where a named part stands."""
+
+    template: str
+    literals: tuple[str | None, ...]
+    names: tuple[str, ...]
+    methods: dict[str, Handler]
+
+    def matches(self, segments: list[str]) -> bool:
+        return len(segments) == len(self.literals) and all(
+            literal is None or literal == segment.lower()
+            for literal, segment in zip(self.literals, segments, strict=True)
+        )
+
+    def places(self, segments: list[str]) -> dict[str, str]:
+        named = [segment for literal, segment in zip(self.literals, segments, strict=True) if literal is None]
+        return dict(zip(self.names, named, strict=True))
+
+
+@cache
+def table() -> tuple[Route, ...]:
+    """More exact paths first."""
+    from connectors.emulator.salesforce import composite  # it dispatches itself
+
+    paths: list[tuple[str, dict[str, Handler]]] = [
+        ("", {"GET": describing.resources}),
+        ("/query", {"GET": querying.query}),
+        ("/queryAll", {"GET": querying.query_all}),
+        ("/query/{locator}", {"GET": querying.next_page}),
+        ("/queryAll/{locator}", {"GET": querying.next_page}),
+        ("/limits", {"GET": limits.limits}),
+        ("/limits/recordCount", {"GET": limits.record_count}),
+        ("/sobjects", {"GET": describing.all_objects}),
+        ("/sobjects/{object}", {"GET": describing.basic_information, "POST": rows.create}),
+        ("/sobjects/{object}/describe", {"GET": describing.one_object}),
+        ("/sobjects/{object}/updated", {"GET": replication.updated}),
+        ("/sobjects/{object}/deleted", {"GET": replication.deleted}),
+        ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
+        ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
+        ("/composite", {"POST": composite.composite}),
+        ("/composite/batch", {"POST": composite.batch}),
+        (
+            "/composite/sobjects",
+            {"POST": collections.create, "PATCH": collections.update, "DELETE": collections.delete},
+        ),
+        ("/composite/sobjects/{object}", {"GET": collections.read, "POST": collections.read}),
+        ("/composite/sobjects/{object}/{field}", {"PATCH": collections.upsert}),
+    ]
+    return tuple(_route(path, methods) for path, methods in paths)
+
+
+def _route(path: str, methods: dict[str, Handler]) -> Route:
+    segments = path.split("/")[1:]
+    literals = tuple(None if segment.startswith("{") else segment.lower() for segment in segments)
+    names = tuple(segment.strip("{}") for segment in segments if segment.startswith("{"))
+    return Route(path, literals, names, methods)
+
+
+def find(segments: list[str]) -> Route | None:
+    return next((route for route in table() if route.matches(segments)), None)
+
+
+def dispatch(call: Call) -> Answer:
+    """Answer a sub-request; refusals become its body."""
+    try:
+        return route_and_answer(call)
+    except Refusal as refusal:
+        return refused(refusal, call.body)
+
+
+def route_and_answer(call: Call) -> Answer:
+    """Raises Refusal: unknown path (noted for the admin side), wrong method, or whatever the handler refuses."""
+    segments = split(call.path)
+    route = find(segments)
+    if route is None:
+        call.org.world.unknown.append({"system": "salesforce", "method": call.method, "path": call.path})
+        raise not_found()
+    handler = route.methods.get(call.method)
+    if handler is None:
+        allowed = ",".join(sorted({"HEAD", *route.methods}))
+        message = f"HTTP Method '{call.method}' not allowed. Allowed are {allowed}"
+        raise Refusal(405, "METHOD_NOT_ALLOWED", message)
+    return handler(call.at(route.template, route.places(segments)))
+
+
+def refused(refusal: Refusal, body: bytes) -> Answer:
+    if isinstance(refusal, Unreadable):
+        refusal.locate(body)
+    return Answer(refusal.status, refusal.body())
+
+
+def split(path: str) -> list[str]:
+    """Decoded segments, without the leading and a trailing slash."""
+    from urllib.parse import unquote
+
+    return [unquote(segment) for segment in path.strip("/").split("/")] if path.strip("/") else []

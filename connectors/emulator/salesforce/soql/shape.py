@@ -1,0 +1,126 @@
+"""Rows as the API sends them: ``attributes`` first, fields in the order selected, parents and children nested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from connectors.emulator.salesforce.refusals import text as vendor_text
+from connectors.emulator.salesforce.schema import Child, Field, ObjectType
+from connectors.emulator.salesforce.soql.evaluate import ordered_rows, rows_of
+from connectors.emulator.salesforce.soql.paths import Scope, Step, follow, readers
+from connectors.emulator.salesforce.soql.tree import AllFields, Path, Plain, Query
+from connectors.emulator.world import Row
+
+Record = dict[str, Any]
+Make = Callable[[Row], Record]
+MOST_WITH_ALL_FIELDS = 200
+
+
+class Columns:
+    """What is read of one row: fields, parents (each with columns of its own), children."""
+
+    def __init__(self, kind: ObjectType, root: str) -> None:
+        self.kind = kind
+        self.root = root
+        self.plain: dict[str, Callable[[Row], Any]] = {}
+        self.parents: dict[str, tuple[Step, Columns]] = {}
+
+    def make(self) -> Make:
+        """A function from a row to its record."""
+        columns: list[tuple[str, Callable[[Row], Any]]] = []
+        for name, reader in self.plain.items():
+            columns.append((name, _parent_reader(*self.parents[name]) if name in self.parents else reader))
+        type_name, root, is_virtual = self.kind.name, self.root, self.kind.is_virtual
+        prefix = f"{root}/{type_name}/"
+
+        def made(row: Row) -> Record:
+            url = f"{root}/{row.object_type}/{row.id}" if is_virtual else prefix + row.id
+            record: Record = {"attributes": {"type": type_name, "url": url}}
+            for name, read in columns:
+                record[name] = read(row)
+            return record
+
+        return made
+
+
+def records(scope: Scope, root: str) -> list[Record]:
+    """``root`` is the versioned path of sobjects, for the urls. Raises SoqlError."""
+    make = maker(scope, root)
+    return [make(row) for row in rows_of(scope)]
+
+
+def maker(scope: Scope, root: str) -> Make:
+    columns = Columns(scope.kind, root)
+    for item in scope.query.items:
+        if isinstance(item, Query):
+            name, read = _children(scope, item, root)
+            columns.plain[name] = read
+        elif isinstance(item, AllFields):
+            for found in _all_fields(scope, item):
+                columns.plain.setdefault(found.name, readers(scope.source.catalogue, scope.kind, found)[0])
+        elif isinstance(item, Plain):
+            _add_path(scope, columns, item.path)
+    return columns.make()
+
+
+def _add_path(scope: Scope, columns: Columns, path: Path) -> None:
+    target = follow(scope, path)
+    for step in target.steps:
+        name = step.link.relationship or step.link.name
+        if name not in columns.parents:
+            columns.parents[name] = (step, Columns(step.kind, columns.root))
+            columns.plain[name] = target.shown
+        columns = columns.parents[name][1]
+    if target.item.name in columns.plain:
+        raise scope.wrong(path.column, f"duplicate field selected: {path}")
+    columns.plain[target.item.name] = readers(scope.source.catalogue, columns.kind, target.item)[0]
+
+
+def _parent_reader(step: Step, columns: Columns) -> Callable[[Row], Record | None]:
+    make = columns.make()
+
+    def read(row: Row) -> Record | None:
+        parent = step.parent(row)
+        return None if parent is None else make(parent)
+
+    return read
+
+
+def _children(scope: Scope, query: Query, root: str) -> tuple[str, Callable[[Row], Record | None]]:
+    """``(SELECT Id FROM Contacts)``; null, not an empty list, when there are none."""
+    child = _child(scope, query)
+    inner = replace(query, source=Path((child.kind,), query.source.column))
+    nested = Scope.of(scope.source, inner)
+    make = maker(nested, root)
+    groups: dict[str, list[Row]] = {}
+    for row in ordered_rows(nested):
+        groups.setdefault(row.values.get(child.field) or "", []).append(row)
+    end = None if query.limit is None else query.offset + query.limit
+
+    def read(row: Row) -> Record | None:
+        found = groups.get(row.id, [])[query.offset : end]
+        return {"totalSize": len(found), "done": True, "records": [make(each) for each in found]} if found else None
+
+    return child.relationship or child.kind, read
+
+
+def _child(scope: Scope, query: Query) -> Child:
+    wanted = query.source.last.lower()
+    for child in scope.source.catalogue.children_of(scope.kind.name):
+        if child.relationship is not None and child.relationship.lower() == wanted:
+            return child
+    message = vendor_text("unknown children").format(name=query.source)
+    raise scope.wrong(query.source.column, message, "INVALID_TYPE")
+
+
+def _all_fields(scope: Scope, item: AllFields) -> list[Field]:
+    limit = scope.query.limit
+    if item.which != "STANDARD" and (limit is None or limit > MOST_WITH_ALL_FIELDS):
+        message = f"The SOQL FIELDS function must have a LIMIT of at most {MOST_WITH_ALL_FIELDS}"
+        raise scope.wrong(item.column, message, "MALFORMED_QUERY")
+    found = list(scope.kind.visible.values())
+    if item.which == "ALL":
+        return found
+    return [each for each in found if each.name.endswith("__c") == (item.which == "CUSTOM")]

@@ -1,0 +1,51 @@
+"""What can be switched in the practice org: entries of ``space.settings``, with these defaults.
+
+Where nobody has confirmed on a real org what Salesforce does [K], a switch lets a test have it the other way.
+
+| name | meaning |
+| --- | --- |
+| token_seconds | a token dies after so long without use; use extends it once half of that has passed |
+| run_as | login of the app's run-as user; anything else: token refused, as with none configured |
+| daily_requests | allowance of 24 rolling hours; above it 403 REQUEST_LIMIT_EXCEEDED |
+| cursor_days | life of a query locator |
+| bin_days | how long a deleted row can be seen by queryAll and undeleted |
+| replication_lag_seconds | how far ``latestDateCovered`` stays behind the clock, beside late commits |
+| assignment_rule | creates and updates of a Lead without ``Sforce-Auto-Assign: FALSE`` go to the queue |
+| duplicate_rule | "block" or "alert": a second Contact or Lead with the same e-mail is refused |
+| validation_rules | {object, field, op, value, message, pinned, flow}; op is "=", "!=", "blank" or "filled" |
+| automations | {object, when_field, set: {field: value}}: changes other fields in the same transaction |
+| locked_rows | ids that another transaction holds, and with them their children: UNABLE_TO_LOCK_ROW |
+| open_transactions_lock | a row whose late commit is outstanding is held by its writer |
+| in_approval | ids in an approval process: ENTITY_IS_LOCKED |
+| collections_unreadable | "request": JSON of a wrong type or an unknown field fails the whole call; "row" [K] |
+| composite_inherits_headers | sub-requests of a composite take over the outer request's Sforce headers [K] |
+| null_checkbox | "refuse" null for a checkbox, or store "false" [K] |
+
+A validation rule refuses when its condition holds; ``pinned: false`` leaves ``fields`` empty, ``flow`` makes it the
+failure of that flow. Late commit is ``space.visible_delay_seconds``, see ``org``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+API_USER = "integration"
+
+SWITCHES: dict[str, Any] = {
+    "token_seconds": 7200,
+    "run_as": API_USER,
+    "daily_requests": 100_000,
+    "cursor_days": 2,
+    "bin_days": 15,
+    "replication_lag_seconds": 0,
+    "assignment_rule": True,
+    "duplicate_rule": None,
+    "validation_rules": [],
+    "automations": [],
+    "locked_rows": [],
+    "open_transactions_lock": True,
+    "in_approval": [],
+    "collections_unreadable": "request",
+    "composite_inherits_headers": False,
+    "null_checkbox": "refuse",
+}
