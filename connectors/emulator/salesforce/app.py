@@ -45,22 +45,32 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
     if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
         return reply(request.headers, _error(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "Request header fields too large"))
     path = raw_path.partition("?")[0].rstrip("/")
+    versioned = VERSIONED.fullmatch(path)
+    if versioned is not None:
+        return _versioned(org, request, body, *versioned.groups())
+    answer = _without_token(org, request, path, body)
+    state: dict[str, Any] = scope.setdefault("state", {})
+    state["route"] = path if answer is not None else "unknown"
+    if answer is None:
+        org.world.unknown.append({"system": "salesforce", "method": request.method, "path": path})
+        answer = routes.refused(not_found(), body)
+    return reply(request.headers, answer)
+
+
+def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
     match path, request.method:
         case "/services/oauth2/token", "POST":
-            return reply(request.headers, tokens.token(org, request.headers, body))
+            return tokens.token(org, request.headers, body)
         case "/services/oauth2/revoke", "POST":
-            return reply(request.headers, tokens.revoke(org, body))
+            return tokens.revoke(org, body)
         case "/services/data", "GET":
-            return reply(request.headers, Answer(200, describing.versions()))
-    versioned = VERSIONED.fullmatch(path)
-    if versioned is None:
-        org.world.unknown.append({"system": "salesforce", "method": request.method, "path": path})
-        return reply(request.headers, routes.refused(not_found(), b""))
-    return _versioned(org, request, body, *versioned.groups())
+            return Answer(200, describing.versions())
+    return None
 
 
 def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str | None) -> Response:
     """Version, token, allowance; then the handler; then the usage header on whatever came out."""
+    request.scope.setdefault("state", {})["route"] = "/services/data/{version}"
     try:
         _check_version(version)
         user_id = tokens.user_of(org, request.headers)
@@ -79,8 +89,7 @@ def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str 
 def _call(org: Org, request: Request, body: bytes, version: str, path: str, user_id: str) -> Call:
     state: dict[str, Any] = request.scope.setdefault("state", {})
     route = routes.find(routes.split(path))
-    if route is not None:
-        state["route"] = "/services/data/{version}" + route.template
+    state["route"] = "unknown" if route is None else "/services/data/{version}" + route.template
     named = request.headers.get("x-truce-entry", "")
     return Call(
         org=org,

@@ -26,7 +26,7 @@ class Terms:
 def check_row(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None, terms: Terms) -> None:
     """``values`` are those about to be stored; ``row`` is what they change, None for a new one. Raises Refusal."""
     _check_unique(org, kind, values, row)
-    _check_references(org, kind, values)
+    _check_references(org, kind, values, row)
     _check_rules(org, kind, values, row)
     _check_duplicates(org, kind, values, row, terms)
 
@@ -53,10 +53,11 @@ def _check_unique(org: Org, kind: ObjectType, values: dict[str, Any], row: Row |
                 raise Refusal(400, "DUPLICATE_VALUE", message, ())
 
 
-def _check_references(org: Org, kind: ObjectType, values: dict[str, Any]) -> None:
+def _check_references(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None) -> None:
+    """What a row points at already is not looked at again: its owner may have left since."""
     for item in kind.references:
         value = values.get(item.name)
-        if value is None:
+        if value is None or (row is not None and row.values.get(item.name) == value):
             continue
         if item.name == "OwnerId":
             _check_owner(org, kind, item, value)

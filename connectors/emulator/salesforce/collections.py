@@ -141,7 +141,7 @@ def _envelope(call: Call) -> tuple[list[Sent], bool]:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise Refusal(400, "JSON_PARSER_ERROR", "records must be a list of objects at [line:1, column:1]")
     _check_size(records)
-    types = [str((record.get("attributes") or {}).get("type") or "").lower() for record in records]
+    types = [_type_of(record).lower() for record in records]
     if not all(types):
         raise Refusal(400, "INVALID_INPUT", "attributes.type is missing in a record")
     chunks = sum(1 for _ in groupby(types))
@@ -249,7 +249,12 @@ def _rolled_back(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind_of(call: Call, sent: Sent) -> ObjectType:
-    return call.org.kind(str((sent.get("attributes") or {}).get("type")))
+    return call.org.kind(_type_of(sent))
+
+
+def _type_of(sent: Sent) -> str:
+    attributes = sent.get("attributes")
+    return str(attributes.get("type") or "") if isinstance(attributes, dict) else ""
 
 
 def _fields(sent: Sent, without: str = "") -> Sent:

@@ -47,7 +47,7 @@ def composite(call: Call) -> Answer:
 def _checked(body: dict[str, Any]) -> list[Sub]:
     """Raises Refusal: no sub-requests, too many, or not complete."""
     subs = body.get("compositeRequest")
-    if not isinstance(subs, list) or not subs:
+    if not isinstance(subs, list) or not subs or not all(isinstance(sub, dict) for sub in subs):
         raise Refusal(400, "JSON_PARSER_ERROR", "compositeRequest must be a list of sub-requests at [line:1, column:1]")
     if len(subs) > MOST_CALLS:
         raise Refusal(400, "LIMIT_EXCEEDED", f"Maximum number of composite sub-requests is {MOST_CALLS}")
@@ -86,7 +86,7 @@ def sub_call(call: Call, sub: Sub, url: str, body: Any) -> Call:
     """A call of its own from a sub-request; only its own headers hold, unless the switch says otherwise [K]."""
     parts = urlsplit(url)
     match = re.fullmatch(r"/?(?:services/data/)?(v\d+\.\d)(/.*)?", parts.path)
-    own = {name.lower(): str(value) for name, value in (sub.get("httpHeaders") or {}).items()}
+    own = _own_headers(sub)
     inherited = call.headers if call.org.setting("composite_inherits_headers") else {}
     kept = {name: value for name, value in inherited.items() if name.startswith("sforce-")}
     return replace(
@@ -101,10 +101,14 @@ def sub_call(call: Call, sub: Sub, url: str, body: Any) -> Call:
     )
 
 
+def _own_headers(sub: Sub) -> dict[str, str]:
+    given = sub.get("httpHeaders")
+    return {str(name).lower(): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+
+
 def _entries(call: Call, sub: Sub, number: int, total: int) -> tuple[str, ...]:
     """The caller's own ledger entries of this sub-request: from its own header, or the n-th of the outer one."""
-    own = {name.lower(): str(value) for name, value in (sub.get("httpHeaders") or {}).items()}
-    named = own.get("x-truce-entry")
+    named = _own_headers(sub).get("x-truce-entry")
     if named is not None:
         return tuple(part.strip() for part in named.split(","))
     return (call.entries[number],) if len(call.entries) == total else call.entries
@@ -154,7 +158,7 @@ def batch(call: Call) -> Answer:
     """``/composite/batch``: independent calls, each counted; after a failure the rest is halted on demand."""
     body = call.fields()
     subs = body.get("batchRequests")
-    if not isinstance(subs, list) or not subs or len(subs) > MOST_CALLS:
+    if not isinstance(subs, list) or not 0 < len(subs) <= MOST_CALLS or not all(isinstance(sub, dict) for sub in subs):
         raise Refusal(400, "LIMIT_EXCEEDED", f"between 1 and {MOST_CALLS} batch requests are needed")
     results: list[dict[str, Any]] = []
     has_errors = False

@@ -117,7 +117,7 @@ class Desk:
 
     def users(self, change: dict[str, Any]) -> dict[str, Any]:
         """{add: {login, first, last, email}} | {deactivate: id} | {activate: id}."""
-        with self._work(provisioning.SETUP) as transaction:
+        with self.org.committed(provisioning.SETUP) as transaction:
             if "add" in change:
                 return self._add_user(transaction, change["add"])
             verbs = [verb for verb in ("activate", "deactivate") if verb in change]

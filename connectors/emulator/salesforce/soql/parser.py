@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Literal
 
 from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError, Token, caret, malformed, tokens_of
@@ -32,6 +34,8 @@ CLAUSES = frozenset(["WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFS
 NOT_BUILT = frozenset(["TYPEOF", "FORMAT", "CONVERTCURRENCY", "TOLABEL", "DISTANCE", "GROUPING"])
 LONGEST_QUERY = 100_000
 LARGEST_OFFSET = 2_000
+DEEPEST = 100
+"""Nested conditions and selects; a real org says QUERY_TOO_COMPLICATED long before."""
 
 
 def parse(text: str) -> Query:
@@ -49,8 +53,13 @@ class _Parser:
         self._text = text
         self._tokens = tokens_of(text)
         self._at = 0
+        self._depth = 0
 
     def query(self) -> Query:
+        with self._deeper():
+            return self._query()
+
+    def _query(self) -> Query:
         self._expect_word("SELECT")
         items = [self._item()]
         while self._take(","):
@@ -156,6 +165,10 @@ class _Parser:
         return tuple(parts)
 
     def _term(self) -> Condition:
+        with self._deeper():
+            return self._plain_term()
+
+    def _plain_term(self) -> Condition:
         if self._take_word("NOT"):
             return Negation(self._term())
         if self._take("("):
@@ -254,6 +267,15 @@ class _Parser:
         if token.kind != "number" or not token.text.isdecimal():
             raise self._unexpected(token)
         return int(token.text)
+
+    @contextlib.contextmanager
+    def _deeper(self) -> Iterator[None]:
+        """One level further in. Raises SoqlError when there are too many."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise SoqlError("QUERY_TOO_COMPLICATED", "Query is too complicated")
+        yield
+        self._depth -= 1
 
     # Tokens ----------------------------------------------------------------------------------------------------------
 
