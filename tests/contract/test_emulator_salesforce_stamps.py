@@ -81,6 +81,21 @@ def test_a_late_deletion_shows_the_row_until_then(org: Org) -> None:
     assert org.query("SELECT Id FROM Contact WHERE Email = 'ada@example.com'") == []
 
 
+def test_a_key_finds_the_row_of_before_the_commit(org: Org) -> None:
+    """25"""
+    contact_id = org.person_makes("Contact", Truce_Key__c="old")
+    org.emulator.world.spaces["salesforce"].visible_delay_seconds = 60
+    org.person_edits("Contact", contact_id, Truce_Key__c="new")
+
+    def by_key(key: str) -> list[str]:
+        return ids_of(org.query("SELECT Id FROM Contact WHERE Truce_Key__c = {}", key))
+
+    assert (by_key("old"), by_key("new")) == ([contact_id], [])
+    assert org.call("GET", "sobjects/Contact/Truce_Key__c/OLD").json()["Id"] == contact_id
+    org.advance(60)
+    assert (by_key("old"), by_key("new")) == ([], [contact_id])
+
+
 def test_a_row_with_an_outstanding_commit_is_held_by_its_writer(org: Org) -> None:
     """25, 47"""
     contact_id = org.person_makes("Contact")

@@ -330,6 +330,25 @@ def test_five_queries_and_collections_are_the_most(org: Org) -> None:
     assert answer["body"][0]["success"] is True
 
 
+def test_a_sub_request_may_name_its_own_entry(org: Org) -> None:
+    """49"""
+    contact_id = org.make()
+    guarded = sub("PATCH", f"sobjects/Contact/{contact_id}", "a", {"Title": "x"}, **{"X-Truce-Entry": "E-9"})
+    composite(org, guarded, sub("POST", "sobjects/Contact", "b", {"LastName": "B"}), all_or_none=True)
+    assert [line["entry_id"] for line in org.admin.audit() if line["cause"] == "api"][1:] == ["E-9", None]
+
+
+def test_a_reference_to_nothing_halts_the_call(org: Org) -> None:
+    """49"""
+    made, halted = composite(
+        org,
+        sub("POST", "sobjects/Contact", "a", {"LastName": "A"}),
+        sub("POST", "sobjects/Contact", "b", {"LastName": "@{a.nothing}"}),
+    )
+    assert made["httpStatusCode"] == 201
+    assert halted["body"][0]["message"] == "Invalid reference specified. No value for a.nothing found in a"
+
+
 def test_only_a_sub_request_s_own_headers_hold_unless_switched(org: Org) -> None:
     """39, 49"""
     queue_id = org.setting("queue_id")

@@ -317,6 +317,9 @@ def test_a_validation_rule_says_its_own_text_on_its_field(org: Org) -> None:
     contact_id = org.make(Title="Queen")
     org.switch("validation_rules", [{**rule, "op": "filled", "pinned": False}])
     assert refusal(org.change, "Contact", contact_id, Phone="1")[1]["fields"] == []
+    org.switch("validation_rules", [{**rule, "op": "!=", "value": "Queen"}])
+    org.change("Contact", contact_id, Phone="1")
+    assert code(org.change, "Contact", contact_id, Title="Duke") == (400, "FIELD_CUSTOM_VALIDATION_EXCEPTION")
 
 
 def test_a_failing_flow_wraps_the_reason(org: Org) -> None:

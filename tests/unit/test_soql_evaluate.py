@@ -14,6 +14,7 @@ from connectors.emulator.clock import Clock
 from connectors.emulator.salesforce.desk import Desk
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.querying import View
+from connectors.emulator.salesforce.soql.aggregate import aggregated
 from connectors.emulator.salesforce.soql.lexer import SoqlError
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope
@@ -118,3 +119,66 @@ def test_two_paths_through_one_parent_are_one_object(view: View) -> None:
     [found] = records(Scope.of(view, parse("SELECT Owner.Alias, Id, Owner.Email FROM Contact LIMIT 1")), "/x")
     assert list(found) == ["attributes", "Owner", "Id"]
     assert list(found["Owner"]) == ["attributes", "Alias", "Email"]
+
+
+def answers(view: View, soql: str) -> list[dict[str, object]]:
+    return aggregated(Scope.of(view, parse(soql)))
+
+
+def test_groups_are_ordered_cut_and_counted(view: View) -> None:
+    soql = "SELECT Title, COUNT(Id) n, COUNT_DISTINCT(Email) FROM Contact GROUP BY Title ORDER BY n DESC, Title"
+    found = [(row["Title"], row["n"], row["expr0"]) for row in answers(view, soql)]
+    assert found == [("CTO", 2, 2), (None, 1, 1), ("Sales", 1, 0), ("VP", 1, 1)]
+    assert [row["Title"] for row in answers(view, f"{soql} LIMIT 2 OFFSET 1")] == [None, "Sales"]
+
+
+def test_extremes_are_shown_as_stored_and_of_nothing_there_is_none(view: View) -> None:
+    [row] = answers(view, "SELECT MIN(Title), MAX(CreatedDate) latest, MAX(Email) FROM Contact WHERE Title != 'VP'")
+    assert row["expr0"] == "CTO"
+    assert row["latest"] == "2026-11-24T12:00:00.000+0000"
+    [empty] = answers(view, "SELECT COUNT(Id), MAX(Title), MIN(Email) FROM Contact WHERE LastName = 'x'")
+    assert (empty["expr0"], empty["expr1"], empty["expr2"]) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    "soql",
+    [
+        "SELECT Title, Email FROM Contact GROUP BY Title",
+        "SELECT SUM(Title) FROM Contact",
+        "SELECT Title, (SELECT Id FROM Tasks) FROM Contact GROUP BY Title",
+        "SELECT Title FROM Contact GROUP BY Title HAVING Email = 'x'",
+        "SELECT Title FROM Contact GROUP BY Title HAVING Title IN (SELECT Title FROM Contact)",
+        "SELECT Title FROM Contact GROUP BY Title ORDER BY Email",
+    ],
+)
+def test_what_is_neither_grouped_nor_aggregated_is_refused(view: View, soql: str) -> None:
+    with pytest.raises(SoqlError) as caught:
+        answers(view, soql)
+    assert caught.value.code == "MALFORMED_QUERY"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "COUNT(Id) > 1",
+        "Id IN (SELECT Id, AccountId FROM Contact)",
+        "LastName = TODAY",
+        "LastName = 2026-11-24T00:00:00Z",
+        "CreatedDate = 5",
+    ],
+)
+def test_conditions_of_the_wrong_kind_are_refused(view: View, condition: str) -> None:
+    with pytest.raises(SoqlError):
+        last_names(view, condition)
+
+
+def test_spans_stand_in_lists_too(view: View) -> None:
+    assert last_names(view, "CreatedDate IN (TODAY, YESTERDAY)") == ["Ada", "bob"]
+    assert last_names(view, "CreatedDate NOT IN (TODAY, YESTERDAY)") == ["Cid", "Dan", "Eve"]
+    assert last_names(view, "CreatedDate <= N_DAYS_AGO:3 AND Birthdate = null") == ["Dan", "Eve"]
+    assert last_names(view, "LastName > null") == []
+
+
+def test_an_ungrouped_query_cannot_be_ordered_by_an_aggregate(view: View) -> None:
+    with pytest.raises(SoqlError, match="grouped or aggregated"):
+        records(Scope.of(view, parse("SELECT Id FROM Contact ORDER BY COUNT(Id)")), "/x")

@@ -129,7 +129,10 @@ def read(call: Call) -> Answer:
 def _asked(call: Call) -> tuple[list[Any], list[Any]]:
     if call.method == "POST":
         body = call.fields()
-        return list(body.get("ids") or []), list(body.get("fields") or [])
+        given = body.get("ids") or [], body.get("fields") or []
+        if not all(isinstance(part, list) for part in given):
+            raise Refusal(400, "JSON_PARSER_ERROR", "ids and fields must be lists at [line:1, column:1]")
+        return given
     ids, names = (call.query.get(name, "").split(",") for name in ("ids", "fields"))
     return [part.strip() for part in ids if part.strip()], [part.strip() for part in names if part.strip()]
 

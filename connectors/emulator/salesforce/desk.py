@@ -143,7 +143,7 @@ class Desk:
                 values = {name: value for name, value in given.items() if name in kind.blank}
                 if "OwnerId" in kind.fields and values.get("OwnerId") is None:
                     values["OwnerId"] = owner
-                row = saving.new_row(self.org, transaction, kind, values, given.get("_id"))
+                row = saving.seeded_row(self.org, transaction, kind, values, given.get("_id"))
                 _backdate(row, given.get("_created_at"), given.get("_modified_at"))
                 ids.append(row.id)
         return ids

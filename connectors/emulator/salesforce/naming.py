@@ -78,9 +78,8 @@ def rows_by_key(org: Org, kind: ObjectType, name: str, value: str) -> list[Row]:
     if item.type == "id":
         row = org.row(kind.name, org.checked_id(kind, value))
         return [row] if row is not None and not row.deleted else []
-    now = org.now
-    found = (org.space.row(kind.name, row_id) for row_id in sorted(org.space.lookup(kind.name, item.name, value)))
-    return [row for row in found if row is not None and not row.deleted and row.visible_at <= now]
+    found = [row for row in org.rows_with(kind, item, value) if not row.deleted]
+    return sorted(found, key=lambda row: row.id)
 
 
 def key_field(kind: ObjectType, name: str) -> Field:

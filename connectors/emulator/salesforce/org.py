@@ -17,7 +17,7 @@ from connectors.emulator.salesforce.cursors import Cursors
 from connectors.emulator.salesforce.fields import person_name
 from connectors.emulator.salesforce.ids import full_id
 from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, not_found, wrong_id
-from connectors.emulator.salesforce.schema import Catalogue, ObjectType
+from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.salesforce.switches import SWITCHES
 from connectors.emulator.world import Actor, Row, Space, Transaction, World
@@ -96,6 +96,17 @@ class Org:
         if row is None or row.visible_at <= self.now:
             return row
         return self.waiting.get(record_id)
+
+    def rows_with(self, kind: ObjectType, item: Field, value: Any) -> list[Row]:
+        """Rows as committed whose field has this value, text in any case, deleted ones included; by index if any.
+
+        No index knows the rows of before an outstanding late commit.
+        """
+        if not self.waiting and (kind.name, item.name) in self.space.indexes:
+            rows = (self.row(kind.name, row_id) for row_id in self.space.lookup(kind.name, item.name, value))
+            return [row for row in rows if row is not None]
+        wanted = folded(value)
+        return [row for row in self.rows(kind) if folded(row.values.get(item.name)) == wanted]
 
     def is_purged(self, row: Row) -> bool:
         """Deleted so long ago that it left the recycle bin."""

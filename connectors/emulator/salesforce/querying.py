@@ -48,16 +48,12 @@ class View:
         return found if found is not None and self._sees(found) else None
 
     def by_key(self, kind: ObjectType, item: Field, value: Any) -> list[Row] | None:
-        """No index knows the rows of before an outstanding late commit."""
         if item.type == "id":
             row = self.row(kind.name, value)
             return [] if row is None else [row]
-        space = self._org.space
-        if self._org.waiting or (kind.name, item.name) not in space.indexes:
+        if (kind.name, item.name) not in self._org.space.indexes:
             return None
-        rows = (space.row(kind.name, row_id) for row_id in space.lookup(kind.name, item.name, value))
-        now = self.moment.now
-        return [row for row in rows if row is not None and row.visible_at <= now and self._sees(row)]
+        return [row for row in self._org.rows_with(kind, item, value) if self._sees(row)]
 
     def _sees(self, row: Row) -> bool:
         if self._with_deleted:

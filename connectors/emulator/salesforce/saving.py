@@ -20,9 +20,7 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     if kind.is_setup or (kind.read_only and not terms.is_person):
         raise read_only(kind, "inserted")
     values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person)
-    for item in kind.defaulted:
-        if values.get(item.name) is None:
-            values[item.name] = item.default
+    _add_defaults(kind, values)
     require(kind, values, creating=True)
     if "OwnerId" in kind.fields and values.get("OwnerId") is None:
         values["OwnerId"] = org.author(transaction.actor) if terms.is_person else terms.user_id
@@ -60,6 +58,21 @@ def new_row(
     record_id = record_id or new_id(str(kind.prefix), org.space.next_number(str(kind.prefix)))
     authors: dict[str, Any] = {name: author for name in ("CreatedById", "LastModifiedById") if name in kind.fields}
     return transaction.create(kind.name, record_id, {**kind.blank, **values, **authors})
+
+
+def seeded_row(
+    org: Org, transaction: Transaction, kind: ObjectType, values: dict[str, Any], record_id: str | None
+) -> Row:
+    """A new row as the vendor would have completed it, without any check."""
+    _add_defaults(kind, values)
+    _add_derived(org, transaction, kind, values, None)
+    return new_row(org, transaction, kind, values, record_id)
+
+
+def _add_defaults(kind: ObjectType, values: dict[str, Any]) -> None:
+    for item in kind.defaulted:
+        if values.get(item.name) is None:
+            values[item.name] = item.default
 
 
 def _assign(org: Org, kind: ObjectType, values: dict[str, Any], terms: Terms) -> None:
