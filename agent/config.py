@@ -70,7 +70,7 @@ class HubSpotConfig(_Strict):
             "contacts": {"salesforcecontactid": "Contact", "salesforceleadid": "Lead"},
             "companies": {"salesforceaccountid": "Account"},
         },
-        description="Properties holding a Salesforce id (HubSpot's native connector writes these), and of which object.",
+        description="Properties holding a Salesforce id (HubSpot's native connector writes them), and of which object.",
     )
 
 

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.clock import Clock
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import World
+
+settings.register_profile("claims", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("claims")  # a busy machine is no counterexample
 
 QUIET = Options(clock="virtual")
 

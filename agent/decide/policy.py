@@ -55,8 +55,8 @@ class FieldRule:
     """One line under ``fields``: one thing that lives in one or both systems.
 
     ``where``: {system: {object_type: vendor field}}. ``wins`` is one of ``salesforce``, ``hubspot``, ``ask``,
-    ``first value``, ``opt-out`` or None (only read); ``unless_blank`` lets the other side fill blanks. ``values`` maps a
-    canonical value to {system: vendor value}. ``rule`` is the hash of the line's meaning. ``first_time`` and
+    ``first value``, ``opt-out`` or None (only read); ``unless_blank`` lets the other side fill blanks. ``values`` maps
+    a canonical value to {system: vendor value}. ``rule`` is the hash of the line's meaning. ``first_time`` and
     ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown).
     """
 
@@ -95,7 +95,7 @@ class CreateRule:
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """Defined by the one ``fields`` policy with ``defines``. ``records``: object types per system, first beats later."""
+    """Defined by the one ``fields`` policy with ``defines``. ``records``: types per system, first beats later."""
 
     name: str
     records: Mapping[str, tuple[str, ...]]
@@ -114,7 +114,7 @@ class FieldsPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One part of a dedupe line: ``field`` compared by ``how`` (``same``, ``similar``, ``very similar``, ``differs``)."""
+    """One part of a dedupe line: ``field`` by ``how`` (``same``, ``similar``, ``very similar``, ``differs``)."""
 
     field: str
     how: str

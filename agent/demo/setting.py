@@ -56,10 +56,11 @@ def write_setting(practice: Practice) -> Path:
 
 
 def copy_policies(target: Path) -> None:
-    """The shipped policies, with two lines set for a first meeting of two filled CRMs.
+    """The shipped policies, with three lines set for a first meeting of two filled CRMs.
 
     ``first_time: winner`` lets the demo show differences being settled; without ``create`` one-sided records are left
-    alone, as a first week should begin.
+    alone, as a first week should begin; and Salesforce says the stage, so that a HubSpot stage ahead of it would have
+    to move back and is held.
     """
     target.mkdir(parents=True, exist_ok=True)
     for source in files("policies").iterdir():
@@ -81,4 +82,6 @@ def _for_a_first_meeting(text: str) -> str:
         if line.startswith("first_time:"):
             line = "first_time: winner                 # the demo settles differences at once"
         lines.append(line)
+        if line.startswith("kind: lifecycle"):
+            lines.append("wins: salesforce                   # at the first meeting Salesforce says the stage")
     return "\n".join(lines) + "\n"

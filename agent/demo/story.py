@@ -27,6 +27,7 @@ from agent.wiring import open_installation
 
 POLICY_FILE = "person-basics.yaml"
 FIELD = "job_title"
+CONSENT = "opted_out"
 WRONG_LINE = "  job_title: {salesforce: Title, hubspot: jobtitle_import_2019, wins: hubspot}"
 EDITED_BY_HAND = 37
 DELETED_BY_HAND = 3
@@ -199,6 +200,9 @@ def _differences(plan: dict[str, Any]) -> list[tuple[str, int, str]]:
             said[_would(meaning, line["system"])] += count
     for name, count in asked.items():
         merged.setdefault(name, Counter())["ask"] += count
+    for item in plan["left_alone"]:
+        if item["field"] == CONSENT and item["disposition"] == "quiet":
+            merged.setdefault(CONSENT, Counter())["shown, consent is not synced yet"] += item["count"]
     rows = [
         (
             name,

@@ -104,7 +104,6 @@ class Client:
     api_version: ApiVersion = "v3"
     timeout: Timeout = (5.0, 60.0)
     sleep: Sleep = time.sleep
-    requests_sent: int = 0
     _allowance: Allowance = field(init=False, repr=False)
     _library: Any = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -182,22 +181,23 @@ class Client:
         self._apis.clear()
 
     def _send(self, call: Callable[..., Any]) -> Reply:
-        self.requests_sent += 1
         self._allowance.wait()
         try:
             response = call(_preload_content=False)
-            reply = _reply(response.status, response.data, response.headers)
-            self._allowance.note(reply.calls_left)
-            return reply
+            return self._noted(_reply(response.status, response.data, response.headers))
         except Exception as error:
             status = getattr(error, "status", None)
             if isinstance(status, int) and status > 0:
                 # each sub-package of the library has its own ApiException, without a shared base class
-                return _refusal(status, error)
+                return self._noted(_refusal(status, error))
             # the library decodes error bodies as UTF-8 and fails on any other page
             if isinstance(error, urllib3.exceptions.HTTPError | OSError | UnicodeDecodeError) or status == 0:
                 raise transport_failure(error) from None
             raise
+
+    def _noted(self, reply: Reply) -> Reply:
+        self._allowance.note(reply.calls_left, reply.at)
+        return reply
 
     def _api(self, package: Any, api_name: str, config: Mapping[str, Any]) -> Any:
         """The library's ``api_factory`` hook."""

@@ -33,6 +33,7 @@ WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
+_NAMING = ("propertyName", "properties")
 _CORRELATION = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _OTHER_ID = (
     re.compile(r"Existing ID:\s*(\d{1,20})", re.ASCII),
@@ -118,7 +119,7 @@ def complaint(status: int, body: Any) -> Complaint:
     details = [*_parts(body.get("errors")), *_embedded(body.get("message"))]
     contexts = [part["context"] for part in (body, *details) if isinstance(part.get("context"), Mapping)]
     names = [name for part in details for name in _texts(part.get("name"))]
-    names += [name for context in contexts for name in _texts(context.get("propertyName"))]
+    names += [name for context in contexts for key in _NAMING for name in _texts(context.get(key))]
     codes = [code for part in details for code in (*_texts(part.get("code")), *_texts(part.get("error")))]
     codes += [*_texts(body.get("category")), *_texts(body.get("errorType"))]
     messages = " ".join(text for part in (body, *details) for text in _texts(part.get("message")))

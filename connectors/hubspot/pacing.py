@@ -1,10 +1,11 @@
-"""Keeps our own searches under HubSpot's limit: five per second and account, shared with every other app."""
+"""Keeps us under HubSpot's limits: searches per second and account, calls in rolling ten seconds."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 Seconds = Callable[[], float]
 Sleep = Callable[[float], object]
@@ -12,28 +13,39 @@ Sleep = Callable[[float], object]
 SEARCHES_PER_SECOND = 4
 """One below the limit, so that latency jitter and a colleague's search still fit."""
 
-
 KEPT_FREE = 15
-"""Calls of the rolling ten seconds left to people, to other apps and to our own next process."""
+"""Calls of the rolling ten seconds left to our own next process and to surprises."""
 
 BREATH_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class Allowance:
-    """Follows what HubSpot says is left of the rolling window, so that our own haste never causes a 429."""
+    """Follows what HubSpot says is left of the rolling ten seconds, so that our own haste never causes a 429.
+
+    The window rolls on HubSpot's clock. If that clock has not moved during a breath of ours (a practice portal on a
+    virtual clock), waiting cannot help, and no further breath is taken until it moves.
+    """
 
     sleep: Sleep
     left: int | None = None
-
-    def note(self, left: int | None) -> None:
-        if left is not None:
-            self.left = left
+    at: datetime | None = None
+    _stands_still: bool = False
+    _has_waited: bool = False
 
     def wait(self) -> None:
-        """Take a breath when little is left; the window rolls on meanwhile."""
-        if self.left is not None and self.left < KEPT_FREE:
+        """Take a breath when little is left."""
+        self._has_waited = self.left is not None and self.left < KEPT_FREE and not self._stands_still
+        if self._has_waited:
             self.sleep(BREATH_SECONDS)
+
+    def note(self, left: int | None, at: datetime | None) -> None:
+        """What a reply said: calls left (a search says nothing) and the time there."""
+        has_moved = at != self.at
+        self._stands_still = not has_moved and (self._stands_still or self._has_waited)
+        self.at = at
+        if left is not None:
+            self.left = left
 
 
 @dataclass(slots=True)

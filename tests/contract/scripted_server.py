@@ -26,6 +26,7 @@ class Answer:
     status: int = 200
     content_type: str = "application/json;charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
+    date: str = DATE
     cut: int | None = None
     hang_up: bool = False
     silent: bool = False
@@ -88,7 +89,7 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
         def reply(self, answer: Answer) -> None:
             payload = answer.payload()
             self.send_response_only(answer.status)
-            self.send_header("Date", DATE)
+            self.send_header("Date", answer.date)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(payload)))
             for name, value in answer.headers.items():

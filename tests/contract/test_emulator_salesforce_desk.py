@@ -221,8 +221,8 @@ JUNK: tuple[Any, ...] = (
 OBJECTS = ("Contact", "Lead", "Account", "Opportunity", "Task", "OpportunityContactRole", "User", "Nothing")
 WORDS = (
     "Id", "Name", "COUNT(Id)", "COUNT()", "=", "!=", "LIKE", "IN", "'x'", "5", "null", "TODAY", "Owner.Name",
-    "Who.Type", "Account.Owner.Name", "Address", "(SELECT Id FROM Contacts)", "('a',null)", "SystemModstamp", ">", "AND",
-    "OR", "NOT", "2026-01-01T00:00:00Z", "GROUP BY", "HAVING", "ORDER BY", "LIMIT 1",
+    "Who.Type", "Account.Owner.Name", "Address", "(SELECT Id FROM Contacts)", "('a',null)", "SystemModstamp", ">",
+    "AND", "OR", "NOT", "2026-01-01T00:00:00Z", "GROUP BY", "HAVING", "ORDER BY", "LIMIT 1",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -277,13 +278,37 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
     server: ScriptedServer, connector: HubSpot, time: FakeTime
 ) -> None:
     account = {"portalId": 1, "accountType": "SANDBOX"}
-    headers = {"X-HubSpot-RateLimit-Remaining": "14"}
-    server.script(Answer(account, headers=headers), Answer(account), Answer(account, headers={**headers, **PLENTY}))
+    little = {"X-HubSpot-RateLimit-Remaining": "14"}
+    headers = [little, {}, {**little, "X-Status": "503"}, PLENTY, PLENTY]
+    server.script(
+        *(
+            Answer(
+                account, 503 if "X-Status" in more else 200, headers=more, date=f"Mon, 02 Nov 2026 09:00:0{second} GMT"
+            )
+            for second, more in enumerate(headers)
+        )
+    )
     waited = []
-    for _ in range(5):
-        connector.identity()
+    for _ in headers:
+        with suppress(Unavailable):
+            connector.identity()
         waited.append(time.now)
-    assert waited == [0.0, 1.0, 2.0, 2.0, 2.0]
+    assert waited == [0.0, 1.0, 2.0, 3.0, 3.0]
+
+
+def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
+    server: ScriptedServer, connector: HubSpot, time: FakeTime
+) -> None:
+    account = {"portalId": 1, "accountType": "SANDBOX"}
+    little = {"X-HubSpot-RateLimit-Remaining": "0"}
+    server.script(Answer(account, headers=little))
+    for _ in range(20):
+        connector.identity()
+    assert time.now == 1.0
+    server.script(Answer(account, headers=little, date="Mon, 02 Nov 2026 09:00:07 GMT"))
+    connector.identity()
+    connector.identity()
+    assert time.now == 2.0
 
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:

@@ -72,18 +72,14 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 
 
 @given(st.lists(conditions, min_size=1, max_size=5), records, records)
-def test_compiled_equals_walked(
-    trees: list[Condition], live: dict[str, object], previous: dict[str, object]
-) -> None:
+def test_compiled_equals_walked(trees: list[Condition], live: dict[str, object], previous: dict[str, object]) -> None:
     named = {str(index): tree for index, tree in enumerate(trees)}
     walked = {name for name, tree in named.items() if holds(tree, live, NOW, previous)}
     assert compile_conditions(named)(live, NOW, previous) == walked
 
 
 @given(conditions, records, records)
-def test_explaining_agrees_with_deciding(
-    tree: Condition, live: dict[str, object], previous: dict[str, object]
-) -> None:
+def test_explaining_agrees_with_deciding(tree: Condition, live: dict[str, object], previous: dict[str, object]) -> None:
     explained = explain(tree, live, NOW, previous)
     assert explained.holds is holds(tree, live, NOW, previous)
     assert (explained.leaf is None) is explained.holds

@@ -195,4 +195,4 @@ class LedgerModel(RuleBasedStateMachine):
 
 
 TestLedgerModel = LedgerModel.TestCase
-TestLedgerModel.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestLedgerModel.settings = settings(max_examples=25, stateful_step_count=20)

@@ -95,14 +95,10 @@ def field(
 ) -> FieldSchema:
     """``choices``: {internal name: label}."""
     listed = tuple(Choice(value, shown) for value, shown in (choices or {}).items())
-    return FieldSchema(
-        name, label or name, type_, writable, length=length, choices=listed, restricted=restricted
-    )
+    return FieldSchema(name, label or name, type_, writable, length=length, choices=listed, restricted=restricted)
 
 
 def schema(system: str, object_type: str, *fields: FieldSchema) -> dict[tuple[str, str], ObjectSchema]:
     return {
-        (system, object_type): ObjectSchema(
-            system, object_type, object_type, {known.name: known for known in fields}
-        )
+        (system, object_type): ObjectSchema(system, object_type, object_type, {known.name: known for known in fields})
     }

@@ -20,7 +20,9 @@ def is_met(line: str, previous: dict[str, object] | None = None, **values: objec
     return walked
 
 
-@pytest.mark.parametrize("line", ["title is VP Sales", "title is vp sales", 'title is "VP Sales"', "title is  VP   Sales"])
+@pytest.mark.parametrize(
+    "line", ["title is VP Sales", "title is vp sales", 'title is "VP Sales"', "title is  VP   Sales"]
+)
 def test_text_is_compared_without_case_and_the_value_is_the_rest_of_the_line(line: str) -> None:
     assert is_met(line, title="Vp sales")
     assert not is_met(line, title="VP")

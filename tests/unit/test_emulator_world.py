@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.emulator.clock import Clock
@@ -235,7 +235,6 @@ kept = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(kept)
 def test_packed_values_come_back_as_they_were(value: object) -> None:
     assert unpacked(json.loads(json.dumps(packed(value)))) == value
@@ -271,7 +270,6 @@ def act(world: World, transaction: Transaction, op: str, row_id: str, email: str
         transaction.purge(row)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), steps), max_size=6))
 def test_the_audit_alone_tells_what_every_record_and_link_became(story: list[tuple[bool, list[Any]]]) -> None:
     world = World(Clock(START))

@@ -156,17 +156,18 @@ def test_bombs_are_refused_quickly_and_in_little_memory() -> None:
         merges = "a0: &a0 {x: 1}\\n" + "\\n".join(
             f"a{n}: &a{n} {{<<: [" + ", ".join([f"*a{n - 1}"] * 10) + "]}" for n in range(1, 10)
         )
-        bombs = [levels, merges, "[" * 262_144, "{a: " * 60_000, "- " * 130_000, "? " * 130_000, "a: 0x" + "f" * 200_000,
-                 '"' + "\\\\x41" * 60_000 + '"', "a\\n" * 130_000, "!" * 262_144, "- a: b\\n  " * 20_000, "'" * 262_143]
+        bombs = [
+            levels, merges, "[" * 262_144, "{a: " * 60_000, "- " * 130_000, "? " * 130_000, "a: 0x" + "f" * 200_000,
+            '"' + "\\\\x41" * 60_000 + '"', "a\\n" * 130_000, "!" * 262_144, "- a: b\\n  " * 20_000,
+            "'" * 262_143,
+        ]
         for bomb in bombs:
             source = read_source("bomb.yaml", bomb)
             assert source.problems and not source.documents, bomb[:40]
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used
         assert grown < 64 * 1024, grown
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
