@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from agent.changes import State
 from agent.errors import ApprovalNeeded
 from agent.ledger_queries import number_of
 from agent.store import from_micros, to_micros
@@ -41,8 +42,10 @@ class Approvals:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def record(self, batch_id: str, person: str, batch_hash: str, count: int) -> None:
+    def record(self, batch_id: str, person: str, batch_hash: str, count: int, reason: str = "") -> None:
         """Note that a person approved this list; approving the same list twice counts once.
+
+        ``count`` is how many still wait: a waiting list only ever shrinks, so hash and count name exactly one list.
 
         Raises:
             NotFound: no such batch.
@@ -50,16 +53,16 @@ class Approvals:
         """
         batch = self._ledger.batch(batch_id)
         now = self._ledger.clock()
-        size = sum(batch.counts.values())
+        size = batch.counts.get(State.HELD.value, 0)
+        if batch.state != "held":
+            raise ApprovalNeeded(
+                f"{batch_id} is {batch.state}, so there is nothing to approve", next_step="truce batches"
+            )
         if batch.hash != batch_hash or size != count:
             raise ApprovalNeeded(
                 f"{batch_id} is not the list that was shown",
                 why=f"it holds {size} writes, {count} were approved" if size != count else "its writes differ",
                 next_step=f"truce show {batch_id}",
-            )
-        if batch.state != "held":
-            raise ApprovalNeeded(
-                f"{batch_id} is {batch.state}, so there is nothing to approve", next_step="truce batches"
             )
         if batch.expires_at is not None and now > batch.expires_at:
             raise ApprovalNeeded(
@@ -69,11 +72,14 @@ class Approvals:
             )
         with self._ledger.store.write() as connection:
             cursor = connection.execute(
-                "INSERT INTO approvals (batch, person, hash, count, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO approvals (batch, person, hash, count, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (batch, person, hash) DO UPDATE SET count = excluded.count, at = excluded.at"
+                " WHERE count != excluded.count",
                 (number_of(batch_id, "B"), person, batch_hash, count, to_micros(now)),
             )
             if cursor.rowcount:
-                self._ledger.record_event("approved", batch_id, person, {"hash": batch_hash, "count": count})
+                body = {"hash": batch_hash, "count": count, **({"reason": reason} if reason else {})}
+                self._ledger.record_event("approved", batch_id, person, body)
 
     def of(self, batch_id: str) -> list[Approval]:
         """In order of time."""

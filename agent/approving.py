@@ -1,14 +1,17 @@
 """Approval of a held batch: valid only for the exact list shown, once, before it expires, by people who may.
 
-Where two are asked, the author of the change is not one of them.
+Where two are asked, the author of the change is not one of them. A list that rests on a rule which changed since, or
+on a field that was frozen since, is not written: what is left of it must be shown again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent import confirm, guard
-from agent.changes import HELD, Batch, Entry, State
+from agent import apply, confirm, guard, plan_binding, proposals
+from agent.changes import Batch, Entry, State
+from agent.decide.policy import PolicySet
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
 from agent.installation import Installation
 from agent.ledger import Settlement
@@ -22,31 +25,54 @@ class Given:
     still_needed: int
 
 
-def approve(installation: Installation, batch_id: str, person: str, count: int) -> Given:
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """So many people must say yes; ``allowed`` empty: anybody who is mapped. ``needs_reason``: in their own words."""
+
+    people: int
+    allowed: frozenset[str] = frozenset()
+    needs_reason: bool = False
+
+    def missing(self, by: frozenset[str]) -> int:
+        counted = by & self.allowed if self.allowed else by
+        return max(self.people - len(counted), 0)
+
+
+def approve(installation: Installation, batch_id: str, person: str, count: int, reason: str = "") -> Given:
     """Add one person's approval; the last one asked for opens the batch for writing.
 
     Raises:
         UsageError: the batch does not wait. PlanStale: expired or the list is another than the one shown.
-        ApprovalNeeded: this person may not approve this.
+        ApprovalNeeded: this person may not approve this, or not without a reason, or a policy of it is paused.
     """
     batch = installation.ledger.batch(batch_id)
-    entries = waiting_entries(installation, batch)
+    entries = _still_wanted(installation, batch, waiting_entries(installation, batch))
     if len(entries) != count:
         raise PlanStale(f"{batch_id} holds {len(entries)} changes, not {count}", next_step=f"truce show {batch_id}")
-    people, allowed = _asked_for(installation, entries)
-    if allowed and person not in allowed:
-        raise ApprovalNeeded(
-            f"{person} may not approve {batch_id}", why="asked for is one of " + ", ".join(sorted(allowed))
-        )
-    if people > 1 and person == _author(installation):
-        raise ApprovalNeeded(f"{person} changed the policy and cannot approve it too", why="two people are asked for")
-    installation.approvals.record(batch_id, person, batch.hash, count)
-    by = tuple(sorted({given.person for given in installation.approvals.of(batch_id) if given.hash == batch.hash}))
-    if len(by) < people:
-        return Given(by, people - len(by))
+    demands = demands_of(installation, entries)
+    _require_may(installation, batch_id, person, count, demands, reason)
+    installation.approvals.record(batch_id, person, batch.hash, count, reason)
+    by = _approvers(installation, batch, count)
+    missing = max(demand.missing(frozenset(by)) for demand in demands)
+    if missing:
+        return Given(by, missing)
     installation.ledger.approve_batch(batch_id, by)
     installation.ledger.use_limits(guard.limit_uses([entry.change for entry in entries]))
     return Given(by, 0)
+
+
+def write(installation: Installation, batch_id: str, progress: apply.Progress = apply.silent) -> apply.Tally:
+    """Write an approved batch; what moved since it was proposed, on either side, is left alone as drifted."""
+    entries = installation.ledger.entries(batch_id=batch_id, states=(State.HELD,))
+    changes = [entry.change for entry in entries]
+    gone = plan_binding.moved(installation, changes, plan_binding.sources_of(installation, changes))
+    confirm.record(
+        installation,
+        [Settlement(entries[position].id, State.DRIFTED, error=reason) for position, reason in gone.items()],
+    )
+    tally = apply.write(installation, batch_id, progress=progress)
+    tally.drifted += len(gone)
+    return tally
 
 
 def reject(installation: Installation, batch_id: str, person: str, reason: str) -> int:
@@ -57,21 +83,6 @@ def reject(installation: Installation, batch_id: str, person: str, reason: str) 
     confirm.record(installation, [Settlement(entry.id, State.REFUSED, error=note) for entry in entries])
     installation.ledger.close_batch(batch_id, "rejected", actor=person)
     return len(entries)
-
-
-def expire(installation: Installation) -> int:
-    """Close held batches nobody decided in time. Returns how many."""
-    now = installation.clock()
-    late = [
-        batch
-        for batch in installation.ledger.batches(states=HELD)
-        if batch.expires_at is not None and batch.expires_at <= now
-    ]
-    for batch in late:
-        entries = installation.ledger.entries(batch_id=batch.id, states=(State.HELD,))
-        confirm.record(installation, [Settlement(entry.id, State.REFUSED, error="expired") for entry in entries])
-        installation.ledger.close_batch(batch.id, "expired")
-    return len(late)
 
 
 def waiting_entries(installation: Installation, batch: Batch) -> list[Entry]:
@@ -89,21 +100,84 @@ def waiting_entries(installation: Installation, batch: Batch) -> list[Entry]:
     return installation.ledger.entries(batch_id=batch.id, states=(State.HELD,))
 
 
-def _asked_for(installation: Installation, entries: list[Entry]) -> tuple[int, set[str]]:
-    """(how many people, who may): the strictest of what the limits policy asks for any class touched."""
-    limits = installation.policies.policies.limits
-    people_policy = installation.policies.policies.people
-    if limits is None or not limits.approve:
-        return 1, set()
-    classes = {name for entry in entries for name in guard.limit_uses([entry.change]) if name != "records"}
-    rules = [limits.approve[name] for name in sorted(classes) if name in limits.approve]
-    if not rules and "otherwise" in limits.approve:
-        rules = [limits.approve["otherwise"]]
-    if not rules:
-        return 1, set()
-    people, groups = max(rules, key=lambda rule: rule[0])
-    known = people_policy.groups if people_policy else {}
-    return people, {email for group in groups for email in known.get(group, (group,))}
+def demands_of(installation: Installation, entries: Sequence[Entry]) -> list[Demand]:
+    """What the limits policy asks for each class touched, and each lifecycle policy for its moves back; all must hold."""
+    policies = installation.policies.policies
+    approve_lines = policies.limits.approve if policies.limits is not None else {}
+    classes = {name for entry in entries for name in guard.limit_uses([entry.change])}
+    lines = [approve_lines[name] for name in sorted(classes) if name in approve_lines]
+    if not lines and "otherwise" in approve_lines:
+        lines = [approve_lines["otherwise"]]
+    demands = [Demand(people, _members(policies, groups)) for people, groups in lines]
+    moved_back = {cell.why.policy for entry in entries for cell in entry.change.cells if cell.meaning == "stage_back"}
+    for lifecycle in policies.lifecycle:
+        if lifecycle.header.name in moved_back and lifecycle.back_approve is not None:
+            allowed = _members(policies, (lifecycle.back_approve,))
+            demands.append(Demand(1, allowed, needs_reason=lifecycle.back_reason == "required"))
+    return demands or [Demand(1)]
+
+
+def _members(policies: PolicySet, groups: Sequence[str]) -> frozenset[str]:
+    known = policies.people.groups if policies.people is not None else {}
+    return frozenset(email for group in groups for email in known.get(group, (group,)))
+
+
+def _require_may(
+    installation: Installation, batch_id: str, person: str, count: int, demands: Sequence[Demand], reason: str
+) -> None:
+    """Raises ApprovalNeeded unless this person's word counts here."""
+    if not any(not demand.allowed or person in demand.allowed for demand in demands):
+        asked = sorted({email for demand in demands for email in demand.allowed})
+        raise ApprovalNeeded(f"{person} may not approve {batch_id}", why="asked for is one of " + ", ".join(asked))
+    if any(demand.people > 1 for demand in demands) and person == _author(installation):
+        raise ApprovalNeeded(f"{person} changed the policy and cannot approve it too", why="two people are asked for")
+    if any(demand.needs_reason for demand in demands) and not reason:
+        raise ApprovalNeeded(
+            f"{batch_id} moves stages back, which needs a reason",
+            next_step=f'truce approve {batch_id} --count {count} --reason "…"',
+        )
+
+
+def _approvers(installation: Installation, batch: Batch, count: int) -> tuple[str, ...]:
+    """Who approved exactly this list."""
+    given = installation.approvals.of(batch.id)
+    return tuple(sorted({each.person for each in given if each.hash == batch.hash and each.count == count}))
+
+
+def _still_wanted(installation: Installation, batch: Batch, entries: Sequence[Entry]) -> list[Entry]:
+    """The waiting entries, if all of them may still be written.
+
+    Raises:
+        ApprovalNeeded: a policy of theirs is paused. PlanStale: some rest on a rule or a field that is no longer open;
+        those are taken back, and what is left must be shown again.
+    """
+    for name in sorted({name for entry in entries for name in entry.change.policies}):
+        if installation.approvals.is_paused(name):
+            raise ApprovalNeeded(f"{name} is paused, so {batch.id} is not written", next_step=f"truce resume {name}")
+    in_force = rules_in_force(installation.policies.policies)
+    changed = [entry for entry in entries if any(cell.why.rule not in in_force for cell in entry.change.cells)]
+    freezes = installation.freezes.in_the_way_of([entry.change for entry in entries])
+    frozen = [entry for entry, freeze in zip(entries, freezes, strict=True) if freeze and entry not in changed]
+    proposals.drop(installation, changed, "the rule changed since this was proposed")
+    proposals.drop(installation, frozen, "frozen since this was proposed")
+    if not changed and not frozen:
+        return list(entries)
+    left = len(entries) - len(changed) - len(frozen)
+    raise PlanStale(
+        f"{batch.id} is no longer the list that was shown: {left} of {len(entries)} changes are left",
+        why=f"{len(changed)} rest on a rule that changed, {len(frozen)} on a field that was frozen",
+        next_step=f"truce show {batch.id}" if left else "truce plan",
+    )
+
+
+def rules_in_force(policies: PolicySet) -> frozenset[str]:
+    """The hash of every rule a cell can name as its reason."""
+    rules = {rule.rule for policy in policies.fields for rule in policy.rules}
+    rules.update(create.rule for kind in policies.entity_types.values() for create in kind.creates.values())
+    for lifecycle in policies.lifecycle:
+        rules.add(lifecycle.header.meaning)
+        rules.update(move.rule for move in lifecycle.moves)
+    return frozenset(rules)
 
 
 def _author(installation: Installation) -> str:

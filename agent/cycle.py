@@ -49,6 +49,7 @@ def run(installation: Installation) -> CycleReport:
         ConnectorError: a vendor failed; everything committed so far stays, the rest is done next time.
         SafetyStop, StorageFull, Interrupted: see those.
     """
+    proposals.expire(installation)
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)
     report.pulled = sum(result.seen for result in seen)
@@ -58,6 +59,7 @@ def run(installation: Installation) -> CycleReport:
     remember(installation, draft, questions)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
+    proposals.withdraw(installation, touched, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     unfinished = _write(installation, draft.allowed, report)
     dispose(installation, unfinished)

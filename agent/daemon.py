@@ -20,7 +20,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent import apply, approving, cycle
+from agent import apply, cycle
 from agent.errors import (
     ConnectorError,
     Interrupted,
@@ -85,7 +85,6 @@ class Daemon:
         """Orders first, then one cycle. Vendor trouble is logged and tried again at the next turn."""
         self._orders()
         self._reload_policies()
-        approving.expire(self.installation)
         try:
             report = cycle.run(self.installation)
         except Interrupted:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from agent.changes import Change
 from agent.store import Connection, from_micros, marks, maybe_micros, maybe_moment, to_micros
 
 if TYPE_CHECKING:
@@ -102,6 +103,11 @@ class Freezes:
                 found.setdefault(freeze.entity_id, []).append(freeze)
         return {entity_id: tuple(freezes) for entity_id, freezes in found.items()}
 
+    def in_the_way_of(self, changes: Sequence[Change]) -> list[Freeze | None]:
+        """Per change, in order: a freeze of one of its cells (of the create as a whole), or None."""
+        standing = self.by_entity([change.entity_id for change in changes])
+        return [_in_the_way(change, standing.get(change.entity_id, ())) for change in changes]
+
     def standing(self) -> list[Freeze]:
         """Oldest first."""
         return self._select("", [])
@@ -143,6 +149,11 @@ class Freezes:
         now = to_micros(self._ledger.clock())
         rows = self._ledger.store.read_tuples(f"{_SELECT} {more} ORDER BY id", (now, *params))
         return [_freeze_from(row) for row in rows]
+
+
+def _in_the_way(change: Change, standing: Sequence[Freeze]) -> Freeze | None:
+    fields = {"create"} if change.op == "create" else {cell.field for cell in change.cells}
+    return next((each for each in standing if each.system == change.system and each.field in fields), None)
 
 
 def _freeze_from(row: tuple[Any, ...]) -> Freeze:

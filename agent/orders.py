@@ -7,7 +7,6 @@ runs the very same function between two chunks. Every result has the shapes of d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from agent import apply, approving, cycle, rollback
@@ -24,6 +23,10 @@ Body = Mapping[str, Any]
 Result = dict[str, Any]
 Order = Callable[[Installation, Body, str, apply.Progress], Result]
 
+NOTHING_WRITTEN: Mapping[str, Any] = {
+    "batch": None, "state": "done", "written": 0, "failed": 0, "drifted": 0, "unknown": 0, "problems": [],
+}  # fmt: skip
+
 MOST_LISTED = 200
 """Records listed by name in a result; counts are always complete."""
 
@@ -34,12 +37,23 @@ def make_plan(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def apply_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    plan = plans.load(installation, body["plan"])
-    lifted = [cell for cell in plan.lifts if body.get("lift_freezes")]
-    if lifted:
-        installation.freezes.lift_cells(lifted, actor)
-    batch, tally = plans.apply_plan(installation, plan, actor, confirm_count=body.get("confirm"), progress=progress)
-    return {"plan": plan.id, **written_result(installation, batch.id, tally)}
+    plan_id = body["plan"]
+    interrupted = plans.unfinished(installation, plan_id)
+    if interrupted is not None:
+        batch, tally = plans.resume(installation, interrupted, progress)
+        return {"plan": plan_id, "resumed": True, **written_result(installation, batch.id, tally)}
+    written = plans.apply_plan(
+        installation,
+        plans.load(installation, plan_id),
+        actor,
+        confirm_count=body.get("confirm"),
+        lift_freezes=bool(body.get("lift_freezes")),
+        progress=progress,
+    )
+    if written is None:
+        return {"plan": plan_id, "resumed": False, **NOTHING_WRITTEN}
+    batch, tally = written
+    return {"plan": plan_id, "resumed": False, **written_result(installation, batch.id, tally)}
 
 
 def run_cycle(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
@@ -74,10 +88,10 @@ def roll_back(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def approve(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    given = approving.approve(installation, body["batch"], actor, body["count"])
+    given = approving.approve(installation, body["batch"], actor, body["count"], body.get("reason", ""))
     if given.still_needed:
         return {"batch": body["batch"], "approved_by": list(given.by), "still_needed": given.still_needed}
-    tally = apply.write(installation, body["batch"], progress=progress)
+    tally = approving.write(installation, body["batch"], progress)
     return {
         "approved_by": list(given.by),
         "still_needed": 0,
@@ -173,7 +187,7 @@ def plan_result(installation: Installation, plan: plans.Plan) -> Result:
         "held": len(plan.held),
         "watched": len(plan.judged) - len(plan.changes),
         "held_reasons": sorted({verdict.sentence for _, verdict in plan.held}),
-        "expires_at": (plan.made_at + timedelta(days=7)).isoformat(),
+        "expires_at": (plan.made_at + plans.VALID_FOR).isoformat(),
         "revision": plan.binding["policies"],
         "lines": lines,
         "frozen": [list(cell) for cell in plan.lifts][:MOST_LISTED],

@@ -1,8 +1,7 @@
 """A plan: exactly what would be written, kept so that a person can read it, and apply precisely that, once.
 
 It binds to the account ids, the ledger, the policy revision and, per record, the values it writes over or decided
-from. If one of the first three changed, or it was used: refused whole. A record that moved drops out; more than a
-tenth moved: refused whole.
+from (``agent.plan_binding``). A plan also says which frozen fields it would write if their freeze were lifted.
 """
 
 from __future__ import annotations
@@ -14,16 +13,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent import apply, cycle, guard, planner, proposals
-from agent.changes import Batch, Change, Entry, State, Verdict
+from agent import apply, confirm, cycle, guard, plan_binding, planner, proposals
+from agent.changes import OPEN, Batch, Change, State, Verdict
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
-from agent.ledger import Intent
+from agent.ledger import Intent, Settlement
+from agent.plan_binding import Sources
 from agent.proposals import title_of
-from agent.records import Record, Ref
+from agent.records import Ref
 
-DRIFT_LIMIT = 0.10
 VALID_FOR = timedelta(days=7)
+
+FrozenCell = tuple[str, str, str]
+"""(entity, field or ``create``, system)."""
 
 _CHANGES = TypeAdapter(list[Change])
 _VERDICTS = TypeAdapter(list[Verdict])
@@ -31,14 +33,21 @@ _VERDICTS = TypeAdapter(list[Verdict])
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``judged`` is what the guard said when the plan was shown; ``draft`` is there only right after planning."""
+    """``judged`` is what the guard said when the plan was shown; ``draft`` is there only right after planning.
+
+    ``lifts`` are cells frozen after an undo that it would write otherwise; ``lifting`` holds, for their entities, the
+    changes it would make instead if they were lifted. ``sources`` run beside ``judged`` followed by ``lifting``.
+    """
 
     id: str
     made_at: datetime
     judged: tuple[tuple[Change, Verdict], ...]
     binding: Mapping[str, Any]
     policies: frozenset[str]
-    lifts: tuple[tuple[str, str, str], ...] = ()
+    lifts: tuple[FrozenCell, ...] = ()
+    lifting: tuple[Change, ...] = ()
+    sources: tuple[Sources, ...] = ()
+    only: tuple[str, ...] = ()
     draft: planner.Draft | None = None
 
     @property
@@ -50,11 +59,26 @@ class Plan:
     def held(self) -> list[tuple[Change, Verdict]]:
         return [(change, verdict) for change, verdict in self.judged if verdict.decision == "hold"]
 
+    def to_write(self, *, lift: bool) -> list[tuple[Change, Sources]]:
+        """What applying writes, each with the values it was decided from."""
+        behind = [*self.sources]
+        paired = [
+            (change, behind[position])
+            for position, (change, verdict) in enumerate(self.judged)
+            if verdict.decision != "refuse"
+        ]
+        if not lift:
+            return paired
+        lifted = {change.entity_id for change in self.lifting}
+        kept = [(change, values) for change, values in paired if change.entity_id not in lifted]
+        return [*kept, *zip(self.lifting, behind[len(self.judged) :], strict=True)]
+
 
 def make(installation: Installation, *, pull: bool = True, only: Sequence[str] = ()) -> Plan:
     """Pull, decide over the whole mirror and keep the result. Writes to no CRM.
 
-    ``only`` names policies; changes of others are left out.
+    ``only`` names policies; changes of others are left out. What was pulled stays pending: a plan that nobody applies
+    takes nothing away from the next cycle.
     """
     if pull:
         cycle.pull_all(installation)
@@ -62,19 +86,50 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)
     cycle.remember(installation, draft, questions)
-    cycle.dispose(installation, set())
+    proposals.withdraw(installation, entities, [change for change, _ in draft.judged], word_for_word=True)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
-    lifts = tuple((entity_id, step.field, step.system) for entity_id, step in draft.frozen)
-    binding = _binding(installation)
+    lifts, lifting = _if_lifted(installation, draft, only)
+    changes = [change for change, _ in judged] + lifting
+    sources = plan_binding.sources_of(installation, changes)
+    binding = plan_binding.binding_of(installation)
     body = {
         "binding": binding,
         "changes": _CHANGES.dump_python([change for change, _ in judged], mode="json"),
         "verdicts": _VERDICTS.dump_python([verdict for _, verdict in judged], mode="json"),
         "lifts": [list(cell) for cell in lifts],
+        "lifting": _CHANGES.dump_python(lifting, mode="json"),
+        "sources": [{str(ref): dict(values) for ref, values in each.items()} for each in sources],
+        "only": list(only),
     }
     plan_id = installation.ledger.save_plan(body, expires_at=installation.clock() + VALID_FOR)
     policies = frozenset(name for change, _ in judged for name in change.policies)
-    return Plan(plan_id, installation.clock(), tuple(judged), binding, policies, lifts, draft)
+    return Plan(
+        plan_id, installation.clock(), tuple(judged), binding, policies, tuple(lifts), tuple(lifting),
+        tuple(sources), tuple(only), draft,
+    )  # fmt: skip
+
+
+def _if_lifted(
+    installation: Installation, draft: planner.Draft, only: Sequence[str]
+) -> tuple[list[FrozenCell], list[Change]]:
+    """The cells an undo froze that would be written otherwise, and their entities' changes without those freezes."""
+    undone = {
+        (freeze.entity_id, freeze.field, freeze.system)
+        for freezes in installation.freezes.by_entity([entity_id for entity_id, _ in draft.frozen]).values()
+        for freeze in freezes
+        if freeze.kind == "rollback"
+    }
+    wanted = [
+        (entity_id, step.field, step.system)
+        for entity_id, step in draft.frozen
+        if (entity_id, step.field, step.system) in undone and (not only or step.policy in only)
+    ]
+    if not wanted:
+        return [], []
+    entities = sorted({entity_id for entity_id, _, _ in wanted})
+    again = planner.draft(installation, entities, by_person=True, lifted=frozenset(wanted))
+    changes = [change for change, verdict in again.judged if verdict.decision != "refuse"]
+    return wanted, [change for change in changes if not only or change.policies & set(only)]
 
 
 def load(installation: Installation, plan_id: str) -> Plan:
@@ -86,14 +141,45 @@ def load(installation: Installation, plan_id: str) -> Plan:
     stored = installation.ledger.plan(plan_id)
     if stored.used_at is not None:
         raise PlanStale(f"{plan_id} was applied already", why="a plan is used once", next_step="truce plan")
-    if stored.expires_at is not None and stored.expires_at < installation.clock():
+    if stored.expires_at < installation.clock():
         raise PlanStale(f"{plan_id} has expired", next_step="truce plan")
+    return read(installation, plan_id)
+
+
+def read(installation: Installation, plan_id: str) -> Plan:
+    """A plan for looking at, used or expired though it may be.
+
+    Raises:
+        NotFound: no such plan.
+    """
+    stored = installation.ledger.plan(plan_id)
     changes = _CHANGES.validate_python(stored.body["changes"])
     verdicts = _VERDICTS.validate_python(stored.body["verdicts"])
-    judged = tuple(zip(changes, verdicts, strict=True))
-    policies = frozenset(name for change in changes for name in change.policies)
-    lifts = tuple((cell[0], cell[1], cell[2]) for cell in stored.body["lifts"])
-    return Plan(plan_id, stored.created_at, judged, stored.body["binding"], policies, lifts)
+    return Plan(
+        id=plan_id,
+        made_at=stored.created_at,
+        judged=tuple(zip(changes, verdicts, strict=True)),
+        binding=stored.body["binding"],
+        policies=frozenset(name for change in changes for name in change.policies),
+        lifts=tuple((cell[0], cell[1], cell[2]) for cell in stored.body["lifts"]),
+        lifting=tuple(_CHANGES.validate_python(stored.body["lifting"])),
+        sources=tuple({Ref.parse(ref): values for ref, values in each.items()} for each in stored.body["sources"]),
+        only=tuple(stored.body["only"]),
+    )
+
+
+def unfinished(installation: Installation, plan_id: str) -> Batch | None:
+    """The batch of this plan whose writing was interrupted, if any."""
+    return next((batch for batch in installation.ledger.batches(states=OPEN) if batch.plan_id == plan_id), None)
+
+
+def resume(
+    installation: Installation, batch: Batch, progress: apply.Progress = apply.silent
+) -> tuple[Batch, apply.Tally]:
+    """Go on with an interrupted plan: settle what is open, write what is still planned."""
+    confirm.settle_open(installation)
+    tally = apply.write(installation, batch.id, canary=True, progress=progress)
+    return installation.ledger.batch(batch.id), tally
 
 
 def apply_plan(
@@ -102,47 +188,102 @@ def apply_plan(
     actor: str,
     *,
     confirm_count: int | None = None,
+    lift_freezes: bool = False,
     progress: apply.Progress = apply.silent,
-) -> tuple[Batch, apply.Tally]:
-    """Write a plan: 25, read back, 250, the rest. ``confirm_count`` equal to the plan's size lifts volume limits.
+) -> tuple[Batch, apply.Tally] | None:
+    """Write a plan: 25, read back, 250, the rest; None when there is nothing to write.
+
+    ``confirm_count`` equal to the plan's size lifts limits of volume.
 
     Raises:
         PlanStale: bound to something that changed, used, or too much moved.
         ApprovalNeeded: a limit holds changes; the held batch is named, nothing was written.
     """
-    _check_binding(installation, plan)
-    confirmed = confirm_count is not None
-    if confirm_count is not None and confirm_count != len(plan.changes):
-        raise PlanStale(
-            f"{plan.id} holds {len(plan.changes)} changes, not {confirm_count}",
-            next_step=f"truce plan --show {plan.id}",
-        )
-    changes = plan.changes
-    circumstances = planner.circumstances(installation, by_person=True, confirmed=confirmed)
-    limits = installation.policies.policies.limits
-    verdicts = guard.judge(changes, limits, circumstances)
-    held = [(c, v) for c, v in zip(changes, verdicts, strict=True) if v.decision == "hold"]
-    allowed = [c for c, v in zip(changes, verdicts, strict=True) if v.decision == "allow"]
-    _check_drift(installation, allowed, plan.id)
+    plan_binding.check_binding(installation, plan.id, plan.binding)
+    wanted = plan.to_write(lift=lift_freezes)
+    _check_count(plan, wanted, confirm_count)
+    if not wanted:
+        return None
+    changes = [change for change, _ in wanted]
+    verdicts = guard.judge(
+        changes,
+        installation.policies.policies.limits,
+        planner.circumstances(installation, by_person=True, confirmed=confirm_count is not None),
+    )
+    held = [(change, verdict) for change, verdict in zip(changes, verdicts, strict=True) if verdict.decision == "hold"]
+    allowed = [pair for pair, verdict in zip(wanted, verdicts, strict=True) if verdict.decision == "allow"]
+    gone = _moved(installation, allowed, plan.lifts if lift_freezes else ())
+    plan_binding.check_drift(plan.id, [change for change, _ in allowed], gone)
     proposals.hold(installation, held, actor=actor, kind="plan")
     if not allowed:
-        _raise_held(installation, held)
-    batch = installation.ledger.open_batch(
-        "plan",
-        title_of(allowed) if allowed else "nothing to write",
-        actor,
-        [Intent(change, State.PLANNED) for change in cycle.with_keys(installation, allowed)],
-        plan_id=plan.id,
-        counted=guard.limit_uses(allowed),
-    )
+        _raise_held(installation, held, verdicts)
+    batch = _open_batch(installation, plan, [change for change, _ in allowed], actor, lift=lift_freezes)
+    proposals.supersede(installation, [change for change, _ in allowed])
+    dropped = _drop(installation, batch, gone)
     tally = apply.write(installation, batch.id, canary=True, progress=progress)
+    tally.drifted += dropped
+    if not held:
+        _renew_meanings(installation, plan, actor)
     return installation.ledger.batch(batch.id), tally
 
 
-def _raise_held(installation: Installation, held: Sequence[tuple[Change, Verdict]]) -> None:
-    """Name the waiting batch these changes are in."""
+def _check_count(plan: Plan, wanted: Sequence[tuple[Change, Sources]], count: int | None) -> None:
+    if count is not None and count != len(wanted):
+        raise PlanStale(f"{plan.id} holds {len(wanted)} changes, not {count}", next_step=f"truce show {plan.id}")
+
+
+def _moved(
+    installation: Installation, allowed: Sequence[tuple[Change, Sources]], lifted: Sequence[FrozenCell]
+) -> dict[int, str]:
+    """Which of these cannot be written any more: the record moved, or a field was frozen since."""
+    changes = [change for change, _ in allowed]
+    gone = plan_binding.moved(installation, changes, [values for _, values in allowed])
+    for position, freeze in enumerate(installation.freezes.in_the_way_of(changes)):
+        if freeze is not None and (freeze.entity_id, freeze.field, freeze.system) not in lifted:
+            gone.setdefault(position, f"frozen since the plan was made: {freeze.reason}")
+    return gone
+
+
+def _open_batch(installation: Installation, plan: Plan, changes: Sequence[Change], actor: str, *, lift: bool) -> Batch:
+    """The plan is used up, its freezes are lifted and its writes are recorded, in one commit."""
+    with installation.ledger.store.write():
+        if lift:
+            written = {change.entity_id for change in changes}
+            installation.freezes.lift_cells([cell for cell in plan.lifts if cell[0] in written], actor)
+        return installation.ledger.open_batch(
+            "plan",
+            title_of(changes),
+            actor,
+            [Intent(change, State.PLANNED) for change in cycle.with_keys(installation, changes)],
+            plan_id=plan.id,
+            counted=guard.limit_uses(changes),
+        )
+
+
+def _drop(installation: Installation, batch: Batch, gone: Mapping[int, str]) -> int:
+    """Entries stand in the order of the changes they were made from."""
+    entries = installation.ledger.entries(batch_id=batch.id)
+    confirm.record(
+        installation,
+        [Settlement(entries[position].id, State.DRIFTED, error=reason) for position, reason in gone.items()],
+    )
+    return len(gone)
+
+
+def _renew_meanings(installation: Installation, plan: Plan, actor: str) -> None:
+    """A live policy whose rules changed proposed until now; with its whole plan applied it may act again."""
+    for name, header in installation.policies.policies.headers.items():
+        active = installation.approvals.active_meaning(name)
+        if active not in (None, header.meaning) and name in plan.policies and (not plan.only or name in plan.only):
+            installation.approvals.activate(name, header.meaning, actor)
+
+
+def _raise_held(
+    installation: Installation, held: Sequence[tuple[Change, Verdict]], verdicts: Sequence[Verdict]
+) -> None:
+    """Name the waiting batch these changes are in, or why nothing may be written at all."""
     if not held:
-        return
+        raise ApprovalNeeded("nothing was written", why=verdicts[0].sentence, next_step="truce status")
     batch = proposals.standing_batch(installation, held[0][0])
     count = len(installation.ledger.entries(batch_id=batch.id, states=(State.HELD,)))
     raise ApprovalNeeded(
@@ -151,56 +292,3 @@ def _raise_held(installation: Installation, held: Sequence[tuple[Change, Verdict
         why=batch.hold_reason or "",
         next_step=f"truce approve {batch.id} --count {count}",
     )
-
-
-def _binding(installation: Installation) -> dict[str, Any]:
-    return {
-        "accounts": {
-            system: connector.identity().account_id for system, connector in sorted(installation.connectors.items())
-        },
-        "ledger": installation.ledger.ledger_id,
-        "policies": installation.policies.policies.revision,
-    }
-
-
-def _check_binding(installation: Installation, plan: Plan) -> None:
-    now = _binding(installation)
-    names = {"accounts": "another account", "ledger": "another ledger", "policies": "other policies"}
-    for key, what in names.items():
-        if now[key] != plan.binding[key]:
-            raise PlanStale(f"{plan.id} was made for {what}", why="what it rests on changed", next_step="truce plan")
-
-
-def _check_drift(installation: Installation, changes: Sequence[Change], plan_id: str) -> None:
-    """Compare every record with what the plan saw, before the first write."""
-    probes = [Entry("", 0, "", change, State.PLANNED, installation.clock()) for change in changes if change.step == 0]
-    live = _read_all(installation, [probe.change for probe in probes])
-    moved = sum(1 for probe in probes if apply.drift(probe, live) is not None)
-    if probes and moved > len(probes) * DRIFT_LIMIT:
-        raise PlanStale(
-            f"{moved} of {len(probes)} records changed since {plan_id} was made",
-            why=f"more than {DRIFT_LIMIT:.0%} moved",
-            next_step="truce plan",
-        )
-
-
-def _read_all(installation: Installation, changes: Sequence[Change]) -> dict[Ref, Record]:
-    wanted: dict[tuple[str, str], set[Ref]] = {}
-    fields: dict[tuple[str, str], set[str]] = {}
-    for change in changes:
-        if change.ref is None:
-            continue
-        place = (change.system, change.object_type)
-        wanted.setdefault(place, set()).add(change.ref)
-        named = {cell.vendor_field for cell in change.cells} | set(change.decided_from)
-        fields.setdefault(place, set()).update(named)
-    live: dict[Ref, Record] = {}
-    for place, refs in sorted(wanted.items()):
-        connector = installation.connectors[place[0]]
-        ordered = sorted(refs)
-        size = connector.capabilities.read_chunk
-        for start in range(0, len(ordered), size):
-            for readout in connector.read(ordered[start : start + size], sorted(fields[place])):
-                if isinstance(readout, Record):
-                    live[readout.ref] = readout
-    return live

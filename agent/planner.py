@@ -58,11 +58,15 @@ def draft(
     *,
     by_person: bool = False,
     confirmed: bool = False,
+    lifted: frozenset[tuple[str, str, str]] = frozenset(),
 ) -> Draft:
-    """Decide these entities and judge the outcome. Writes nothing anywhere."""
+    """Decide these entities and judge the outcome. Writes nothing anywhere.
+
+    ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
+    """
     result = Draft()
     changes: list[Change] = []
-    for view in views(installation, entity_ids):
+    for view in views(installation, entity_ids, lifted):
         decision = decide(view, installation.policies)
         result.entities += 1
         changes += decision.changes

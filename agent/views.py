@@ -25,15 +25,26 @@ BLOCKING_REVIEWS = {
 """Open review kind → flag that keeps parts of deciding away from the entity."""
 
 
-def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[View]:
-    """One View per entity, in order; entities without any live record are left out."""
+def views(
+    installation: Installation, entity_ids: Sequence[str], lifted: frozenset[tuple[str, str, str]] = frozenset()
+) -> Iterator[View]:
+    """One View per entity, in order; entities without any live record are left out.
+
+    ``lifted``: frozen cells (entity, field, system) that are shown as not frozen.
+    """
     owners = OwnerMap(installation.owners, _owner_table(installation))
     now = installation.clock()
     for start in range(0, len(entity_ids), SLICE):
-        yield from _slice(installation, entity_ids[start : start + SLICE], owners, now)
+        yield from _slice(installation, entity_ids[start : start + SLICE], owners, now, lifted)
 
 
-def _slice(installation: Installation, entity_ids: Sequence[str], owners: OwnerMap, now: datetime) -> Iterator[View]:
+def _slice(
+    installation: Installation,
+    entity_ids: Sequence[str],
+    owners: OwnerMap,
+    now: datetime,
+    lifted: frozenset[tuple[str, str, str]],
+) -> Iterator[View]:
     members = installation.crosswalk.members(entity_ids)
     records = installation.mirror.records([link.ref for links in members.values() for link in links])
     bases = installation.mirror.bases(entity_ids)
@@ -60,7 +71,9 @@ def _slice(installation: Installation, entity_ids: Sequence[str], owners: OwnerM
             others=tuple(records[link.ref] for link in links if link.role != "active" and link.ref in records),
             bases=bases.get(entity_id, {}),
             frozen=tuple(
-                Frozen(item.field, item.system, item.rule, item.reason) for item in freezes.get(entity_id, ())
+                Frozen(item.field, item.system, item.rule, item.reason)
+                for item in freezes.get(entity_id, ())
+                if (entity_id, item.field, item.system) not in lifted
             ),
             owners=owners,
             flags=frozenset(flags.get(entity_id, set()) | _link_flags(links)),

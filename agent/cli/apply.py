@@ -32,6 +32,9 @@ def command(ctx: click.Context, plan_id: str, confirm: int | None, lift_freezes:
 
 def show_written(result: dict[str, Any]) -> None:
     """What a batch came to, and how to undo it."""
+    if result["batch"] is None:
+        click.echo("Nothing to write.")
+        return
     click.echo(f"{result['batch']}: {number(result['written'])} written, each recorded first and read back.")
     for name, words in (
         ("drifted", "left alone, changed meanwhile"),

@@ -13,13 +13,14 @@ from agent.people import needs_name
 @click.command("approve")
 @click.argument("batch_id", metavar="BATCH")
 @click.option("--count", type=int, required=True, help="How many changes you saw; another number is refused.")
+@click.option("--reason", default="", help="Why; asked for when stages move back.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, batch_id: str, count: int, as_json: bool) -> int:
+def command(ctx: click.Context, batch_id: str, count: int, reason: str, as_json: bool) -> int:
     """Approve the held BATCH. With the last approval asked for it is written."""
     session = session_of(ctx)
     needs_name(session.person, "approve")
-    result = session.order("approve", {"batch": batch_id, "count": count}, "writing", quiet=as_json)
+    result = session.order("approve", {"batch": batch_id, "count": count, "reason": reason}, "writing", quiet=as_json)
     if as_json:
         print_json(result)
     elif result["still_needed"]:

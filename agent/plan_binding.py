@@ -1,0 +1,134 @@
+"""What a plan rests on, and whether that still stands: accounts, ledger, policies, and the values it was decided from.
+
+A record that moved drops out; more than a tenth moved, or anything else changed: the plan is refused whole.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent import apply
+from agent.changes import Change, Entry, State
+from agent.confirm import same_value
+from agent.errors import PlanStale
+from agent.installation import Installation
+from agent.places import Places, entity_type_of, places_of
+from agent.records import FieldValue, Record, Ref
+
+DRIFT_LIMIT = 0.10
+
+Sources = Mapping[Ref, Mapping[str, FieldValue]]
+"""Values on the other side that a change was decided from: {record: {vendor field: value}}."""
+
+
+def binding_of(installation: Installation) -> dict[str, Any]:
+    """Accounts, ledger and policies as they are now."""
+    return {
+        "accounts": {
+            system: connector.identity().account_id for system, connector in sorted(installation.connectors.items())
+        },
+        "ledger": installation.ledger.ledger_id,
+        "policies": installation.policies.policies.revision,
+    }
+
+
+def check_binding(installation: Installation, plan_id: str, binding: Mapping[str, Any]) -> None:
+    """Raises PlanStale when the plan was made for something else."""
+    now = binding_of(installation)
+    names = {"accounts": "another account", "ledger": "another ledger", "policies": "other policies"}
+    for key, what in names.items():
+        if now[key] != binding[key]:
+            raise PlanStale(f"{plan_id} was made for {what}", why="what it rests on changed", next_step="truce plan")
+
+
+def sources_of(installation: Installation, changes: Sequence[Change]) -> list[dict[Ref, dict[str, FieldValue]]]:
+    """Per change, what the counterparts of its record hold in the same fields, as last seen."""
+    places = places_of(installation.policies.policies)
+    members = installation.crosswalk.members([change.entity_id for change in changes])
+    partners = {
+        entity_id: [link.ref for link in links if link.role == "active" and link.state == "linked"]
+        for entity_id, links in members.items()
+    }
+    records = installation.mirror.records(ref for refs in partners.values() for ref in refs)
+    return [
+        {
+            ref: _values_behind(change, records[ref], places)
+            for ref in partners.get(change.entity_id, ())
+            if ref in records and ref.system != change.system
+        }
+        for change in changes
+    ]
+
+
+def moved(installation: Installation, changes: Sequence[Change], sources: Sequence[Sources]) -> dict[int, str]:
+    """{position of a change: why it no longer fits}, by reading every record concerned live."""
+    live = _read_all(installation, changes, sources)
+    partners = installation.crosswalk.members([change.entity_id for change in changes])
+    found: dict[int, str] = {}
+    for position, (change, behind) in enumerate(zip(changes, sources, strict=True)):
+        reason = _why_moved(installation, change, behind, live)
+        if reason is None and change.op == "create":
+            links = partners.get(change.entity_id, ())
+            if any(link.ref.system == change.system and link.state == "linked" for link in links):
+                reason = f"it has a record in {change.system} meanwhile"
+        if reason is not None:
+            found[position] = reason
+    return found
+
+
+def check_drift(plan_id: str, changes: Sequence[Change], gone: Mapping[int, str]) -> None:
+    """Raises PlanStale when more than a tenth of the records moved."""
+    records = {(change.entity_id, change.system) for change in changes}
+    drifted = {(changes[position].entity_id, changes[position].system) for position in gone}
+    if len(drifted) > len(records) * DRIFT_LIMIT:
+        raise PlanStale(
+            f"{len(drifted)} of {len(records)} records changed since {plan_id} was made",
+            why=f"more than {DRIFT_LIMIT:.0%} moved",
+            next_step="truce plan",
+        )
+
+
+def _values_behind(change: Change, record: Record, places: Places) -> dict[str, FieldValue]:
+    names = (places.vendor_field(entity_type_of(change.entity_id), cell.field, record.ref) for cell in change.cells)
+    return {name: record.fields[name] for name in names if name is not None and name in record.fields}
+
+
+def _why_moved(installation: Installation, change: Change, behind: Sources, live: Mapping[Ref, Record]) -> str | None:
+    if change.step == 0:
+        reason = apply.drift(Entry("", 0, "", change, State.PLANNED, installation.clock()), live)
+        if reason is not None:
+            return reason
+    for ref, values in behind.items():
+        if ref not in live:
+            return f"{ref}, from which it was decided, is gone"
+        for name, value in values.items():
+            if name in live[ref].fields and not same_value(live[ref].fields[name], value):
+                return f"{name} of {ref}, from which it was decided, changed meanwhile"
+    return None
+
+
+def _read_all(installation: Installation, changes: Sequence[Change], sources: Sequence[Sources]) -> dict[Ref, Record]:
+    wanted: dict[tuple[str, str], set[Ref]] = defaultdict(set)
+    fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def want(ref: Ref, names: set[str]) -> None:
+        wanted[ref.system, ref.object_type].add(ref)
+        fields[ref.system, ref.object_type].update(names)
+
+    for change, behind in zip(changes, sources, strict=True):
+        if change.ref is not None:
+            want(change.ref, {cell.vendor_field for cell in change.cells} | set(change.decided_from))
+        for ref, values in behind.items():
+            want(ref, set(values))
+    live: dict[Ref, Record] = {}
+    for place, refs in sorted(wanted.items()):
+        connector = installation.connectors[place[0]]
+        ordered = sorted(refs)
+        size = connector.capabilities.read_chunk
+        for start in range(0, len(ordered), size):
+            for readout in connector.read(ordered[start : start + size], sorted(fields[place])):
+                if isinstance(readout, Record):
+                    live[readout.ref] = readout
+    return live
