@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
+from sys import maxsize
 
 from agent.changes import Change, Mode, Verdict
 from agent.decide.policy import LimitsPolicy
@@ -124,8 +125,8 @@ def _hold_by_volume(
     limits: LimitsPolicy | None,
     circumstances: Circumstances,
 ) -> None:
-    """Hold the largest policies first until the rest fits under the ceiling of one batch."""
-    ceiling, described = batch_ceiling(limits, circumstances.population)
+    """Hold the largest policies first until the rest fits under the ceilings of one batch and of the day."""
+    ceiling, described = min(batch_ceiling(limits, circumstances.population), _left_today(limits, circumstances))
     allowed = [index for index, verdict in enumerate(verdicts) if verdict.decision == "allow"]
     while len(allowed) > ceiling:
         per_policy = Counter(name for index in allowed for name in changes[index].policies)
@@ -147,6 +148,15 @@ def batch_ceiling(limits: LimitsPolicy | None, population: int) -> tuple[int, st
     if share < records:
         return share, f"{share} ({percent:g} % of {population})"
     return records, f"{records}"
+
+
+def _left_today(limits: LimitsPolicy | None, circumstances: Circumstances) -> tuple[int, str]:
+    """What the day still has room for, if its policy names a ceiling for records."""
+    most = limits.day.get("records") if limits else None
+    if most is None:
+        return maxsize, ""
+    used = circumstances.used_today.get("records", 0)
+    return max(most - used, 0), f"{most} a day and {used} were changed already"
 
 
 def _hold_whole_groups(changes: Sequence[Change], verdicts: list[Verdict]) -> None:

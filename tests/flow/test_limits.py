@@ -42,6 +42,19 @@ def test_a_small_installation_may_always_change_twenty(live: Stage) -> None:
     assert live.cycle()["written"] == 20
 
 
+def test_a_day_may_have_a_ceiling_for_records_that_outlives_a_restart(live: Stage) -> None:
+    live.write_policies(limits=limits_policy(day="{records: 3}"))
+    live.pairs(2, {"Title": "CEO"}, {"jobtitle": "Boss"})
+    assert live.cycle()["written"] == 2
+    live.close()
+    live.pairs(2, {"Title": "CEO"}, {"jobtitle": "Boss"})
+    assert live.cycle()["written"] == 0
+    assert held_reasons(live) == [
+        "person-basics would change 2 records at once, the limit is 3 a day and 2 were changed already"
+    ]
+    assert live.apply(confirm=2)["written"] == 2
+
+
 def test_the_plan_says_the_limit_before_anybody_applies_it(stage: Stage) -> None:
     stage.write_policies(limits=limits_policy(batch="{records: 1}"))
     stage.pairs(2, {"Title": "CEO"}, {"jobtitle": "Boss"})

@@ -38,7 +38,13 @@ _BATCH = Shape(
         *(Key(name, help_text, COUNT) for name, help_text in MEANINGS.items()),
     ),
 )
-_DAY = Shape("`day`", tuple(Key(name, help_text, COUNT) for name, help_text in MEANINGS.items()))
+_DAY = Shape(
+    "`day`",
+    (
+        Key("records", "records changed without a person; left out, a day has no such ceiling", COUNT),
+        *(Key(name, help_text, COUNT) for name, help_text in MEANINGS.items()),
+    ),
+)
 _RULE = Shape(
     "a line under `approve`",
     (
