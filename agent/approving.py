@@ -101,7 +101,7 @@ def waiting_entries(installation: Installation, batch: Batch) -> list[Entry]:
 
 
 def demands_of(installation: Installation, entries: Sequence[Entry]) -> list[Demand]:
-    """What the limits policy asks for each class touched, and each lifecycle policy for its moves back; all must hold."""
+    """What the limits policy asks for each class touched and a lifecycle policy for moves back; all must hold."""
     policies = installation.policies.policies
     approve_lines = policies.limits.approve if policies.limits is not None else {}
     classes = {name for entry in entries for name in guard.limit_uses([entry.change])}
