@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, duplicates, guard, identify, planner, proposals
+from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals
 from agent.changes import OPEN, Batch, Change, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import keys_of
@@ -126,6 +126,7 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
     """Link these records, then look for duplicates of them."""
     entities: list[str] = []
     questions: list[ReviewRequest] = []
+    refs = sorted({*refs, *outdated_reviews.reconsidered(installation, refs)})
     for entity_type in _parents_first(installation.policies.policies.entity_types.values()):
         ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
         if not ours:
@@ -134,12 +135,14 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
         entities += sorted(resolution.entities)
         questions += resolution.reviews
         questions += duplicates.suspects(installation, entity_type, ours)
+    outdated_reviews.close_settled(installation, refs, entities, questions)
     return entities, questions
 
 
 def remember(installation: Installation, draft: planner.Draft, questions: Sequence[ReviewRequest]) -> None:
     """Bases of fields that already agree, and one standing review per question."""
     installation.reviews.open_or_refresh([*questions, *draft.reviews])
+    outdated_reviews.close_decided(installation, draft.decided, draft.reviews)
     known = installation.mirror.bases(list(draft.adopt))
     installation.mirror.set_bases(
         {

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.changes import ReviewRequest
 from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
 from agent.decide.match import keys_of
 from agent.decide.policy import EntityType
+from agent.decide.view import Base
+from agent.duplicates import pair_topic
 from agent.installation import Installation
 from agent.records import Record, Ref
 
@@ -32,22 +34,32 @@ class Resolution:
 def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
     """Link these records to entities, in one ledger transaction, and say which entities are touched."""
     desk = _Desk(installation, entity_type, refs)
-    for ref in _in_order(entity_type, refs):
+    for ref in desk.in_order():
         desk.place(ref)
+    _forget_blanks(installation, entity_type, desk.successors)
     installation.crosswalk.link_many(desk.new_links)
     for ref, state in desk.marks.items():
         installation.crosswalk.mark(ref, state)
     return desk.resolution
 
 
-def _in_order(entity_type: EntityType, refs: Sequence[Ref]) -> list[Ref]:
-    """Records of an earlier object type first, so that a Contact is placed before the Lead beside it."""
-
-    def rank(ref: Ref) -> tuple[int, str, str]:
-        types = entity_type.records.get(ref.system, ())
-        return (types.index(ref.object_type) if ref.object_type in types else len(types), ref.system, ref.id)
-
-    return sorted(set(refs), key=rank)
+def _forget_blanks(installation: Installation, entity_type: EntityType, successors: Mapping[str, Ref]) -> None:
+    """A record that took another one's place cleared nothing: where it is blank, nothing was ever settled with it."""
+    records = installation.mirror.records(successors.values())
+    rules = installation.policies.policies.rules_for(entity_type.name)
+    forgotten: dict[str, dict[str, Base]] = {}
+    for entity_id, bases in installation.mirror.bases(successors).items():
+        ref = successors[entity_id]
+        fields = records[ref].fields if ref in records else {}
+        blank = {
+            rule.name for rule in rules if fields.get(rule.vendor_field(ref.system, ref.object_type) or "") is None
+        }
+        forgotten[entity_id] = {
+            name: replace(base, values={system: value for system, value in base.values.items() if system != ref.system})
+            for name, base in bases.items()
+            if name in blank
+        }
+    installation.mirror.set_bases(forgotten)
 
 
 class _Desk:
@@ -60,10 +72,22 @@ class _Desk:
         self._type = entity_type
         self._policies = installation.policies.policies
         self._records = installation.mirror.records(refs)
+        self._refs = frozenset(refs)
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
         self.marks: dict[Ref, str] = {}
+        self.successors: dict[str, Ref] = {}
+        """{entity: the record that took the place of another one of its system}."""
         self.resolution = Resolution()
+
+    def in_order(self) -> list[Ref]:
+        """What has gone or was converted makes room first; then earlier object types, a Contact before its Lead."""
+        return sorted(self._refs, key=self._rank)
+
+    def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
+        record = self._records.get(ref)
+        stays = record is not None and not self._is_converted(record)
+        return stays, self._type.rank(ref.system, ref.object_type), ref.system, ref.id
 
     @property
     def new_links(self) -> list[NewLink]:
@@ -79,10 +103,12 @@ class _Desk:
             return
         if self._is_converted(record):
             self._converted(record, entity_id)
-        elif entity_id is not None:
-            self.resolution.entities.add(entity_id)
-        else:
+        elif entity_id is None:
             self._pair(record)
+        elif self._link_state(ref) == "lost" and self._active_of(entity_id, ref.system) is None:
+            self._link(entity_id, ref, "active")  # out of the recycle bin
+        else:
+            self.resolution.entities.add(entity_id)
 
     def _pair(self, record: Record) -> None:
         for kind, value in self._keys(record):
@@ -108,12 +134,22 @@ class _Desk:
         if entity_id is None:
             entity_id = self._crosswalk.new_entity(self._type.name)
             self._link(entity_id, partner, "active")
-        elif self._active_of(entity_id, ref.system) not in (None, ref) or self._active_of(
-            entity_id, partner.system
-        ) not in (None, partner):
+        elif self._active_of(entity_id, partner.system) not in (None, partner):
             self._unclear(ref, kind, [partner, ref])
             return
+        before = self._active_of(entity_id, ref.system)
+        if before is None:
+            self._link(entity_id, ref, "active")
+        elif self._outranks(ref, before):
+            self._succeed(entity_id, ref, before)
+        else:
+            self._unclear(ref, kind, [partner, ref])
+
+    def _succeed(self, entity_id: str, ref: Ref, before: Ref) -> None:
+        """A Contact appears beside a paired open Lead: it becomes the active record, the Lead is read only."""
+        self.successors[entity_id] = ref
         self._link(entity_id, ref, "active")
+        self._ask_about_duplicate(entity_id, before, ref)
 
     def _alone(self, record: Record) -> None:
         entity_id = self._crosswalk.new_entity(self._type.name)
@@ -126,8 +162,11 @@ class _Desk:
             entity_id = self._crosswalk.new_entity(self._type.name)
             self._link(entity_id, winner, "active")
         self._link(entity_id, ref, "duplicate")
+        self._ask_about_duplicate(entity_id, ref, winner)
+
+    def _ask_about_duplicate(self, entity_id: str, ref: Ref, winner: Ref) -> None:
         sentence = f"{ref} is the same {self._type.name} as {winner}, which is the active record"
-        self._ask("duplicate", entity_id, str(ref), sentence, [winner, ref])
+        self._ask("duplicate", entity_id, pair_topic(ref, winner), sentence, sorted((winner, ref)))
 
     def _unclear(self, ref: Ref, kind: str, refs: list[Ref]) -> None:
         involved = sorted(set(refs))
@@ -146,6 +185,7 @@ class _Desk:
         self._active.pop((entity_id, ref.system), None)
         self.resolution.entities.add(entity_id)
         if survivor is not None and self._entity_of(survivor) is None:
+            self.successors[entity_id] = survivor
             self._link(entity_id, survivor, "active")
         elif survivor is None or self._entity_of(survivor) != entity_id:
             what = f"merged into {survivor}" if survivor else "deleted"
@@ -161,14 +201,20 @@ class _Desk:
         if entity_id is None:
             return  # a Lead that was converted before we knew it: its Contact speaks for the person
         owner = self._entity_of(into)
+        was_active = self._active_of(entity_id, record.ref.system) == record.ref
         self.marks[record.ref] = "duplicate"
         self.resolution.entities.add(entity_id)
-        if owner is None:
+        if owner is None or (owner != entity_id and was_active and self._stands_alone(owner, into)):
             self._active.pop((entity_id, record.ref.system), None)
-            self._link(entity_id, into, "active")
+            self.successors[entity_id] = into
+            self._link(entity_id, into, "active", leaves=owner)
         elif owner != entity_id:
             sentence = f"{record.ref} was converted into {into}, which is paired with somebody else already"
             self._ask("converted", entity_id, str(record.ref), sentence, [record.ref, into])
+
+    def _stands_alone(self, entity_id: str, ref: Ref) -> bool:
+        """Nothing else was ever linked to this entity."""
+        return all(link.ref == ref for link in self._links(entity_id))
 
     def _keys(self, record: Record) -> list[tuple[str, str]]:
         order = {kind: rank for rank, kind in enumerate(self._type.match)}
@@ -190,6 +236,10 @@ class _Desk:
             if by_type[object_type]:
                 return by_type[object_type]
         return refs
+
+    def _outranks(self, ref: Ref, other: Ref) -> bool:
+        """A Contact before a Lead."""
+        return self._type.rank(ref.system, ref.object_type) < self._type.rank(other.system, other.object_type)
 
     def _other(self, system: str) -> str:
         return next(name for name in self._type.records if name != system)
@@ -230,8 +280,8 @@ class _Desk:
         members: Mapping[str, Sequence[Link]] = self._crosswalk.members([entity_id])
         return members.get(entity_id, ())
 
-    def _link(self, entity_id: str, ref: Ref, role: str) -> None:
-        self._new[ref] = NewLink(entity_id, self._type.name, ref, role)
+    def _link(self, entity_id: str, ref: Ref, role: str, leaves: str | None = None) -> None:
+        self._new[ref] = NewLink(entity_id, self._type.name, ref, role, leaves=leaves)
         if role == "active":
             self._active[entity_id, ref.system] = ref
         self.resolution.entities.add(entity_id)

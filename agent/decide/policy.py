@@ -104,6 +104,11 @@ class EntityType:
     policy: str
     place: Place
 
+    def rank(self, system: str, object_type: str) -> int:
+        """0 for the object type that beats all others of its system."""
+        types = self.records.get(system, ())
+        return types.index(object_type) if object_type in types else len(types)
+
 
 @dataclass(frozen=True, slots=True)
 class FieldsPolicy:
