@@ -60,7 +60,7 @@ def run(installation: Installation) -> CycleReport:
     report.reviews = len(draft.reviews) + len(questions)
     report.held = tuple(proposals.hold(installation, draft.held))
     unfinished = _write(installation, draft.allowed, report)
-    dispose(installation, unfinished)
+    dispose(installation, unfinished | draft.waiting)
     return report
 
 
@@ -156,7 +156,7 @@ def remember(installation: Installation, draft: planner.Draft, questions: Sequen
 
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:
-    """Every pending change ends with a disposition, except those whose write must be tried again."""
+    """Every pending change ends with a disposition, except those that must be decided again soon."""
     dispositions = []
     for item in installation.mirror.pending():
         entity_id = installation.crosswalk.entity_of(item.ref)

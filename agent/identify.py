@@ -34,8 +34,7 @@ class Resolution:
 def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
     """Link these records to entities, in one ledger transaction, and say which entities are touched."""
     desk = _Desk(installation, entity_type, refs)
-    for ref in desk.in_order():
-        desk.place(ref)
+    desk.place()
     _forget_blanks(installation, entity_type, desk.successors)
     installation.crosswalk.link_many(desk.new_links)
     for ref, state in desk.marks.items():
@@ -80,11 +79,20 @@ class _Desk:
         """{entity: the record that took the place of another one of its system}."""
         self.resolution = Resolution()
 
-    def in_order(self) -> list[Ref]:
-        """What has gone or was converted makes room first; then earlier object types, a Contact before its Lead."""
-        return sorted(self._refs, key=self._rank)
+    def place(self) -> None:
+        """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
+        new = [record for ref in sorted(self._refs, key=self._rank) if (record := self._known(ref)) is not None]
+        keys = {record.ref: list(keys_of(record, self._type, self._policies)) for record in new}
+        for kind in self._type.match:
+            for record in new:
+                if not self._is_placed(record.ref):
+                    self._pair(record, kind, [value for name, value in keys[record.ref] if name == kind])
+        for record in new:
+            if not self._is_placed(record.ref):
+                self._alone(record)
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
+        """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""
         record = self._records.get(ref)
         stays = record is not None and not self._is_converted(record)
         return stays, self._type.rank(ref.system, ref.object_type), ref.system, ref.id
@@ -93,32 +101,37 @@ class _Desk:
     def new_links(self) -> list[NewLink]:
         return list(self._new.values())
 
-    def place(self, ref: Ref) -> None:
+    def _known(self, ref: Ref) -> Record | None:
+        """Follow what became of a record that is linked, gone or converted; anything else is new and returned.
+
+        What makes room comes first (``_rank``), so that a Contact finds the place of its converted Lead.
+        """
         entity_id = self._entity_of(ref)
+        record = self._records.get(ref)
         if self._mirror.is_deleted(ref):
             self._lost(ref, entity_id)
-            return
-        record = self._records.get(ref)
-        if record is None:
-            return
-        if self._is_converted(record):
+        elif record is None:
+            return None
+        elif self._is_converted(record):
             self._converted(record, entity_id)
         elif entity_id is None:
-            self._pair(record)
+            return record
         elif self._link_state(ref) == "lost" and self._active_of(entity_id, ref.system) is None:
             self._link(entity_id, ref, "active")  # out of the recycle bin
         else:
             self.resolution.entities.add(entity_id)
+        return None
 
-    def _pair(self, record: Record) -> None:
-        for kind, value in self._keys(record):
+    def _is_placed(self, ref: Ref) -> bool:
+        return ref in self._new or ref in self.resolution.unclear
+
+    def _pair(self, record: Record, kind: str, values: Sequence[str]) -> None:
+        for value in values:
             here = self._candidates(record.ref.system, kind, value) or [record.ref]
             there = self._candidates(self._other(record.ref.system), kind, value)
-            if not there:
-                continue
-            self._judge(record, kind, here, there)
-            return
-        self._alone(record)
+            if there:
+                self._judge(record, kind, here, there)
+                return
 
     def _judge(self, record: Record, kind: str, here: list[Ref], there: list[Ref]) -> None:
         first_here, first_there = self._first_of(here), self._first_of(there)
@@ -215,11 +228,6 @@ class _Desk:
     def _stands_alone(self, entity_id: str, ref: Ref) -> bool:
         """Nothing else was ever linked to this entity."""
         return all(link.ref == ref for link in self._links(entity_id))
-
-    def _keys(self, record: Record) -> list[tuple[str, str]]:
-        order = {kind: rank for rank, kind in enumerate(self._type.match)}
-        keys = [key for key in keys_of(record, self._type, self._policies) if key[0] in order]
-        return sorted(keys, key=lambda key: order[key[0]])
 
     def _candidates(self, system: str, kind: str, value: str) -> list[Ref]:
         found: list[Ref] = []

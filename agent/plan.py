@@ -62,7 +62,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)
     cycle.remember(installation, draft, questions)
-    cycle.dispose(installation, set())
+    cycle.dispose(installation, draft.waiting)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
     lifts = tuple((entity_id, step.field, step.system) for entity_id, step in draft.frozen)
     binding = _binding(installation)
