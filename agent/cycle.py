@@ -55,7 +55,7 @@ def run(installation: Installation) -> CycleReport:
     report.changed = sum(len(result.changed) for result in seen)
     touched, questions = identify_pending(installation)
     draft = planner.draft(installation, touched)
-    remember(installation, draft, questions)
+    remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
     report.held = tuple(proposals.hold(installation, draft.held))
@@ -79,6 +79,7 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
     for connector, pulling in pullings(installation):
+        installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
         results.append(changed_records(connector, installation.mirror, pulling))
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
@@ -100,7 +101,8 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
                 fields = set(policies.vendor_fields(system, object_type))
                 fields.update(identity_fields(connector, object_type))
                 keys = partial(_keys, installation, entity_type)
-                yield connector, Pulling(object_type, tuple(sorted(fields)), keys)
+                revision = policies.keys_revision(entity_type.name)
+                yield connector, Pulling(object_type, tuple(sorted(fields)), keys, revision)
 
 
 def identity_fields(connector: Connector, object_type: str) -> set[str]:
@@ -123,7 +125,7 @@ def identify_pending(installation: Installation) -> tuple[list[str], list[Review
 
 
 def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list[str], list[ReviewRequest]]:
-    """Link these records, then look for duplicates of them."""
+    """Link these records, look for duplicates of them, and keep the questions: what is asked is not decided."""
     entities: list[str] = []
     questions: list[ReviewRequest] = []
     refs = sorted({*refs, *outdated_reviews.reconsidered(installation, refs)})
@@ -135,13 +137,14 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
         entities += sorted(resolution.entities)
         questions += resolution.reviews
         questions += duplicates.suspects(installation, entity_type, ours)
+    installation.reviews.open_or_refresh(questions)
     outdated_reviews.close_settled(installation, refs, entities, questions)
     return entities, questions
 
 
-def remember(installation: Installation, draft: planner.Draft, questions: Sequence[ReviewRequest]) -> None:
+def remember(installation: Installation, draft: planner.Draft) -> None:
     """Bases of fields that already agree, and one standing review per question."""
-    installation.reviews.open_or_refresh([*questions, *draft.reviews])
+    installation.reviews.open_or_refresh(draft.reviews)
     outdated_reviews.close_decided(installation, draft.decided, draft.reviews)
     known = installation.mirror.bases(list(draft.adopt))
     installation.mirror.set_bases(

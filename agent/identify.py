@@ -200,10 +200,15 @@ class _Desk:
         if survivor is not None and self._entity_of(survivor) is None:
             self.successors[entity_id] = survivor
             self._link(entity_id, survivor, "active")
-        elif survivor is None or self._entity_of(survivor) != entity_id:
+        elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
             what = f"merged into {survivor}" if survivor else "deleted"
             sentence = f"{ref} was {what}; its counterpart stays and nothing is created again"
             self._ask("lost", entity_id, str(ref), sentence, [ref])
+
+    def _has_counterpart(self, entity_id: str, ref: Ref) -> bool:
+        return any(
+            self._active_of(entity_id, system) is not None for system in self._type.records if system != ref.system
+        )
 
     def _converted(self, record: Record, entity_id: str | None) -> None:
         conversion = self._conversion(record.ref)

@@ -58,10 +58,10 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     """
     if pull:
         cycle.pull_all(installation)
-    _, questions = cycle.identify_pending(installation)
+    cycle.identify_pending(installation)
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)
-    cycle.remember(installation, draft, questions)
+    cycle.remember(installation, draft)
     cycle.dispose(installation, draft.waiting)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
     lifts = tuple((entity_id, step.field, step.system) for entity_id, step in draft.frozen)

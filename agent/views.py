@@ -31,16 +31,23 @@ def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[Vie
     """One View per entity, in order; entities without any live record are left out."""
     owners = OwnerMap(installation.owners, _owner_table(installation))
     now = installation.clock()
+    suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
     for start in range(0, len(entity_ids), SLICE):
-        yield from _slice(installation, entity_ids[start : start + SLICE], owners, now)
+        yield from _slice(installation, entity_ids[start : start + SLICE], owners, suspected, now)
 
 
-def _slice(installation: Installation, entity_ids: Sequence[str], owners: OwnerMap, now: datetime) -> Iterator[View]:
+def _slice(
+    installation: Installation,
+    entity_ids: Sequence[str],
+    owners: OwnerMap,
+    suspected: frozenset[Ref],
+    now: datetime,
+) -> Iterator[View]:
     members = installation.crosswalk.members(entity_ids)
     records = installation.mirror.records([link.ref for links in members.values() for link in links])
     bases = installation.mirror.bases(entity_ids)
     freezes = installation.freezes.by_entity(entity_ids)
-    flags = _flags(installation, entity_ids)
+    flags = _flags(installation, entity_ids, members, suspected)
     clears_first = frozenset(
         pair
         for connector in installation.connectors.values()
@@ -100,12 +107,21 @@ def _link_flags(links: Sequence[Link]) -> set[str]:
     return ({"lost"} if "lost" in gone else set()) | ({"converted"} if "duplicate" in gone else set())
 
 
-def _flags(installation: Installation, entity_ids: Sequence[str]) -> dict[str, set[str]]:
+def _flags(
+    installation: Installation,
+    entity_ids: Sequence[str],
+    members: Mapping[str, Sequence[Link]],
+    suspected: frozenset[Ref],
+) -> dict[str, set[str]]:
+    """What open questions say of each entity; a question about two records concerns both."""
     found: dict[str, set[str]] = defaultdict(set)
     for review in installation.reviews.open_for(entity_ids):
         flag = BLOCKING_REVIEWS.get(review.kind)
         if flag is not None:
             found[review.entity_id].add(flag)
+    for entity_id, links in members.items():
+        if any(link.ref in suspected and link.state == "linked" for link in links):
+            found[entity_id].add("suspected duplicate")
     return found
 
 
