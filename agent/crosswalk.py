@@ -29,13 +29,17 @@ BLOCK = 100
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A record that joins an entity. ``role`` is ``active`` or ``duplicate`` (read, never written)."""
+    """A record that joins an entity. ``role`` is ``active`` or ``duplicate`` (read, never written).
+
+    ``leaves``: the entity it belongs to until now, when it is to change over.
+    """
 
     entity_id: str
     entity_type: str
     ref: Ref
     role: str
     state: str = "linked"
+    leaves: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ def _write_link(connection: Connection, link: NewLink, at: int) -> None:
             (link.entity_id, ref.system, ref.object_type, ref.id, link.role, link.state, at),
         )
         return
-    if row[1] != link.entity_id and row[2] in ("linked", "duplicate"):
+    if row[1] not in (link.entity_id, link.leaves) and row[2] in ("linked", "duplicate"):
         raise ValueError(f"{ref} belongs to {row[1]}; it cannot be linked to {link.entity_id} as well")
     connection.execute(
         "UPDATE links SET entity = ?, role = ?, state = ?, since = ? WHERE id = ?",

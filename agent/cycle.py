@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, duplicates, guard, identify, planner, proposals
+from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals
 from agent.changes import OPEN, Batch, Change, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import keys_of
@@ -56,13 +56,13 @@ def run(installation: Installation) -> CycleReport:
     report.changed = sum(len(result.changed) for result in seen)
     touched, questions = identify_pending(installation)
     draft = planner.draft(installation, touched)
-    remember(installation, draft, questions)
+    remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
     proposals.withdraw(installation, touched, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     unfinished = _write(installation, draft.allowed, report)
-    dispose(installation, unfinished)
+    dispose(installation, unfinished | draft.waiting)
     return report
 
 
@@ -81,6 +81,7 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
     for connector, pulling in pullings(installation):
+        installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
         results.append(changed_records(connector, installation.mirror, pulling))
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
@@ -102,7 +103,8 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
                 fields = set(policies.vendor_fields(system, object_type))
                 fields.update(identity_fields(connector, object_type))
                 keys = partial(_keys, installation, entity_type)
-                yield connector, Pulling(object_type, tuple(sorted(fields)), keys)
+                revision = policies.keys_revision(entity_type.name)
+                yield connector, Pulling(object_type, tuple(sorted(fields)), keys, revision)
 
 
 def identity_fields(connector: Connector, object_type: str) -> set[str]:
@@ -125,9 +127,10 @@ def identify_pending(installation: Installation) -> tuple[list[str], list[Review
 
 
 def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list[str], list[ReviewRequest]]:
-    """Link these records, then look for duplicates of them."""
+    """Link these records, look for duplicates of them, and keep the questions: what is asked is not decided."""
     entities: list[str] = []
     questions: list[ReviewRequest] = []
+    refs = sorted({*refs, *outdated_reviews.reconsidered(installation, refs)})
     for entity_type in _parents_first(installation.policies.policies.entity_types.values()):
         ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
         if not ours:
@@ -136,12 +139,15 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
         entities += sorted(resolution.entities)
         questions += resolution.reviews
         questions += duplicates.suspects(installation, entity_type, ours)
+    installation.reviews.open_or_refresh(questions)
+    outdated_reviews.close_settled(installation, refs, entities, questions)
     return entities, questions
 
 
-def remember(installation: Installation, draft: planner.Draft, questions: Sequence[ReviewRequest]) -> None:
+def remember(installation: Installation, draft: planner.Draft) -> None:
     """Bases of fields that already agree, and one standing review per question."""
-    installation.reviews.open_or_refresh([*questions, *draft.reviews])
+    installation.reviews.open_or_refresh(draft.reviews)
+    outdated_reviews.close_decided(installation, draft.decided, draft.reviews)
     known = installation.mirror.bases(list(draft.adopt))
     installation.mirror.set_bases(
         {
@@ -155,7 +161,7 @@ def remember(installation: Installation, draft: planner.Draft, questions: Sequen
 
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:
-    """Every pending change ends with a disposition, except those whose write must be tried again."""
+    """Every pending change ends with a disposition, except those that must be decided again soon."""
     dispositions = []
     for item in installation.mirror.pending():
         entity_id = installation.crosswalk.entity_of(item.ref)

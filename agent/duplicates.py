@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.changes import ReviewRequest
-from agent.decide.match import dedupe_keys, judge_pair
+from agent.decide.match import Judgement, dedupe_keys, judge_pair
 from agent.decide.policy import DedupePolicy, EntityType
 from agent.installation import Installation
 from agent.records import Record, Ref
@@ -19,10 +19,10 @@ def suspects(installation: Installation, entity_type: EntityType, refs: Sequence
     found: dict[tuple[Ref, Ref], ReviewRequest] = {}
     policies = [policy for policy in installation.policies.policies.dedupe if policy.about == entity_type.name]
     for policy in policies:
-        for record in installation.mirror.records(refs).values():
+        for record in _standing(installation, refs):
             for other in _candidates(installation, entity_type, policy, record):
                 pair = _ordered(record.ref, other.ref)
-                if pair in found or installation.reviews.is_never_pair(*pair):
+                if pair in found or installation.reviews.is_never_pair(*pair) or _is_one(installation, *pair):
                     continue
                 request = _request(installation, policy, record, other)
                 if request is not None:
@@ -41,7 +41,27 @@ def _candidates(
             if len(shared) <= MOST_CANDIDATES:
                 refs.update(shared)
     refs.discard(record.ref)
-    return list(installation.mirror.records(sorted(refs)).values())
+    return _standing(installation, sorted(refs))
+
+
+def judged(installation: Installation, record: Record, other: Record) -> Judgement | None:
+    """What some dedupe policy says of two records of one system; None when no line calls them the same for certain."""
+    for policy in installation.policies.policies.dedupe:
+        found = judge_pair(record, other, policy, installation.policies)
+        if found is not None and found.certainty == "certain":
+            return found
+    return None
+
+
+def is_converted(installation: Installation, record: Record) -> bool:
+    """A converted Lead lives on as its Contact; it is nobody's duplicate."""
+    conversion = installation.connectors[record.ref.system].capabilities.conversions.get(record.ref.object_type)
+    return conversion is not None and record.fields.get(conversion.flag) is True
+
+
+def _standing(installation: Installation, refs: Sequence[Ref]) -> list[Record]:
+    records = installation.mirror.records(refs).values()
+    return [record for record in records if not is_converted(installation, record)]
 
 
 def _request(installation: Installation, policy: DedupePolicy, record: Record, other: Record) -> ReviewRequest | None:
@@ -49,13 +69,25 @@ def _request(installation: Installation, policy: DedupePolicy, record: Record, o
     if judged is None or judged.certainty != "certain":
         return None
     pair = _ordered(record.ref, other.ref)
-    entity_id = installation.crosswalk.entity_of(record.ref) or ""
+    entity_id = installation.crosswalk.entity_of(pair[0]) or ""
     names = " and ".join(
         f"{installation.display_name(item)} ({item.ref})" for item in sorted((record, other), key=lambda item: item.ref)
     )
     return ReviewRequest(
-        "duplicate", entity_id, f"{pair[0]}={pair[1]}", f"{names}: {judged.sentence}", pair, str(judged.place)
+        "duplicate", entity_id, pair_topic(*pair), f"{names}: {judged.sentence}", pair, str(judged.place)
     )
+
+
+def pair_topic(one: Ref, other: Ref) -> str:
+    """The topic of the one question about two records."""
+    first, second = _ordered(one, other)
+    return f"{first}={second}"
+
+
+def _is_one(installation: Installation, one: Ref, other: Ref) -> bool:
+    """They are linked to one entity already, as a Lead beside its Contact: that question was asked then."""
+    entity_id = installation.crosswalk.entity_of(one)
+    return entity_id is not None and entity_id == installation.crosswalk.entity_of(other)
 
 
 def _ordered(here: Ref, there: Ref) -> tuple[Ref, Ref]:

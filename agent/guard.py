@@ -89,6 +89,9 @@ def _by_mode(change: Change, circumstances: Circumstances) -> Verdict:
         return Verdict("refuse", "mode: watch", f"{policies} only watches")
     if mode == "ask" and not circumstances.by_person:
         return Verdict("hold", "mode: ask", f"{policies} asks before it writes")
+    if change.op == "create" and change.key is None and not circumstances.by_person:
+        sentence = f"{change.object_type} has no link key in {change.system}, so a person approves each create"
+        return Verdict("hold", "link_keys", sentence)
     return Verdict("allow")
 
 

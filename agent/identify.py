@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.changes import ReviewRequest
 from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
 from agent.decide.match import keys_of
 from agent.decide.policy import EntityType
+from agent.decide.view import Base
+from agent.duplicates import pair_topic
 from agent.installation import Installation
 from agent.records import Record, Ref
 
@@ -32,22 +34,31 @@ class Resolution:
 def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
     """Link these records to entities, in one ledger transaction, and say which entities are touched."""
     desk = _Desk(installation, entity_type, refs)
-    for ref in _in_order(entity_type, refs):
-        desk.place(ref)
+    desk.place()
+    _forget_blanks(installation, entity_type, desk.successors)
     installation.crosswalk.link_many(desk.new_links)
     for ref, state in desk.marks.items():
         installation.crosswalk.mark(ref, state)
     return desk.resolution
 
 
-def _in_order(entity_type: EntityType, refs: Sequence[Ref]) -> list[Ref]:
-    """Records of an earlier object type first, so that a Contact is placed before the Lead beside it."""
-
-    def rank(ref: Ref) -> tuple[int, str, str]:
-        types = entity_type.records.get(ref.system, ())
-        return (types.index(ref.object_type) if ref.object_type in types else len(types), ref.system, ref.id)
-
-    return sorted(set(refs), key=rank)
+def _forget_blanks(installation: Installation, entity_type: EntityType, successors: Mapping[str, Ref]) -> None:
+    """A record that took another one's place cleared nothing: where it is blank, nothing was ever settled with it."""
+    records = installation.mirror.records(successors.values())
+    rules = installation.policies.policies.rules_for(entity_type.name)
+    forgotten: dict[str, dict[str, Base]] = {}
+    for entity_id, bases in installation.mirror.bases(successors).items():
+        ref = successors[entity_id]
+        fields = records[ref].fields if ref in records else {}
+        blank = {
+            rule.name for rule in rules if fields.get(rule.vendor_field(ref.system, ref.object_type) or "") is None
+        }
+        forgotten[entity_id] = {
+            name: replace(base, values={system: value for system, value in base.values.items() if system != ref.system})
+            for name, base in bases.items()
+            if name in blank
+        }
+    installation.mirror.set_bases(forgotten)
 
 
 class _Desk:
@@ -60,39 +71,67 @@ class _Desk:
         self._type = entity_type
         self._policies = installation.policies.policies
         self._records = installation.mirror.records(refs)
+        self._refs = frozenset(refs)
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
         self.marks: dict[Ref, str] = {}
+        self.successors: dict[str, Ref] = {}
+        """{entity: the record that took the place of another one of its system}."""
         self.resolution = Resolution()
+
+    def place(self) -> None:
+        """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
+        new = [record for ref in sorted(self._refs, key=self._rank) if (record := self._known(ref)) is not None]
+        keys = {record.ref: list(keys_of(record, self._type, self._policies)) for record in new}
+        for kind in self._type.match:
+            for record in new:
+                if not self._is_placed(record.ref):
+                    self._pair(record, kind, [value for name, value in keys[record.ref] if name == kind])
+        for record in new:
+            if not self._is_placed(record.ref):
+                self._alone(record)
+
+    def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
+        """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""
+        record = self._records.get(ref)
+        stays = record is not None and not self._is_converted(record)
+        return stays, self._type.rank(ref.system, ref.object_type), ref.system, ref.id
 
     @property
     def new_links(self) -> list[NewLink]:
         return list(self._new.values())
 
-    def place(self, ref: Ref) -> None:
+    def _known(self, ref: Ref) -> Record | None:
+        """Follow what became of a record that is linked, gone or converted; anything else is new and returned.
+
+        What makes room comes first (``_rank``), so that a Contact finds the place of its converted Lead.
+        """
         entity_id = self._entity_of(ref)
+        record = self._records.get(ref)
         if self._mirror.is_deleted(ref):
             self._lost(ref, entity_id)
-            return
-        record = self._records.get(ref)
-        if record is None:
-            return
-        if self._is_converted(record):
+        elif record is None:
+            return None
+        elif self._is_converted(record):
             self._converted(record, entity_id)
-        elif entity_id is not None:
-            self.resolution.entities.add(entity_id)
+        elif entity_id is None:
+            return record
+        elif self._link_state(ref) == "lost" and self._active_of(entity_id, ref.system) is None:
+            self._link(entity_id, ref, "active")  # out of the recycle bin
         else:
-            self._pair(record)
+            self.resolution.entities.add(entity_id)
+        return None
 
-    def _pair(self, record: Record) -> None:
-        for kind, value in self._keys(record):
+    def _is_placed(self, ref: Ref) -> bool:
+        return ref in self._new or ref in self.resolution.unclear
+
+    def _pair(self, record: Record, kind: str, values: Sequence[str]) -> None:
+        for value in values:
             here = self._candidates(record.ref.system, kind, value) or [record.ref]
             there = self._candidates(self._other(record.ref.system), kind, value)
-            if not there:
-                continue
-            self._judge(record, kind, here, there)
-            return
-        self._alone(record)
+            if there:
+                self._judge(record, kind, here, there)
+                return
 
     def _judge(self, record: Record, kind: str, here: list[Ref], there: list[Ref]) -> None:
         first_here, first_there = self._first_of(here), self._first_of(there)
@@ -108,12 +147,22 @@ class _Desk:
         if entity_id is None:
             entity_id = self._crosswalk.new_entity(self._type.name)
             self._link(entity_id, partner, "active")
-        elif self._active_of(entity_id, ref.system) not in (None, ref) or self._active_of(
-            entity_id, partner.system
-        ) not in (None, partner):
+        elif self._active_of(entity_id, partner.system) not in (None, partner):
             self._unclear(ref, kind, [partner, ref])
             return
+        before = self._active_of(entity_id, ref.system)
+        if before is None:
+            self._link(entity_id, ref, "active")
+        elif self._outranks(ref, before):
+            self._succeed(entity_id, ref, before)
+        else:
+            self._unclear(ref, kind, [partner, ref])
+
+    def _succeed(self, entity_id: str, ref: Ref, before: Ref) -> None:
+        """A Contact appears beside a paired open Lead: it becomes the active record, the Lead is read only."""
+        self.successors[entity_id] = ref
         self._link(entity_id, ref, "active")
+        self._ask_about_duplicate(entity_id, before, ref)
 
     def _alone(self, record: Record) -> None:
         entity_id = self._crosswalk.new_entity(self._type.name)
@@ -126,8 +175,11 @@ class _Desk:
             entity_id = self._crosswalk.new_entity(self._type.name)
             self._link(entity_id, winner, "active")
         self._link(entity_id, ref, "duplicate")
+        self._ask_about_duplicate(entity_id, ref, winner)
+
+    def _ask_about_duplicate(self, entity_id: str, ref: Ref, winner: Ref) -> None:
         sentence = f"{ref} is the same {self._type.name} as {winner}, which is the active record"
-        self._ask("duplicate", entity_id, str(ref), sentence, [winner, ref])
+        self._ask("duplicate", entity_id, pair_topic(ref, winner), sentence, sorted((winner, ref)))
 
     def _unclear(self, ref: Ref, kind: str, refs: list[Ref]) -> None:
         involved = sorted(set(refs))
@@ -146,11 +198,17 @@ class _Desk:
         self._active.pop((entity_id, ref.system), None)
         self.resolution.entities.add(entity_id)
         if survivor is not None and self._entity_of(survivor) is None:
+            self.successors[entity_id] = survivor
             self._link(entity_id, survivor, "active")
-        elif survivor is None or self._entity_of(survivor) != entity_id:
+        elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
             what = f"merged into {survivor}" if survivor else "deleted"
             sentence = f"{ref} was {what}; its counterpart stays and nothing is created again"
             self._ask("lost", entity_id, str(ref), sentence, [ref])
+
+    def _has_counterpart(self, entity_id: str, ref: Ref) -> bool:
+        return any(
+            self._active_of(entity_id, system) is not None for system in self._type.records if system != ref.system
+        )
 
     def _converted(self, record: Record, entity_id: str | None) -> None:
         conversion = self._conversion(record.ref)
@@ -161,19 +219,20 @@ class _Desk:
         if entity_id is None:
             return  # a Lead that was converted before we knew it: its Contact speaks for the person
         owner = self._entity_of(into)
+        was_active = self._active_of(entity_id, record.ref.system) == record.ref
         self.marks[record.ref] = "duplicate"
         self.resolution.entities.add(entity_id)
-        if owner is None:
+        if owner is None or (owner != entity_id and was_active and self._stands_alone(owner, into)):
             self._active.pop((entity_id, record.ref.system), None)
-            self._link(entity_id, into, "active")
+            self.successors[entity_id] = into
+            self._link(entity_id, into, "active", leaves=owner)
         elif owner != entity_id:
             sentence = f"{record.ref} was converted into {into}, which is paired with somebody else already"
             self._ask("converted", entity_id, str(record.ref), sentence, [record.ref, into])
 
-    def _keys(self, record: Record) -> list[tuple[str, str]]:
-        order = {kind: rank for rank, kind in enumerate(self._type.match)}
-        keys = [key for key in keys_of(record, self._type, self._policies) if key[0] in order]
-        return sorted(keys, key=lambda key: order[key[0]])
+    def _stands_alone(self, entity_id: str, ref: Ref) -> bool:
+        """Nothing else was ever linked to this entity."""
+        return all(link.ref == ref for link in self._links(entity_id))
 
     def _candidates(self, system: str, kind: str, value: str) -> list[Ref]:
         found: list[Ref] = []
@@ -190,6 +249,10 @@ class _Desk:
             if by_type[object_type]:
                 return by_type[object_type]
         return refs
+
+    def _outranks(self, ref: Ref, other: Ref) -> bool:
+        """A Contact before a Lead."""
+        return self._type.rank(ref.system, ref.object_type) < self._type.rank(other.system, other.object_type)
 
     def _other(self, system: str) -> str:
         return next(name for name in self._type.records if name != system)
@@ -230,8 +293,8 @@ class _Desk:
         members: Mapping[str, Sequence[Link]] = self._crosswalk.members([entity_id])
         return members.get(entity_id, ())
 
-    def _link(self, entity_id: str, ref: Ref, role: str) -> None:
-        self._new[ref] = NewLink(entity_id, self._type.name, ref, role)
+    def _link(self, entity_id: str, ref: Ref, role: str, leaves: str | None = None) -> None:
+        self._new[ref] = NewLink(entity_id, self._type.name, ref, role, leaves=leaves)
         if role == "active":
             self._active[entity_id, ref.system] = ref
         self.resolution.entities.add(entity_id)

@@ -82,10 +82,10 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     """
     if pull:
         cycle.pull_all(installation)
-    _, questions = cycle.identify_pending(installation)
+    cycle.identify_pending(installation)
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)
-    cycle.remember(installation, draft, questions)
+    cycle.remember(installation, draft)
     proposals.withdraw(installation, entities, [change for change, _ in draft.judged], word_for_word=True)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
     lifts, lifting = _if_lifted(installation, draft, only)

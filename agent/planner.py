@@ -24,17 +24,24 @@ EXAMPLES_PER_LINE = 3
 class Draft:
     """What deciding some entities came to.
 
-    ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember without a write;
-    ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few traces of each for people.
+    ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember
+    without a write; ``waiting`` entities need a company that is created first; ``dispositions`` counts (field, system,
+    disposition); ``examples`` keeps a few traces of each for people.
     """
 
-    entities: int = 0
+    decided: set[str] = field(default_factory=set)
     judged: list[tuple[Change, Verdict]] = field(default_factory=list)
     adopt: dict[str, Mapping[str, Mapping[str, FieldValue]]] = field(default_factory=dict)
     reviews: list[ReviewRequest] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
     dispositions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str, str], list[tuple[str, TraceStep]]] = field(default_factory=dict)
     frozen: list[tuple[str, TraceStep]] = field(default_factory=list)
+
+    @property
+    def entities(self) -> int:
+        """How many were decided."""
+        return len(self.decided)
 
     def with_verdict(self, decision: str) -> list[Change]:
         return [change for change, verdict in self.judged if verdict.decision == decision]
@@ -68,7 +75,9 @@ def draft(
     changes: list[Change] = []
     for view in views(installation, entity_ids, lifted):
         decision = decide(view, installation.policies)
-        result.entities += 1
+        result.decided.add(decision.entity_id)
+        if view.coming:
+            result.waiting.add(decision.entity_id)
         changes += decision.changes
         result.reviews += decision.reviews
         if decision.adopt:

@@ -28,11 +28,15 @@ MatchKeys = Callable[[Record], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Pulling:
-    """What to pull of one object type: the fields policies name, and how to read its match keys."""
+    """What to pull of one object type: the fields policies name, and how to read its match keys.
+
+    ``keys_revision`` changes when a policy change makes other keys of the same values.
+    """
 
     object_type: str
     fields: tuple[str, ...]
     keys: MatchKeys
+    keys_revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

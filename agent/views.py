@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.crosswalk import Link
+from agent.decide import decide
 from agent.decide.policy import EntityType
 from agent.decide.view import Frozen, OwnerMap, View
 from agent.installation import Installation
@@ -34,14 +36,16 @@ def views(
     """
     owners = OwnerMap(installation.owners, _owner_table(installation))
     now = installation.clock()
+    suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
     for start in range(0, len(entity_ids), SLICE):
-        yield from _slice(installation, entity_ids[start : start + SLICE], owners, now, lifted)
+        yield from _slice(installation, entity_ids[start : start + SLICE], owners, suspected, now, lifted)
 
 
 def _slice(
     installation: Installation,
     entity_ids: Sequence[str],
     owners: OwnerMap,
+    suspected: frozenset[Ref],
     now: datetime,
     lifted: frozenset[tuple[str, str, str]],
 ) -> Iterator[View]:
@@ -49,20 +53,22 @@ def _slice(
     records = installation.mirror.records([link.ref for links in members.values() for link in links])
     bases = installation.mirror.bases(entity_ids)
     freezes = installation.freezes.by_entity(entity_ids)
-    flags = _flags(installation, entity_ids)
+    flags = _flags(installation, entity_ids, members, suspected)
     clears_first = frozenset(
         pair
         for connector in installation.connectors.values()
         for pair in connector.capabilities.clears_before_moving_back
     )
-    for entity_id in entity_ids:
-        links = members.get(entity_id, ())
-        entity_type = installation.policies.policies.entity_types.get(entity_type_of(entity_id))
-        if entity_type is None:
-            continue
-        sides = _active_sides(links, records, entity_type)
-        if not any(sides.values()):
-            continue
+    sides_of = {
+        entity_id: sides
+        for entity_id in entity_ids
+        if any((sides := _active_sides(installation, entity_id, members.get(entity_id, ()), records)).values())
+    }
+    families = {entity_id: _family(installation, sides) for entity_id, sides in sides_of.items()}
+    coming = _coming(installation, families.values())
+    for entity_id, sides in sides_of.items():
+        links, family = members.get(entity_id, ()), families[entity_id]
+        entity_type = installation.policies.policies.entity_types[entity_type_of(entity_id)]
         yield View(
             entity_id=entity_id,
             entity_type=entity_type.name,
@@ -77,7 +83,8 @@ def _slice(
             ),
             owners=owners,
             flags=frozenset(flags.get(entity_id, set()) | _link_flags(links)),
-            parents=_parents(installation, sides),
+            parents=family.parents,
+            coming=coming.get(family.company, frozenset()) - family.parents.keys(),
             link_key=_link_keys(installation, entity_id, entity_type, sides),
             may_create=not flags.get(entity_id) and not _link_flags(links),
             clears_first=clears_first,
@@ -85,8 +92,12 @@ def _slice(
 
 
 def _active_sides(
-    links: Sequence[Link], records: Mapping[Ref, Record], entity_type: EntityType
+    installation: Installation, entity_id: str, links: Sequence[Link], records: Mapping[Ref, Record]
 ) -> dict[str, Record | None]:
+    """{system: active record or None}; empty for an entity no policy is about any more."""
+    entity_type = installation.policies.policies.entity_types.get(entity_type_of(entity_id))
+    if entity_type is None:
+        return {}
     sides: dict[str, Record | None] = dict.fromkeys(entity_type.records)
     for link in links:
         if link.role == "active" and link.state == "linked":
@@ -95,22 +106,30 @@ def _active_sides(
 
 
 def _link_flags(links: Sequence[Link]) -> set[str]:
-    """A pair that lost one side stays alone: nothing is created again for it. Our own undone create likewise."""
-    states = {link.state for link in links if link.role == "active"}
-    flags = {"lost"} if "lost" in states and not _has_both(links) else set()
-    return flags | ({"undone"} if "undone" in states else set())
+    """An entity that lost its record in a system, or whose Lead there became somebody else's, gets no new one.
+
+    A create of ours that was undone is no loss: its freeze keeps it from being repeated until a person lifts it.
+    """
+    present = {link.ref.system for link in links if link.role == "active" and link.state == "linked"}
+    gone = {link.state for link in links if link.ref.system not in present}
+    return ({"lost"} if "lost" in gone else set()) | ({"converted"} if "duplicate" in gone else set())
 
 
-def _has_both(links: Sequence[Link]) -> bool:
-    return len({link.ref.system for link in links if link.role == "active" and link.state == "linked"}) > 1
-
-
-def _flags(installation: Installation, entity_ids: Sequence[str]) -> dict[str, set[str]]:
+def _flags(
+    installation: Installation,
+    entity_ids: Sequence[str],
+    members: Mapping[str, Sequence[Link]],
+    suspected: frozenset[Ref],
+) -> dict[str, set[str]]:
+    """What open questions say of each entity; a question about two records concerns both."""
     found: dict[str, set[str]] = defaultdict(set)
     for review in installation.reviews.open_for(entity_ids):
         flag = BLOCKING_REVIEWS.get(review.kind)
         if flag is not None:
             found[review.entity_id].add(flag)
+    for entity_id, links in members.items():
+        if any(link.ref in suspected and link.state == "linked" for link in links):
+            found[entity_id].add("suspected duplicate")
     return found
 
 
@@ -122,28 +141,43 @@ def _owner_table(installation: Installation) -> dict[str, str]:
     return {reference: email for email, by_system in people.owner_table.items() for reference in by_system.values()}
 
 
-def _parents(installation: Installation, sides: Mapping[str, Record | None]) -> dict[str, str]:
-    """{system: id of the company there} for the side a create would add: parents first.
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """The company of an entity that lacks a record: {system: its record}, and the entity it is."""
 
-    The company is found through the live side's own parent field and the crosswalk.
-    """
-    found: dict[str, str] = {}
-    for system, record in sides.items():
-        if record is None:
-            continue
-        relations = installation.connectors[system].capabilities.parent_fields.get(record.ref.object_type, {})
-        place = relations.get("company")
-        parent_id = record.fields.get(place.field) if place else None
-        if place is None or not parent_id:
-            continue
-        found[system] = str(parent_id)
-        entity_id = installation.crosswalk.entity_of(Ref(system, place.object_type, str(parent_id)))
-        if entity_id is None:
-            continue
-        for link in installation.crosswalk.members([entity_id]).get(entity_id, ()):
-            if link.role == "active" and link.state == "linked" and link.ref.system != system:
-                found[link.ref.system] = link.ref.id
-    return found
+    parents: Mapping[str, str] = field(default_factory=dict)
+    company: str = ""
+
+
+def _family(installation: Installation, sides: Mapping[str, Record | None]) -> _Family:
+    """Found through the one live record's parent field and the crosswalk; only creates ask for it."""
+    living = [record for record in sides.values() if record is not None]
+    if len(living) != 1:
+        return _Family()
+    record = living[0]
+    relations = installation.connectors[record.ref.system].capabilities.parent_fields.get(record.ref.object_type, {})
+    place = relations.get("company")
+    parent_id = record.fields.get(place.field) if place else None
+    if place is None or not parent_id:
+        return _Family()
+    parents = {record.ref.system: str(parent_id)}
+    entity_id = installation.crosswalk.entity_of(Ref(record.ref.system, place.object_type, str(parent_id)))
+    if entity_id is None:
+        return _Family(parents)
+    for link in installation.crosswalk.members([entity_id]).get(entity_id, ()):
+        if link.role == "active" and link.state == "linked" and link.ref.system != record.ref.system:
+            parents[link.ref.system] = link.ref.id
+    return _Family(parents, entity_id)
+
+
+def _coming(installation: Installation, families: Iterable[_Family]) -> dict[str, frozenset[str]]:
+    """{company: systems where the policies would create it now}, for companies that lack a record somewhere."""
+    companies = sorted({family.company for family in families if family.company and len(family.parents) == 1})
+    decisions = [decide(view, installation.policies) for view in views(installation, companies)]
+    return {
+        decision.entity_id: frozenset(change.system for change in decision.changes if change.op == "create")
+        for decision in decisions
+    }
 
 
 def _link_keys(

@@ -6,8 +6,9 @@ The create carries the link key, so that a lost reply never makes two records; i
 from __future__ import annotations
 
 from agent.changes import Cell, Change, TraceStep, Why
-from agent.decide.conditions import explain
+from agent.decide.conditions import LIFECYCLE, explain
 from agent.decide.desk import Desk
+from agent.decide.ladder import UNMAPPED
 from agent.decide.owners import NoCounterpart
 from agent.decide.policy import CreateRule, FieldRule
 from agent.decide.prepared import FieldPlan
@@ -79,21 +80,9 @@ class _Creation:
             explained = explain(self.rule.when, desk.values, desk.view.now, desk.previous)
             if not explained.holds:
                 return "nothing", f"not created in {self.there}: {explained.sentence}"
-        if self._awaits_company():
-            return "skipped", f"its company does not exist in {self.there} yet; companies come first"
+        if self.rule.system in desk.view.coming:
+            return "skipped", f"its company is about to be created in {self.there}; companies come first"
         return None
-
-    def _awaits_company(self) -> bool:
-        """The source belongs to a company that the policies create over there, and it is not there yet."""
-        companies = self.desk.prepared.policies.entity_types.get(COMPANY)
-        parents = self.desk.view.parents
-        return (
-            companies is not None
-            and self.desk.view.entity_type != COMPANY
-            and self.rule.system in companies.creates
-            and self.source.ref.system in parents
-            and self.rule.system not in parents
-        )
 
     def _values(self) -> dict[str, tuple[FieldRule, FieldValue]]:
         """{vendor field of the new record: (rule, value)}; blank and untranslatable values are left out."""
@@ -128,6 +117,19 @@ class _Creation:
         except (Unmapped, NoCounterpart):
             return None
 
+    def _stages(self) -> list[tuple[str, str, FieldValue]]:
+        """(name, vendor field, value) of the stage it starts at, so that the vendor puts in no other."""
+        found: list[tuple[str, str, FieldValue]] = []
+        for ladder in self.desk.plan.ladders:
+            origin, target = ladder.place_on(self.source), ladder.place_of(self.rule.system, self.rule.as_type)
+            if origin is None or target is None or ladder.policy.header.mode == "watch":
+                continue
+            stage = ladder.stage_of(origin[0], self.source.fields.get(origin[1]))
+            word = ladder.value_of(target[0], stage) if stage is not None and stage != UNMAPPED else None
+            if word is not None:
+                found.append((LIFECYCLE, target[1], word))
+        return found
+
     def _missing(self, values: dict[str, tuple[FieldRule, FieldValue]]) -> list[str]:
         required = self.desk.prepared.required(self.rule.system, self.rule.as_type)
         return [name for name in required if name not in values]
@@ -137,9 +139,8 @@ class _Creation:
         origin = f"{wire(self.source.ref.system).name} {self.source.ref.object_type} {self.source.ref.id}"
         sentence = f"{self.there} has no record of {origin}; {self.policy} creates a {self.rule.as_type}"
         why = Why(self.policy, str(self.rule.place), self.rule.rule, sentence)
-        cells = [
-            Cell(rule.name, vendor_field, None, value, "create", why) for vendor_field, (rule, value) in values.items()
-        ]
+        named = [(rule.name, vendor_field, value) for vendor_field, (rule, value) in values.items()]
+        cells = [Cell(name, field, None, value, "create", why) for name, field, value in [*named, *self._stages()]]
         parents = {COMPANY: view.parents[system]} if system in view.parents else {}
         self.desk.write_apart(
             Change(

@@ -25,6 +25,7 @@ from agent.records import FieldValue, Owner, Record, Ref
 
 NOTHING = "nothing"
 BLANK = "blank"
+COMING = "coming"
 DEFAULT_NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 _GIVEN = ("settled", "hidden", "undone", "flags", "owners", "companies", "may_create")
@@ -34,7 +35,7 @@ _BY_NAME = {
     "hidden": "system: [vendor field]",
     "undone": "system: [field]",
     "owners": "system: {owner id: e-mail}",
-    "companies": "system: company id",
+    "companies": "system: company id, or coming",
     "outcome": "field: disposition",
     "create": "system: object type",
     "says": "field: words",
@@ -151,6 +152,7 @@ def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: d
         for system, names in (given.get("undone") or {}).items()
         for name in names
     ]
+    companies: Mapping[str, Any] = given.get("companies") or {}
     sides: dict[str, Record | None] = dict.fromkeys(entity_type.records)
     for system, (object_type, records) in example.sides.items():
         hidden = (given.get("hidden") or {}).get(system, ())
@@ -164,7 +166,8 @@ def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: d
         frozen=tuple(frozen),
         owners=_owners(given.get("owners") or {}),
         flags=frozenset(given.get("flags") or ()),
-        parents=dict(given.get("companies") or {}),
+        parents={system: str(company) for system, company in companies.items() if company != COMING},
+        coming=frozenset(system for system, company in companies.items() if company == COMING),
         may_create=bool(given.get("may_create", True)),
         clears_first=frozenset({("contacts", "lifecyclestage"), ("companies", "lifecyclestage")}),
     )

@@ -50,9 +50,13 @@ class Ladder:
                     known.setdefault(word.strip().casefold(), index)
 
     def place_on(self, record: Record) -> tuple[str, str] | None:
-        """(key, vendor field) where this record's stage stands; the first key that names its object type."""
+        """(key, vendor field) where this record's stage stands."""
+        return self.place_of(record.ref.system, record.ref.object_type)
+
+    def place_of(self, system: str, object_type: str) -> tuple[str, str] | None:
+        """(key, vendor field) of the stage on this object type; the first key that names it."""
         for key, by_system in self.policy.where.items():
-            field = by_system.get(record.ref.system, {}).get(record.ref.object_type)
+            field = by_system.get(system, {}).get(object_type)
             if field is not None:
                 return key, field
         return None

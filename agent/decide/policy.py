@@ -104,6 +104,11 @@ class EntityType:
     policy: str
     place: Place
 
+    def rank(self, system: str, object_type: str) -> int:
+        """0 for the object type that beats all others of its system."""
+        types = self.records.get(system, ())
+        return types.index(object_type) if object_type in types else len(types)
+
 
 @dataclass(frozen=True, slots=True)
 class FieldsPolicy:
@@ -225,6 +230,12 @@ class PolicySet:
 
     def rules_for(self, entity_type: str) -> tuple[FieldRule, ...]:
         return tuple(rule for policy in self.fields if policy.about == entity_type for rule in policy.rules)
+
+    def keys_revision(self, entity_type: str) -> str:
+        """Changes whenever the keys by which records of this type are paired or compared may change."""
+        fields = [policy.header for policy in self.fields if policy.about == entity_type]
+        dedupe = [policy.header for policy in self.dedupe if policy.about == entity_type]
+        return " ".join(sorted(header.meaning for header in (*fields, *dedupe)))
 
     def vendor_fields(self, system: str, object_type: str) -> tuple[str, ...]:
         """Every vendor field some policy reads or writes on this object type, sorted."""

@@ -44,7 +44,8 @@ class View:
 
     ``sides``: active record per system, None where that system has none. ``others``: linked but not active records
     (the open Lead beside a Contact). ``flags``: ``suspected duplicate``, ``lost``, ``unclear``, ``converted``.
-    ``parents``: the linked company as {system: record id} (for creates: parents first). ``link_key``: per system the
+    ``parents``: the linked company as {system: record id} (for creates: parents first); ``coming``: systems where
+    that company is about to be created. ``link_key``: per system the
     (field, value) a create would carry, or absent. ``observed_since``: per (system, field) the first time the present
     value was seen. ``may_create`` is False until pairing is settled for this entity.
     ``clears_first``: (object type, vendor field) that ignore a backward move unless cleared by an own write.
@@ -60,6 +61,7 @@ class View:
     owners: OwnerMap = field(default_factory=OwnerMap)
     flags: frozenset[str] = frozenset()
     parents: Mapping[str, str] = field(default_factory=dict)
+    coming: frozenset[str] = frozenset()
     link_key: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     may_create: bool = False
     duplicates: tuple[Ref, ...] = ()

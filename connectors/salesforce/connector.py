@@ -31,7 +31,7 @@ from connectors.salesforce.writing import Writing
 
 _ORGANIZATION = "SELECT Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey FROM Organization LIMIT 1"
 _PRACTICE = "Developer Edition"
-_USERS = "SELECT Id, Name, Email, IsActive FROM User ORDER BY Id"
+_USERS = "SELECT Id, Name, Email, Username, IsActive FROM User ORDER BY Id"
 _QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue' ORDER BY Id"
 
 
@@ -110,6 +110,7 @@ class Salesforce:
                 email=str(row["Email"]).lower() if row.get("Email") else None,
                 name=str(row.get("Name") or ""),
                 active=row.get("IsActive") is True,
+                login=str(row["Username"]) if row.get("Username") else None,
             )
             for row in self._rows(_USERS, "reading users")
         ]

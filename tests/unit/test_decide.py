@@ -12,6 +12,7 @@ from deciding import (
     header,
     hubspot,
     lead,
+    lifecycle,
     line,
     only_change,
     only_step,
@@ -320,13 +321,21 @@ class TestCreating:
         seen = view(self.NEW, None, may_create=True, parents={"salesforce": "001A", "hubspot": "900"})
         assert only_change(self.decided(seen)).parents == {"company": "900"}
 
-    def test_people_wait_for_a_company_that_is_still_to_be_created(self) -> None:
-        company = policy_set(EMAIL).entity_types["person"]
-        companies = replace(company, name="company", creates={"hubspot": TO_HUBSPOT})
-        policies = policy_set(EMAIL, creates=(TO_HUBSPOT,), entity_types={"company": companies})
-        decision = decide(view(self.NEW, None, may_create=True, parents={"salesforce": "001A"}), policies)
+    def test_people_wait_for_a_company_that_is_about_to_be_created(self) -> None:
+        coming = frozenset({"hubspot"})
+        decision = self.decided(view(self.NEW, None, may_create=True, parents={"salesforce": "001A"}, coming=coming))
         assert decision.changes == ()
         assert "companies come first" in only_step(decision, "create").sentence
+
+    def test_people_do_not_wait_for_a_company_that_nobody_creates(self) -> None:
+        decision = self.decided(view(self.NEW, None, may_create=True, parents={"salesforce": "001A"}))
+        assert only_change(decision).parents == {}
+
+    def test_a_new_record_starts_at_the_stage_of_its_source(self) -> None:
+        policies = policy_set(EMAIL, creates=(TO_HUBSPOT,), stages=lifecycle())
+        person = contact(Email="ann@acme.com", Customer_Stage__c="Customer")
+        change = only_change(decide(view(person, None, may_create=True), policies))
+        assert {cell.vendor_field: cell.after for cell in change.cells}["lifecyclestage"] == "customer"
 
     def test_schemas_tell_what_a_create_requires(self) -> None:
         fields = {"jobtitle": FieldSchema("jobtitle", "Job title", "text", True, required=True)}

@@ -1,0 +1,83 @@
+"""Questions that went away by themselves: a duplicate was merged, a record came back, two sides agree again.
+
+A question that stands keeps Truce away from a record, so one that nobody needs to answer any more must not stay open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from agent.changes import ReviewRequest
+from agent.duplicates import is_converted, judged
+from agent.installation import Installation
+from agent.records import Ref
+from agent.reviews import Review
+
+DECIDED_KINDS = frozenset({"conflict", "unmapped"})
+"""Asked anew at every decision, so one that was not asked again is settled."""
+
+
+def reconsidered(installation: Installation, refs: Iterable[Ref]) -> set[Ref]:
+    """Records that were unclear together with one of these: what changed may tell them apart now."""
+    touched = set(refs)
+    found: set[Ref] = set()
+    for review in installation.reviews.list(kind="unclear"):
+        if touched.intersection(review.refs):
+            found.update(review.refs)
+    return found
+
+
+def close_settled(
+    installation: Installation, refs: Collection[Ref], entities: Collection[str], asked: Sequence[ReviewRequest]
+) -> None:
+    """Close what identification asked earlier of these records and entities, and would not ask today."""
+    again = {(request.entity_id, request.topic) for request in asked}
+    for review in installation.reviews.list():
+        is_touched = review.entity_id in entities or not set(refs).isdisjoint(review.refs)
+        if not is_touched or review.kind not in _IS_GONE or (review.entity_id, review.topic) in again:
+            continue
+        if _IS_GONE[review.kind](installation, review):
+            installation.reviews.close(review.entity_id, review.topic)
+
+
+def close_decided(installation: Installation, entities: Collection[str], asked: Sequence[ReviewRequest]) -> None:
+    """Close what deciding asked earlier of these entities and did not ask again."""
+    again = {(request.entity_id, request.topic) for request in asked}
+    for review in installation.reviews.list():
+        is_decided = review.kind in DECIDED_KINDS and review.entity_id in entities
+        if is_decided and (review.entity_id, review.topic) not in again:
+            installation.reviews.close(review.entity_id, review.topic)
+
+
+def _is_clear(installation: Installation, review: Review) -> bool:
+    """All of its records were placed again in this pass, and nobody had to ask."""
+    return True
+
+
+def _is_no_duplicate(installation: Installation, review: Review) -> bool:
+    """One of the two is gone or was converted, or no line calls them the same any more."""
+    records = installation.mirror.records(review.refs)
+    if any(ref not in records or is_converted(installation, records[ref]) for ref in review.refs):
+        return True
+    entities = {installation.crosswalk.entity_of(ref) for ref in review.refs}
+    here, there = (records[ref] for ref in review.refs)
+    return len(entities) > 1 and judged(installation, here, there) is None
+
+
+def _is_back(installation: Installation, review: Review) -> bool:
+    """The entity has an active record on that side again."""
+    system = review.refs[0].system
+    links = installation.crosswalk.members([review.entity_id]).get(review.entity_id, ())
+    return any(link.ref.system == system and link.role == "active" and link.state == "linked" for link in links)
+
+
+def _is_any_gone(installation: Installation, review: Review) -> bool:
+    return any(installation.mirror.is_deleted(ref) for ref in review.refs)
+
+
+_IS_GONE: Mapping[str, Callable[[Installation, Review], bool]] = {
+    "unclear": _is_clear,
+    "duplicate": _is_no_duplicate,
+    "lost": _is_back,
+    "converted": _is_any_gone,
+}

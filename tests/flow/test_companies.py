@@ -1,0 +1,124 @@
+"""Account and company: paired by domain, agreed line by line, and there before their people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from policy_stage import PolicyStage, acting, shipped
+
+from connectors.emulator.serve import Emulator
+
+
+@pytest.fixture
+def stage(emulator: Emulator, tmp_path: Path) -> Iterator[PolicyStage]:
+    """The shipped policies, live."""
+    with PolicyStage(emulator, tmp_path, acting(shipped())) as stage:
+        stage.go_live()
+        yield stage
+
+
+def test_an_account_and_a_company_are_paired_by_domain(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="https://www.acme.com/about")
+    company = stage.create("hubspot", "companies", name="ACME", domain="acme.com")
+    stage.cycle()
+    assert stage.members(account) == {account: ("active", "linked"), company: ("active", "linked")}
+
+
+def test_free_mail_is_no_company(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Ann Lee", Website="gmail.com")
+    company = stage.create("hubspot", "companies", name="Bob", domain="gmail.com")
+    stage.cycle()
+    assert company not in stage.members(account)
+
+
+def test_a_stored_salesforce_id_pairs_before_the_domain(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com")
+    other = stage.create("hubspot", "companies", name="Acme", domain="acme.com")
+    company = stage.create("hubspot", "companies", name="Acme", domain="acme.io", salesforceaccountid=account.id)
+    stage.cycle()
+    assert company in stage.members(account)
+    assert other not in stage.members(account)
+
+
+def test_each_side_keeps_its_own_word_and_number_format(stage: PolicyStage) -> None:
+    account = stage.create(
+        "salesforce", "Account", Name="Acme", Website="acme.com", Industry="Technology", NumberOfEmployees=250
+    )
+    company = stage.create("hubspot", "companies", name="Acme", domain="acme.com")
+    stage.cycle()
+    assert stage.values(company)["industry"] == "COMPUTER_SOFTWARE"
+    assert stage.values(company)["numberofemployees"] == "250"
+    stage.edit(company, industry="OIL_ENERGY", numberofemployees="12")
+    stage.cycle()
+    assert stage.values(account)["Industry"] == "Technology"
+    assert stage.values(company)["industry"] == "COMPUTER_SOFTWARE"
+    assert stage.values(company)["numberofemployees"] == "250"
+
+
+def test_a_blank_in_salesforce_is_filled_with_its_own_word(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com")
+    stage.create("hubspot", "companies", name="Acme", domain="acme.com", industry="OIL_ENERGY", numberofemployees="12")
+    stage.cycle()
+    assert stage.values(account)["Industry"] == "Energy"
+    assert stage.values(account)["NumberOfEmployees"] == 12
+
+
+def test_an_unmapped_industry_is_a_question_until_somebody_changes_it(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com", Industry="Agriculture")
+    company = stage.create("hubspot", "companies", name="Acme", domain="acme.com")
+    stage.cycle()
+    (question,) = stage.reviews("unmapped")
+    assert "Agriculture" in question.sentence
+    stage.edit(account, Industry="Energy")
+    stage.cycle()
+    assert stage.reviews("unmapped") == []
+    assert stage.values(company)["industry"] == "OIL_ENERGY"
+
+
+def test_a_company_comes_before_its_person(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com")
+    contact = stage.create("salesforce", "Contact", LastName="Lee", Email="ann@acme.com", AccountId=account.id)
+    stage.cycle()
+    (company,) = stage.refs("hubspot", "companies")
+    assert stage.refs("hubspot", "contacts") == []
+    (step,) = stage.said(contact, "create")
+    assert "companies come first" in step.sentence or step.disposition == "write"
+    stage.cycle()
+    (person,) = stage.refs("hubspot", "contacts")
+    assert stage.members(contact)[person] == ("active", "linked")
+    assert stage.values(person)["associatedcompanyid"] == company.id
+
+
+def test_a_person_does_not_wait_for_a_company_that_no_policy_creates(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Ann Lee, consultant")
+    contact = stage.create("salesforce", "Contact", LastName="Lee", Email="ann@lee.example", AccountId=account.id)
+    stage.cycle()
+    (person,) = stage.refs("hubspot", "contacts")
+    assert person in stage.members(contact)
+    assert stage.refs("hubspot", "companies") == []
+
+
+def test_a_deleted_company_is_not_created_again(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com")
+    company = stage.create("hubspot", "companies", name="Acme", domain="acme.com")
+    stage.cycle()
+    stage.delete(company)
+    stage.cycle(sweep=True)
+    stage.edit(account, Phone="+1 202 555 0143")
+    stage.cycle()
+    assert stage.refs("hubspot", "companies") == []
+    (question,) = stage.reviews("lost")
+    assert company in question.refs
+
+
+def test_the_people_of_a_company_that_was_deleted_do_not_wait_for_it(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com")
+    company = stage.create("hubspot", "companies", name="Acme", domain="acme.com")
+    stage.cycle()
+    stage.delete(company)
+    stage.cycle(sweep=True)
+    stage.create("salesforce", "Contact", LastName="Lee", Email="ann@acme.com", AccountId=account.id)
+    stage.cycle()
+    assert len(stage.refs("hubspot", "contacts")) == 1
