@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agent.changes import Entry, State
+from agent.changes import OPEN, Entry, State
 from agent.confirm import same_value
+from agent.installation import Installation
 from agent.ledger import Ledger
 
 AuditLine = Mapping[str, Any]
@@ -27,7 +28,7 @@ def assert_invariants(
     entries = {entry.id: entry for entry in ledger.entries()}
     _every_change_has_its_entry(ours, entries)
     _every_confirmed_write_happened_once(ours, entries)
-    _no_field_outside_the_policies(ours, allowed)
+    _no_field_outside_the_policies(ours, entries, allowed)
     _one_record_per_key(ours, entries)
     verification = ledger.verify()
     assert verification.ok, verification.message
@@ -63,13 +64,22 @@ def _every_confirmed_write_happened_once(ours: list[AuditLine], entries: Mapping
             assert count == 0, f"{entry.id} is {entry.state} but took effect"
 
 
-def _no_field_outside_the_policies(ours: list[AuditLine], allowed: Mapping[tuple[str, str], set[str]]) -> None:
-    """Confined: only fields that a policy names, the link key, and what the vendor derives by itself."""
+def _no_field_outside_the_policies(
+    ours: list[AuditLine], entries: Mapping[str, Entry], allowed: Mapping[tuple[str, str], set[str]]
+) -> None:
+    """Confined: an entry names only fields that a policy names; a write changed only what its entry names."""
+    for entry in entries.values():
+        if entry.change.op == "delete":
+            continue
+        named = allowed.get((entry.change.system, entry.change.object_type), set())
+        strangers = {cell.vendor_field for cell in entry.change.cells} - named
+        assert not strangers, f"{entry.id} names {strangers}"
     for line in ours:
         if line["op"] not in ("update", "create"):
             continue
-        named = allowed.get((line["system"], line["object"]), set())
-        strangers = {name for name in line["after"] if name not in named and not _is_derived(name)}
+        change = entries[str(line["entry_id"])].change
+        sent = {cell.vendor_field for cell in change.cells} | ({change.key[0]} if change.key else set())
+        strangers = {name for name in line["after"] if name not in sent and not _is_derived(name, line)}
         assert not strangers, f"{line['system']} {line['object']}: wrote {strangers}"
 
 
@@ -79,18 +89,27 @@ def _one_record_per_key(ours: list[AuditLine], entries: Mapping[str, Entry]) -> 
     assert all(count == 1 for key, count in created.items() if key is not None), created
 
 
+def assert_at_rest(installation: Installation) -> None:
+    """After the faults stopped: nothing pending, nothing open, no batch half written, both files whole."""
+    assert installation.mirror.pending() == []
+    left = installation.ledger.entries(states=(State.PLANNED, State.INTENDED, State.UNKNOWN))
+    assert left == [], [(entry.id, entry.state, entry.error) for entry in left]
+    assert installation.ledger.batches(states=OPEN) == []
+    assert not installation.ledger.in_transaction
+    installation.ledger.store.check_pages()
+    assert installation.ledger.memory_check() == "ok"
+
+
 def same_id(here: str, there: str) -> bool:
     return here[:15] == there[:15]
 
 
-def _is_derived(name: str) -> bool:
-    """System fields a vendor sets on every write."""
-    return name.lower().startswith(
-        ("hs_", "lastmodified", "system", "created", "createdate", "id", "name", "owner")
-    ) or name in (
-        "IsDeleted",
-        "IsConverted",
-        "MasterRecordId",
-        "Status",
-        "associatedcompanyid",
-    )
+VENDOR_SETS = {
+    "update": ("hs_", "lastmodified", "systemmodstamp", "associatedcompanyid"),
+    "create": ("hs_", "lastmodified", "systemmodstamp", "created", "ownerid", "lifecyclestage", "associatedcompanyid"),
+}
+"""Beginnings of the names of fields that a vendor sets by itself with every write of this kind."""
+
+
+def _is_derived(name: str, line: AuditLine) -> bool:
+    return name.lower().startswith(VENDOR_SETS[line["op"]])

@@ -1,0 +1,176 @@
+"""Two small CRMs with one of everything, and an installation that keeps them in agreement.
+
+Small, so that a fault can be put at every single place of a run; complete, so that every kind of write is among them:
+creates with and without a company, updates of both systems, a blank filled, a stage forward, a stage back (clear, then
+set).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import yaml
+
+from agent.config import Config, load_config
+from agent.connector import Connector
+from agent.installation import Installation
+from agent.wiring import open_installation
+from connectors.emulator.admin_client import Admin
+from connectors.hubspot.connector import HubSpot
+from connectors.salesforce.connector import Salesforce
+
+POLICIES = Path(__file__).parent / "policies"
+ANNA = "anna@example.com"
+LINK_KEYS = {
+    "salesforce": dict.fromkeys(("Contact", "Lead", "Account"), "Truce_Key__c"),
+    "hubspot": dict.fromkeys(("contacts", "companies"), "truce_key"),
+}
+TIMEOUT = (5.0, 10.0)
+
+ALLOWED: Mapping[tuple[str, str], set[str]] = {
+    ("salesforce", "Contact"): {"Email", "Title", "FirstName", "LastName", "Phone", "Customer_Stage__c"},
+    ("salesforce", "Lead"): {"Email", "Title", "FirstName", "LastName", "Phone", "Status"},
+    ("salesforce", "Account"): {"Name", "Website", "Phone"},
+    ("hubspot", "contacts"): {
+        "email", "jobtitle", "firstname", "lastname", "phone", "lifecyclestage", "truce_key",
+    },
+    ("hubspot", "companies"): {"name", "domain", "phone", "truce_key"},
+}  # fmt: skip
+"""What the policies of this installation name, and the link keys."""
+
+
+@dataclass
+class Time:
+    """The emulator's clock as our side sees it; waiting moves both."""
+
+    admin: Admin
+    start: datetime = field(init=False)
+    passed: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.start = datetime.fromisoformat(self.admin.get("/clock")["now"])
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=self.passed)
+
+    def seconds(self) -> float:
+        return self.passed
+
+    def wait(self, seconds: float) -> None:
+        self.admin.post("/clock/advance", seconds=seconds)
+        self.passed += seconds
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the emulator is and how to log in; everything a process needs beside its folder."""
+
+    salesforce: str
+    hubspot: str
+    admin: str
+    credentials: Mapping[str, Mapping[str, str]]
+
+    def connectors(self, time: Time) -> dict[str, Connector]:
+        """The real clients."""
+        return {
+            "salesforce": Salesforce(
+                **self.credentials["salesforce"], base_url=self.salesforce, clock=time.seconds, timeout=TIMEOUT,
+                link_keys=LINK_KEYS["salesforce"],
+            ),
+            "hubspot": HubSpot(
+                token=self.credentials["hubspot"]["token"], base_url=self.hubspot, seconds=time.seconds,
+                sleep=time.wait, timeout=TIMEOUT, link_keys=LINK_KEYS["hubspot"],
+            ),
+        }  # fmt: skip
+
+
+@contextmanager
+def opened(site: Site, folder: Path, time: Time) -> Iterator[Installation]:
+    """The installation as one process would open it: with the lock, with new connections."""
+    with open_installation(config_of(folder), connectors=site.connectors(time), clock=time.now) as installation:
+        yield installation
+
+
+def config_of(folder: Path) -> Config:
+    return load_config(folder / "config.yaml")
+
+
+def write_setting(folder: Path, site: Site, mode: str = "act") -> None:
+    """Config and policies; secrets are obviously fake and open nothing but the emulator."""
+    folder.mkdir(parents=True, exist_ok=True)
+    secrets = {**site.credentials["salesforce"], **site.credentials["hubspot"]}
+    for name in ("client_id", "client_secret", "token"):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(secrets[name], encoding="utf-8")
+    config: dict[str, Any] = {
+        "salesforce": {
+            "domain": site.credentials["salesforce"]["domain"],
+            "client_id": f"file:{folder / 'client_id'}",
+            "client_secret": f"file:{folder / 'client_secret'}",
+            "base_url": site.salesforce,
+            "link_keys": LINK_KEYS["salesforce"],
+        },
+        "hubspot": {
+            "token": f"file:{folder / 'token'}",
+            "base_url": site.hubspot,
+            "link_keys": LINK_KEYS["hubspot"],
+        },
+        "run": {"mode": mode},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    copytree(POLICIES, folder / "policies")
+
+
+class Colleagues:
+    """People who work in both CRMs."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+
+    def create(self, system: str, object_type: str, /, **values: Any) -> str:
+        return str(self._admin.post("/create", system=system, object=object_type, values=values)["id"])
+
+    def edit(self, system: str, object_type: str, record_id: str, **values: Any) -> None:
+        self._admin.post("/edit", system=system, object=object_type, id=record_id, values=values)
+
+    def delete(self, system: str, object_type: str, record_id: str) -> None:
+        self._admin.post("/delete", system=system, object=object_type, id=record_id)
+
+
+def fill(colleagues: Colleagues) -> dict[str, str]:
+    """One of everything; returns {name: id}."""
+    made: dict[str, str] = {}
+
+    def there(who: str, system: str, object_type: str, /, **values: Any) -> None:
+        made[who] = colleagues.create(system, object_type, **values)
+
+    there("acme", "salesforce", "Account", Name="Acme", Website="acme.example", Phone="+12125550100")
+    there("acme'", "hubspot", "companies", name="Acme Inc", domain="acme.example")
+    there("beta", "salesforce", "Account", Name="Beta", Website="beta.example", Phone="+12125550101")
+    contact = ("salesforce", "Contact")
+    twin = ("hubspot", "contacts")
+    there("ann", *contact, FirstName="Ann", LastName="Ames", Email="ann@acme.example", Title="CEO",
+          AccountId=made["acme"], Customer_Stage__c="MQL")  # fmt: skip
+    there("ann'", *twin, firstname="Ann", lastname="Ames", email="ann@acme.example", jobtitle="Chief",
+          lifecyclestage="lead")  # fmt: skip
+    there("bob", *contact, FirstName="Bob", LastName="Bell", Email="bob@acme.example", Title="CTO",
+          AccountId=made["acme"])  # fmt: skip
+    there("bob'", *twin, firstname="Bob", lastname="Bell", email="bob@acme.example", jobtitle="CTO",
+          phone="+12125550102")  # fmt: skip
+    there("cid", *contact, FirstName="Cid", LastName="Cole", Email="cid@beta.example", Title="COO",
+          AccountId=made["beta"])  # fmt: skip
+    there("dee", *contact, FirstName="Dee", LastName="Dahl", Email="dee@acme.example", Title="CFO",
+          AccountId=made["acme"], Customer_Stage__c="MQL")  # fmt: skip
+    there("dee'", *twin, firstname="Dee", lastname="Dahl", email="dee@acme.example", jobtitle="CFO",
+          lifecyclestage="salesqualifiedlead")  # fmt: skip
+    there("eve", "salesforce", "Lead", FirstName="Eve", LastName="Egan", Email="eve@gamma.example", Company="Gamma",
+          Title="Buyer")  # fmt: skip
+    there("eve'", *twin, firstname="Eve", lastname="Egan", email="eve@gamma.example", phone="+12125550103")
+    return made

@@ -1,0 +1,147 @@
+"""Play a scenario with one fault, restart, let it run, and hold the result against the emulator's audit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from breaking import Killed, Place, Power, powered
+from invariants import AuditLine, assert_at_rest, assert_invariants
+from scenarios import SETTLING_SECONDS, Scenario
+from small_world import ALLOWED, Colleagues, Site, Time, fill, opened, write_setting
+
+from agent import cycle
+from agent.changes import State
+from agent.errors import TruceError
+from agent.installation import Installation
+from connectors.emulator.admin_client import Admin
+from connectors.emulator.practice import Options
+from connectors.emulator.serve import Emulator
+
+CYCLES_TO_REST = 3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A scenario ready to be played: the world and the installation's folder as they stand before ``act``."""
+
+    scenario: Scenario
+    world: Mapping[str, Any]
+    folder: Path
+    audit: tuple[AuditLine, ...]
+
+
+@dataclass
+class Played:
+    """What came of it. ``error`` is what a person saw; ``end`` the named fields of every live record."""
+
+    error: TruceError | None = None
+    was_killed: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
+    states: set[State] = field(default_factory=set)
+
+
+class Theatre:
+    """The running emulator with the stages of all scenarios."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.admin = Admin(emulator.admin_url)
+        self.folder = folder
+        self.site = Site(emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials)
+        self._stages: dict[str, Stage] = {}
+        self._ends: dict[str, dict[str, Any]] = {}
+
+    def stage(self, scenario: Scenario) -> Stage:
+        if scenario.name not in self._stages:
+            self._stages[scenario.name] = self._build(scenario)
+        return self._stages[scenario.name]
+
+    def _build(self, scenario: Scenario) -> Stage:
+        self.emulator.renew(Options(clock="virtual"))
+        colleagues, folder = Colleagues(self.admin), self.folder / scenario.name
+        made = fill(colleagues)
+        time = Time(self.admin)
+        time.wait(3600)
+        write_setting(folder, self.site, mode=scenario.mode)
+        with opened(self.site, folder, time) as installation:
+            scenario.prepare(installation, colleagues, made, time)
+        return Stage(scenario, self.admin.get("/snapshot"), folder, tuple(self.admin.audit()))
+
+    @contextmanager
+    def set(self, scenario: Scenario, place: Path) -> Iterator[tuple[Stage, Path, Time]]:
+        """The world and a copy of the folder as the scenario begins."""
+        stage = self.stage(scenario)
+        self.emulator.renew(Options(clock="virtual"))
+        self.admin.put("/snapshot", stage.world)
+        folder = place / "installation"
+        shutil.copytree(stage.folder, folder)
+        try:
+            yield stage, folder, Time(self.admin)
+        finally:
+            shutil.rmtree(folder)
+
+    def play(
+        self, scenario: Scenario, place: Path, *, cut_at: Place | None = None, fault: Mapping[str, Any] | None = None,
+        disk: AbstractContextManager[None] | None = None,
+    ) -> Played:  # fmt: skip
+        """One fault during ``act``, then a restart without faults; every promise is checked."""
+        with self.set(scenario, place) as (stage, folder, time):
+            if fault is not None:
+                self.admin.fault(**fault)
+            played = Played()
+            power = Power(cut_at)
+            with powered(power, folder / "state" / "ledger.db"), disk or nullcontext():
+                try:
+                    with opened(self.site, folder, time) as installation:
+                        scenario.act(installation)
+                except Killed:
+                    played.was_killed = True
+                except TruceError as error:
+                    played.error = error
+            played.counts = power.counts
+            self.admin.delete("/faults")
+            self.recover(stage, folder, time, played)
+            return played
+
+    def recover(self, stage: Stage, folder: Path, time: Time, played: Played) -> None:
+        """Start again, as many cycles as promised, then look at everything."""
+        with opened(self.site, folder, time) as installation:
+            if played.was_killed or played.error is not None:
+                stage.scenario.again(installation)
+            for _ in range(CYCLES_TO_REST):
+                cycle.run(installation)
+                time.wait(SETTLING_SECONDS)
+            self.check(stage, installation)
+            played.end = self.values()
+            played.states = {entry.state for entry in installation.ledger.entries()}
+
+    def check(self, stage: Stage, installation: Installation) -> None:
+        before = self.admin.get("/health")["last_seq"]
+        last_entry = installation.ledger.last_seq
+        cycle.run(installation)
+        audit = [*stage.audit, *self.admin.audit()]
+        assert self.admin.get("/health")["last_seq"] == before, "a cycle after the third still writes"
+        assert installation.ledger.last_seq == last_entry, "a cycle after the third still records"
+        assert_invariants(audit, installation.ledger, allowed=ALLOWED)
+        assert_at_rest(installation)
+        assert self.emulator.practice.failures == []
+
+    def undisturbed(self, scenario: Scenario, place: Path) -> Played:
+        return self.play(scenario, place)
+
+    def values(self) -> dict[str, Any]:
+        """{system and object: the named fields of every live record, sorted}: what two runs are compared by."""
+        found: dict[str, Any] = {}
+        for system, tables in self.admin.get("/snapshot?only=values").items():
+            for object_type, rows in tables.items():
+                named = sorted(ALLOWED.get((system, object_type), ()))
+                if named:
+                    kept = [{name: row.get(name) for name in named} for row in rows.values()]
+                    found[f"{system} {object_type}"] = sorted(kept, key=str)
+        return found
