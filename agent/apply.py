@@ -12,18 +12,20 @@ the last ten minutes, and in every rollback, the write itself carries a precondi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
 from agent.changes import Entry, State
-from agent.confirm import read_back, record, same_value, settle
+from agent.confirm import put_off, read_back, record, same_value, settle
 from agent.connector import Connector, Write, WriteOutcome
-from agent.errors import Interrupted, TruceError, Unavailable
+from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
 from agent.ledger import Settlement
 from agent.places import in_chunks
 from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
+from agent.unsettled import may_still_land, settle_open
 
 FRESH_FOR = timedelta(seconds=60)
 CONTESTED_FOR = timedelta(minutes=10)
@@ -67,9 +69,12 @@ def silent(done: int, total: int) -> None:
 def write(installation: Installation, batch_id: str, *, canary: bool = False, progress: Progress = silent) -> Tally:
     """Write all planned entries of a batch, then close it. Running it again goes on where it stopped.
 
+    A batch stays open while something of it may still have to be sent: a step whose first step is not settled, or a
+    lost reply that a later look must settle.
+
     Raises:
         Interrupted: asked to stop; the rest stays planned.
-        ConnectorError: a vendor failed before anything of a chunk was sent; the rest stays planned.
+        ConnectorError: a vendor failed or asks us to wait; what was not sent stays planned.
         StorageFull: the ledger cannot be written; nothing more was sent.
     """
     entries = installation.ledger.entries(batch_id=batch_id, states=NOT_SENT)
@@ -77,14 +82,37 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
     for portion in _slices(_in_order(entries), CANARY if canary else ()):
         for group in _groups(portion):
             for block in _blocks(installation, group):
-                tally.count(_write_block(installation, block))
+                settled = _write_block(installation, block)
+                tally.count(settled)
                 progress(tally.total, len(entries))
+                _stop_if_put_off(settled)
                 _stop_if_asked(installation, batch_id)
         if canary and tally.total and tally.failed > tally.total * CANARY_FAILURES:
             _refuse_rest(installation, batch_id, tally)
             break
-    installation.ledger.close_batch(batch_id)
+    return _finished(installation, batch_id, tally)
+
+
+def _finished(installation: Installation, batch_id: str, tally: Tally) -> Tally:
+    """Look once at replies that were lost; close the batch unless something of it may still have to be sent."""
+    if may_still_land(installation, batch_id):
+        with suppress(ConnectorError):  # the next start or cycle looks again
+            found = settle_open(installation, batch_id)
+            tally.confirmed += found.confirmed
+            tally.failed += found.failed
+            tally.unknown -= found.confirmed + found.failed
+    if not may_still_land(installation, batch_id) and not installation.ledger.entries(
+        batch_id=batch_id, states=NOT_SENT, limit=1
+    ):
+        installation.ledger.close_batch(batch_id)
     return tally
+
+
+def _stop_if_put_off(settled: Sequence[Entry]) -> None:
+    """A vendor that asks us to wait is not asked for the rest of the batch either."""
+    for entry in settled:
+        if entry.state is State.PLANNED:
+            raise Unavailable(f"{entry.change.system} asks us to wait", system=entry.change.system, why=entry.error or "")
 
 
 def _stop_if_asked(installation: Installation, batch_id: str) -> None:
@@ -155,9 +183,12 @@ def _blocks(installation: Installation, group: Sequence[Entry]) -> list[Sequence
 def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Entry]:
     """Read fresh, drop what moved, write in chunks, read back, settle. Returns the settled entries."""
     connector = installation.connectors[block[0].change.system]
+    block, settled = _in_turn(installation, block)
+    if not block:
+        return settled
     live = _fresh(installation, connector, block)
     ready, moved = _still_as_decided(block, live)
-    settled = record(installation, moved)
+    settled += record(installation, moved)
     guarded = [entry for entry in ready if _needs_guard(connector, entry, live)]
     plain = [entry for entry in ready if entry not in guarded]
     waiting: list[tuple[Entry, WriteOutcome]] = []
@@ -171,6 +202,35 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
     finally:
         settled += _settle_waiting(installation, connector, waiting)
     return settled
+
+
+def _in_turn(installation: Installation, block: Sequence[Entry]) -> tuple[Sequence[Entry], list[Entry]]:
+    """(entries whose step before was made, entries left alone because it never will be); the others wait."""
+    if not any(entry.change.step for entry in block):
+        return block, []
+    ready: list[Entry] = []
+    left: list[Settlement] = []
+    for entry in block:
+        before = _step_before(installation, entry)
+        if before is None or before.state is State.CONFIRMED:
+            ready.append(entry)
+        elif before.state in (State.FAILED, State.DRIFTED, State.REFUSED):
+            left.append(Settlement(entry.id, State.DRIFTED, error=f"the step before it, {before.id}, was not made"))
+    return ready, record(installation, left)
+
+
+def _step_before(installation: Installation, entry: Entry) -> Entry | None:
+    if entry.change.step == 0:
+        return None
+    same_batch = installation.ledger.entries(batch_id=entry.batch_id, entity_id=entry.change.entity_id)
+    return next(
+        (
+            other
+            for other in same_batch
+            if other.change.group == entry.change.group and other.change.step == entry.change.step - 1
+        ),
+        None,
+    )
 
 
 def _chunk_size(connector: Connector, entries: Sequence[Entry]) -> int:
@@ -192,8 +252,8 @@ def _send(
     try:
         outcomes = connector.write([_as_write(entry, live) for entry in chunk])
     except TruceError as error:
-        reason = f"not sent: {error.what}"
-        record(installation, [Settlement(entry.id, State.FAILED, error=reason) for entry in chunk])
+        entries = [installation.ledger.entry(entry.id) for entry in chunk]
+        record(installation, [put_off(entry, f"not sent: {error.what}") for entry in entries])
         raise
     by_id = {outcome.entry_id: outcome for outcome in outcomes}
     paired = [(entry, by_id.get(entry.id) or WriteOutcome(entry.id, "unknown")) for entry in chunk]

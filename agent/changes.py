@@ -100,15 +100,16 @@ class State(StrEnum):
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.PLANNED: frozenset({State.INTENDED, State.HELD, State.REFUSED, State.DRIFTED}),
     State.HELD: frozenset({State.INTENDED, State.REFUSED, State.DRIFTED}),
-    State.INTENDED: frozenset({State.CONFIRMED, State.FAILED, State.UNKNOWN, State.DRIFTED}),
-    State.UNKNOWN: frozenset({State.CONFIRMED, State.FAILED, State.DRIFTED}),
+    State.INTENDED: frozenset({State.CONFIRMED, State.FAILED, State.UNKNOWN, State.DRIFTED, State.PLANNED}),
+    State.UNKNOWN: frozenset({State.CONFIRMED, State.FAILED, State.DRIFTED, State.PLANNED}),
     State.REFUSED: frozenset(),
     State.DRIFTED: frozenset(),
     State.CONFIRMED: frozenset(),
     State.FAILED: frozenset(),
 }
 """``intended`` counts as perhaps sent; it may become ``drifted`` only while it provably was not sent yet (a fresh
-read before the call, or a vendor's 412). ``unknown`` leaves only by reading the vendor back."""
+read before the call, or a vendor's 412). ``unknown`` leaves only by reading the vendor back. Both become ``planned``
+again once it is certain that the request had no effect and may be sent later (throttled, never arrived)."""
 
 OPEN_STATES = frozenset({State.INTENDED, State.UNKNOWN})
 

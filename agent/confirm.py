@@ -1,39 +1,26 @@
 """Step 8: compare with what the vendor holds, settle, and recognise our own echo.
 
 Promise: ``observed`` is a read-back or the echoed reply, never the payload. A lost reply stays unknown until a
-consistent read settles it: the vendor holds our values → confirmed; it still holds the old ones, twice, far enough
-apart that a late request cannot arrive any more → failed and decided again. Nothing is guessed.
+consistent read settles it (``agent.unsettled``). Nothing is guessed.
 
 Order: outcomes COMMIT in the ledger, then one mirror COMMIT; a crash between the two is replayed at the next start.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from agent.changes import OPEN_STATES, Entry, State
+from agent.changes import Entry, State
 from agent.connector import Connector, WriteOutcome
 from agent.decide.view import Base
 from agent.errors import ConnectorError
 from agent.installation import Installation
 from agent.ledger import Settlement
 from agent.places import entity_type_of, places_of, settled_bases
-from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
+from agent.records import FieldValue, Readout, Record, Ref
 
-NOT_APPLIED = "the request never took effect"
-NOT_THERE_YET = "first look: not there"
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What settling open entries at a start or before a cycle found."""
-
-    confirmed: int = 0
-    failed: int = 0
-    still_unknown: int = 0
+MOST_ATTEMPTS = 5
+"""A write put off or lost more often than this is given up as failed, so that one record cannot hold up the rest."""
 
 
 def settle(installation: Installation, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]) -> list[Entry]:
@@ -71,30 +58,6 @@ def teach_mirror(installation: Installation, settled: Sequence[Entry], last_seq:
     )
 
 
-def settle_open(installation: Installation) -> Recovery:
-    """Settle every entry that may or may not have reached its vendor, by consistent reads.
-
-    Raises:
-        ConnectorError: a vendor cannot be read; its entries stay as they are.
-    """
-    replay(installation)
-    counts = dict.fromkeys(("confirmed", "failed", "unknown"), 0)
-    by_system: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in installation.ledger.entries(states=tuple(OPEN_STATES)):
-        by_system[entry.change.system, entry.change.object_type].append(entry)
-    for (system, object_type), entries in sorted(by_system.items()):
-        connector = installation.connectors[system]
-        size = connector.capabilities.read_chunk
-        for start in range(0, len(entries), size):
-            chunk = entries[start : start + size]
-            settlements = _settled_by_reading(installation, connector, object_type, chunk)
-            record(installation, settlements)
-            for settlement in settlements:
-                key = settlement.state.value if settlement.state.value in counts else "unknown"
-                counts[key] += 1
-    return Recovery(counts["confirmed"], counts["failed"], counts["unknown"])
-
-
 def is_echo(entry: Entry, live: Mapping[str, FieldValue]) -> bool:
     """The record holds exactly what we wrote."""
     return all(same_value(live.get(cell.vendor_field), cell.after) for cell in entry.change.cells)
@@ -128,12 +91,21 @@ def _settlement(entry: Entry, outcome: WriteOutcome) -> Settlement:
     if outcome.status == "rejected":
         error = outcome.error
         text = f"{error.code}: {error.message}" if error else "rejected"
+        if error is not None and error.kind == "throttled":
+            return put_off(entry, text)
         moved = error is not None and error.kind == "moved"
         return Settlement(entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text)
-    return _applied(entry, outcome.record_id, outcome.version, outcome.observed)
+    return applied(entry, outcome.record_id, outcome.version, outcome.observed)
 
 
-def _applied(
+def put_off(entry: Entry, why: str) -> Settlement:
+    """It certainly had no effect and may be sent again later; given up after ``MOST_ATTEMPTS``."""
+    if entry.attempts >= MOST_ATTEMPTS:
+        return Settlement(entry.id, State.FAILED, error=f"{why} ({entry.attempts} attempts)")
+    return Settlement(entry.id, State.PLANNED, error=why)
+
+
+def applied(
     entry: Entry, record_id: str | None, version: str | None, observed: Mapping[str, FieldValue]
 ) -> Settlement:
     """Applied says the vendor; but a value it silently kept was not applied (HubSpot's lifecycle stage)."""
@@ -150,74 +122,6 @@ def _applied(
             entry.id, State.FAILED, record_id, version, ours, error="the vendor silently kept the old value"
         )
     return Settlement(entry.id, State.CONFIRMED, record_id, version, ours)
-
-
-def _settled_by_reading(
-    installation: Installation, connector: Connector, object_type: str, entries: Sequence[Entry]
-) -> list[Settlement]:
-    fields = sorted({cell.vendor_field for entry in entries for cell in entry.change.cells})
-    known = [entry for entry in entries if entry.change.record_id]
-    refs = [Ref(connector.system, object_type, str(entry.change.record_id)) for entry in known]
-    settlements = [
-        _from_readout(installation, connector, entry, readout)
-        for entry, readout in zip(known, connector.read(refs, fields) if refs else [], strict=True)
-    ]
-    for entry in entries:
-        if not entry.change.record_id:
-            settlements.append(_created_or_not(installation, connector, entry, fields))
-    return settlements
-
-
-def _from_readout(installation: Installation, connector: Connector, entry: Entry, readout: Readout) -> Settlement:
-    if isinstance(readout, Gone):
-        if entry.change.op == "delete":
-            return Settlement(entry.id, State.CONFIRMED, entry.change.record_id)
-        return Settlement(entry.id, State.FAILED, error="the record is gone")
-    if isinstance(readout, MergedInto):
-        return Settlement(entry.id, State.FAILED, error=f"the record was merged into {readout.survivor}")
-    if not isinstance(readout, Record):
-        return Settlement(entry.id, State.UNKNOWN, error=f"cannot be read: {readout.reason}")
-    if entry.change.op == "delete":
-        return _not_applied(installation, connector, entry)
-    if is_echo(entry, readout.fields):
-        return _applied(entry, readout.ref.id, readout.version, readout.fields)
-    if is_untouched(entry, readout.fields):
-        return _not_applied(installation, connector, entry)
-    return Settlement(
-        entry.id,
-        State.UNKNOWN,
-        error="the record holds neither the old nor our value; somebody changed it meanwhile",
-    )
-
-
-def _created_or_not(
-    installation: Installation, connector: Connector, entry: Entry, fields: Sequence[str]
-) -> Settlement:
-    """A create is settled by its unique key, read consistently; without a key only a person can tell."""
-    if entry.change.key is None:
-        return Settlement(entry.id, State.UNKNOWN, error="created or not? there is no link key to look it up by")
-    field, value = entry.change.key
-    found = connector.find(entry.change.object_type, field, value, fields)
-    if found:
-        return _applied(entry, found[0].ref.id, found[0].version, found[0].fields)
-    return _not_applied(installation, connector, entry)
-
-
-def _not_applied(installation: Installation, connector: Connector, entry: Entry) -> Settlement:
-    """Failed only after two equal looks far enough apart, unless a precondition or key guards a re-send anyway."""
-    now = installation.clock()
-    first_look = _first_look(entry)
-    settled_after = timedelta(seconds=connector.capabilities.settle_seconds)
-    guarded = entry.change.key is not None or (entry.change.guarded and connector.capabilities.conditional_write)
-    if guarded or (first_look is not None and now - first_look >= settled_after):
-        return Settlement(entry.id, State.FAILED, error=NOT_APPLIED)
-    return Settlement(entry.id, State.UNKNOWN, error=f"{NOT_THERE_YET} at {(first_look or now).isoformat()}")
-
-
-def _first_look(entry: Entry) -> datetime | None:
-    if entry.error and entry.error.startswith(NOT_THERE_YET):
-        return datetime.fromisoformat(entry.error.rpartition(" ")[2])
-    return None
 
 
 def _link_created(installation: Installation, confirmed: Iterable[Entry]) -> None:

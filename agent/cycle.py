@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals
+from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals, unsettled
 from agent.changes import OPEN, Batch, Change, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import keys_of
@@ -33,7 +33,7 @@ class CycleReport:
     pulled: int = 0
     changed: int = 0
     entities: int = 0
-    recovery: confirm.Recovery = field(default_factory=confirm.Recovery)
+    recovery: unsettled.Recovery = field(default_factory=unsettled.Recovery)
     batch: Batch | None = None
     held: tuple[Batch, ...] = ()
     written: int = 0
@@ -59,21 +59,20 @@ def run(installation: Installation) -> CycleReport:
     remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
-    proposals.withdraw(installation, touched, [change for change, _ in draft.held])
+    proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     unfinished = _write(installation, draft.allowed, report)
-    dispose(installation, unfinished | draft.waiting)
+    dispose(installation, unfinished | draft.waiting | draft.busy)
     return report
 
 
-def recover(installation: Installation) -> confirm.Recovery:
+def recover(installation: Installation) -> unsettled.Recovery:
     """Settle what a crash left open; finish what a person ordered; drop what a cycle had only planned."""
-    recovery = confirm.settle_open(installation)
-    for batch in installation.ledger.batches(states=OPEN):
-        if batch.kind == "cycle":
+    recovery = unsettled.settle_open(installation)
+    for batch in reversed(installation.ledger.batches(states=OPEN)):
+        if batch.kind == "cycle" and batch.hold_reason is None:
             _drop_planned(installation, batch)
-        else:
-            apply.write(installation, batch.id)
+        apply.write(installation, batch.id)
     return recovery
 
 
@@ -185,7 +184,7 @@ def _write(installation: Installation, changes: Sequence[Change], report: CycleR
     tally = apply.write(installation, batch.id)
     report.batch = installation.ledger.batch(batch.id)
     report.written, report.failed, report.unknown = tally.confirmed, tally.failed, tally.unknown
-    again = installation.ledger.entries(batch_id=batch.id, states=(State.UNKNOWN, State.DRIFTED))
+    again = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
     return {entry.change.entity_id for entry in again}
 
 
@@ -198,12 +197,16 @@ def with_keys(installation: Installation, changes: Sequence[Change]) -> list[Cha
 
 
 def _drop_planned(installation: Installation, batch: Batch) -> None:
+    """A cycle's own writes are decided again; the second step of a pair stays, for the first may have been made."""
     planned = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED,))
     confirm.record(
         installation,
-        [Settlement(entry.id, State.DRIFTED, error="interrupted; decided again") for entry in planned],
+        [
+            Settlement(entry.id, State.DRIFTED, error="interrupted; decided again")
+            for entry in planned
+            if entry.change.step == 0
+        ],
     )
-    installation.ledger.close_batch(batch.id)
 
 
 def _keys(installation: Installation, entity_type: EntityType, record: Record) -> Iterable[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent import apply, confirm, cycle, guard, plan_binding, planner, proposals
+from agent import apply, confirm, cycle, guard, plan_binding, planner, proposals, unsettled
 from agent.changes import OPEN, Batch, Change, State, Verdict
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
@@ -86,7 +86,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)
     cycle.remember(installation, draft)
-    proposals.withdraw(installation, entities, [change for change, _ in draft.judged], word_for_word=True)
+    proposals.withdraw(installation, set(entities) - draft.busy, [change for change, _ in draft.judged], word_for_word=True)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
     lifts, lifting = _if_lifted(installation, draft, only)
     changes = [change for change, _ in judged] + lifting
@@ -177,7 +177,7 @@ def resume(
     installation: Installation, batch: Batch, progress: apply.Progress = apply.silent
 ) -> tuple[Batch, apply.Tally]:
     """Go on with an interrupted plan: settle what is open, write what is still planned."""
-    confirm.settle_open(installation)
+    unsettled.settle_open(installation)
     tally = apply.write(installation, batch.id, canary=True, progress=progress)
     return installation.ledger.batch(batch.id), tally
 

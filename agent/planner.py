@@ -15,6 +15,7 @@ from agent.decide import decide
 from agent.guard import Circumstances
 from agent.installation import Installation
 from agent.records import FieldValue
+from agent.unsettled import unsettled_entities
 from agent.views import views
 
 EXAMPLES_PER_LINE = 3
@@ -25,8 +26,9 @@ class Draft:
     """What deciding some entities came to.
 
     ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember
-    without a write; ``waiting`` entities need a company that is created first; ``dispositions`` counts (field, system,
-    disposition); ``examples`` keeps a few traces of each for people.
+    without a write; ``waiting`` entities need a company that is created first; ``busy`` ones have a write that is
+    not settled yet and were not decided; ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few
+    traces of each for people.
     """
 
     decided: set[str] = field(default_factory=set)
@@ -37,6 +39,7 @@ class Draft:
     dispositions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str, str], list[tuple[str, TraceStep]]] = field(default_factory=dict)
     frozen: list[tuple[str, TraceStep]] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
 
     @property
     def entities(self) -> int:
@@ -71,9 +74,9 @@ def draft(
 
     ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
     """
-    result = Draft()
+    result = Draft(busy=unsettled_entities(installation).intersection(entity_ids))
     changes: list[Change] = []
-    for view in views(installation, entity_ids, lifted):
+    for view in views(installation, [each for each in entity_ids if each not in result.busy], lifted):
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)
         if view.coming:

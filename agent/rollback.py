@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent import apply, confirm
+from agent import apply, unsettled
 from agent.changes import OPEN, Batch, Cell, Change, Entry, State, Why
 from agent.confirm import same_value
 from agent.connector import Connector
@@ -152,7 +152,7 @@ def resume(
     installation: Installation, batch: Batch, progress: apply.Progress = apply.silent
 ) -> tuple[Batch, apply.Tally]:
     """Go on with an interrupted rollback: settle what is open, write what is still planned."""
-    confirm.settle_open(installation)
+    unsettled.settle_open(installation)
     tally = apply.write(installation, batch.id, progress=progress)
     return installation.ledger.batch(batch.id), tally
 

@@ -140,7 +140,7 @@ class Theatre:
         found: dict[str, Any] = {}
         for system, tables in self.admin.get("/snapshot?only=values").items():
             for object_type, rows in tables.items():
-                named = sorted(ALLOWED.get((system, object_type), ()))
+                named = sorted(ALLOWED.get((system, object_type), set()) - {"truce_key"})
                 if named:
                     kept = [{name: row.get(name) for name in named} for row in rows.values()]
                     found[f"{system} {object_type}"] = sorted(kept, key=str)

@@ -1,0 +1,150 @@
+"""Entries that may or may not have reached their vendor: settled by consistent reads, or shown to a person.
+
+The vendor holds our values → confirmed. It still holds the old ones, twice, far enough apart that a late request
+cannot arrive any more → never took effect, so it may be sent again. It holds something else by then → nobody can know
+any more: the entry stays ``unknown`` and is shown. Looks are told apart by the vendor's clock, never by ours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.changes import OPEN_STATES, Entry, State
+from agent.confirm import applied, is_echo, is_untouched, put_off, record, replay
+from agent.connector import Connector
+from agent.installation import Installation
+from agent.ledger import Settlement
+from agent.records import Gone, MergedInto, Readout, Record, Ref
+
+NOT_APPLIED = "the request never took effect"
+NOT_THERE_YET = "first look: not there"
+OTHER_VALUE = "first look: somebody changed it meanwhile"
+FOR_A_PERSON = "cannot be known"
+"""How the error of an unknown entry begins: looked at once, or never to be settled by reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What settling open entries at a start or before a cycle found."""
+
+    confirmed: int = 0
+    failed: int = 0
+    not_applied: int = 0
+    still_unknown: int = 0
+
+
+def settle_open(installation: Installation, batch_id: str | None = None) -> Recovery:
+    """Look at every open entry (of one batch, if given) that a read may still settle.
+
+    Raises:
+        ConnectorError: a vendor cannot be read; its entries stay as they are.
+    """
+    replay(installation)
+    counts: Counter[State] = Counter()
+    by_place: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in may_still_land(installation, batch_id):
+        by_place[entry.change.system, entry.change.object_type].append(entry)
+    for (system, object_type), entries in sorted(by_place.items()):
+        connector = installation.connectors[system]
+        size = connector.capabilities.read_chunk
+        for start in range(0, len(entries), size):
+            settlements = _look(installation, connector, object_type, entries[start : start + size])
+            counts.update(entry.state for entry in record(installation, settlements))
+    return Recovery(counts[State.CONFIRMED], counts[State.FAILED], counts[State.PLANNED], counts[State.UNKNOWN])
+
+
+def may_still_land(installation: Installation, batch_id: str | None = None) -> list[Entry]:
+    """Entries whose request may still be on its way, or has an outcome that reading can tell."""
+    entries = installation.ledger.entries(batch_id=batch_id, states=tuple(OPEN_STATES))
+    return [entry for entry in entries if not _is_for_a_person(entry)]
+
+
+def unsettled_entities(installation: Installation) -> set[str]:
+    """Entities with such a write: nothing more is decided for them until it is settled."""
+    return {entry.change.entity_id for entry in may_still_land(installation)}
+
+
+def _is_for_a_person(entry: Entry) -> bool:
+    return entry.state is State.UNKNOWN and (entry.error or "").startswith(FOR_A_PERSON)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at one kind of record, at one moment of the vendor's clock."""
+
+    connector: Connector
+    now: datetime
+
+    def settlement(self, entry: Entry, readout: Readout) -> Settlement:
+        change = entry.change
+        if isinstance(readout, Gone):
+            if change.op == "delete":
+                return Settlement(entry.id, State.CONFIRMED, change.record_id)
+            return Settlement(entry.id, State.FAILED, error="the record is gone")
+        if isinstance(readout, MergedInto):
+            return Settlement(entry.id, State.FAILED, error=f"the record was merged into {readout.survivor}")
+        if not isinstance(readout, Record):
+            return Settlement(entry.id, State.UNKNOWN, error=f"cannot be read: {readout.reason}")
+        if change.op == "delete":
+            return self.not_applied(entry)
+        if is_echo(entry, readout.fields):
+            return applied(entry, readout.ref.id, readout.version, readout.fields)
+        if is_untouched(entry, readout.fields):
+            return self.not_applied(entry)
+        return self._other_value(entry)
+
+    def not_applied(self, entry: Entry) -> Settlement:
+        """Certain only after two equal looks far enough apart, unless a precondition or key guards a re-send anyway."""
+        conditional = entry.change.guarded and self.connector.capabilities.conditional_write
+        if entry.change.key is not None or conditional or self._is_second(entry, NOT_THERE_YET):
+            return put_off(entry, NOT_APPLIED)
+        return self._first(entry, NOT_THERE_YET)
+
+    def _other_value(self, entry: Entry) -> Settlement:
+        if self._is_second(entry, OTHER_VALUE):
+            why = f"{FOR_A_PERSON}: the record holds neither the old nor our value; somebody changed it meanwhile"
+            return Settlement(entry.id, State.UNKNOWN, error=why)
+        return self._first(entry, OTHER_VALUE)
+
+    def _first(self, entry: Entry, what: str) -> Settlement:
+        seen = _seen(entry, what) or self.now
+        return Settlement(entry.id, State.UNKNOWN, error=f"{what} at {seen.isoformat()}")
+
+    def _is_second(self, entry: Entry, what: str) -> bool:
+        seen = _seen(entry, what)
+        return seen is not None and self.now - seen >= timedelta(seconds=self.connector.capabilities.settle_seconds)
+
+
+def _seen(entry: Entry, what: str) -> datetime | None:
+    """When the first look with this result was."""
+    if entry.error and entry.error.startswith(what):
+        return datetime.fromisoformat(entry.error.rpartition(" ")[2])
+    return None
+
+
+def _look(
+    installation: Installation, connector: Connector, object_type: str, entries: Sequence[Entry]
+) -> list[Settlement]:
+    look = _Look(connector, connector.now())
+    fields = sorted({cell.vendor_field for entry in entries for cell in entry.change.cells})
+    known = [entry for entry in entries if entry.change.record_id]
+    refs = [Ref(connector.system, object_type, str(entry.change.record_id)) for entry in known]
+    readouts = connector.read(refs, fields) if refs else []
+    settlements = [look.settlement(entry, readout) for entry, readout in zip(known, readouts, strict=True)]
+    created = (entry for entry in entries if not entry.change.record_id)
+    return settlements + [_created_or_not(look, entry, fields) for entry in created]
+
+
+def _created_or_not(look: _Look, entry: Entry, fields: Sequence[str]) -> Settlement:
+    """A create is settled by its unique key, read consistently; without a key only a person can tell."""
+    if entry.change.key is None:
+        why = f"{FOR_A_PERSON}: created or not? there is no link key to look it up by"
+        return Settlement(entry.id, State.UNKNOWN, error=why)
+    field, value = entry.change.key
+    found = look.connector.find(entry.change.object_type, field, value, fields)
+    if found:
+        return applied(entry, found[0].ref.id, found[0].version, found[0].fields)
+    return look.not_applied(entry)
