@@ -112,7 +112,9 @@ def _stop_if_put_off(settled: Sequence[Entry]) -> None:
     """A vendor that asks us to wait is not asked for the rest of the batch either."""
     for entry in settled:
         if entry.state is State.PLANNED:
-            raise Unavailable(f"{entry.change.system} asks us to wait", system=entry.change.system, why=entry.error or "")
+            raise Unavailable(
+                f"{entry.change.system} asks us to wait", system=entry.change.system, why=entry.error or ""
+            )
 
 
 def _stop_if_asked(installation: Installation, batch_id: str) -> None:

@@ -105,9 +105,7 @@ def put_off(entry: Entry, why: str) -> Settlement:
     return Settlement(entry.id, State.PLANNED, error=why)
 
 
-def applied(
-    entry: Entry, record_id: str | None, version: str | None, observed: Mapping[str, FieldValue]
-) -> Settlement:
+def applied(entry: Entry, record_id: str | None, version: str | None, observed: Mapping[str, FieldValue]) -> Settlement:
     """Applied says the vendor; but a value it silently kept was not applied (HubSpot's lifecycle stage)."""
     cells = entry.change.cells
     kept = entry.change.op == "update" and all(

@@ -62,6 +62,8 @@ class Power:
     die: Callable[[], None] = in_this_process
     is_on: bool = True
     counts: dict[str, int] = field(default_factory=lambda: {"ledger": 0, "mirror": 0, "http": 0})
+    writing_calls: list[int] = field(default_factory=list)
+    """Numbers of the HTTP calls that carried ledger entries."""
 
     def reach(self, kind: Kind) -> int:
         """A place of this kind is about to happen; its number."""
@@ -104,7 +106,8 @@ def powered(power: Power, ledger: Path) -> Iterator[None]:
 
     def send(self: HTTPConnectionPool, *args: Any, **options: Any) -> Any:
         number = power.reach("http")
-        assert_recorded(ledger, options.get("headers") or {})
+        if assert_recorded(ledger, options.get("headers") or {}):
+            power.writing_calls.append(number)
         power.pass_by("http", number, "before")
         reply = call(self, *args, **options)
         power.pass_by("http", number, "after")
@@ -118,11 +121,14 @@ def powered(power: Power, ledger: Path) -> Iterator[None]:
         yield
 
 
-def assert_recorded(ledger: Path, headers: Mapping[str, str]) -> None:
-    """Recorded first: what is about to leave is committed, as a second pair of eyes sees it, and counts as sent."""
+def assert_recorded(ledger: Path, headers: Mapping[str, str]) -> bool:
+    """Recorded first: what is about to leave is committed, as a second pair of eyes sees it, and counts as sent.
+
+    Returns whether this request carries ledger entries.
+    """
     names = headers.get("X-Truce-Entry")
     if not names:
-        return
+        return False
     eyes = Ledger.open_read_only(ledger, clock=lambda: datetime.now(UTC))
     try:
         for name in names.split(","):
@@ -131,6 +137,7 @@ def assert_recorded(ledger: Path, headers: Mapping[str, str]) -> None:
             assert entry.attempts >= 1
     finally:
         eyes.close()
+    return True
 
 
 @contextmanager

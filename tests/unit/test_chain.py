@@ -159,8 +159,8 @@ def test_a_forged_settlement_is_noticed_even_with_a_valid_chain(ledger: Ledger) 
 
 def test_an_impossible_step_is_noticed_even_with_a_valid_chain(ledger: Ledger) -> None:
     unknown = ledger.entries(states=[State.UNKNOWN])[0]
-    _append_transition(ledger, unknown, "planned")
-    assert "cannot go from unknown to planned" in ledger.verify().problem
+    _append_transition(ledger, unknown, "held")
+    assert "cannot go from unknown to held" in ledger.verify().problem
 
 
 def _append_transition(ledger: Ledger, entry: Entry, state: str) -> None:
