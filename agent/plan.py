@@ -86,7 +86,8 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)
     cycle.remember(installation, draft)
-    proposals.withdraw(installation, set(entities) - draft.busy, [change for change, _ in draft.judged], word_for_word=True)
+    wanted = [change for change, _ in draft.judged]
+    proposals.withdraw(installation, set(entities) - draft.busy, wanted, word_for_word=True)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
     lifts, lifting = _if_lifted(installation, draft, only)
     changes = [change for change, _ in judged] + lifting
