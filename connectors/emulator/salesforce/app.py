@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.emulator.salesforce import describing, limits, routes, tokens
+from connectors.emulator.salesforce.bulk import running
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, not_found
@@ -81,6 +82,7 @@ def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str 
         answer = _error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     else:
         limits.count(org, 1)
+        running.catch_up(org)
         answer = routes.dispatch(call)
     answer.headers["Sforce-Limit-Info"] = limits.usage_header(org)
     return reply(request.headers, answer)

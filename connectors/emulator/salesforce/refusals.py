@@ -38,6 +38,7 @@ class Unreadable(Refusal):
 
     def __init__(self, wanted: str, value: Any, place: str) -> None:
         self.place = place
+        self.value = value
         received = f"{_shape(value)} value {_shown(value)}"
         self.text = text("unreadable").format(wanted=wanted, received=received)
         super().__init__(400, "JSON_PARSER_ERROR", self.text + "[line:1, column:1]")

@@ -19,6 +19,12 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | in_approval | ids in an approval process: ENTITY_IS_LOCKED |
 | collections_unreadable | "request": JSON of a wrong type or an unknown field fails the whole call; "row" [K] |
 | composite_inherits_headers | sub-requests of a composite take over the outer request's Sforce headers [K] |
+| bulk_delay_seconds | how long one batch of a bulk job takes; 0: done when the job is closed |
+| bulk_batch_rows | rows of one batch; the vendor's number is the default |
+| bulk_upload_bytes | the largest upload, counted in base64 |
+| bulk_second_upload | a second PUT is refused "at close" (recorded), or "at once" [K] |
+| bulk_result_rows | rows of one page of a query job's result, when the caller does not say |
+| may_hard_delete | the user holds "Bulk API Hard Delete", which nobody has by default |
 | null_checkbox | "refuse" null for a checkbox, or store "false" [K] |
 
 A validation rule refuses when its condition holds; ``pinned: false`` leaves ``fields`` empty, ``flow`` makes it the
@@ -48,4 +54,10 @@ SWITCHES: dict[str, Any] = {
     "collections_unreadable": "request",
     "composite_inherits_headers": False,
     "null_checkbox": "refuse",
+    "bulk_delay_seconds": 0,
+    "bulk_batch_rows": 10_000,
+    "bulk_upload_bytes": 150_000_000,
+    "bulk_second_upload": "at close",
+    "bulk_result_rows": 50_000,
+    "may_hard_delete": False,
 }
