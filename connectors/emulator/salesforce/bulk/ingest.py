@@ -10,8 +10,8 @@ from connectors.emulator.salesforce.bulk.jobs import ABORTED, COMPLETE, ENDED, O
 from connectors.emulator.salesforce.bulk.running import proceed
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.ids import new_id
-from connectors.emulator.salesforce.naming import key_field
 from connectors.emulator.salesforce.refusals import Refusal, not_found
+from connectors.emulator.salesforce.schema import ObjectType
 
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 NEEDS_PERMISSION = (
@@ -28,17 +28,23 @@ def create(call: Call) -> Answer:
         raise Refusal(400, "INVALIDENTITY", f"Unable to find object: {body.get('object')}")
     if operation == "hardDelete" and not call.org.setting("may_hard_delete"):
         raise Refusal(400, "FEATURENOTENABLED", NEEDS_PERMISSION)
-    external_id = body.get("externalIdFieldName")
-    if operation == "upsert":
-        if not external_id:
-            message = f"External ID was blank for {kind.name}. An External ID must be specified for upsert."
-            raise Refusal(400, "INVALIDJOB", message)
-        if kind.find(str(external_id)) is None or not key_field(kind, str(external_id)).id_lookup:
-            raise Refusal(400, "INVALIDJOB", f"Field name provided, {external_id} does not match an External ID")
+    key = _key(kind, body.get("externalIdFieldName")) if operation == "upsert" else None
     job = new_job(call, body, is_query=False, operation=operation, object_name=kind.name, state=OPEN)
-    job.external_id = key_field(kind, str(external_id)).name if external_id else None
+    job.external_id = key
     job.assignment_rule = body.get("assignmentRuleId")
     return Answer(200, job.summary())
+
+
+def _key(kind: ObjectType, given: Any) -> str:
+    """The field an upsert goes by. Raises Refusal."""
+    if not given:
+        message = f"External ID was blank for {kind.name}. An External ID must be specified for upsert."
+        raise Refusal(400, "INVALIDJOB", message)
+    item = kind.find(str(given))
+    if item is None or not item.id_lookup:
+        message = f"Field name provided, {given} does not match an External ID for {kind.name}"
+        raise Refusal(400, "INVALIDJOB", message)
+    return item.name
 
 
 def new_job(call: Call, body: dict[str, Any], *, is_query: bool, operation: str, object_name: str, state: str) -> Job:
