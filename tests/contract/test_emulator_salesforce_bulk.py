@@ -63,7 +63,7 @@ def error_of(org: Org, data: str, operation: Operation = Operation.insert, **opt
     return str(told["errorMessage"])
 
 
-# The life of a job -----------------------------------------------------------------------------------------------------
+# The life of a job ----------------------------------------------------------------------------------------------------
 
 
 def test_a_job_goes_through_its_states_as_time_passes(org: Org) -> None:
@@ -185,7 +185,7 @@ def test_a_job_that_cannot_be_is_refused(org: Org, body: dict[str, str], error: 
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, error)
 
 
-# CSV -------------------------------------------------------------------------------------------------------------------
+# CSV ------------------------------------------------------------------------------------------------------------------
 
 
 def test_an_empty_cell_changes_nothing_and_n_a_empties(org: Org) -> None:
@@ -271,7 +271,7 @@ def test_a_parent_may_be_named_by_its_key(org: Org) -> None:
     assert org.query("SELECT AccountId FROM Contact") == [{"AccountId": account}]
 
 
-# What became of the rows -----------------------------------------------------------------------------------------------
+# What became of the rows ----------------------------------------------------------------------------------------------
 
 
 def test_a_complete_job_may_have_failed_rows_counted_as_processed(org: Org) -> None:
@@ -347,7 +347,7 @@ def test_bulk_runs_the_assignment_rule_only_when_the_job_names_it(org: Org) -> N
     bulk.upload_job_data(job_id, "LastName,Company\nAda,Engines\n")
     bulk.close_job(job_id)
     [lead] = org.query("SELECT OwnerId FROM Lead WHERE LastName = 'Ada'")
-    assert lead["OwnerId"] == org.setting("queue_id")
+    assert lead["OwnerId"] == org.setting("assigned_to")["Lead"]
 
 
 def test_bulk_ignores_the_duplicate_header_and_stops_at_alerts(org: Org) -> None:
@@ -360,7 +360,7 @@ def test_bulk_ignores_the_duplicate_header_and_stops_at_alerts(org: Org) -> None
     assert bad["sf__Error"].startswith("DUPLICATES_DETECTED:Use one of these records?")
 
 
-# Query jobs ------------------------------------------------------------------------------------------------------------
+# Query jobs -----------------------------------------------------------------------------------------------------------
 
 
 def fill(org: Org, number: int) -> None:

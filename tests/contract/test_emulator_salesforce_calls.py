@@ -284,8 +284,9 @@ def test_the_global_list_holds_every_object_with_all_its_keys(org: Org) -> None:
     assert (found["encoding"], found["maxBatchSize"]) == ("UTF-8", 200)
     objects = {entry["name"]: entry for entry in found["sobjects"]}
     assert list(objects) == [
-        "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "User", "Group", "QueueSobject",
-        "GroupMember", "LeadStatus", "OpportunityStage", "Organization",
+        "Account", "Campaign", "CampaignMember", "CampaignMemberStatus", "Case", "Contact", "Event", "Group",
+        "GroupMember", "Lead", "LeadStatus", "Opportunity", "OpportunityContactRole", "OpportunityStage",
+        "Organization", "QueueSobject", "Task", "User",
     ]  # fmt: skip
     assert {len(entry) for entry in objects.values()} == {28}
     flags = {

@@ -215,7 +215,7 @@ def test_collections_run_the_assignment_rule_without_the_header(org: Org) -> Non
     """39"""
     del org.session.headers["Sforce-Auto-Assign"]
     [made] = together(org, "POST", [record("Lead", LastName="A", Company="E")])
-    assert org.value("Lead", made["id"], "OwnerId") == org.setting("queue_id")
+    assert org.value("Lead", made["id"], "OwnerId") == org.setting("assigned_to")["Lead"]
 
 
 def test_one_call_is_one_request_and_one_transaction(org: Org) -> None:
@@ -351,7 +351,7 @@ def test_a_reference_to_nothing_halts_the_call(org: Org) -> None:
 
 def test_only_a_sub_request_s_own_headers_hold_unless_switched(org: Org) -> None:
     """39, 49"""
-    queue_id = org.setting("queue_id")
+    queue_id = org.setting("assigned_to")["Lead"]
     body = {"LastName": "A", "Company": "E"}
 
     def owner(**headers: str) -> str:

@@ -293,7 +293,7 @@ def test_an_alert_rule_stops_the_api_too_until_the_header_allows_it(org: Org) ->
 
 def test_without_the_header_the_assignment_rule_takes_a_lead_on_create_and_update(org: Org) -> None:
     """39"""
-    queue_id, user_id = org.setting("queue_id"), org.setting("users")["integration"]
+    queue_id, user_id = org.setting("assigned_to")["Lead"], org.setting("users")["integration"]
     lead_id = org.make("Lead")
     assert org.value("Lead", lead_id, "OwnerId") == user_id
     del org.session.headers["Sforce-Auto-Assign"]
@@ -393,7 +393,7 @@ def test_only_accounts_have_a_tag_to_match(org: Org) -> None:
 
 def test_owners_must_be_active_users_or_queues_of_the_object(org: Org) -> None:
     """43"""
-    users, queue_id = org.setting("users"), org.setting("queue_id")
+    users, queue_id = org.setting("users"), org.setting("assigned_to")["Lead"]
     assert code(org.make, OwnerId=users["dana"]) == (400, "INACTIVE_OWNER_OR_USER")
     assert org.make("Lead", OwnerId=queue_id)
     assert code(org.make, OwnerId=queue_id) == (400, "MALFORMED_ID")

@@ -32,7 +32,8 @@ def all_objects(call: Call) -> Answer:
     unchanged = _unchanged(call)
     if unchanged is not None:
         return unchanged
-    listed = [object_entry(kind, call) for kind in call.org.catalogue.listed()]
+    kinds = sorted(call.org.catalogue.listed(), key=lambda kind: kind.name)
+    listed = [object_entry(kind, call) for kind in kinds]
     return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed}, _stamp(call))
 
 
@@ -89,6 +90,8 @@ def field_entry(item: Field, kind: ObjectType) -> dict[str, Any]:
         byteLength=item.length if item.is_id else item.length * 3,
         custom=item.name.endswith("__c"),
         calculated=False,
+        cascadeDelete=item.cascade,
+        restrictedDelete=item.restricts,
         createable=item.createable and not item.read_only and kind.is_writable,
         updateable=item.updateable and not item.read_only and kind.is_writable,
         compoundFieldName=item.compound,
@@ -128,7 +131,7 @@ def _child_relationships(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
             "junctionIdListNames": [],
             "junctionReferenceTo": [],
             "relationshipName": child.relationship,
-            "restrictedDelete": False,
+            "restrictedDelete": child.restricted,
         }
         for child in call.org.catalogue.children_of(kind.name)
     ]

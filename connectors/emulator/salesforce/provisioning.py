@@ -12,7 +12,9 @@ from connectors.emulator.salesforce.switches import API_USER
 from connectors.emulator.world import Actor, Transaction
 
 SETUP = Actor("setup", "system", "Setup")
-QUEUE = "Inbound"
+QUEUES = {"Lead": "Inbound", "Case": "Support"}
+"""{object: the queue that the shipped assignment rule gives its records to}"""
+
 PEOPLE = (
     (API_USER, "Integration", "User", True), ("anna", "Anna", "Berg", True), ("ben", "Ben", "Okafor", True),
     ("kim", "Kim", "Tran", True), ("lee", "Lee", "Moreno", True), ("sam", "Sam", "Rossi", True),
@@ -38,7 +40,8 @@ def provision(org: Org, credentials: dict[str, Any]) -> None:
             add_user(org, transaction, login, first, last, active=active)
         settings["default_person"] = settings["users"][DEFAULT_PERSON]
         _add_organization(org, transaction)
-        _add_queue(org, transaction)
+        for object_name, queue in QUEUES.items():
+            _add_queue(org, transaction, object_name, queue)
         _add_lead_statuses(org, transaction)
         _add_opportunity_stages(org, transaction)
 
@@ -78,12 +81,11 @@ def _add_organization(org: Org, transaction: Transaction) -> None:
     new_row(org, transaction, org.kind("Organization"), values, org.space.settings["org_id"])
 
 
-def _add_queue(org: Org, transaction: Transaction) -> None:
-    """One queue for leads; the shipped assignment rule sends leads there."""
-    queue = {"Name": QUEUE, "DeveloperName": QUEUE, "Type": "Queue"}
+def _add_queue(org: Org, transaction: Transaction, object_name: str, name: str) -> None:
+    queue = {"Name": name, "DeveloperName": name, "Type": "Queue"}
     queue_id = new_row(org, transaction, org.kind("Group"), queue).id
-    org.space.settings["queue_id"] = queue_id
-    new_row(org, transaction, org.kind("QueueSobject"), {"QueueId": queue_id, "SobjectType": "Lead"})
+    org.space.settings.setdefault("assigned_to", {})[object_name] = queue_id
+    new_row(org, transaction, org.kind("QueueSobject"), {"QueueId": queue_id, "SobjectType": object_name})
     for login in ("anna", "ben"):
         member = {"GroupId": queue_id, "UserOrGroupId": org.user_id(login)}
         new_row(org, transaction, org.kind("GroupMember"), member)

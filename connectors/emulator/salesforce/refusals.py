@@ -70,6 +70,10 @@ def not_found(message: str = "The requested resource does not exist") -> Refusal
     return Refusal(404, "NOT_FOUND", message)
 
 
+def missing_fields(names: list[str]) -> Refusal:
+    return Refusal(400, "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(names)}]", tuple(names))
+
+
 def is_deleted() -> Refusal:
     return Refusal(404, "ENTITY_IS_DELETED", "entity is deleted", ())
 

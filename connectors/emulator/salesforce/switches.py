@@ -9,8 +9,9 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | daily_requests | allowance of 24 rolling hours; above it 403 REQUEST_LIMIT_EXCEEDED |
 | cursor_days | life of a query locator |
 | bin_days | how long a deleted row can be seen by queryAll and undeleted |
+| bin_rows | so many deleted rows the recycle bin holds: 5,000 for each licence; the oldest leave it |
 | replication_lag_seconds | how far ``latestDateCovered`` stays behind the clock, beside late commits |
-| assignment_rule | creates and updates of a Lead without ``Sforce-Auto-Assign: FALSE`` go to the queue |
+| assignment_rule | Leads and Cases saved without ``Sforce-Auto-Assign: FALSE`` go to their queue |
 | duplicate_rule | "block" or "alert": a second Contact or Lead with the same e-mail is refused |
 | validation_rules | {object, field, op, value, message, pinned, flow}; op is "=", "!=", "blank" or "filled" |
 | automations | {object, when_field, set: {field: value}}: changes other fields in the same transaction |
@@ -43,6 +44,7 @@ SWITCHES: dict[str, Any] = {
     "daily_requests": 100_000,
     "cursor_days": 2,
     "bin_days": 15,
+    "bin_rows": 35_000,
     "replication_lag_seconds": 0,
     "assignment_rule": True,
     "duplicate_rule": None,
