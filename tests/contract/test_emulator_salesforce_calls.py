@@ -57,7 +57,7 @@ def test_client_credentials_are_taken_as_basic_and_as_form_fields(org: Org, emul
     [
         ({"client_id": "nobody", "client_secret": "x"}, "invalid_client_id", "client identifier invalid"),
         ({"client_id": "practice-client-1", "client_secret": "x"}, "invalid_client", "invalid client credentials"),
-        ({"grant_type": "password"}, "unsupported_grant_type", "grant type not supported"),
+        ({"grant_type": "device"}, "unsupported_grant_type", "grant type not supported"),
     ],
 )
 def test_a_wrong_login_is_an_error_object_and_no_list(

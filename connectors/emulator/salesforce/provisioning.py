@@ -27,17 +27,23 @@ CONVERTED_STATUS = "Closed - Converted"
 
 
 def provision(org: Org, credentials: dict[str, Any]) -> None:
-    """``credentials`` has client_id, client_secret and domain."""
+    """``credentials`` has client_id, client_secret, domain, username, password, security_token, refresh_token."""
     settings = org.space.settings
     settings["clients"] = {credentials["client_id"]: credentials["client_secret"]}
     settings["domain"] = credentials["domain"]
     settings["tokens"] = {}
+    settings["certificates"] = {}
+    """{client id: PEM of the certificate or public key that checks the app's JWTs}"""
     settings["schema_changed_at"] = org.now.isoformat()
     settings["org_id"] = new_id("00D", 1)
     with org.committed(SETUP) as transaction:
         settings["users"] = {login: next_user_id(org) for login, *_ in PEOPLE}
         for login, first, last, active in PEOPLE:
             add_user(org, transaction, login, first, last, active=active)
+        api_user = settings["users"][API_USER]
+        secrets = [api_user, credentials["password"], credentials["security_token"]]
+        settings["passwords"] = {credentials["username"]: secrets}
+        settings["refresh_tokens"] = {credentials["refresh_token"]: api_user}
         settings["default_person"] = settings["users"][DEFAULT_PERSON]
         _add_organization(org, transaction)
         for object_name, queue in QUEUES.items():

@@ -5,6 +5,13 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | name | meaning |
 | --- | --- |
 | token_seconds | a token dies after so long without use; use extends it once half of that has passed |
+| token_format | "opaque", or "jwt": access tokens that SOAP does not take |
+| token_error_status | HTTP status of a refused token request: 400, or 401 [K] |
+| refresh_rotation | a used refresh token is dead, and a new one comes along |
+| password_flow | OAuth's username-password flow works; it ends with Winter '27 |
+| app_is_approved | the app is pre-authorised for JWT users |
+| soap_login | ``login()`` works up to v64; off in orgs made since Winter '26 |
+| trusted_network | a password needs no security token after it |
 | run_as | login of the app's run-as user; anything else: token refused, as with none configured |
 | daily_requests | allowance of 24 rolling hours; above it 403 REQUEST_LIMIT_EXCEEDED |
 | cursor_days | life of a query locator |
@@ -40,6 +47,13 @@ API_USER = "integration"
 
 SWITCHES: dict[str, Any] = {
     "token_seconds": 7200,
+    "token_format": "opaque",
+    "token_error_status": 400,
+    "refresh_rotation": False,
+    "password_flow": True,
+    "app_is_approved": True,
+    "soap_login": True,
+    "trusted_network": False,
     "run_as": API_USER,
     "daily_requests": 100_000,
     "cursor_days": 2,

@@ -15,7 +15,7 @@ from connectors.emulator.salesforce.bulk.results import result_of
 from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.one_row import Saved, Sent
 from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.refusals import Refusal, Unreadable
+from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import Field, ObjectType
 from connectors.emulator.salesforce.soql.lexer import SoqlError
 from connectors.emulator.world import Actor, Transaction
@@ -144,11 +144,9 @@ def _known_id(job: Job, cells: Cells) -> str:
 
 def failure(refusal: Refusal) -> str:
     """``CODE:message:Field Other --``, the ``sf__Error`` of a row."""
-    code, message, fields = refusal.code, refusal.message, refusal.fields or ()
-    if isinstance(refusal, Unreadable):
-        code, fields = "INVALID_TYPE_ON_FIELD_IN_RECORD", (refusal.place,)
-        message = f"{refusal.place}: value not of required type: {refusal.value}"
-    return f"{code}:{message}:{' '.join(fields)} --" if fields else f"{code}:{message}:--"
+    told = refusal.of_text()
+    named = " ".join((*(told.fields or ()), "--"))
+    return f"{told.code}:{told.message}:{named}"
 
 
 def _query(org: Org, job: Job) -> None:
