@@ -22,7 +22,6 @@ from connectors.emulator.world import World
 
 LONGEST_URI = 16_384
 LONGEST_HEADERS = 16_384
-OLDEST_VERSION = 31
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 VERSIONED = re.compile(r"/services/data/(v\d+(?:\.\d+)?)(/.*)?")
 
@@ -125,7 +124,7 @@ def _call(org: Org, request: Request, body: bytes, version: str, path: str, user
 def _check_version(version: str) -> None:
     """Raises Refusal: retired, or not there yet."""
     number, _, minor = version.removeprefix("v").partition(".")
-    if int(number) < OLDEST_VERSION:
+    if int(number) < describing.VERSIONS.start:
         raise Refusal(410, "GONE", f"API version {version.removeprefix('v')} is retired and no longer available")
     if int(number) not in describing.VERSIONS or minor != "0":
         raise not_found()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from connectors.emulator.salesforce import collections, describing, keys, limits, querying, replication, rows
+from connectors.emulator.salesforce import collections, describing, keys, limits, querying, replication, rows, tree
 from connectors.emulator.salesforce.bulk import ingest, query_jobs
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal, Unreadable, not_found
@@ -69,6 +69,8 @@ def table() -> tuple[Route, ...]:
         ("/jobs/query/{id}/resultPages", {"GET": query_jobs.result_pages}),
         ("/composite", {"POST": composite.composite}),
         ("/composite/batch", {"POST": composite.batch}),
+        ("/composite/graph", {"POST": composite.graphs}),
+        ("/composite/tree/{object}", {"POST": tree.create}),
         (
             "/composite/sobjects",
             {"POST": collections.create, "PATCH": collections.update, "DELETE": collections.delete},
