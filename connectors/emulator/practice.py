@@ -76,10 +76,6 @@ class Options:
                 "client_id": f"practice-client-{self.seed}",
                 "client_secret": f"practice-secret-{self.seed}",
                 "domain": "practice.my",
-                "username": "integration@practice.example.com",
-                "password": f"practice-password-{self.seed}",
-                "security_token": f"practice-token-{self.seed}",
-                "refresh_token": f"practice-refresh-{self.seed}",
             },
             "hubspot": {"token": f"pat-practice-{self.seed}"},
         }

@@ -14,6 +14,8 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from connectors.emulator.practice import Options
+from connectors.emulator.salesforce.provisioning import PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAMES
+from connectors.emulator.salesforce.switches import API_USER
 from connectors.emulator.serve import Emulator
 
 
@@ -41,7 +43,13 @@ def keys() -> tuple[str, str]:
 
 
 def login(emulator: Emulator) -> dict[str, str]:
-    return emulator.credentials["salesforce"]
+    return {
+        **emulator.credentials["salesforce"],
+        "username": f"{API_USER}@{USERNAMES}",
+        "password": PASSWORD,
+        "security_token": SECURITY_TOKEN,
+        "refresh_token": REFRESH_TOKEN,
+    }
 
 
 def by_jwt(emulator: Emulator, **changed: Any) -> Any:

@@ -23,11 +23,15 @@ PEOPLE = (
 """(login, first name, last name, active). Automated Process owns what no person and no API call did."""
 
 DEFAULT_PERSON = "anna"
+USERNAMES = "practice.example.com"
+PASSWORD, SECURITY_TOKEN, REFRESH_TOKEN = "practice-password", "practice-security-token", "practice-refresh-token"
+"""For the older ways to log in as the API user. Made up: they open nothing but this emulator."""
+
 CONVERTED_STATUS = "Closed - Converted"
 
 
 def provision(org: Org, credentials: dict[str, Any]) -> None:
-    """``credentials`` has client_id, client_secret, domain, username, password, security_token, refresh_token."""
+    """``credentials`` has client_id, client_secret and domain."""
     settings = org.space.settings
     settings["clients"] = {credentials["client_id"]: credentials["client_secret"]}
     settings["domain"] = credentials["domain"]
@@ -41,9 +45,8 @@ def provision(org: Org, credentials: dict[str, Any]) -> None:
         for login, first, last, active in PEOPLE:
             add_user(org, transaction, login, first, last, active=active)
         api_user = settings["users"][API_USER]
-        secrets = [api_user, credentials["password"], credentials["security_token"]]
-        settings["passwords"] = {credentials["username"]: secrets}
-        settings["refresh_tokens"] = {credentials["refresh_token"]: api_user}
+        settings["passwords"] = {f"{API_USER}@{USERNAMES}": [api_user, PASSWORD, SECURITY_TOKEN]}
+        settings["refresh_tokens"] = {REFRESH_TOKEN: api_user}
         settings["default_person"] = settings["users"][DEFAULT_PERSON]
         _add_organization(org, transaction)
         for object_name, queue in QUEUES.items():
@@ -61,7 +64,7 @@ def add_user(
 ) -> None:
     """A user whose id is known already. The username looks like an address and is none: mail goes to ``email``."""
     values = {
-        "Username": f"{login}@practice.example.com",
+        "Username": f"{login}@{USERNAMES}",
         "FirstName": first,
         "LastName": last,
         "Email": email or f"{login}@example.com",
