@@ -17,6 +17,7 @@ def command() -> None:
 @click.option("--hubspot-port", type=int, default=0, help="0 takes a free one.")
 @click.option("--admin-port", type=int, default=0, help="0 takes a free one.")
 @click.option("--state", type=click.Path(path_type=Path), help="Keep the practice data in this file.")
+@click.option("--salesforce-schema", type=click.Path(path_type=Path), help="Custom objects and fields, as JSON.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same data.")
 @click.option("--contacts", type=int, default=0, help="People a side.")
 @click.option("--companies", type=int, default=0, help="Companies a side.")
@@ -27,6 +28,7 @@ def serve(
     hubspot_port: int,
     admin_port: int,
     state: Path | None,
+    salesforce_schema: Path | None,
     seed: int,
     contacts: int,
     companies: int,
@@ -41,6 +43,7 @@ def serve(
         hubspot_port=hubspot_port,
         admin_port=admin_port,
         state=state,
+        salesforce_schema=salesforce_schema,
         seed=seed,
         contacts=contacts,
         companies=companies,

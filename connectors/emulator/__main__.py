@@ -16,6 +16,7 @@ def options_from(arguments: list[str]) -> Options:
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--state", type=Path, help="keep both CRMs in this file")
     parser.add_argument("--truth", type=Path, help="write here who is really who in the practice data")
+    parser.add_argument("--salesforce-schema", type=Path, help="JSON of custom objects and fields, for a new state")
     parser.add_argument("--seed", type=int, default=1)
     for name in ("contacts", "companies", "deals"):
         parser.add_argument(f"--{name}", type=int, default=0, help=f"at least so many {name} on each side")

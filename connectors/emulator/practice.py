@@ -52,6 +52,8 @@ class Options:
     admin_port: int = 0
     state: Path | None = None
     truth: Path | None = None
+    salesforce_schema: Path | None = None
+    """JSON of custom objects and fields, for a new world."""
     seed: int = 1
     contacts: int = 0
     companies: int = 0
@@ -117,14 +119,22 @@ class Practice:
         if self._state is not None and not self._state.is_empty:
             self._state.load(self.world)
             self.credentials, self.truth = self._state.fact("credentials"), self._state.fact("truth")
-        elif options.is_seeded:
-            self.truth = fill(self.world, self.desks, options)
-            self._write_truth()
+        else:
+            self._begin()
         self.sides: dict[str, VendorSide] = {}
         self._reopen()
         self.keep_everything()
         if self._state is not None:
             self.world.on_commit.append(partial(self._state.commit, self.world))
+
+    def _begin(self) -> None:
+        """What a new world starts with, by the options."""
+        options = self.options
+        if options.salesforce_schema is not None:
+            self.desks["salesforce"].schema(orjson.loads(options.salesforce_schema.read_bytes()))
+        if options.is_seeded:
+            self.truth = fill(self.world, self.desks, options)
+            self._write_truth()
 
     def _write_truth(self) -> None:
         """Beside the state, unless another place is given; without either only the admin side tells it."""

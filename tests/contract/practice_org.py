@@ -11,7 +11,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 from simple_salesforce.format import format_soql
 
-from connectors.emulator.admin_client import Admin
+from connectors.emulator.admin_client import Admin, AdminRefusedError
 from connectors.emulator.serve import Emulator
 
 VERSION = "65.0"
@@ -101,6 +101,14 @@ class Org:
 
     def person(self, verb: str, **body: Any) -> Any:
         return self.admin.post(f"/{verb}", system="salesforce", **body)
+
+    def person_cannot(self, verb: str, **body: Any) -> str:
+        """Why the desk refused."""
+        try:
+            self.person(verb, **body)
+        except AdminRefusedError as error:
+            return str(error)
+        raise AssertionError("the desk did it")
 
     def person_makes(self, object_type: str, **values: Any) -> str:
         known = {"Contact": {"LastName": "Lovelace"}, "Lead": {"LastName": "Lovelace", "Company": "Engines"}}

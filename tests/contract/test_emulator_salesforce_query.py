@@ -124,7 +124,7 @@ def test_parents_are_nested_and_a_missing_one_is_null(org: Org) -> None:
 def test_the_owner_of_a_lead_is_a_user_or_a_queue(org: Org) -> None:
     """15"""
     org.make("Lead", LastName="Mine")
-    org.make("Lead", LastName="Queued", OwnerId=org.setting("queue_id"))
+    org.make("Lead", LastName="Queued", OwnerId=org.setting("assigned_to")["Lead"])
     found = org.query("SELECT Owner.Type, Owner.Name FROM Lead ORDER BY LastName")
     assert [bare(record["Owner"]) for record in found] == [
         {"Type": "User", "Name": "Integration User"},

@@ -344,7 +344,7 @@ def test_converting_into_an_existing_contact_fills_only_what_is_empty(org: Org) 
 
 def test_a_conversion_needs_a_converted_status_an_owner_and_happens_once(org: Org) -> None:
     """60"""
-    lead = org.make("Lead", OwnerId=org.setting("queue_id"))
+    lead = org.make("Lead", OwnerId=org.setting("assigned_to")["Lead"])
     with pytest.raises(AdminRefusedError, match="needs an owner"):
         converted(org, lead)
     with pytest.raises(AdminRefusedError, match="INVALID_STATUS"):

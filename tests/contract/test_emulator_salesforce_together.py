@@ -215,7 +215,7 @@ def test_collections_run_the_assignment_rule_without_the_header(org: Org) -> Non
     """39"""
     del org.session.headers["Sforce-Auto-Assign"]
     [made] = together(org, "POST", [record("Lead", LastName="A", Company="E")])
-    assert org.value("Lead", made["id"], "OwnerId") == org.setting("queue_id")
+    assert org.value("Lead", made["id"], "OwnerId") == org.setting("assigned_to")["Lead"]
 
 
 def test_one_call_is_one_request_and_one_transaction(org: Org) -> None:
@@ -351,7 +351,7 @@ def test_a_reference_to_nothing_halts_the_call(org: Org) -> None:
 
 def test_only_a_sub_request_s_own_headers_hold_unless_switched(org: Org) -> None:
     """39, 49"""
-    queue_id = org.setting("queue_id")
+    queue_id = org.setting("assigned_to")["Lead"]
     body = {"LastName": "A", "Company": "E"}
 
     def owner(**headers: str) -> str:
@@ -415,3 +415,70 @@ def test_a_batch_halts_after_an_error_on_demand(org: Org) -> None:
     assert [result["statusCode"] for result in answer["results"]] == [201, 404, 412]
     assert answer["results"][2]["result"][0]["errorCode"] == "BATCH_PROCESSING_HALTED"
     assert len(org.query("SELECT Id FROM Contact")) == 1
+
+
+def sub_create(reference: str, object_type: str, **body: Any) -> dict[str, Any]:
+    url = f"/services/data/v65.0/sobjects/{object_type}"
+    return {"method": "POST", "url": url, "referenceId": reference, "body": body}
+
+
+def test_each_graph_stands_or_falls_whole_and_alone(org: Org) -> None:
+    """49"""
+    good = [sub_create("a", "Account", Name="Engines"), sub_create("c", "Contact", LastName="Ada", AccountId="@{a.id}")]
+    bad = [sub_create("b", "Account", Name="Looms"), sub_create("d", "Contact", Email="none")]
+    body = {"graphs": [{"graphId": "1", "compositeRequest": good}, {"graphId": "2", "compositeRequest": bad}]}
+    first, second = org.sf.restful("composite/graph", method="POST", json=body)["graphs"]
+    assert (first["graphId"], first["isSuccessful"], second["isSuccessful"]) == ("1", True, False)
+    assert [each["httpStatusCode"] for each in first["graphResponse"]["compositeResponse"]] == [201, 201]
+    halted, culprit = second["graphResponse"]["compositeResponse"]
+    assert halted["body"][0]["errorCode"] == "PROCESSING_HALTED"
+    assert culprit["body"][0]["errorCode"] == "INVALID_EMAIL_ADDRESS"
+    assert org.query("SELECT Name FROM Account") == [{"Name": "Engines"}]
+    assert org.query("SELECT Account.Name FROM Contact")[0]["Account"]["Name"] == "Engines"
+
+
+# Tree ----------------------------------------------------------------------------------------------------------------
+
+
+def leaf(object_type: str, reference: str, **fields: Any) -> dict[str, Any]:
+    return {"attributes": {"type": object_type, "referenceId": reference}, **fields}
+
+
+def grown(org: Org, records: Any, object_type: str = "Account") -> Any:
+    return org.raw("POST", f"composite/tree/{object_type}", json={"records": records})
+
+
+def test_a_tree_makes_parents_and_children_level_by_level(org: Org) -> None:
+    """49"""
+    children = {"records": [leaf("Contact", "r2", LastName="Ada"), leaf("Contact", "r3", LastName="Byron")]}
+    answer = grown(org, [leaf("Account", "r1", Name="Engines", Contacts=children), leaf("Account", "r4", Name="Looms")])
+    assert answer.status_code == 201
+    assert answer.json()["hasErrors"] is False
+    assert [each["referenceId"] for each in answer.json()["results"]] == ["r1", "r4", "r2", "r3"]
+    contacts = org.query("SELECT LastName, Account.Name FROM Contact ORDER BY LastName")
+    assert [each["Account"]["Name"] for each in contacts] == ["Engines", "Engines"]
+
+
+def test_a_tree_with_one_bad_leaf_grows_nothing(org: Org) -> None:
+    """49"""
+    children = {"records": [leaf("Contact", "r2", LastName="Ada"), leaf("Contact", "r3", Email="none")]}
+    answer = grown(org, [leaf("Account", "r1", Name="Engines", Contacts=children)])
+    assert answer.status_code == 400
+    [failed] = answer.json()["results"]
+    assert (answer.json()["hasErrors"], failed["referenceId"]) == (True, "r3")
+    assert failed["errors"][0]["statusCode"] == "INVALID_EMAIL_ADDRESS"
+    assert org.query("SELECT Id FROM Account") == []
+
+
+def test_a_tree_has_its_limits(org: Org) -> None:
+    """49"""
+    many = [leaf("Account", f"r{number}", Name="A") for number in range(201)]
+    assert grown(org, many).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
+    assert grown(org, many[:1] * 2).json()[0]["message"] == "Duplicate ReferenceId provided in the request : r0"
+    assert grown(org, [{"Name": "A"}]).json()[0]["errorCode"] == "INVALID_INPUT"
+    deep = leaf("Account", "r6", Name="A")
+    for number in range(5):
+        deep = leaf("Account", f"r{number}", Name="A", ChildAccounts={"records": [deep]})
+    assert grown(org, [deep]).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
+    assert grown(org, [], "Nothing").json()[0]["errorCode"] == "INVALID_TYPE"
+    assert grown(org, []).json()[0]["errorCode"] == "JSON_PARSER_ERROR"

@@ -59,6 +59,25 @@ def test_an_upsert_creates_then_updates(org: Org) -> None:
     assert code(org.call, "GET", path) == (404, "NOT_FOUND")
 
 
+def test_an_old_version_answers_an_updating_upsert_with_nothing(org: Org) -> None:
+    """30"""
+    path = "/services/data/v{}.0/sobjects/Contact/Truce_Key__c/p-1"
+    answers = [org.raw("PATCH", path.format(version), json={"LastName": "Ada"}) for version in (65, 45, 46)]
+    assert [answer.status_code for answer in answers] == [201, 204, 200]
+    assert answers[1].content == b""
+
+
+def test_a_row_leads_to_its_parents_and_children(org: Org) -> None:
+    """15"""
+    account = org.make("Account", Name="Engines")
+    contact = org.make(AccountId=account)
+    assert org.sf.restful(f"sobjects/Contact/{contact}/Account", params={"fields": "Name"})["Name"] == "Engines"
+    children = org.sf.restful(f"sobjects/Account/{account}/Contacts", params={"fields": "LastName"})
+    assert (children["totalSize"], children["records"][0]["LastName"]) == (1, "Lovelace")
+    assert code(org.sf.restful, f"sobjects/Contact/{contact}/ReportsTo") == (404, "NOT_FOUND")
+    assert code(org.sf.restful, f"sobjects/Contact/{contact}/Nonsense") == (404, "NOT_FOUND")
+
+
 def test_an_upsert_may_be_forbidden_to_create(org: Org) -> None:
     """30"""
     path = "sobjects/Contact/Truce_Key__c/p-1"
@@ -293,7 +312,7 @@ def test_an_alert_rule_stops_the_api_too_until_the_header_allows_it(org: Org) ->
 
 def test_without_the_header_the_assignment_rule_takes_a_lead_on_create_and_update(org: Org) -> None:
     """39"""
-    queue_id, user_id = org.setting("queue_id"), org.setting("users")["integration"]
+    queue_id, user_id = org.setting("assigned_to")["Lead"], org.setting("users")["integration"]
     lead_id = org.make("Lead")
     assert org.value("Lead", lead_id, "OwnerId") == user_id
     del org.session.headers["Sforce-Auto-Assign"]
@@ -393,7 +412,7 @@ def test_only_accounts_have_a_tag_to_match(org: Org) -> None:
 
 def test_owners_must_be_active_users_or_queues_of_the_object(org: Org) -> None:
     """43"""
-    users, queue_id = org.setting("users"), org.setting("queue_id")
+    users, queue_id = org.setting("users"), org.setting("assigned_to")["Lead"]
     assert code(org.make, OwnerId=users["dana"]) == (400, "INACTIVE_OWNER_OR_USER")
     assert org.make("Lead", OwnerId=queue_id)
     assert code(org.make, OwnerId=queue_id) == (400, "MALFORMED_ID")

@@ -11,16 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.emulator.salesforce import describing, limits, routes, tokens
+from connectors.emulator.salesforce import describing, granting, identity, limits, routes, sessions
+from connectors.emulator.salesforce.bulk import running
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, not_found
 from connectors.emulator.salesforce.replies import reply
+from connectors.emulator.salesforce.soap import endpoint
 from connectors.emulator.world import World
 
 LONGEST_URI = 16_384
 LONGEST_HEADERS = 16_384
-OLDEST_VERSION = 31
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 VERSIONED = re.compile(r"/services/data/(v\d+(?:\.\d+)?)(/.*)?")
 
@@ -29,10 +30,10 @@ def application(world: World) -> Starlette:
     """The app of one world."""
     org = Org(world)
 
-    async def endpoint(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         return answer_to(org, request, await request.body())
 
-    app = Starlette(routes=[Route("/{path:path}", endpoint, methods=METHODS)])
+    app = Starlette(routes=[Route("/{path:path}", respond, methods=METHODS)])
     app.router.redirect_slashes = False
     return app
 
@@ -50,7 +51,8 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
         return _versioned(org, request, body, *versioned.groups())
     answer = _without_token(org, request, path, body)
     state: dict[str, Any] = scope.setdefault("state", {})
-    state["route"] = path if answer is not None else "unknown"
+    if answer is None or "route" not in state:
+        state["route"] = path if answer is not None else "unknown"
     if answer is None:
         org.world.unknown.append({"system": "salesforce", "method": request.method, "path": path})
         answer = routes.refused(not_found(), body)
@@ -60,12 +62,26 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
 def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
     match path, request.method:
         case "/services/oauth2/token", "POST":
-            return tokens.token(org, request.headers, body)
+            return granting.token(org, request.headers, body)
         case "/services/oauth2/revoke", "POST":
-            return tokens.revoke(org, body)
+            return granting.revoke(org, body)
+        case "/services/oauth2/userinfo", "GET" | "POST":
+            return identity.user_info(org, request.headers)
         case "/services/data", "GET":
             return Answer(200, describing.versions())
-    return None
+    named = identity.PATH.fullmatch(path)
+    if named is not None and request.method == "GET":
+        request.scope.setdefault("state", {})["route"] = "/id/{org}/{user}"
+        return identity.identity(org, request.headers, *named.groups())
+    return _over_soap(org, request, path, body)
+
+
+def _over_soap(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
+    versioned = endpoint.PATH.fullmatch(path)
+    if versioned is None or request.method != "POST":
+        return None
+    request.scope.setdefault("state", {})["route"] = "/services/Soap/u/{version}"
+    return endpoint.answer_to(_call(org, request, body, versioned.group(1), "", ""))
 
 
 def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str | None) -> Response:
@@ -73,23 +89,23 @@ def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str 
     request.scope.setdefault("state", {})["route"] = "/services/data/{version}"
     try:
         _check_version(version)
-        user_id = tokens.user_of(org, request.headers)
+        user_id = sessions.user_of(org, request.headers)
     except Refusal as refusal:
         return reply(request.headers, routes.refused(refusal, body))
     call = _call(org, request, body, version, rest or "", user_id)
+    route = routes.find(routes.split(call.path))
+    request.scope["state"]["route"] = "unknown" if route is None else "/services/data/{version}" + route.template
     if limits.used(org) >= int(org.setting("daily_requests")):
         answer = _error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     else:
         limits.count(org, 1)
+        running.catch_up(org)
         answer = routes.dispatch(call)
     answer.headers["Sforce-Limit-Info"] = limits.usage_header(org)
     return reply(request.headers, answer)
 
 
 def _call(org: Org, request: Request, body: bytes, version: str, path: str, user_id: str) -> Call:
-    state: dict[str, Any] = request.scope.setdefault("state", {})
-    route = routes.find(routes.split(path))
-    state["route"] = "unknown" if route is None else "/services/data/{version}" + route.template
     named = request.headers.get("x-truce-entry", "")
     return Call(
         org=org,
@@ -99,7 +115,7 @@ def _call(org: Org, request: Request, body: bytes, version: str, path: str, user
         query=dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)),
         headers=request.headers,
         user_id=user_id,
-        request_id=state.get("request_id"),
+        request_id=request.scope.setdefault("state", {}).get("request_id"),
         entries=tuple(part.strip() for part in named.split(",") if part.strip()),
         body=body,
     )
@@ -108,7 +124,7 @@ def _call(org: Org, request: Request, body: bytes, version: str, path: str, user
 def _check_version(version: str) -> None:
     """Raises Refusal: retired, or not there yet."""
     number, _, minor = version.removeprefix("v").partition(".")
-    if int(number) < OLDEST_VERSION:
+    if int(number) < describing.VERSIONS.start:
         raise Refusal(410, "GONE", f"API version {version.removeprefix('v')} is retired and no longer available")
     if int(number) not in describing.VERSIONS or minor != "0":
         raise not_found()

@@ -22,12 +22,12 @@ NOTHING = object()
 
 @dataclass(slots=True)
 class Answer:
-    """``cost`` is how many requests of the daily allowance the call took."""
+    """``text`` is sent as it is, in place of a JSON document; its content type is among the headers."""
 
     status: int = 200
     document: Any = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
-    cost: int = 1
+    text: str | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Call:
         if not kind.startswith("application/json"):
             raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-type '{kind}' not supported")
         try:
-            return orjson.loads(self._plain_body())
+            return orjson.loads(self.plain_body())
         except orjson.JSONDecodeError as error:
             place = f"[line:{error.lineno}, column:{error.colno}]"
             raise Refusal(400, "JSON_PARSER_ERROR", f"{error.msg} at {place}") from None
@@ -112,7 +112,7 @@ class Call:
     def url(self, *steps: str) -> str:
         return "/".join((f"/services/data/{self.version}", *steps))
 
-    def _plain_body(self) -> bytes:
+    def plain_body(self) -> bytes:
         if self.headers.get("content-encoding", "").lower() != "gzip":
             return self.body
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, text, wrong_id
+from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, missing_fields, text, wrong_id
 from connectors.emulator.salesforce.schema import Field, ObjectType
 from connectors.emulator.world import Row
 
@@ -37,8 +37,7 @@ def require(kind: ObjectType, values: dict[str, Any], *, creating: bool) -> None
         item.name for item in kind.required if (creating or item.name in values) and values.get(item.name) is None
     ]
     if missing:
-        message = f"Required fields are missing: [{', '.join(missing)}]"
-        raise Refusal(400, "REQUIRED_FIELD_MISSING", message, tuple(missing))
+        raise missing_fields(missing)
 
 
 def _check_unique(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None) -> None:

@@ -10,16 +10,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from connectors.emulator.salesforce import one_row
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.fields import shown
 from connectors.emulator.salesforce.ids import full_id
-from connectors.emulator.salesforce.naming import key_field, rows_by_key
-from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn, Unreadable, no_such_id, text, wrong_id
-from connectors.emulator.salesforce.removing import delete as delete_row
+from connectors.emulator.salesforce.naming import key_field
+from connectors.emulator.salesforce.one_row import Saved, Sent, given_id
+from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn, Unreadable, text
 from connectors.emulator.salesforce.rows import attributes, named_field
-from connectors.emulator.salesforce.saving import create as create_row
-from connectors.emulator.salesforce.saving import update as update_row
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.world import Transaction
 
@@ -27,9 +26,6 @@ MOST_WRITTEN = 200
 MOST_READ = 2_000
 MOST_CHUNKS = 10
 
-Sent = dict[str, Any]
-Saved = tuple[str, bool]
-"""(id, created)"""
 Save = Callable[[Transaction, Sent], Saved]
 
 
@@ -42,8 +38,7 @@ def create(call: Call) -> Answer:
     terms = _terms(call)
 
     def save(transaction: Transaction, sent: Sent) -> Saved:
-        row = create_row(call.org, transaction, _kind_of(call, sent), _fields(sent), terms)
-        return row.id, True
+        return one_row.create(call.org, transaction, _kind_of(call, sent), sent, terms)
 
     return _written(call, records, all_or_none, save)
 
@@ -54,16 +49,7 @@ def update(call: Call) -> Answer:
     seen: set[str] = set()
 
     def save(transaction: Transaction, sent: Sent) -> Saved:
-        kind = _kind_of(call, sent)
-        record_id = _given_id(sent)
-        if not record_id:
-            raise Refusal(400, "MISSING_ARGUMENT", "Id not specified in an update call", ())
-        if full_id(record_id) is None:
-            raise wrong_id(f"{kind.label} ID", record_id, "Id")
-        row = call.org.row_to_write(kind, record_id, missing=no_such_id())
-        _refuse_repeat(seen, row.id, "id")
-        update_row(call.org, transaction, kind, row, _fields(sent, without="id"), terms)
-        return row.id, False
+        return one_row.update(call.org, transaction, _kind_of(call, sent), sent, terms, seen)
 
     return _written(call, records, all_or_none, save, echo_ids=True)
 
@@ -79,7 +65,7 @@ def upsert(call: Call) -> Answer:
     def save(transaction: Transaction, sent: Sent) -> Saved:
         if _kind_of(call, sent) is not kind:
             raise Refusal(400, "INVALID_INPUT", f"every record must be of type {kind.name}", ())
-        return _upsert_one(call, transaction, kind, sent, key, terms, seen)
+        return one_row.upsert(call.org, transaction, kind, sent, key, terms, seen)
 
     return _written(call, records, all_or_none, save, tells_created=True)
 
@@ -91,13 +77,7 @@ def delete(call: Call) -> Answer:
     all_or_none = call.query.get("allOrNone", "false").lower() == "true"
 
     def save(transaction: Transaction, sent: Sent) -> Saved:
-        record_id = full_id(sent["id"])
-        kind = call.org.catalogue.with_prefix(record_id) if record_id else None
-        if record_id is None or kind is None:
-            raise Refusal(400, "MALFORMED_ID", f"bad id {sent['id']}", ())
-        row = call.org.row_to_write(kind, record_id, missing=no_such_id())
-        delete_row(call.org, transaction, kind, row)
-        return row.id, False
+        return one_row.delete(call.org, transaction, sent["id"]).id, False
 
     return _written(call, [{"id": each} for each in ids], all_or_none, save, echo_ids=True)
 
@@ -203,7 +183,7 @@ def _one(
     except Refusal as refusal:
         if _fails_the_call(call, refusal):
             raise
-        known = {"id": _given_id(record)} if echo_ids and _given_id(record) else {}
+        known = {"id": given_id(record)} if echo_ids and given_id(record) else {}
         return {**known, "success": False, "errors": [refusal.row()]}
     result: dict[str, Any] = {"id": record_id, "success": True, "errors": []}
     return {**result, "created": created} if tells_created else result
@@ -213,34 +193,6 @@ def _fails_the_call(call: Call, refusal: Refusal) -> bool:
     """A row that cannot be read as one of its object fails the whole call, as the switch says."""
     unreadable = isinstance(refusal, Unreadable | UnknownColumn)
     return unreadable and call.org.setting("collections_unreadable") == "request"
-
-
-def _upsert_one(
-    call: Call, transaction: Transaction, kind: ObjectType, sent: Sent, key: str, terms: Terms, seen: set[str]
-) -> Saved:
-    value = next((value for name, value in sent.items() if name.lower() == key.lower()), None)
-    if value is None or value == "":
-        raise Refusal(400, "MISSING_ARGUMENT", f"{key} not specified", ())
-    _refuse_repeat(seen, str(value).lower(), "external id")
-    rows = rows_by_key(call.org, kind, key, str(value))
-    if len(rows) > 1:
-        listed = ", ".join(row.id for row in rows)
-        message = f"{key}: more than one record found for external id field: [{listed}]"
-        raise Refusal(400, "DUPLICATE_EXTERNAL_ID", message, (key,))
-    if not rows and key == "Id":
-        raise no_such_id()
-    if not rows:
-        return create_row(call.org, transaction, kind, _fields(sent), terms).id, True
-    row = call.org.row_to_write(kind, rows[0].id)
-    update_row(call.org, transaction, kind, row, _fields(sent, without=key), terms)
-    return row.id, False
-
-
-def _refuse_repeat(seen: set[str], key: str, word: str) -> None:
-    """Inside one call a record can be written only once. Raises Refusal."""
-    if key in seen:
-        raise Refusal(400, "DUPLICATE_VALUE", f"Duplicate {word} specified: {key}", ())
-    seen.add(key)
 
 
 def _rolled_back(result: dict[str, Any]) -> dict[str, Any]:
@@ -258,14 +210,6 @@ def _kind_of(call: Call, sent: Sent) -> ObjectType:
 def _type_of(sent: Sent) -> str:
     attributes = sent.get("attributes")
     return str(attributes.get("type") or "") if isinstance(attributes, dict) else ""
-
-
-def _fields(sent: Sent, without: str = "") -> Sent:
-    return {name: value for name, value in sent.items() if name != "attributes" and name.lower() != without.lower()}
-
-
-def _given_id(sent: Sent) -> str:
-    return str(next((value for name, value in sent.items() if name.lower() == "id"), None) or "")
 
 
 def _terms(call: Call) -> Terms:

@@ -14,6 +14,7 @@ from connectors.emulator.salesforce.refusals import Refusal, text
 from connectors.emulator.salesforce.routes import dispatch
 
 MOST_CALLS = 25
+MOST_NODES, MOST_GRAPHS = 500, 75
 MOST_QUERIES_AND_COLLECTIONS = 5
 REFERENCE = re.compile(r"@\{([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+|\[\d+\])*)\}")
 
@@ -30,8 +31,29 @@ class _Halted(Exception):
 
 def composite(call: Call) -> Answer:
     body = call.fields()
-    subs = _checked(body)
-    all_or_none = bool(body.get("allOrNone", False))
+    subs = _checked(body.get("compositeRequest"), MOST_CALLS)
+    return Answer(200, {"compositeResponse": _run(call, subs, all_or_none=bool(body.get("allOrNone", False)))})
+
+
+def graphs(call: Call) -> Answer:
+    """``/composite/graph``: composites of up to 500 calls, each of them all or none, none bound to another."""
+    given = call.fields().get("graphs")
+    if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
+        raise Refusal(400, "JSON_PARSER_ERROR", "graphs must be a list of graphs at [line:1, column:1]")
+    ids = [str(graph.get("graphId") or "") for graph in given]
+    if len(given) > MOST_GRAPHS or not all(ids) or len(set(ids)) < len(ids):
+        raise Refusal(400, "INVALID_INPUT", f"At most {MOST_GRAPHS} graphs, each with a graphId of its own")
+    checked = [_checked(graph.get("compositeRequest"), MOST_NODES) for graph in given]
+    found = []
+    for graph_id, subs in zip(ids, checked, strict=True):
+        responses = _run(call, subs, all_or_none=True)
+        successful = all(response["httpStatusCode"] < 400 for response in responses)
+        answer = {"graphId": graph_id, "graphResponse": {"compositeResponse": responses}}
+        found.append({**answer, "isSuccessful": successful})
+    return Answer(200, {"graphs": found})
+
+
+def _run(call: Call, subs: list[Sub], *, all_or_none: bool) -> list[dict[str, Any]]:
     responses: list[dict[str, Any]] = []
     with contextlib.suppress(_Undo), contextlib.ExitStack() as stack:
         outer = stack.enter_context(call.transaction()) if all_or_none else call.outer
@@ -41,16 +63,15 @@ def composite(call: Call) -> Answer:
                 raise _Undo
     if all_or_none and responses[-1]["httpStatusCode"] >= 400:
         responses = _halted(subs, responses[-1])
-    return Answer(200, {"compositeResponse": responses})
+    return responses
 
 
-def _checked(body: dict[str, Any]) -> list[Sub]:
+def _checked(subs: Any, most: int) -> list[Sub]:
     """Raises Refusal: no sub-requests, too many, or not complete."""
-    subs = body.get("compositeRequest")
     if not isinstance(subs, list) or not subs or not all(isinstance(sub, dict) for sub in subs):
         raise Refusal(400, "JSON_PARSER_ERROR", "compositeRequest must be a list of sub-requests at [line:1, column:1]")
-    if len(subs) > MOST_CALLS:
-        raise Refusal(400, "LIMIT_EXCEEDED", f"Maximum number of composite sub-requests is {MOST_CALLS}")
+    if len(subs) > most:
+        raise Refusal(400, "LIMIT_EXCEEDED", f"Maximum number of composite sub-requests is {most}")
     seen: set[str] = set()
     for sub in subs:
         missing = [name for name in ("method", "url", "referenceId") if not isinstance(sub.get(name), str)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from connectors.emulator.salesforce.campaigns import member_of, recount
 from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
@@ -53,7 +54,7 @@ def convert(org: Org, transaction: Transaction, lead: Row, wanted: Conversion) -
     account = _account(org, transaction, lead, wanted, terms)
     contact = _contact(org, transaction, lead, wanted, account.id, terms)
     opportunity = _opportunity(org, transaction, lead, wanted, account, contact, terms)
-    _move_tasks(org, transaction, lead, contact)
+    _move_activities(org, transaction, lead, contact)
     transaction.update(
         lead,
         {
@@ -67,6 +68,7 @@ def convert(org: Org, transaction: Transaction, lead: Row, wanted: Conversion) -
         },
         op="convert",
     )
+    _move_memberships(org, transaction, lead, contact)
     return {
         "accountId": account.id,
         "contactId": contact.id,
@@ -144,11 +146,25 @@ def _fill(
         update(org, transaction, org.kind(row.object_type), row, changes, terms)
 
 
-def _move_tasks(org: Org, transaction: Transaction, lead: Row, contact: Row) -> None:
-    for task_id in sorted(org.space.lookup("Task", "WhoId", lead.id)):
-        task = org.space.row("Task", task_id)
-        if task is not None and not task.deleted:
-            transaction.update(task, {"WhoId": contact.id, "AccountId": contact.values.get("AccountId")})
+def _move_activities(org: Org, transaction: Transaction, lead: Row, contact: Row) -> None:
+    for kind in ("Task", "Event"):
+        for activity in _live(org, kind, "WhoId", lead):
+            transaction.update(activity, {"WhoId": contact.id, "AccountId": contact.values.get("AccountId")})
+
+
+def _move_memberships(org: Org, transaction: Transaction, lead: Row, contact: Row) -> None:
+    """A membership names both then; where the contact was a member already, the lead's goes [K]."""
+    for member in _live(org, "CampaignMember", "LeadId", lead):
+        if member_of(org, member.values["CampaignId"], "ContactId", contact.id) is None:
+            transaction.update(member, {"ContactId": contact.id})
+        else:
+            transaction.mark(member, op="delete", deleted=True)
+        recount(org, transaction, member.values["CampaignId"])
+
+
+def _live(org: Org, kind: str, field: str, lead: Row) -> list[Row]:
+    found = (org.space.row(kind, each) for each in sorted(org.space.lookup(kind, field, lead.id)))
+    return [row for row in found if row is not None and not row.deleted]
 
 
 def _taken(lead: Row, names: dict[str, str]) -> dict[str, Any]:

@@ -9,19 +9,26 @@ from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.rows import http_date, read_date
 from connectors.emulator.salesforce.schema import Field, ObjectType, defaults
 
-VERSIONS = {
-    59: "Winter '24", 60: "Spring '24", 61: "Summer '24", 62: "Winter '25", 63: "Spring '25", 64: "Summer '25",
-    65: "Winter '26", 66: "Spring '26", 67: "Summer '26",
-}  # fmt: skip
+VERSIONS = range(31, 68)
+"""Older ones are retired, younger ones in preview."""
+
+SEASONS = ("Winter", "Spring", "Summer")
+WINTER_2015 = 32
 RESOURCES = ("composite", "limits", "query", "queryAll", "sobjects")
 
 
 def versions() -> list[dict[str, str]]:
     """Open to everybody."""
     return [
-        {"label": label, "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
-        for number, label in VERSIONS.items()
+        {"label": _release(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+        for number in VERSIONS
     ]
+
+
+def _release(number: int) -> str:
+    """``Summer '26``: three releases a year, named ahead of their year in winter."""
+    years, season = divmod(number - WINTER_2015, len(SEASONS))
+    return f"{SEASONS[season]} '{15 + years}"
 
 
 def resources(call: Call) -> Answer:
@@ -32,7 +39,8 @@ def all_objects(call: Call) -> Answer:
     unchanged = _unchanged(call)
     if unchanged is not None:
         return unchanged
-    listed = [object_entry(kind, call) for kind in call.org.catalogue.listed()]
+    kinds = sorted(call.org.catalogue.listed(), key=lambda kind: kind.name)
+    listed = [object_entry(kind, call) for kind in kinds]
     return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed}, _stamp(call))
 
 
@@ -89,6 +97,8 @@ def field_entry(item: Field, kind: ObjectType) -> dict[str, Any]:
         byteLength=item.length if item.is_id else item.length * 3,
         custom=item.name.endswith("__c"),
         calculated=False,
+        cascadeDelete=item.cascade,
+        restrictedDelete=item.restricts,
         createable=item.createable and not item.read_only and kind.is_writable,
         updateable=item.updateable and not item.read_only and kind.is_writable,
         compoundFieldName=item.compound,
@@ -128,7 +138,7 @@ def _child_relationships(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
             "junctionIdListNames": [],
             "junctionReferenceTo": [],
             "relationshipName": child.relationship,
-            "restrictedDelete": False,
+            "restrictedDelete": child.restricted,
         }
         for child in call.org.catalogue.children_of(kind.name)
     ]

@@ -15,7 +15,7 @@ from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.ids import full_id
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
-from connectors.emulator.salesforce.schema import ObjectType, check_change
+from connectors.emulator.salesforce.schema import ObjectType, check_change, check_object
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.world import Actor, Row, Transaction, World
 
@@ -86,16 +86,43 @@ class Desk:
             return converting.convert(self.org, transaction, lead, wanted)
 
     def schema(self, change: dict[str, Any]) -> dict[str, Any]:
-        """{object, add: {name, type, …}} | {object, remove: name} | {object, alter: {name, choices, …}}.
+        """{object, add: {name, type, …}} | {object, remove: name} | {object, alter: {name, choices, …}}
+        | {objects: {name: {label, fields, …}}, fields: {object: {name: {type, …}}}}.
 
-        Keys of a field are those of the JSON files under ``schema/objects``.
+        Keys of a field are those of the JSON files under ``schema/objects``; the last form is that of a schema file.
         """
+        if "object" not in change:
+            return self._load_schema(change)
         kind = self._kind(change["object"])
         change = {**change, "object": kind.name}
         check_change(change, kind.fields)
         self.space.settings.setdefault("schema_changes", []).append(change)
         self._schema_changed()
         return {"object": kind.name, "fields": sorted(self._kind(kind.name).fields)}
+
+    def _load_schema(self, file: dict[str, Any]) -> dict[str, Any]:
+        """New objects first, then new fields. Raises ValueError; nothing is changed then."""
+        if strange := sorted(set(file) - {"objects", "fields"}):
+            raise ValueError(f"a schema has objects and fields, and no {', '.join(strange)}")
+        changes: list[dict[str, Any]] = []
+        for name, body in file.get("objects", {}).items():
+            check_object(name, body, self.org.catalogue.objects)
+            changes.append({"object": name, "create": body})
+        for name, fields in file.get("fields", {}).items():
+            kind = self._kind(name)
+            for field_name, definition in fields.items():
+                change = {"object": kind.name, "add": {"name": field_name, **definition}}
+                check_change(change, kind.fields)
+                changes.append(change)
+        known = {*self.org.catalogue.objects, *file.get("objects", {})}
+        for definition in (
+            each for body in file.get("objects", {}).values() for each in body.get("fields", {}).values()
+        ):
+            if unknown := set(definition.get("to", ())) - known:
+                raise ValueError(f"there is no object {', '.join(sorted(unknown))} to refer to")
+        self.space.settings.setdefault("schema_changes", []).extend(changes)
+        self._schema_changed()
+        return {"objects": sorted(file.get("objects", {})), "fields": len(changes) - len(file.get("objects", {}))}
 
     def permissions(self, change: dict[str, Any]) -> dict[str, Any]:
         """{object, hide | show | read_only | writable: field name, or ``*`` for the whole object}.

@@ -18,6 +18,7 @@ STAMPS: dict[str, Callable[[Row], datetime]] = {
     "modified": lambda row: row.modified_at,
     "stamp": lambda row: row.stamp,
 }
+CLOSED_CASE = ("Closed",)
 FORECAST_CODES = {"Best Case": "BestCase", "Commit": "Forecast"}
 OPEN_STAGE: dict[str, Any] = {"closed": False, "won": False, "probability": 0, "forecast": "Pipeline"}
 """A stage outside the list, which the unrestricted picklist lets in, counts as an open one [K]."""
@@ -105,5 +106,8 @@ _COMPUTED: dict[str, Reader] = {
     "fiscal year": lambda row: None if (day := _closing(row)) is None else day.year,
     "fiscal period": lambda row: None if (day := _closing(row)) is None else f"{day.year} {_quarter(day)}",
     "high priority": lambda row: row.values.get("Priority") == "High",
+    "case closed": lambda row: row.values.get("Status") in CLOSED_CASE,
+    "lead or contact": lambda row: row.values.get("ContactId") or row.values.get("LeadId"),
+    "member type": lambda row: "Contact" if row.values.get("ContactId") else "Lead",
     "task closed": lambda row: row.values.get("Status") == "Completed",
 }

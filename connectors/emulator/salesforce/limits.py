@@ -6,6 +6,7 @@ from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.org import Org
 
 HOURS = 24
+REQUESTS = "DailyApiRequests"
 OTHER_LIMITS = {
     "DailyBulkApiBatches": 15_000,
     "DailyBulkV2QueryJobs": 10_000,
@@ -17,19 +18,23 @@ OTHER_LIMITS = {
 }
 
 
-def used(org: Org) -> int:
-    """Requests of the last 24 hours; whole hours leave the count at once."""
+def used(org: Org, name: str = REQUESTS) -> int:
+    """Requests (or jobs, batches) of the last 24 hours; whole hours leave the count at once."""
     hour = _hour(org)
-    counts: dict[str, int] = org.space.settings.setdefault("requests", {})
+    counts: dict[str, int] = org.space.settings.setdefault(_bag(name), {})
     for old in [each for each in counts if int(each) <= hour - HOURS]:
         del counts[old]
     return sum(counts.values())
 
 
-def count(org: Org, requests: int) -> None:
-    counts: dict[str, int] = org.space.settings.setdefault("requests", {})
+def count(org: Org, number: int, name: str = REQUESTS) -> None:
+    counts: dict[str, int] = org.space.settings.setdefault(_bag(name), {})
     hour = str(_hour(org))
-    counts[hour] = counts.get(hour, 0) + requests
+    counts[hour] = counts.get(hour, 0) + number
+
+
+def _bag(name: str) -> str:
+    return "requests" if name == REQUESTS else f"used {name}"
 
 
 def usage_header(org: Org) -> str:
@@ -37,9 +42,9 @@ def usage_header(org: Org) -> str:
 
 
 def limits(call: Call) -> Answer:
-    most = int(call.org.setting("daily_requests"))
-    own = {"DailyApiRequests": {"Max": most, "Remaining": max(0, most - used(call.org))}}
-    return Answer(200, own | {name: {"Max": number, "Remaining": number} for name, number in OTHER_LIMITS.items()})
+    most = {REQUESTS: int(call.org.setting("daily_requests")), **OTHER_LIMITS}
+    found = {name: {"Max": number, "Remaining": max(0, number - used(call.org, name))} for name, number in most.items()}
+    return Answer(200, found)
 
 
 def record_count(call: Call) -> Answer:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from connectors.emulator.salesforce.bulk.jobs import Jobs
 from connectors.emulator.salesforce.cursors import Cursors
 from connectors.emulator.salesforce.fields import person_name
 from connectors.emulator.salesforce.ids import full_id
@@ -34,6 +35,7 @@ class Org:
         self.world = world
         self.space: Space = world.spaces[SYSTEM]
         self.cursors = Cursors()
+        self.jobs = Jobs()
         self._catalogue = catalogue_for("[[], {}]")
         self._seen_version: int | None = None
 

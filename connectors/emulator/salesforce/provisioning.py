@@ -12,7 +12,9 @@ from connectors.emulator.salesforce.switches import API_USER
 from connectors.emulator.world import Actor, Transaction
 
 SETUP = Actor("setup", "system", "Setup")
-QUEUE = "Inbound"
+QUEUES = {"Lead": "Inbound", "Case": "Support"}
+"""{object: the queue that the shipped assignment rule gives its records to}"""
+
 PEOPLE = (
     (API_USER, "Integration", "User", True), ("anna", "Anna", "Berg", True), ("ben", "Ben", "Okafor", True),
     ("kim", "Kim", "Tran", True), ("lee", "Lee", "Moreno", True), ("sam", "Sam", "Rossi", True),
@@ -21,6 +23,10 @@ PEOPLE = (
 """(login, first name, last name, active). Automated Process owns what no person and no API call did."""
 
 DEFAULT_PERSON = "anna"
+USERNAMES = "practice.example.com"
+PASSWORD, SECURITY_TOKEN, REFRESH_TOKEN = "practice-password", "practice-security-token", "practice-refresh-token"
+"""For the older ways to log in as the API user. Made up: they open nothing but this emulator."""
+
 CONVERTED_STATUS = "Closed - Converted"
 
 
@@ -30,15 +36,21 @@ def provision(org: Org, credentials: dict[str, Any]) -> None:
     settings["clients"] = {credentials["client_id"]: credentials["client_secret"]}
     settings["domain"] = credentials["domain"]
     settings["tokens"] = {}
+    settings["certificates"] = {}
+    """{client id: PEM of the certificate or public key that checks the app's JWTs}"""
     settings["schema_changed_at"] = org.now.isoformat()
     settings["org_id"] = new_id("00D", 1)
     with org.committed(SETUP) as transaction:
         settings["users"] = {login: next_user_id(org) for login, *_ in PEOPLE}
         for login, first, last, active in PEOPLE:
             add_user(org, transaction, login, first, last, active=active)
+        api_user = settings["users"][API_USER]
+        settings["passwords"] = {f"{API_USER}@{USERNAMES}": [api_user, PASSWORD, SECURITY_TOKEN]}
+        settings["refresh_tokens"] = {REFRESH_TOKEN: api_user}
         settings["default_person"] = settings["users"][DEFAULT_PERSON]
         _add_organization(org, transaction)
-        _add_queue(org, transaction)
+        for object_name, queue in QUEUES.items():
+            _add_queue(org, transaction, object_name, queue)
         _add_lead_statuses(org, transaction)
         _add_opportunity_stages(org, transaction)
 
@@ -52,7 +64,7 @@ def add_user(
 ) -> None:
     """A user whose id is known already. The username looks like an address and is none: mail goes to ``email``."""
     values = {
-        "Username": f"{login}@practice.example.com",
+        "Username": f"{login}@{USERNAMES}",
         "FirstName": first,
         "LastName": last,
         "Email": email or f"{login}@example.com",
@@ -78,12 +90,11 @@ def _add_organization(org: Org, transaction: Transaction) -> None:
     new_row(org, transaction, org.kind("Organization"), values, org.space.settings["org_id"])
 
 
-def _add_queue(org: Org, transaction: Transaction) -> None:
-    """One queue for leads; the shipped assignment rule sends leads there."""
-    queue = {"Name": QUEUE, "DeveloperName": QUEUE, "Type": "Queue"}
+def _add_queue(org: Org, transaction: Transaction, object_name: str, name: str) -> None:
+    queue = {"Name": name, "DeveloperName": name, "Type": "Queue"}
     queue_id = new_row(org, transaction, org.kind("Group"), queue).id
-    org.space.settings["queue_id"] = queue_id
-    new_row(org, transaction, org.kind("QueueSobject"), {"QueueId": queue_id, "SobjectType": "Lead"})
+    org.space.settings.setdefault("assigned_to", {})[object_name] = queue_id
+    new_row(org, transaction, org.kind("QueueSobject"), {"QueueId": queue_id, "SobjectType": object_name})
     for login in ("anna", "ben"):
         member = {"GroupId": queue_id, "UserOrGroupId": org.user_id(login)}
         new_row(org, transaction, org.kind("GroupMember"), member)

@@ -39,7 +39,7 @@ class View:
         found = self._org.rows(kind)
         if self._with_deleted:
             return [row for row in found if not row.deleted or not self._org.is_purged(row)]
-        if kind.name == "Task":
+        if "IsArchived" in kind.fields:
             return [row for row in found if not row.deleted and not row.values.get("IsArchived")]
         return [row for row in found if not row.deleted]
 

@@ -28,6 +28,10 @@ class Refusal(Exception):
             document["fields"] = list(self.fields)
         return [document]
 
+    def of_text(self) -> Refusal:
+        """As the APIs say it that take every value as text: SOAP, bulk."""
+        return self
+
     def row(self) -> dict[str, Any]:
         """The form inside collections: the key is ``statusCode`` there."""
         return {"statusCode": self.code, "message": self.message, "fields": list(self.fields or ())}
@@ -38,9 +42,14 @@ class Unreadable(Refusal):
 
     def __init__(self, wanted: str, value: Any, place: str) -> None:
         self.place = place
+        self.value = value
         received = f"{_shape(value)} value {_shown(value)}"
         self.text = text("unreadable").format(wanted=wanted, received=received)
         super().__init__(400, "JSON_PARSER_ERROR", self.text + "[line:1, column:1]")
+
+    def of_text(self) -> Refusal:
+        message = f"{self.place}: value not of required type: {self.value}"
+        return Refusal(400, "INVALID_TYPE_ON_FIELD_IN_RECORD", message, (self.place,))
 
     def locate(self, body: bytes) -> None:
         """Point at the place in the request's body."""
@@ -67,6 +76,10 @@ def position(body: bytes, name: str) -> tuple[int, int]:
 
 def not_found(message: str = "The requested resource does not exist") -> Refusal:
     return Refusal(404, "NOT_FOUND", message)
+
+
+def missing_fields(names: list[str]) -> Refusal:
+    return Refusal(400, "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(names)}]", tuple(names))
 
 
 def is_deleted() -> Refusal:

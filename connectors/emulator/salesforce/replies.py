@@ -19,10 +19,13 @@ def reply(asked: Mapping[str, str], answer: Answer) -> Response:
 
     ``asked`` are the request's headers, found without regard to case.
     """
-    if answer.document is NOTHING:
+    if answer.text is not None:
+        body = answer.text.encode()
+    elif answer.document is NOTHING:
         return Response(status_code=answer.status, headers=answer.headers)
-    pretty = asked.get("x-prettyprint") in ("1", "true")
-    body = orjson.dumps(answer.document, option=orjson.OPT_INDENT_2 if pretty else 0)
+    else:
+        pretty = asked.get("x-prettyprint") in ("1", "true")
+        body = orjson.dumps(answer.document, option=orjson.OPT_INDENT_2 if pretty else 0)
     headers = {"Content-Type": CONTENT_TYPE, **answer.headers}
     if "gzip" in asked.get("accept-encoding", ""):
         headers["Vary"] = "Accept-Encoding"

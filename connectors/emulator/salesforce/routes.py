@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from connectors.emulator.salesforce import collections, describing, keys, limits, querying, replication, rows
+from connectors.emulator.salesforce import collections, describing, keys, limits, querying, replication, rows, tree
+from connectors.emulator.salesforce.bulk import ingest, query_jobs
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal, Unreadable, not_found
 
@@ -53,8 +54,23 @@ def table() -> tuple[Route, ...]:
         ("/sobjects/{object}/deleted", {"GET": replication.deleted}),
         ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
         ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
+        ("/jobs/ingest", {"GET": ingest.listed, "POST": ingest.create}),
+        ("/jobs/ingest/{id}", {"GET": ingest.details, "PATCH": ingest.change_state, "DELETE": ingest.remove}),
+        ("/jobs/ingest/{id}/batches", {"PUT": ingest.upload}),
+        ("/jobs/ingest/{id}/successfulResults", {"GET": ingest.successful}),
+        ("/jobs/ingest/{id}/failedResults", {"GET": ingest.failed}),
+        ("/jobs/ingest/{id}/unprocessedrecords", {"GET": ingest.unprocessed}),
+        ("/jobs/query", {"GET": query_jobs.listed, "POST": query_jobs.create}),
+        (
+            "/jobs/query/{id}",
+            {"GET": query_jobs.details, "PATCH": query_jobs.change_state, "DELETE": query_jobs.remove},
+        ),
+        ("/jobs/query/{id}/results", {"GET": query_jobs.results}),
+        ("/jobs/query/{id}/resultPages", {"GET": query_jobs.result_pages}),
         ("/composite", {"POST": composite.composite}),
         ("/composite/batch", {"POST": composite.batch}),
+        ("/composite/graph", {"POST": composite.graphs}),
+        ("/composite/tree/{object}", {"POST": tree.create}),
         (
             "/composite/sobjects",
             {"POST": collections.create, "PATCH": collections.update, "DELETE": collections.delete},

@@ -53,14 +53,19 @@ def delete(call: Call) -> Answer:
 
 def read_one(call: Call, kind: ObjectType, row: Row) -> Answer:
     """A row, whole or the fields asked for; 304 when nothing changed since."""
-    names = [name.strip() for name in call.query.get("fields", "").split(",") if name.strip()]
-    items = [named_field(kind, name) for name in names] or list(kind.visible.values())
+    items = asked_fields(call, kind)
     headers = {**_tag(kind, row), "Last-Modified": http_date(row.modified_at)}
     check_conditions(call, kind, row)
     since = call.headers.get("if-modified-since")
     if since is not None and row.modified_at <= read_date(since, "If-Modified-Since"):
         return Answer(304, headers=headers)
     return Answer(200, record(call, kind, row, items), headers)
+
+
+def asked_fields(call: Call, kind: ObjectType) -> list[Field]:
+    """Those of ``?fields=``, or all. Raises Refusal (INVALID_FIELD)."""
+    names = [name.strip() for name in call.query.get("fields", "").split(",") if name.strip()]
+    return [named_field(kind, name) for name in names] or list(kind.visible.values())
 
 
 def record(call: Call, kind: ObjectType, row: Row, items: list[Field]) -> dict[str, Any]:

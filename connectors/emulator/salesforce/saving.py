@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.emulator.salesforce.additions import add_derived
+from connectors.emulator.salesforce.campaigns import add_answers, recount
 from connectors.emulator.salesforce.checks import Terms, check_row, require
-from connectors.emulator.salesforce.fields import stage_of
 from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.naming import stored_values
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import ObjectType
-from connectors.emulator.salesforce.stamps import wire
 from connectors.emulator.world import Row, Transaction
 
 
@@ -25,11 +25,10 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     if "OwnerId" in kind.fields and values.get("OwnerId") is None:
         values["OwnerId"] = org.author(transaction.actor) if terms.is_person else terms.user_id
     check_row(org, kind, values, None, terms)
-    _add_derived(org, transaction, kind, values, None)
+    add_derived(org, transaction, kind, values, None)
     _assign(org, kind, values, terms)
     row = new_row(org, transaction, kind, values)
-    if kind.name == "Opportunity" and values.get("ContactId"):
-        _add_contact_role(org, transaction, row)
+    _add_companions(org, transaction, kind, row)
     _automate(org, transaction, kind, row, values)
     return row
 
@@ -43,10 +42,12 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent:
     values = stored_values(org, kind, sent, creating=False, is_person=terms.is_person)
     require(kind, values, creating=False)
     check_row(org, kind, values, row, terms)
-    _add_derived(org, transaction, kind, values, row)
+    add_derived(org, transaction, kind, values, row)
     _assign(org, kind, values, terms)
     values["LastModifiedById"] = org.author(transaction.actor)
     transaction.update(row, values)
+    if kind.name == "CampaignMember":
+        recount(org, transaction, row.values["CampaignId"])
     _automate(org, transaction, kind, row, values)
 
 
@@ -65,7 +66,7 @@ def seeded_row(
 ) -> Row:
     """A new row as the vendor would have completed it, without any check."""
     _add_defaults(kind, values)
-    _add_derived(org, transaction, kind, values, None)
+    add_derived(org, transaction, kind, values, None)
     return new_row(org, transaction, kind, values, record_id)
 
 
@@ -76,9 +77,10 @@ def _add_defaults(kind: ObjectType, values: dict[str, Any]) -> None:
 
 
 def _assign(org: Org, kind: ObjectType, values: dict[str, Any], terms: Terms) -> None:
-    """The one active assignment rule: a Lead goes to the queue, whoever was named its owner."""
-    if terms.assigns and kind.name == "Lead" and org.setting("assignment_rule"):
-        values["OwnerId"] = org.space.settings["queue_id"]
+    """The active assignment rules: Leads and Cases go to a queue, whoever was named their owner."""
+    queue_id = org.space.settings["assigned_to"].get(kind.name)
+    if terms.assigns and queue_id is not None and org.setting("assignment_rule"):
+        values["OwnerId"] = queue_id
 
 
 def _automate(org: Org, transaction: Transaction, kind: ObjectType, row: Row, saved: dict[str, Any]) -> None:
@@ -87,46 +89,17 @@ def _automate(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sa
             transaction.update(row, dict(rule["set"]))
 
 
-def _add_derived(org: Org, transaction: Transaction, kind: ObjectType, values: dict[str, Any], row: Row | None) -> None:
-    if kind.name == "Opportunity" and "StageName" in values:
-        _add_stage_effects(transaction, values, row)
-    if kind.name == "Task":
-        _add_task_effects(org, transaction, values, row)
-
-
-def _add_stage_effects(transaction: Transaction, values: dict[str, Any], row: Row | None) -> None:
-    """A new stage brings its probability and forecast category, unless the same call says otherwise."""
-    if row is not None and row.values.get("StageName") == values["StageName"]:
-        return
-    stage = stage_of(values)
-    values.setdefault("Probability", float(stage["probability"]))
-    values.setdefault("ForecastCategoryName", stage["forecast"])
-    if row is not None:
-        values["LastStageChangeDate"] = wire(transaction.at)
-
-
-def _add_task_effects(org: Org, transaction: Transaction, values: dict[str, Any], row: Row | None) -> None:
-    before = row.values if row is not None else {}
-    if "WhoId" in values or "WhatId" in values:
-        who, what = (values.get(name, before.get(name)) for name in ("WhoId", "WhatId"))
-        values["AccountId"] = _account_behind(org, what) or _account_behind(org, who)
-    if "Status" in values and (values["Status"] == "Completed") != (before.get("Status") == "Completed"):
-        values["CompletedDateTime"] = wire(transaction.at) if values["Status"] == "Completed" else None
-
-
-def _account_behind(org: Org, record_id: str | None) -> str | None:
-    kind = org.catalogue.with_prefix(record_id) if record_id else None
-    if kind is None or record_id is None or kind.name == "Account":
-        return record_id if kind is not None else None
-    row = org.space.row(kind.name, record_id)
-    found: str | None = row.values.get("AccountId") if row is not None else None
-    return found
-
-
-def _add_contact_role(org: Org, transaction: Transaction, opportunity: Row) -> None:
-    """``ContactId`` on a new opportunity makes its primary contact role."""
-    role = {"OpportunityId": opportunity.id, "ContactId": opportunity.values["ContactId"], "IsPrimary": True}
-    new_row(org, transaction, org.kind("OpportunityContactRole"), role)
+def _add_companions(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> None:
+    """Rows that come into being, or change, along with a new one."""
+    if kind.name.endswith("__c") and row.values.get("Name") is None and "Name" in row.values:
+        transaction.update(row, {"Name": row.id})
+    if kind.name == "Opportunity" and row.values.get("ContactId"):
+        role = {"OpportunityId": row.id, "ContactId": row.values["ContactId"], "IsPrimary": True}
+        new_row(org, transaction, org.kind("OpportunityContactRole"), role)
+    if kind.name == "Campaign":
+        add_answers(row, lambda name, values: new_row(org, transaction, org.catalogue.objects[name], values))
+    if kind.name == "CampaignMember":
+        recount(org, transaction, row.values["CampaignId"])
 
 
 def read_only(kind: ObjectType, doing: str) -> Refusal:

@@ -22,7 +22,8 @@ LONG_TEXT = 256
 """A textarea longer than this can be neither filtered nor sorted."""
 
 ORDER = (
-    "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "User", "Group", "QueueSobject",
+    "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "Event", "Case",
+    "Campaign", "CampaignMember", "CampaignMemberStatus", "User", "Group", "QueueSobject",
     "GroupMember", "LeadStatus", "OpportunityStage", "Organization",
 )  # fmt: skip
 
@@ -55,6 +56,8 @@ class Field:
     relationship: str | None = None
     children: str | None = None
     cascade: bool = False
+    restricts: bool = False
+    auto_number: int = 0
     hidden: bool = False
     read_only: bool = False
     describe: dict[str, Any] = field(default_factory=dict)
@@ -81,6 +84,11 @@ class Field:
     @property
     def is_number(self) -> bool:
         return self.type in ("int", "double", "currency", "percent")
+
+    @property
+    def is_stored_lookup(self) -> bool:
+        """A reference that somebody sets, and that therefore can be emptied."""
+        return self.type == "reference" and self.computed is None and (self.createable or self.updateable)
 
     @property
     def is_id(self) -> bool:
@@ -111,6 +119,8 @@ class ObjectType:
             item for item in self.fields.values() if item.required and not item.describe.get("defaultedOnCreate")
         ]
         self.defaulted = [item for item in self.fields.values() if item.default is not None]
+        self.numbered = [item for item in self.fields.values() if item.auto_number]
+        self.name_field = next((each.name for each in self.fields.values() if each.describe.get("nameField")), "Id")
         self.unique = [item for item in self.fields.values() if item.unique]
         self.references = [item for item in self.fields.values() if item.type == "reference" and item.to]
         self.relationships = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
@@ -126,12 +136,18 @@ class ObjectType:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """Records of ``kind`` point at a parent through ``field``; ``cascade``: they are deleted with it."""
+    """Records of ``kind`` point at a parent through ``field``.
+
+    ``cascade``: they are deleted with it; ``restricted``: while they are there it cannot be deleted; ``is_cleared``:
+    they lose it when it is deleted.
+    """
 
     relationship: str | None
     kind: str
     field: str
     cascade: bool
+    restricted: bool
+    is_cleared: bool
 
 
 class Catalogue:
@@ -142,7 +158,10 @@ class Catalogue:
     ) -> None:
         definitions = {name: json.loads(text) for name, text in _shipped().items()}
         for change in changes:
-            _apply(definitions[change["object"]]["fields"], change)
+            if "create" in change:
+                definitions[change["object"]] = custom_object(change["object"], change["create"], len(definitions))
+            else:
+                _apply(definitions[change["object"]]["fields"], change)
         self.objects = {
             name: _object_type(name, body, (permissions or {}).get(name, {})) for name, body in definitions.items()
         }
@@ -152,7 +171,8 @@ class Catalogue:
         for kind in self.objects.values():
             for item in kind.references:
                 for target in item.to:
-                    child = Child(item.children, kind.name, item.name, item.cascade)
+                    is_cleared = item.is_stored_lookup and not item.required
+                    child = Child(item.children, kind.name, item.name, item.cascade, item.restricts, is_cleared)
                     self._children.setdefault(target, []).append(child)
 
     def find(self, name: str) -> ObjectType | None:
@@ -220,13 +240,25 @@ def field_from(name: str, definition: Mapping[str, Any], permission: str | None 
         parts=definition.get("parts"),
         compound=definition.get("compound"),
         to=list(definition.get("to", [])),
-        relationship=definition.get("relationship"),
-        children=definition.get("children"),
+        relationship=definition.get("relationship") or _custom_relationship(name, kind),
+        children=_children_name(name, definition.get("children")),
         cascade=definition.get("cascade", False),
+        restricts=definition.get("restrictedDelete", False),
+        auto_number=definition.get("autoNumber", 0),
         hidden=permission == "hidden" or (permission is None and definition.get("hidden", False)),
         read_only=permission == "read_only",
         describe=dict(definition.get("describe", {})),
     )
+
+
+def _custom_relationship(name: str, kind: str) -> str | None:
+    """``Account__c`` leads to its parent as ``Account__r``."""
+    return f"{name.removesuffix('__c')}__r" if kind == "reference" and name.endswith("__c") else None
+
+
+def _children_name(name: str, given: str | None) -> str | None:
+    is_short = given is not None and name.endswith("__c") and not given.endswith("__r")
+    return f"{given}__r" if is_short else given
 
 
 def spoken(name: str) -> str:
@@ -238,7 +270,8 @@ def spoken(name: str) -> str:
 
 CHANGEABLE = frozenset(
     ("type", "label", "length", "choices", "restricted", "required", "unique", "externalId", "idLookup", "createable",
-     "updateable", "readonly", "default", "to", "relationship", "children", "cascade", "describe")
+     "updateable", "readonly", "default", "to", "relationship", "children", "cascade", "restrictedDelete",
+     "autoNumber", "describe")
 )  # fmt: skip
 
 
@@ -265,6 +298,40 @@ def check_change(change: Mapping[str, Any], fields: Mapping[str, Field]) -> None
     if name not in fields:
         raise KeyError(f"{change['object']} has no field {name}")
     field_from(name, {"type": fields[name].type, **body})
+
+
+OBJECT_KEYS = frozenset(("label", "labelPlural", "prefix", "fields", "undeletable", "mergeable"))
+
+
+def check_object(name: str, body: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raises ValueError: a new object with a wrong name, unknown keys or a field that cannot be."""
+    if not re.fullmatch(r"[A-Za-z]\w*__c", name):
+        raise ValueError(f"a custom object's name ends with __c, unlike {name!r}")
+    if name in known:
+        raise ValueError(f"there is an object {name} already")
+    if strange := sorted(set(body) - OBJECT_KEYS):
+        raise ValueError(f"an object has no {', '.join(strange)}; there are {', '.join(sorted(OBJECT_KEYS))}")
+    for field_name, definition in body.get("fields", {}).items():
+        check_change({"object": name, "add": {"name": field_name, **definition}}, {})
+
+
+def custom_object(name: str, body: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """A new object's definition, complete: name, owner (unless it has a master), prefix."""
+    label = body.get("label") or spoken(name)
+    fields = dict(body.get("fields", {}))
+    own: dict[str, Any] = {"Name": {"type": "string", "length": 80, "label": f"{label} Name", "idLookup": True,
+                                    "describe": {"nameField": True}}}  # fmt: skip
+    if not any(each.get("cascade") for each in fields.values()):
+        own["OwnerId"] = {"type": "reference", "label": "Owner ID", "to": ["Group", "User"], "relationship": "Owner",
+                          "required": True, "describe": {"defaultedOnCreate": True}}  # fmt: skip
+    return {
+        "label": label,
+        "labelPlural": body.get("labelPlural") or f"{label}s",
+        "prefix": body.get("prefix") or f"a{number:02}",
+        "undeletable": body.get("undeletable", True),
+        "mergeable": body.get("mergeable", False),
+        "fields": {**own, **fields},
+    }
 
 
 def _apply(fields: dict[str, Any], change: Mapping[str, Any]) -> None:

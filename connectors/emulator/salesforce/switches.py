@@ -5,12 +5,20 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | name | meaning |
 | --- | --- |
 | token_seconds | a token dies after so long without use; use extends it once half of that has passed |
+| token_format | "opaque", or "jwt": access tokens that SOAP does not take |
+| token_error_status | HTTP status of a refused token request: 400, or 401 [K] |
+| refresh_rotation | a used refresh token is dead, and a new one comes along |
+| password_flow | OAuth's username-password flow works; it ends with Winter '27 |
+| app_is_approved | the app is pre-authorised for JWT users |
+| soap_login | ``login()`` works up to v64; off in orgs made since Winter '26 |
+| trusted_network | a password needs no security token after it |
 | run_as | login of the app's run-as user; anything else: token refused, as with none configured |
 | daily_requests | allowance of 24 rolling hours; above it 403 REQUEST_LIMIT_EXCEEDED |
 | cursor_days | life of a query locator |
 | bin_days | how long a deleted row can be seen by queryAll and undeleted |
+| bin_rows | so many deleted rows the recycle bin holds: 5,000 for each licence; the oldest leave it |
 | replication_lag_seconds | how far ``latestDateCovered`` stays behind the clock, beside late commits |
-| assignment_rule | creates and updates of a Lead without ``Sforce-Auto-Assign: FALSE`` go to the queue |
+| assignment_rule | Leads and Cases saved without ``Sforce-Auto-Assign: FALSE`` go to their queue |
 | duplicate_rule | "block" or "alert": a second Contact or Lead with the same e-mail is refused |
 | validation_rules | {object, field, op, value, message, pinned, flow}; op is "=", "!=", "blank" or "filled" |
 | automations | {object, when_field, set: {field: value}}: changes other fields in the same transaction |
@@ -19,6 +27,12 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | in_approval | ids in an approval process: ENTITY_IS_LOCKED |
 | collections_unreadable | "request": JSON of a wrong type or an unknown field fails the whole call; "row" [K] |
 | composite_inherits_headers | sub-requests of a composite take over the outer request's Sforce headers [K] |
+| bulk_delay_seconds | how long one batch of a bulk job takes; 0: done when the job is closed |
+| bulk_batch_rows | rows of one batch; the vendor's number is the default |
+| bulk_upload_bytes | the largest upload, counted in base64 |
+| bulk_second_upload | a second PUT is refused "at close" (recorded), or "at once" [K] |
+| bulk_result_rows | rows of one page of a query job's result, when the caller does not say |
+| may_hard_delete | the user holds "Bulk API Hard Delete", which nobody has by default |
 | null_checkbox | "refuse" null for a checkbox, or store "false" [K] |
 
 A validation rule refuses when its condition holds; ``pinned: false`` leaves ``fields`` empty, ``flow`` makes it the
@@ -33,10 +47,18 @@ API_USER = "integration"
 
 SWITCHES: dict[str, Any] = {
     "token_seconds": 7200,
+    "token_format": "opaque",
+    "token_error_status": 400,
+    "refresh_rotation": False,
+    "password_flow": True,
+    "app_is_approved": True,
+    "soap_login": True,
+    "trusted_network": False,
     "run_as": API_USER,
     "daily_requests": 100_000,
     "cursor_days": 2,
     "bin_days": 15,
+    "bin_rows": 35_000,
     "replication_lag_seconds": 0,
     "assignment_rule": True,
     "duplicate_rule": None,
@@ -48,4 +70,10 @@ SWITCHES: dict[str, Any] = {
     "collections_unreadable": "request",
     "composite_inherits_headers": False,
     "null_checkbox": "refuse",
+    "bulk_delay_seconds": 0,
+    "bulk_batch_rows": 10_000,
+    "bulk_upload_bytes": 150_000_000,
+    "bulk_second_upload": "at close",
+    "bulk_result_rows": 50_000,
+    "may_hard_delete": False,
 }

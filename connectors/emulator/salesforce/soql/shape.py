@@ -58,7 +58,7 @@ def maker(scope: Scope, root: str) -> Make:
             name, read = _children(scope, item, root)
             columns.plain[name] = read
         elif isinstance(item, AllFields):
-            for found in _all_fields(scope, item):
+            for found in all_fields(scope, item):
                 columns.plain.setdefault(found.name, readers(scope.source.catalogue, scope.kind, found)[0])
         elif isinstance(item, Plain):
             _add_path(scope, columns, item.path)
@@ -115,7 +115,7 @@ def _child(scope: Scope, query: Query) -> Child:
     raise scope.wrong(query.source.column, message, "INVALID_TYPE")
 
 
-def _all_fields(scope: Scope, item: AllFields) -> list[Field]:
+def all_fields(scope: Scope, item: AllFields) -> list[Field]:
     limit = scope.query.limit
     if item.which != "STANDARD" and (limit is None or limit > MOST_WITH_ALL_FIELDS):
         message = f"The SOQL FIELDS function must have a LIMIT of at most {MOST_WITH_ALL_FIELDS}"

@@ -1,0 +1,124 @@
+"""The jobs of one org: what each is about, how far it got, what ``GET`` tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.emulator.salesforce.stamps import wire
+
+LIFE = timedelta(days=7)
+OPEN, UPLOADED, RUNNING = "Open", "UploadComplete", "InProgress"
+COMPLETE, FAILED, ABORTED = "JobComplete", "Failed", "Aborted"
+ENDED = (COMPLETE, FAILED, ABORTED)
+
+Cells = list[str]
+
+
+@dataclass(slots=True)
+class Job:
+    """``done`` counts the rows tried; ``columns`` and ``rows`` are the upload, or the result of a query."""
+
+    id: str
+    is_query: bool
+    operation: str
+    object_name: str
+    version: str
+    user_id: str
+    created_at: datetime
+    delimiter: str
+    line_ending: str
+    state: str
+    external_id: str | None = None
+    assignment_rule: str | None = None
+    query: str = ""
+    uploads: list[bytes] = field(default_factory=list)
+    closed_at: datetime | None = None
+    changed_at: datetime | None = None
+    error: str | None = None
+    columns: Cells = field(default_factory=list)
+    rows: list[Cells] = field(default_factory=list)
+    done: int = 0
+    succeeded: list[tuple[str, bool, Cells]] = field(default_factory=list)
+    """(record id, created, the uploaded row)"""
+    failed: list[tuple[str, str, Cells]] = field(default_factory=list)
+    """(record id or nothing, error, the uploaded row)"""
+    seen: set[str] = field(default_factory=set)
+
+    def move(self, state: str, at: datetime) -> None:
+        self.state = state
+        self.changed_at = at
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+    def summary(self) -> dict[str, Any]:
+        """What creating, closing and aborting answer, and the list of jobs."""
+        found: dict[str, Any] = {
+            "id": self.id,
+            "operation": self.operation,
+            "object": self.object_name,
+            "createdById": self.user_id,
+            "createdDate": wire(self.created_at),
+            "systemModstamp": wire(self.changed_at or self.created_at),
+            "state": self.state,
+            "concurrencyMode": "Parallel",
+            "contentType": "CSV",
+            "apiVersion": float(self.version.removeprefix("v")),
+        }
+        if self.external_id:
+            found["externalIdFieldName"] = self.external_id
+        if self.assignment_rule:
+            found["assignmentRuleId"] = self.assignment_rule
+        if self.state == OPEN:
+            found["contentUrl"] = f"services/data/{self.version}/jobs/ingest/{self.id}/batches"
+        found.update(lineEnding=self.line_ending, columnDelimiter=self.delimiter)
+        return found
+
+    def details(self) -> dict[str, Any]:
+        """What ``GET`` of one job answers: failed rows are among the processed ones."""
+        spent = 0
+        if self.closed_at is not None and self.changed_at is not None:
+            spent = int((self.changed_at - self.closed_at).total_seconds() * 1000)
+        found = {
+            **self.summary(),
+            "jobType": "V2Query" if self.is_query else "V2Ingest",
+            "retries": 0,
+            "totalProcessingTime": spent,
+            "numberRecordsProcessed": len(self.rows) if self.is_query else self.done,
+        }
+        if not self.is_query:
+            found.update(numberRecordsFailed=len(self.failed), apiActiveProcessingTime=spent, apexProcessingTime=0)
+        if self.error:
+            found["errorMessage"] = self.error
+        return found
+
+
+class Jobs:
+    """Kept for seven days, in memory like query locators: a restart of the emulator forgets them."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+
+    def add(self, job: Job) -> None:
+        for old in [each.id for each in self._jobs.values() if job.created_at - each.created_at > LIFE]:
+            del self._jobs[old]
+        self._jobs[job.id] = job
+
+    def find(self, job_id: str, *, is_query: bool, now: datetime) -> Job | None:
+        """By its 15- or 18-character id."""
+        found = self._jobs.get(job_id) or next((job for job in self._jobs.values() if job.id[:15] == job_id), None)
+        if found is None or found.is_query != is_query or now - found.created_at > LIFE:
+            return None
+        return found
+
+    def remove(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+
+    def all(self, *, is_query: bool) -> list[Job]:
+        return [job for job in self._jobs.values() if job.is_query == is_query]
+
+    def at_work(self) -> list[Job]:
+        return [job for job in self._jobs.values() if job.state in (UPLOADED, RUNNING)]

@@ -1,0 +1,1 @@
+"""The SOAP API (partner): login, merge, undelete, convertLead, and the plain writes."""

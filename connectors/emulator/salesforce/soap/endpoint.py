@@ -1,0 +1,66 @@
+"""``POST /services/Soap/u/59.0``: one operation, for a session that the SOAP header names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from connectors.emulator.salesforce import limits, sessions
+from connectors.emulator.salesforce.bulk import running
+from connectors.emulator.salesforce.calls import Answer, Call
+from connectors.emulator.salesforce.refusals import Refusal
+from connectors.emulator.salesforce.soap import account, records
+from connectors.emulator.salesforce.soap.envelope import Fault, Request, answer, read
+
+PATH = re.compile(r"/services/Soap/u/(\d+\.\d)(?:/[0-9A-Za-z]+)?")
+CONTENT_TYPE = "text/xml;charset=UTF-8"
+INVALID_SESSION = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session key"
+
+Operation = Callable[[Call, Request], Any]
+OPERATIONS: dict[str, Operation] = {
+    "logout": account.logout,
+    "getServerTimestamp": account.server_timestamp,
+    "getUserInfo": account.user_info,
+    "create": records.create,
+    "update": records.update,
+    "upsert": records.upsert,
+    "delete": records.delete,
+    "undelete": records.undelete,
+    "emptyRecycleBin": records.empty_recycle_bin,
+    "merge": records.merge,
+    "convertLead": records.convert_lead,
+}
+
+
+def answer_to(call: Call) -> Answer:
+    """``call`` has no user yet."""
+    status, headers = 500, {"Content-Type": CONTENT_TYPE}
+    try:
+        status, text = 200, _answered(call, read(call.plain_body()))
+    except Fault as fault:
+        text = fault.text()
+    except Refusal as refusal:
+        text = Fault(refusal.code, refusal.message).text()
+    return Answer(status, headers=headers, text=text)
+
+
+def _answered(call: Call, request: Request) -> str:
+    """Raises Fault, Refusal."""
+    if request.operation == "login":
+        return answer("login", account.login(call, request), None)
+    token = request.block("SessionHeader").value("sessionId") or ""
+    user_id = None if sessions.is_jwt(token) else sessions.user_behind(call.org, token)
+    if user_id is None:
+        raise Fault("INVALID_SESSION_ID", INVALID_SESSION)
+    call.user_id = user_id
+    most = int(call.org.setting("daily_requests"))
+    if limits.used(call.org) >= most:
+        raise Fault("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    limits.count(call.org, 1)
+    running.catch_up(call.org)
+    operation = OPERATIONS.get(request.operation)
+    if operation is None:
+        call.org.world.unknown.append({"system": "salesforce", "method": "SOAP", "path": request.operation})
+        raise Fault("UNKNOWN_EXCEPTION", f"No operation available for request {request.operation}")
+    return answer(request.operation, operation(call, request), (limits.used(call.org), most))
