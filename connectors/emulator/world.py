@@ -150,6 +150,8 @@ class Space:
         self.visible_delay_seconds = 0.0
         self.indexes: dict[tuple[str, str], dict[Any, set[str]]] = {}
         self.index_keys: dict[tuple[str, str], Callable[[Any], Any]] = {}
+        self.on_finish: Callable[[Transaction], None] = lambda transaction: None
+        """The vendor's own view of changes that queries see later; called once their visibility is set."""
 
     def table(self, object_type: str) -> dict[str, Row]:
         return self.tables.setdefault(object_type, {})
@@ -409,6 +411,7 @@ class World:
         try:
             yield transaction
             lines = transaction.finish()
+            space.on_finish(transaction)
             for hook in self.on_commit:
                 hook(space, transaction, lines)
         except BaseException:

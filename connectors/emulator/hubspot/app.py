@@ -1,74 +1,112 @@
-"""HubSpot's REST side as one ASGI application: the same handlers under v3, v4 and the dated paths."""
+"""HubSpot's side as one ASGI application: bytes in, one ``Call``, one reply, bytes out."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import gzip
+import zlib
+from typing import Any
+from urllib.parse import parse_qsl
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from connectors.emulator.hubspot import account, associations, batch, rows, searching
-from connectors.emulator.hubspot.gate import gated, portal_of, reply
-from connectors.emulator.hubspot.portal import Portal
-from connectors.emulator.hubspot.refusals import Refusal, not_found
+from connectors.emulator.hubspot import routes
+from connectors.emulator.hubspot.access import NOBODY, access_of
+from connectors.emulator.hubspot.call import Call
+from connectors.emulator.hubspot.limits import Limits
+from connectors.emulator.hubspot.portal import SYSTEM, Portal, correlation_id
+from connectors.emulator.hubspot.records import Records
+from connectors.emulator.hubspot.refusals import Refusal, malformed, text
+from connectors.emulator.hubspot.replies import page_not_there, reply, zipped
+from connectors.emulator.wire import App, Receive, Scope, Send
 from connectors.emulator.world import World
 
-Handler = Callable[[Request], Awaitable[Response]]
-DATED = ("2026-03", "2026-09")
 
+def application(world: World) -> App:
+    """The app of one world. No framework routes it: a path may hold any character, line ends included."""
+    side = Side(world)
 
-def application(world: World) -> Starlette:
-    app = Starlette(routes=_routes(), exception_handlers={404: _unknown, 405: _wrong_method})
-    app.router.redirect_slashes = False
-    app.state.portal = Portal(world)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        answer = side.answer(request, await request.body())
+        await zipped(answer, request.headers)(scope, receive, send)
+
     return app
 
 
-def _routes() -> list[Route]:
-    routes: list[Route] = []
+class Side:
+    """The portal behind its front door."""
 
-    def add(path: str, handler: Handler, methods: list[str], *, is_search: bool = False) -> None:
-        for ending in ("", "/"):
-            routes.append(Route(path + ending, gated(handler, is_search=is_search), methods=methods))
+    def __init__(self, world: World) -> None:
+        self.portal = Portal(world)
+        self.portal.make_room()
+        self.records = Records(self.portal)
+        self.limits = Limits(self.portal)
 
-    for base in ("/crm/v3/objects", *(f"/crm/objects/{version}" for version in DATED)):
-        add(base + "/{type}/search", searching.search, ["POST"], is_search=True)
-        for word, handler in (
-            ("read", batch.read),
-            ("create", batch.create),
-            ("update", batch.update),
-            ("upsert", batch.upsert),
-            ("archive", batch.archive),
-        ):
-            add(base + "/{type}/batch/" + word, handler, ["POST"])
-        add(base + "/{type}/merge", rows.merge, ["POST"])
-        add(base + "/{type}", rows.collection, ["GET", "POST"])
-        add(base + "/{type}/{id}", rows.single, ["GET", "PATCH", "DELETE"])
-    for base in ("/crm/v4/objects", *(f"/crm/objects/{version}" for version in DATED)):
-        add(base + "/{type}/{id}/associations/default/{to}/{to_id}", associations.pair, ["PUT"])
-        add(base + "/{type}/{id}/associations/{to}/{to_id}", associations.pair, ["PUT", "DELETE"])
-        add(base + "/{type}/{id}/associations/{to}", associations.listing, ["GET"])
-    for base in ("/crm/v3/properties", *(f"/crm/properties/{version}" for version in DATED)):
-        add(base + "/{type}", account.properties, ["GET", "POST"])
-        add(base + "/{type}/{name}", account.one_property, ["GET", "PATCH", "DELETE"])
-    for base in ("/crm/v3/pipelines", *(f"/crm/pipelines/{version}" for version in DATED)):
-        add(base + "/{type}", account.pipelines, ["GET"])
-    for base in ("/crm/v3/owners", *(f"/crm/owners/{version}" for version in DATED)):
-        add(base, account.owners, ["GET"])
-        add(base + "/{id}", account.owner, ["GET"])
-    for version in ("v3", *DATED):
-        add(f"/account-info/{version}/details", account.details, ["GET"])
-    return routes
+    def answer(self, request: Request, body: bytes) -> Response:
+        state: dict[str, Any] = request.scope.setdefault("state", {})
+        request_id = str(state.get("request_id", ""))
+        segments = routes.split(request.scope.get("raw_path") or request.scope["path"].encode())
+        found = routes.find(segments)
+        state["route"] = found.template if found is not None else "unknown"
+        try:
+            body = plain_body(request, body)
+            if found is None:
+                return self._unknown(request)
+            return self._handled(request, body, found, segments)
+        except Refusal as refusal:
+            return refused(refusal, request_id)
+
+    def _handled(self, request: Request, body: bytes, route: routes.Route, segments: list[str]) -> Response:
+        """Token, limits, then the handler; the headers that tell of the limits on whatever came out."""
+        handler = route.methods.get(request.method)
+        if handler is None:
+            return page_not_there(405)
+        access, headers, request_id = NOBODY, dict[str, str](), str(request.scope["state"].get("request_id", ""))
+        if not route.is_open:
+            access = access_of(self.portal, request.headers.get("authorization", ""))
+            headers = self.limits.count(access, is_search=route.is_search)
+        named = request.headers.get("x-truce-entry", "")
+        call = Call(
+            portal=self.portal,
+            records=self.records,
+            version=route.version,
+            path=request.scope["path"],
+            params=route.params(segments),
+            query=parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True),
+            raw=body,
+            request_id=request_id,
+            access=access,
+            entries=tuple(part.strip() for part in named.split(",") if part.strip()),
+        )
+        try:
+            answer = handler(call)
+        except Refusal as refusal:
+            answer = refused(refusal, request_id)
+        answer.headers.update(headers)
+        return answer
+
+    def _unknown(self, request: Request) -> Response:
+        line = {"system": SYSTEM, "method": request.method, "path": request.scope["path"]}
+        self.portal.world.unknown.append(line)
+        return page_not_there()
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
-    portal = portal_of(request)
-    portal.world.unknown.append({"system": "hubspot", "method": request.method, "path": request.url.path})
-    portal.answered += 1
-    return reply(not_found().body(portal.answered), 404)
+def plain_body(request: Request, body: bytes) -> bytes:
+    """Raises Refusal: 400, the body is not what its header says."""
+    if request.headers.get("content-encoding", "").lower() != "gzip":
+        return body
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        raise malformed(text("not_gzip")) from None
 
 
-async def _wrong_method(request: Request, error: Exception) -> Response:
-    return reply(Refusal(405, f"HTTP {request.method} is not supported", None).body(1), 405)
+def refused(refusal: Refusal, request_id: str) -> Response:
+    number = correlation_id(request_id)
+    body = refusal.body(number)
+    if refusal.status == 429:
+        body["requestId"] = number
+    answer = reply(body, refusal.status)
+    answer.headers.update(refusal.headers)
+    return answer

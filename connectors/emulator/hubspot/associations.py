@@ -1,133 +1,118 @@
-"""Associations: both directions, labels by type id, one primary company per contact."""
+"""Associations between records: both directions at once, one primary company, and the property that mirrors it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
-import orjson
-from starlette.requests import Request
-from starlette.responses import Response
+from connectors.emulator.hubspot.association_types import Direction, directions
+from connectors.emulator.hubspot.kinds import Kind
+from connectors.emulator.hubspot.portal import Portal
+from connectors.emulator.world import Actor, End, Row, Transaction
 
-from connectors.emulator.hubspot import refusals
-from connectors.emulator.hubspot.gate import check_scope, no_content, portal_of, reply
-from connectors.emulator.hubspot.portal import Portal, api_actor, wire
-from connectors.emulator.hubspot.schema import Kind
-from connectors.emulator.world import Transaction
-
-TYPES: dict[tuple[str, str], tuple[int, int | None]] = {
-    ("contacts", "companies"): (279, 1), ("companies", "contacts"): (280, 2), ("deals", "contacts"): (3, None),
-    ("contacts", "deals"): (4, None), ("deals", "companies"): (341, 5), ("companies", "deals"): (342, 6),
-    ("contacts", "tasks"): (203, None), ("tasks", "contacts"): (204, None),
-}  # fmt: skip
-"""(from, to) → (unlabelled type id, primary type id)."""
+MIRROR = "associatedcompanyid"
+RECALCULATION = Actor("association-recalculation", "system", "Recalculation")
 
 
-def linked(portal: Portal, kind: Kind, row_id: str, there: Kind) -> list[tuple[str, list[int]]]:
-    """(other id, type ids) of live associations."""
-    found = portal.space.links.get((kind.name, row_id), {})
-    return [
-        (other, sorted(int(label) for label in labels)) for (to, other), labels in found.items() if to == there.name
-    ]
+class Associations:
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+
+    def direction(self, here: End, there: End) -> Direction:
+        return directions(self.portal)[here[0], there[0]]
+
+    def held(self, here: End, there: End) -> set[str]:
+        return self.portal.space.links.get(here, {}).get(there, set())
+
+    def of(self, here: End, there: Kind) -> list[tuple[str, set[str]]]:
+        """[(record id, labels)] in the order of ids; archived records are left out."""
+        side = self.portal.space.links.get(here, {})
+        table = self.portal.space.table(there.name)
+        found = [(other[1], labels) for other, labels in side.items() if other[0] == there.name]
+        found = [(other_id, labels) for other_id, labels in found if other_id in table and not table[other_id].deleted]
+        return sorted(found, key=lambda pair: int(pair[0]))
+
+    def associate(self, transaction: Transaction, here: End, there: End, labels: Iterable[str] = ()) -> None:
+        """Set the labels of a pair; the unlabelled type is always among them."""
+        direction = self.direction(here, there)
+        wanted = {*labels, direction.plain}
+        self._claim_primary(transaction, here, there, wanted)
+        self._set(transaction, here, there, wanted)
+
+    def remove(self, transaction: Transaction, here: End, there: End, labels: Iterable[str] = ()) -> None:
+        """Remove some labels, or all; without the unlabelled type nothing stays."""
+        held, gone = self.held(here, there), set(labels)
+        if held:
+            kept = held - gone if gone and self.direction(here, there).plain not in gone else set()
+            self._set(transaction, here, there, kept)
+
+    def remove_all(self, transaction: Transaction, here: End) -> None:
+        for there in list(self.portal.space.links.get(here, {})):
+            self.remove(transaction, here, there)
+
+    def set_primary_company(self, transaction: Transaction, contact_id: str, company_id: str | None) -> None:
+        """What writing the mirror property does."""
+        here: End = ("contacts", contact_id)
+        if company_id:
+            there: End = ("companies", company_id)
+            self.associate(transaction, here, there, {*self.held(here, there), "1"})
+            return
+        for other_id, labels in self.of(here, self.portal.kinds["companies"]):
+            if "1" in labels:
+                self.remove(transaction, here, ("companies", other_id))
+
+    def without_second_primary(self, here: End, there: End, labels: set[str]) -> set[str]:
+        """Labels that may be added without taking the primary place from the one who has it."""
+        direction = self.direction(here, there)
+        side = self.portal.space.links.get(here, {})
+        taken = any(direction.primary in held for end, held in side.items() if end[0] == there[0])
+        return labels - {direction.primary} if direction.one_primary and taken else labels
+
+    def bump(self, ends: Iterable[End], after: Transaction) -> None:
+        """Counters of both ends are recalculated: the system touches them, at the same moment."""
+        rows = [row for end in dict.fromkeys(ends) if (row := self.portal.space.row(*end)) is not None]
+        rows = [row for row in rows if not row.deleted]
+        if not rows or not self.portal.setting("associating_bumps"):
+            return
+        with self.portal.transaction(RECALCULATION) as transaction:
+            transaction.at = after.at
+            for row in rows:
+                transaction.update(row, {}, system_only=True)
+
+    def _set(self, transaction: Transaction, here: End, there: End, labels: set[str]) -> None:
+        types = self.direction(here, there).types
+        transaction.link(here, there, labels)
+        transaction.link(there, here, {types[label].opposite for label in labels})
+        if {here[0], there[0]} == {"contacts", "companies"}:
+            self._mirror(transaction, here if here[0] == "contacts" else there)
+
+    def _claim_primary(self, transaction: Transaction, here: End, there: End, wanted: set[str]) -> None:
+        """At most one primary company of a contact, deal or ticket, whichever end the call came from."""
+        direction = self.direction(here, there)
+        if direction.primary is None:
+            return
+        one, other = (here, there) if direction.one_primary else (there, here)
+        primary = self.direction(one, other).primary or ""
+        side = self.portal.space.links.get(one, {})
+        holders = [end for end, held in side.items() if end[0] == other[0] and primary in held]
+        if direction.primary in wanted:
+            for holder in holders:
+                if holder != other:
+                    self._set(transaction, one, holder, self.held(one, holder) - {primary})
+        elif not any(end[0] == other[0] for end in side) and self._first_is_primary(other):
+            wanted.add(direction.primary)
+
+    def _first_is_primary(self, other: End) -> bool:
+        return other[0] == "companies" and bool(self.portal.setting("first_company_is_primary"))
+
+    def _mirror(self, transaction: Transaction, contact: End) -> None:
+        row = self.portal.space.row(*contact)
+        companies = self.of(contact, self.portal.kinds["companies"])
+        primary = next((other for other, labels in companies if "1" in labels), None)
+        if row is not None and row.values.get(MIRROR) != primary:
+            transaction.update(row, {MIRROR: primary})
 
 
-def connect(
-    portal: Portal, transaction: Transaction, here: tuple[Kind, str], there: tuple[Kind, str], labels: set[int]
-) -> None:
-    """Set the label set of a pair, both directions; a new primary demotes the old one."""
-    (kind, row_id), (other_kind, other_id) = here, there
-    plain, primary = TYPES[kind.name, other_kind.name]
-    back_plain, back_primary = TYPES[other_kind.name, kind.name]
-    labels = labels | {plain}
-    if kind.name == "contacts" and other_kind.name == "companies" and primary:
-        if not any(primary in types for _, types in linked(portal, kind, row_id, other_kind)):
-            labels.add(primary)
-        if primary in labels:
-            _demote(portal, transaction, kind, row_id, other_kind, other_id, primary)
-    transaction.link((kind.name, row_id), (other_kind.name, other_id), {str(label) for label in labels})
-    back = {back_plain} | ({back_primary} if primary in labels and back_primary else set())
-    transaction.link((other_kind.name, other_id), (kind.name, row_id), {str(label) for label in back})
-    if kind.name == "contacts" and primary in labels:
-        portal.link_company(transaction, row_id, other_id)
-
-
-def _demote(
-    portal: Portal, transaction: Transaction, kind: Kind, row_id: str, there: Kind, keep: str, primary: int
-) -> None:
-    for other, types in linked(portal, kind, row_id, there):
-        if other != keep and primary in types:
-            rest = {str(each) for each in types if each != primary}
-            transaction.link((kind.name, row_id), (there.name, other), rest)
-
-
-def associate(portal: Portal, transaction: Transaction, kind: Kind, row_id: str, each: dict[str, Any]) -> None:
-    """One element of ``associations`` in a create. Raises Refusal."""
-    types = {int(item["associationTypeId"]) for item in each.get("types") or []}
-    target = next(
-        (to for (source, to), pair in TYPES.items() if source == kind.name and types & {n for n in pair if n}), None
-    )
-    if target is None:
-        raise refusals.invalid(f"No association type {sorted(types)} for {kind.singular}")
-    there = portal.kind(target)
-    other = portal.live(there, str(each["to"]["id"]))
-    connect(portal, transaction, (kind, row_id), (there, other.id), types)
-
-
-async def pair(request: Request) -> Response:
-    """PUT sets (default or labelled), DELETE removes every label of the pair."""
-    portal = portal_of(request)
-    kind, there = portal.kind(request.path_params["type"]), portal.kind(request.path_params["to"])
-    check_scope(request, kind.name, writing=True)
-    row, other = portal.live(kind, request.path_params["id"]), portal.live(there, request.path_params["to_id"])
-    actor = api_actor(portal, request.state.token, None, request.headers.get("x-truce-entry"))
-    if request.method == "DELETE":
-        with portal.world.transaction("hubspot", actor) as transaction:
-            transaction.link((kind.name, row.id), (there.name, other.id), set())
-            transaction.link((there.name, other.id), (kind.name, row.id), set())
-            if kind.name == "contacts" and row.values.get("associatedcompanyid") == other.id:
-                portal.link_company(transaction, row.id, None)
-        return no_content()
-    is_default = request.url.path.rstrip("/").split("/")[-3] == "default"
-    labels: set[int] = set()
-    if not is_default:
-        labels = {int(item["associationTypeId"]) for item in orjson.loads(await request.body())}
-    with portal.world.transaction("hubspot", actor) as transaction:
-        connect(portal, transaction, (kind, row.id), (there, other.id), labels)
-    if is_default:
-        spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TYPES[kind.name, there.name][0]}
-        result = {"from": {"id": row.id}, "to": {"id": other.id}, "associationSpec": spec}
-        return reply(
-            {"status": "COMPLETE", "results": [result], "startedAt": _now(portal), "completedAt": _now(portal)}
-        )
-    body = {
-        "fromObjectTypeId": kind.id,
-        "fromObjectId": row.id,
-        "toObjectTypeId": there.id,
-        "toObjectId": other.id,
-        "labels": [],
-    }
-    return reply(body, 201)
-
-
-async def listing(request: Request) -> Response:
-    """Who is associated with a record."""
-    portal = portal_of(request)
-    kind, there = portal.kind(request.path_params["type"]), portal.kind(request.path_params["to"])
-    check_scope(request, kind.name, writing=False)
-    row = portal.live(kind, request.path_params["id"])
-    primary = TYPES.get((kind.name, there.name), (0, None))[1]
-    is_v4 = "/v4/" in request.url.path
-    results = [
-        {
-            "toObjectId": int(other) if is_v4 else other,
-            "associationTypes": [
-                {"category": "HUBSPOT_DEFINED", "typeId": label, "label": "Primary" if label == primary else None}
-                for label in labels
-            ],
-        }
-        for other, labels in linked(portal, kind, row.id, there)
-    ]
-    return reply({"results": results})
-
-
-def _now(portal: Portal) -> str:
-    return wire(portal.now())
+def ends_of(row: Row, others: Iterable[End]) -> list[End]:
+    """A record and what it was associated with, for ``Associations.bump``; nothing when it was with nobody."""
+    found = list(others)
+    return [(row.object_type, row.id), *found] if found else []

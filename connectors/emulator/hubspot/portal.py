@@ -1,246 +1,196 @@
-"""The practice portal: who may call, what a record looks like, how one record is written.
-
-Switches in ``space.settings`` ([U] marks behaviour nobody could show; the default is our choice):
-
-| name | default | meaning |
-| --- | --- | --- |
-| ten_seconds_limit | 190 | requests per rolling ten seconds; 429 TEN_SECONDLY_ROLLING above it; 0 = off |
-| daily_limit | 650000 | requests a day; 429 DAILY above it |
-| search_rate_limit | 5 on a real clock, 0 on a virtual one | searches a second for the account; 429 SECONDLY |
-| noop_history | off | whether an update with the same value makes a history line [U] |
-| account_type | DEVELOPER_TEST | what account-info says |
-"""
+"""The practice portal: one world's HubSpot half, its settings, its schema, and who is doing something."""
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import contextlib
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
 
-from connectors.emulator.hubspot import refusals
-from connectors.emulator.hubspot.refusals import Refusal
-from connectors.emulator.hubspot.schema import Kind, Property, kind_of, no_such_property
+from connectors.emulator.hubspot.index import SearchIndex
+from connectors.emulator.hubspot.kinds import Kind, custom_kind, shipped_kinds, spelled
+from connectors.emulator.hubspot.properties import Schema, live_definitions
+from connectors.emulator.hubspot.refusals import bad_request, text
+from connectors.emulator.hubspot.switches import DEFAULTS
+from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Actor, Row, Space, Transaction, World
 
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")
-DEFAULTS: dict[str, Any] = {"ten_seconds_limit": 190, "daily_limit": 650_000, "account_type": "DEVELOPER_TEST"}
+T = TypeVar("T")
+SYSTEM = "hubspot"
+SOURCES = {"api": "INTEGRATION", "person": "CRM_UI", "automation": "AUTOMATION_PLATFORM", "system": "IMPORT"}
+"""How HubSpot names what set a value. INTEGRATION and CRM_UI were seen; the other two are a choice of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who set a value, as a history line tells it."""
+
+    type: str
+    id: str
+    user_id: int | None
 
 
 class Portal:
-    """One world's HubSpot side."""
+    """What every resource works on. Keeps no state of its own but caches."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.space: Space = world.spaces["hubspot"]
-        self.recent: deque[datetime] = deque()
-        self.searches: deque[datetime] = deque()
-        self.answered = 0
-
-    def kind(self, text: str) -> Kind:
-        return kind_of(self.space, text)
+        self.space: Space = world.spaces[SYSTEM]
+        self.index = SearchIndex(self.space, self.now)
+        self.space.on_finish = self.index.remember
+        self._derived: dict[str, tuple[int, Any]] = {}
+        self._ids: dict[str, tuple[tuple[int, int], list[int]]] = {}
 
     def setting(self, name: str) -> Any:
-        if name == "search_rate_limit" and name not in self.space.settings:
-            return 0 if self.world.clock.is_virtual else 5
         return self.space.settings.get(name, DEFAULTS.get(name))
 
     def now(self) -> datetime:
         return self.world.clock.now()
 
+    def stamp_now(self) -> str:
+        return wire(self.now())
+
+    @property
+    def portal_id(self) -> int:
+        return int(self.space.settings["portal_id"])
+
+    @property
+    def owners(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = self.space.settings["owners"]
+        return found
+
+    # Object types and their schema -----------------------------------------------------------------------------------
+
+    def derived(self, name: str, make: Callable[[], T]) -> T:
+        """Something computed from the account's schema, until that changes."""
+        version = int(self.space.settings["schema_version"])
+        kept = self._derived.get(name)
+        if kept is None or kept[0] != version:
+            kept = (version, make())
+            self._derived[name] = kept
+        found: T = kept[1]
+        return found
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """{name: object type}, HubSpot's own and the account's custom objects."""
+        return self.derived("kinds", self._all_kinds)
+
+    def kind(self, name: str) -> Kind:
+        """By plural, singular or type id, in any case.
+
+        Raises:
+            Refusal: 400, not 404, for a name HubSpot does not know.
+        """
+        kind = self.derived("spellings", lambda: spelled(self.kinds.values())).get(name.lower())
+        if kind is None:
+            raise bad_request(text("unknown_type", name=name))
+        return kind
+
+    def schema(self, kind: Kind, *, for_people: bool = False) -> Schema:
+        """What an API key sees of the properties; people see sensitive ones, too."""
+
+        def make() -> Schema:
+            return Schema(kind, live_definitions(self.space, kind, with_sensitive=for_people))
+
+        return self.derived(f"schema of {kind.name} {for_people}", make)
+
+    def schema_changed(self) -> None:
+        self.space.settings["schema_version"] += 1
+        self.make_room()
+
+    def make_room(self) -> None:
+        """A table for each object type; an index for e-mail and for each property with unique values."""
+        for kind_name in self.kinds:
+            self.space.table(kind_name)
+        for kind_name, definitions in self.space.settings["properties"].items():
+            for name, definition in definitions.items():
+                wanted = definition["hasUniqueValue"] or (kind_name, name) == ("contacts", "email")
+                if wanted and (kind_name, name) not in self.space.index_keys:
+                    self.space.add_index(kind_name, name, folded)
+        if ("contacts", "hs_additional_emails") not in self.space.index_keys:
+            self.space.add_index("contacts", "hs_additional_emails", is_filled)
+
+    # Records ---------------------------------------------------------------------------------------------------------
+
+    def new_id(self, kind: Kind) -> str:
+        return str(kind.first_id - 1 + self.space.next_number(kind.name))
+
+    def sorted_ids(self, kind: Kind) -> list[int]:
+        """All ids of a type, archived and merged ones too, in the order of numbers."""
+        table = self.space.table(kind.name)
+        state = (len(table), self.space.counters.get(kind.name, 0))
+        kept = self._ids.get(kind.name)
+        if kept is None or kept[0] != state:
+            kept = (state, sorted(map(int, table)))
+            self._ids[kind.name] = kept
+        return kept[1]
+
     def resolve(self, kind: Kind, record_id: str) -> Row | None:
-        """The record of an id, following merges; archived ones included."""
+        """The row that an id stands for, through merges; archived ones too."""
         row = self.space.row(kind.name, record_id)
         while row is not None and row.merged_into is not None:
             row = self.space.row(kind.name, row.merged_into)
         return row
 
-    def live(self, kind: Kind, record_id: str, id_property: str | None = None) -> Row:
-        """Raises Refusal 404 or 400."""
-        if id_property and id_property != "hs_object_id":
-            found = self.by_property(kind, id_property, record_id)
-            if found is None:
-                raise refusals.not_found()
-            return found
-        row = self.resolve(kind, record_id)
-        if row is None or row.deleted:
-            raise refusals.not_found()
-        return row
+    def live(self, kind: Kind, record_id: str) -> Row | None:
+        """Exactly this record, neither archived nor merged away."""
+        row = self.space.row(kind.name, record_id)
+        return row if row is not None and not row.deleted else None
 
-    def by_property(self, kind: Kind, name: str, value: str) -> Row | None:
-        item = kind.find(name)
-        if item is None:
-            raise no_such_property(name)
-        if not (item.unique or item.is_email):
-            raise refusals.invalid(f"Property {name} is not a unique identifier property")
-        return self._holder(kind, name, value)
-
-    def property_of(self, kind: Kind, row: Row, name: str) -> str | None:
-        """One value as the API shows it: text or None."""
-        if name == "hs_object_id":
-            return row.id
-        if name in ("createdate", "hs_createdate"):
-            return wire(row.created_at)
-        if name == kind.stamp or name == "hs_lastmodifieddate":
-            return wire(row.stamp)
-        value = row.values.get(name)
-        return None if value in (None, "") else str(value)
-
-    def create(self, transaction: Transaction, kind: Kind, sent: dict[str, Any]) -> Row:
-        """Raises Refusal; nothing is changed then."""
-        stored = self.checked(kind, sent)
-        missing = [each.name for each in kind.properties.values() if each.required and not stored.get(each.name)]
-        if missing:
-            raise refusals.invalid_values([(name, "REQUIRED_FIELD", f"{name} is required") for name in missing])
-        self._check_unique(kind, stored, None)
-        if kind.name in ("contacts", "companies") and not stored.get("lifecyclestage"):
-            stored["lifecyclestage"] = "lead"
-        number = self.space.next_number(kind.name)
-        row = transaction.create(kind.name, str(100 + number), stored)
-        stages = self._stage_dates(kind, stored)
-        if stages:
-            transaction.update(row, stages)
-        return row
-
-    def update(self, transaction: Transaction, kind: Kind, row: Row, sent: dict[str, Any]) -> None:
-        """Raises Refusal; nothing is changed then. A lifecycle stage that moves back keeps its old value, silently."""
-        stored = self.checked(kind, sent)
-        self._check_unique(kind, stored, row)
-        for name, value in list(stored.items()):
-            if isinstance(value, str) and value.startswith(";"):
-                stored[name] = f"{row.values.get(name)}{value}" if row.values.get(name) else value[1:]
-        if self._moves_back(kind, row, stored):
-            stored["lifecyclestage"] = row.values["lifecyclestage"]
-        stored |= self._stage_dates(kind, {k: v for k, v in stored.items() if row.values.get(k) != v})
-        transaction.update(row, stored)
-
-    def checked(self, kind: Kind, sent: dict[str, Any]) -> dict[str, Any]:
-        """The values as stored. Raises Refusal with every problem."""
-        problems: list[tuple[str, str, str]] = []
-        stored: dict[str, Any] = {}
-        for name, value in sent.items():
-            item = kind.find(name)
-            if item is None:
-                problems.append((name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
-            elif item.readonly:
-                problems.append(
-                    (name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
-                )
-            else:
-                text = "" if value is None else _as_text(value)
-                problem = self._problem(item, text)
-                if problem:
-                    problems.append((name, *problem))
-                stored[name] = self._stored(item, text)
-        if problems:
-            raise refusals.invalid_values(problems)
-        return stored
-
-    def link_company(self, transaction: Transaction, contact_id: str, company_id: str | None) -> None:
-        """``associatedcompanyid`` mirrors the primary company."""
-        row = self.space.row("contacts", contact_id)
-        if row is not None and row.values.get("associatedcompanyid") != company_id:
-            transaction.update(row, {"associatedcompanyid": company_id}, system_only=True)
-
-    def _holder(self, kind: Kind, name: str, value: str) -> Row | None:
-        for row_id in sorted(self.space.lookup(kind.name, name, value)):
-            row = self.space.row(kind.name, row_id)
-            if row is not None and not row.deleted and row.merged_into is None:
-                return row
-        if name == "email":
-            for row in self.space.table(kind.name).values():
-                more = row.values.get("hs_additional_emails")
-                if more and value.lower() in str(more).lower().split(";") and not row.deleted:
+    def find_by(self, kind: Kind, name: str, value: str) -> Row | None:
+        """The live record with this unique value; a contact's further e-mails count."""
+        found = self._live_with(kind, name, value)
+        if found is None and (kind.name, name) == ("contacts", "email"):
+            for row_id in sorted(self.space.lookup("contacts", "hs_additional_emails", "filled"), key=int):
+                row = self.live(kind, row_id)
+                if row is not None and value.lower() in str(row.values["hs_additional_emails"]).split(";"):
                     return row
+        return found
+
+    def url(self, kind: Kind, record_id: str) -> str:
+        return f"https://app.hubspot.com/contacts/{self.portal_id}/record/{kind.type_id}/{record_id}"
+
+    # Who does something ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self, actor: Actor) -> Iterator[Transaction]:
+        """Histories name people and apps by id; the settings keep which of them is what."""
+        known: dict[str, str] = self.space.settings["actors"]
+        known.setdefault(actor.id, actor.cause)
+        with self.world.transaction(SYSTEM, actor) as transaction:
+            yield transaction
+
+    def source(self, actor_id: str) -> Source:
+        cause = self.space.settings["actors"].get(actor_id, "system")
+        kind = SOURCES[cause]
+        if cause != "person":
+            return Source(kind, actor_id, None)
+        return Source(kind, f"userId:{actor_id}", int(actor_id) if actor_id.isdecimal() else None)
+
+    def _all_kinds(self) -> dict[str, Kind]:
+        custom = self.space.settings["custom_objects"].values()
+        return shipped_kinds() | {described["name"]: custom_kind(described) for described in custom}
+
+    def _live_with(self, kind: Kind, name: str, value: str) -> Row | None:
+        for row_id in sorted(self.space.lookup(kind.name, name, value), key=int):
+            row = self.live(kind, row_id)
+            if row is not None:
+                return row
         return None
 
-    def _check_unique(self, kind: Kind, stored: dict[str, Any], row: Row | None) -> None:
-        for name, value in stored.items():
-            item = kind.properties[name]
-            if not value or not (item.unique or item.is_email):
-                continue
-            other = self._holder(kind, name, str(value))
-            if other is not None and other is not row:
-                if item.is_email:
-                    raise refusals.conflict(other.id)
-                text = f"{value} is already in use on {kind.singular} {other.id}"
-                raise refusals.invalid_values([(name, "CONFLICTING_UNIQUE_VALUE", text)])
 
-    def _problem(self, item: Property, text: str) -> tuple[str, str] | None:
-        if not text:
-            return None
-        if item.is_email and not _EMAIL.match(text.strip()):
-            return "INVALID_EMAIL", f"Email address {text} is invalid"
-        if item.type == "number" and not _is_number(text):
-            return "INVALID_INTEGER", f"{text} was not a valid number"
-        if item.is_owner and self.space.settings["owners"].get(text, {"archived": True})["archived"]:
-            return "INVALID_OWNER", f"{text} is not a valid owner id"
-        if item.type == "enumeration" and item.options:
-            allowed = [value for value, _ in item.options]
-            wrong = [part for part in text.strip(";").split(";") if part not in allowed]
-            if wrong:
-                return "INVALID_OPTION", f"{wrong[0]} was not one of the allowed options: {allowed}"
-        if item.type == "bool" and text not in ("true", "false"):
-            return "INVALID_OPTION", f"{text} was not one of the allowed options: [true, false]"
-        if item.type in ("date", "datetime") and _moment(text) is None:
-            return ("INVALID_DATE" if item.type == "date" else "INVALID_LONG"), f"{text} was not a valid {item.type}."
-        return None
-
-    @staticmethod
-    def _stored(item: Property, text: str) -> str | None:
-        if not text:
-            return None
-        if item.is_email:
-            return text.strip().lower()
-        if item.is_domain:
-            return re.sub(r"^https?://(www\.)?|/.*$", "", text.strip().lower())
-        if item.type in ("datetime", "date"):
-            at = _moment(text)
-            return (wire(at) if item.type == "datetime" else at.date().isoformat()) if at else text
-        return text
-
-    def _moves_back(self, kind: Kind, row: Row, stored: dict[str, Any]) -> bool:
-        item = kind.find("lifecyclestage")
-        new, old = stored.get("lifecyclestage"), row.values.get("lifecyclestage")
-        if item is None or not new or not old:
-            return False
-        order = [value for value, _ in item.options]
-        return new in order and old in order and order.index(new) < order.index(old)
-
-    def _stage_dates(self, kind: Kind, stored: dict[str, Any]) -> dict[str, str]:
-        name = f"hs_lifecyclestage_{stored.get('lifecyclestage')}_date"
-        return {name: wire(self.now())} if stored.get("lifecyclestage") and name in kind.properties else {}
+def correlation_id(request_id: str) -> str:
+    """HubSpot's ids of requests look random; these are the same in every run."""
+    return str(uuid.UUID(bytes=hashlib.sha256(request_id.encode()).digest()[:16], version=4))
 
 
-def wire(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+def folded(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) and value else None
 
 
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _moment(text: str) -> datetime | None:
-    if text.lstrip("-").isdigit():
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def api_actor(portal: Portal, token: str, request_id: str | None, entry_id: str | None) -> Actor:
-    app_id = portal.space.settings["tokens"][token]["app_id"]
-    return Actor(f"INTEGRATION:{app_id}", "api", "Integration", request_id, entry_id)
-
-
-__all__ = ["Portal", "Refusal", "api_actor", "wire"]
+def is_filled(value: Any) -> Any:
+    return "filled" if value else None

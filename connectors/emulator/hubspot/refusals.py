@@ -1,80 +1,97 @@
-"""What HubSpot says when it refuses."""
+"""What HubSpot says when it refuses: status and the parts of its error body. The texts are in ``schema/texts.json``."""
 
 from __future__ import annotations
 
-import uuid
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-import orjson
+SCHEMA = Path(__file__).parent / "schema"
 
-AUTH = (
-    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at "
-    "https://developers.hubspot.com/docs/methods/auth/oauth-overview"
-)
-SCOPES = (
-    "This app hasn't been granted all required scopes to make this call. Read more about required scopes here: "
-    "https://developers.hubspot.com/scopes."
-)
+
+@cache
+def load(name: str) -> Any:
+    """One of the data files beside the code; callers do not change it."""
+    return json.loads((SCHEMA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def text(key: str, /, **values: Any) -> str:
+    return str(load("texts")[key]).format(**values)
 
 
 class Refusal(Exception):
-    """One refused request or input."""
+    """A refused request or one refused input of a batch. ``parts`` is the body without status and correlationId."""
 
-    def __init__(self, status: int, message: str, category: str | None, **extra: Any) -> None:
+    def __init__(self, status: int, message: str, category: str | None, **parts: Any) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.category = category
-        self.extra = extra
+        self.parts = parts
+        self.headers: dict[str, str] = {}
 
-    def body(self, number: int) -> dict[str, Any]:
-        """``number`` makes the correlation id; deterministic for the same run."""
-        document: dict[str, Any] = {"status": "error", "message": self.message, "correlationId": correlation(number)}
-        document.update(self.extra)
+    def body(self, correlation_id: str) -> dict[str, Any]:
+        document: dict[str, Any] = {"status": "error", "message": self.message, "correlationId": correlation_id}
+        document.update(self.parts)
         if self.category is not None:
             document["category"] = self.category
         return document
 
-    def item(self, context: dict[str, Any]) -> dict[str, Any]:
+    def as_item(self, trace_id: str | None) -> dict[str, Any]:
         """The form inside a 207."""
-        found = {"status": "error", "category": self.category or "VALIDATION_ERROR", "message": self.message}
-        extra = {name: value for name, value in self.extra.items() if name != "context"}
-        return {**found, **extra, "context": {**self.extra.get("context", {}), **context}}
+        context = dict(self.parts.get("context", {}))
+        if trace_id is not None:
+            context["objectWriteTraceId"] = [trace_id]
+        return {
+            "status": "error",
+            "category": self.category or "VALIDATION_ERROR",
+            "message": self.message,
+            "context": context,
+            "errors": self.parts.get("errors", []),
+            "links": {},
+        }
 
 
-def correlation(number: int) -> str:
-    return str(uuid.UUID(int=number + (7 << 100)))
+@dataclass(eq=False)
+class Problem(Exception):
+    """One property value that HubSpot does not take."""
+
+    name: str
+    code: str
+    message: str
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def invalid_values(problems: list[Problem]) -> Refusal:
+    """The two forms at once: a JSON array inside the message, and ``errors``."""
+    details = [
+        {"isValid": False, "message": one.message, "error": one.code, "name": one.name, **one.more} for one in problems
+    ]
+    errors = [{"message": one.message, "code": one.code, "context": {"propertyName": [one.name]}} for one in problems]
+    message = text("not_valid", details=json.dumps(details))
+    return Refusal(400, message, "VALIDATION_ERROR", errors=errors)
+
+
+def bad_request(message: str, **parts: Any) -> Refusal:
+    return Refusal(400, message, "VALIDATION_ERROR", **parts)
+
+
+def malformed(why: str, line: int = 1, column: int = 1) -> Refusal:
+    """Unreadable JSON has no category."""
+    return Refusal(400, text("malformed", line=line, column=column, why=why), None)
 
 
 def not_found() -> Refusal:
-    return Refusal(404, "resource not found", "OBJECT_NOT_FOUND")
+    return Refusal(404, text("not_found"), "OBJECT_NOT_FOUND")
 
 
-def conflict(existing: str) -> Refusal:
-    return Refusal(409, f"Contact already exists. Existing ID: {existing}", "CONFLICT")
+def some_missing(type_name: str, ids: list[str], status: int = 404) -> Refusal:
+    return Refusal(status, text("some_missing", type=type_name), "OBJECT_NOT_FOUND", context={"ids": ids})
 
 
-def invalid_values(problems: list[tuple[str, str, str]]) -> Refusal:
-    """``problems``: (property, code, message). The message embeds a JSON array, and ``errors`` repeats it."""
-    embedded = [{"isValid": False, "message": text, "error": code, "name": name} for name, code, text in problems]
-    errors = [{"message": text, "code": code, "context": {"propertyName": [name]}} for name, code, text in problems]
-    text = f"Property values were not valid: {orjson.dumps(embedded).decode()}"
-    return Refusal(400, text, "VALIDATION_ERROR", errors=errors)
-
-
-def missing_scopes(scopes: list[str]) -> Refusal:
-    error = {
-        "message": "One or more of the following scopes are required.",
-        "context": {"requiredGranularScopes": scopes},
-    }
-    return Refusal(
-        403, SCOPES, "MISSING_SCOPES", errors=[error], links={"scopes": "https://developers.hubspot.com/scopes"}
-    )
-
-
-def unauthenticated() -> Refusal:
-    return Refusal(401, AUTH, "INVALID_AUTHENTICATION")
-
-
-def invalid(message: str, **extra: Any) -> Refusal:
-    return Refusal(400, message, "VALIDATION_ERROR", **extra)
+def missing_scopes(any_of: list[str]) -> Refusal:
+    detail = {"message": text("no_scope_detail"), "context": {"requiredGranularScopes": any_of}}
+    links = {"scopes": text("scopes_page")}
+    return Refusal(403, text("no_scope"), "MISSING_SCOPES", errors=[detail], links=links)

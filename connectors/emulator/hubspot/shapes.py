@@ -1,62 +1,69 @@
-"""A record as HubSpot's JSON shows it."""
+"""Records as HubSpot writes them: every value text or null, histories newest first, archived ones with their date."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
-
-from connectors.emulator.hubspot.portal import Portal, wire
-from connectors.emulator.hubspot.schema import Kind
+from connectors.emulator.hubspot.portal import Portal
+from connectors.emulator.hubspot.properties import Schema
+from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Row
 
 
-def names_asked(request: Request, parameter: str) -> list[str]:
-    """Repeated or comma-joined."""
-    return [name for value in request.query_params.getlist(parameter) for name in value.split(",") if name]
+@dataclass(slots=True)
+class Done:
+    """A written record and what its answer shows: the properties that were sent or followed, and warnings."""
+
+    row: Row
+    names: list[str]
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    is_new: bool = False
 
 
-def flag(request: Request, parameter: str) -> bool:
-    return request.query_params.get(parameter, "false").lower() == "true"
-
-
-def shown(
-    portal: Portal,
-    kind: Kind,
-    row: Row,
-    names: Sequence[str],
-    *,
-    history: Sequence[str] = (),
-    with_defaults: bool = True,
-) -> dict[str, Any]:
-    """Asked-for but unset is null, asked-for but unknown is absent; ids and stamps always come along."""
-    always = [*(kind.defaults if not names and with_defaults else []), "createdate", kind.stamp, "hs_object_id"]
-    wanted = dict.fromkeys([*names, *always])
-    document: dict[str, Any] = {
+def record(portal: Portal, schema: Schema, row: Row, names: Sequence[str]) -> dict[str, Any]:
+    """One record with these properties; ``names`` from ``Schema.selected``."""
+    values = row.values
+    properties = {name: values.get(name) for name in names}
+    for name, compute in schema.computed.items():
+        if name in properties:
+            properties[name] = compute(row)
+    document = {
         "id": row.id,
-        "properties": {name: portal.property_of(kind, row, name) for name in wanted if kind.find(name) is not None},
+        "properties": properties,
         "createdAt": wire(row.created_at),
         "updatedAt": wire(row.stamp),
         "archived": row.deleted,
+        "url": portal.url(schema.kind, row.id),
     }
-    if row.deleted:
-        document["archivedAt"] = wire(row.deleted_at or row.stamp)
-    if history:
-        document["propertiesWithHistory"] = {name: _history(row, name) for name in history}
-    document["url"] = f"https://app.hubspot.com/contacts/{portal.space.settings['portal_id']}/record/{kind.id}/{row.id}"
+    if row.deleted and row.deleted_at is not None:
+        document["archivedAt"] = wire(row.deleted_at)
     return document
 
 
-def _history(row: Row, name: str) -> list[dict[str, Any]]:
-    """Newest first; the source is told by who wrote it."""
-    lines = []
-    for field, value, at, actor in row.history:
-        if field != name:
+def histories(portal: Portal, schema: Schema, row: Row, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """{property: versions, newest first}; a property without values has none."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names if name in schema.definitions}
+    for name, value, at, actor_id in row.history:
+        if name not in found or len(found[name]) >= schema.kind.versions:
             continue
-        kind, _, source_id = actor.partition(":")
-        is_app = kind == "INTEGRATION"
-        line = {"value": value or "", "timestamp": wire(at), "sourceType": "INTEGRATION" if is_app else "CRM_UI"}
-        line["sourceId"] = source_id if is_app else f"userId:{actor}"
-        lines.append(line)
-    return lines
+        source = portal.source(actor_id)
+        version = {
+            "value": value if value is not None else "",
+            "timestamp": wire(at),
+            "sourceType": source.type,
+            "sourceId": source.id,
+        }
+        if source.user_id is not None:
+            version["updatedByUserId"] = source.user_id
+        found[name].append(version)
+    return found
+
+
+def written(portal: Portal, schema: Schema, done: Done) -> dict[str, Any]:
+    """The answer to a write: the changed properties and those that are always there, not the whole record."""
+    document = record(portal, schema, done.row, schema.selected([*done.names, *schema.kind.always]))
+    if done.warnings:
+        document["warnings"] = done.warnings
+    return document

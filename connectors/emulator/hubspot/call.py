@@ -1,0 +1,138 @@
+"""One request as the resources see it: whose it is, which version, and its parameters read HubSpot's way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from connectors.emulator.hubspot.access import Access
+from connectors.emulator.hubspot.kinds import Kind
+from connectors.emulator.hubspot.portal import Portal
+from connectors.emulator.hubspot.records import Records
+from connectors.emulator.hubspot.refusals import bad_request, malformed, missing_scopes, text
+from connectors.emulator.world import Actor
+
+API_HOST = "https://api.hubapi.com"
+
+
+@dataclass
+class Call:
+    """``version`` is ``v3``, ``v4`` or a date; ``entries`` are the caller's own names for what it writes."""
+
+    portal: Portal
+    records: Records
+    version: str
+    path: str
+    params: Mapping[str, str]
+    query: list[tuple[str, str]]
+    raw: bytes
+    request_id: str
+    access: Access
+    entries: tuple[str, ...]
+
+    @cached_property
+    def kind(self) -> Kind:
+        return self.portal.kind(self.params["object_type"])
+
+    @cached_property
+    def actor(self) -> Actor:
+        entry_id = self.entries[0] if len(self.entries) == 1 else None
+        return Actor(self.access.app_id, "api", "Integration", self.request_id, entry_id)
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """Raises Refusal: 400 without a category for anything that is no JSON object."""
+        found = self.json
+        if not isinstance(found, dict):
+            raise unreadable("java.util.LinkedHashMap")
+        return found
+
+    @cached_property
+    def json(self) -> Any:
+        """Raises Refusal: 400 without a category for a body that is no JSON."""
+        try:
+            return orjson.loads(self.raw)
+        except orjson.JSONDecodeError as error:
+            raise malformed(error.msg, error.lineno, error.colno) from None
+
+    @property
+    def is_dated(self) -> bool:
+        return not self.version.startswith("v")
+
+    def require(self, any_of: list[str]) -> None:
+        """Raises Refusal: 403, the key has none of these scopes."""
+        if not self.access.scopes.intersection(any_of):
+            raise missing_scopes(any_of)
+
+    def one(self, name: str) -> str | None:
+        return next((value for key, value in self.query if key == name), None)
+
+    def many(self, name: str) -> list[str]:
+        """A repeated parameter, a comma-joined one, or both."""
+        found = [part for key, value in self.query if key == name for part in value.split(",")]
+        return [part for part in found if part]
+
+    def flag(self, name: str) -> bool:
+        """``true`` in any case: the client library writes ``True``."""
+        return (self.one(name) or "").lower() == "true"
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Raises Refusal: 400, no number or beyond the limit."""
+        given = self.one(name)
+        if given is None:
+            return default
+        if not is_whole(given) or not 0 < int(given) <= most:
+            raise bad_request(text("bad_limit", name=name, value=given, most=most))
+        return int(given)
+
+    def after(self) -> int | None:
+        """Where the page begins. Raises Refusal 400."""
+        given = self.one("after")
+        if given is None:
+            return None
+        if not is_whole(given):
+            raise bad_request(text("bad_after", value=given))
+        return int(given)
+
+    def next_page(self, after: str) -> dict[str, Any]:
+        """``paging`` of a list that goes on."""
+        return {"next": {"after": after, "link": f"{API_HOST}{self.path}?after={after}"}}
+
+    def object_of(self, name: str) -> dict[str, Any]:
+        """An object in the body; absent is empty. Raises Refusal 400."""
+        return as_object(self.body.get(name, {}))
+
+    def list_of(self, name: str) -> list[Any]:
+        """A list in the body; absent is empty. Raises Refusal 400."""
+        return as_list(self.body.get(name))
+
+    def texts_of(self, name: str) -> list[str]:
+        return [str(one) for one in self.list_of(name)]
+
+
+def is_whole(given: str) -> bool:
+    return given.isascii() and given.isdecimal() and len(given) <= 18
+
+
+def as_object(given: Any) -> dict[str, Any]:
+    """Raises Refusal: 400 without a category."""
+    if not isinstance(given, dict):
+        raise unreadable("java.util.LinkedHashMap")
+    return given
+
+
+def as_list(given: Any) -> list[Any]:
+    """None is empty. Raises Refusal: 400 without a category."""
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise unreadable("java.util.ArrayList")
+    return given
+
+
+def unreadable(java_type: str) -> Exception:
+    return malformed(text("wrong_json", type=java_type))

@@ -1,0 +1,62 @@
+"""The search index: it shows a record as it was until ``visible_delay_seconds`` after each change.
+
+Reads by id are never late. The versions a search still shows are kept in ``space.settings["indexed"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from connectors.emulator.world import Row, Space, Transaction
+
+Versions = dict[str, list[Row]]
+
+
+class SearchIndex:
+    def __init__(self, space: Space, now: Callable[[], datetime]) -> None:
+        self.space = space
+        self.now = now
+
+    def rows(self, object_type: str) -> list[Row]:
+        """Every live record as a search sees it now; archived ones leave at once."""
+        now, versions = self.now(), self._versions
+        live = [row for row in self.space.table(object_type).values() if not row.deleted]
+        if not versions:
+            return [row for row in live if row.visible_at <= now]
+        seen = (row if row.visible_at <= now else self._version(row, now) for row in live)
+        return [row for row in seen if row is not None]
+
+    def remember(self, transaction: Transaction) -> None:
+        """Keep what searches go on showing of the rows that ``transaction`` changed."""
+        now, versions = self.now(), self._versions
+        for key in [key for key in versions if not self._is_outstanding(key, now)]:
+            del versions[key]
+        if self.space.visible_delay_seconds <= 0:
+            return
+        for record_id, before in transaction.originals():
+            if before is not None and not before.deleted:
+                version = before.photographed()
+                version.history = []
+                kept = versions.setdefault(f"{before.object_type} {record_id}", [])
+                kept[:] = [*since_visible(kept, now), version]
+
+    @property
+    def _versions(self) -> Versions:
+        found: Versions = self.space.settings.setdefault("indexed", {})
+        return found
+
+    def _version(self, row: Row, now: datetime) -> Row | None:
+        kept = self._versions.get(f"{row.object_type} {row.id}", [])
+        return next((version for version in reversed(kept) if version.visible_at <= now), None)
+
+    def _is_outstanding(self, key: str, now: datetime) -> bool:
+        object_type, _, record_id = key.rpartition(" ")
+        row = self.space.row(object_type, record_id)
+        return row is not None and row.visible_at > now
+
+
+def since_visible(versions: list[Row], now: datetime) -> list[Row]:
+    """The newest version that can be seen, and those after it."""
+    seen = [number for number, version in enumerate(versions) if version.visible_at <= now]
+    return versions[seen[-1] :] if seen else versions
