@@ -194,8 +194,8 @@ class Daemon:
             self._look_at_policies()
         if not self.health.config_changed and self._config_changed():
             self.health.config_changed = True
-            log.warning("the config file changed", next="restart the daemon to take it over")
             self._note()
+            log.warning("the config file changed", next="restart the daemon to take it over")
         if self.installation.commands.has():
             self._serve_or_turn_away()
 
@@ -288,12 +288,12 @@ class Daemon:
             self.installation.clock(), round(took, 3), report.pulled, report.changed, report.written, report.failed,
             report.unknown, held,
         )  # fmt: skip
+        every = timedelta(seconds=self.installation.config.run.every_seconds)
+        self._next_turn(max(self.installation.clock(), began_at + every))
         log.info(
             "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,
             unknown=report.unknown, held=list(held), seconds=round(took, 3),
         )  # fmt: skip
-        every = timedelta(seconds=self.installation.config.run.every_seconds)
-        self._next_turn(max(self.installation.clock(), began_at + every))
 
     def _failed(self, error: Exception) -> None:
         """Everything committed so far stays; the next try comes after a pause that doubles."""
@@ -302,12 +302,12 @@ class Daemon:
         if breaker.what != self.health.breaker.what:
             self._record("cycle stopped", breaker)
         self.health.breaker = breaker
+        self._next_turn(breaker.until or self.installation.clock())
         pause = (breaker.until or self.installation.clock()) - self.installation.clock()
         log.warning(
             "cycle stopped", what=breaker.what, why=breaker.why, next=breaker.next_step, system=breaker.system,
             failures=breaker.failures, pause_seconds=round(pause.total_seconds()),
         )  # fmt: skip
-        self._next_turn(breaker.until or self.installation.clock())
 
     def _end_if_harmful(self, error: Exception) -> None:
         if isinstance(error, ENDING) and not isinstance(error, Busy):
