@@ -90,7 +90,7 @@ def open_installation(
 
     ``editor`` is who changed the policies last, when that is known better than by the owner of the files. ``command``
     is what others read about the holder of the lock. ``with_policies=False`` leaves them to the caller and so asks no
-    vendor: ``take_policies``, ``take_last_good``.
+    vendor: ``reload_policies``, ``take_last_good``.
 
     A reader needs no vendor and no lock. A writer holds the lock, has checked its own memory, and remembers the
     policies it runs with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
@@ -152,7 +152,7 @@ def schemas_of(connectors: Mapping[str, Connector], policies: PolicySet) -> dict
     }
 
 
-def take_policies(installation: Installation, editor: str | None = None) -> bool:
+def reload_policies(installation: Installation, editor: str | None = None) -> bool:
     """Put the policies on disk in force if they changed and are sound. Returns whether they changed.
 
     Raises:
@@ -230,7 +230,7 @@ def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool)
 
 def _take_what_is_sound(installation: Installation, editor: str | None) -> None:
     try:
-        take_policies(installation, editor)
+        reload_policies(installation, editor)
     except UsageError as problem:
         if not take_last_good(installation):
             raise

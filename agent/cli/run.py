@@ -75,7 +75,7 @@ def _run_daemon(session: Session, mask: SecretMask) -> None:
     from agent.policy_source import PolicySource
     from agent.secrets import read_secret
     from agent.signals import Signals
-    from agent.wiring import open_installation, take_last_good, take_policies
+    from agent.wiring import open_installation, reload_policies, take_last_good
 
     config = session.config
     text = session.config_path.read_bytes()
@@ -83,7 +83,7 @@ def _run_daemon(session: Session, mask: SecretMask) -> None:
     with Signals() as signals, opened as installation:
         Daemon(
             installation,
-            PolicySource(FolderWatch(config.policies), take_policies, take_last_good),
+            PolicySource(FolderWatch(config.policies), reload_policies, take_last_good),
             seconds=time.monotonic,
             heartbeat=systemd.tell,
             config_changed=lambda: _differs(session.config_path, text),

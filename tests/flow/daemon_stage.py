@@ -33,7 +33,7 @@ from agent.lock import DAEMON
 from agent.policy_files import FolderWatch
 from agent.policy_source import PolicySource
 from agent.records import Ref
-from agent.wiring import open_installation, take_last_good, take_policies
+from agent.wiring import open_installation, reload_policies, take_last_good
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.memory import Memory
@@ -165,7 +165,7 @@ class Bench:
             yield self.daemon_on(installation, **more)
 
     def daemon_on(self, installation: Installation, **more: Any) -> Daemon:
-        source = PolicySource(FolderWatch(self.policies), take_policies, take_last_good)
+        source = PolicySource(FolderWatch(self.policies), reload_policies, take_last_good)
         given: dict[str, Any] = {"scheduler": self.scheduler, "heartbeat": self.beats.append, "pid": os.getpid()}
         daemon = Daemon(installation, source, seconds=self.watch.seconds, **{**given, **more})
         installation.stop = daemon._gives_way
