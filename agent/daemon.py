@@ -3,77 +3,118 @@
 APScheduler runs the jobs on one worker thread, so that a cycle and an order never overlap. Its defaults are not ours:
 a job late by a second would be dropped (``misfire_grace_time``), and jobs missed while the machine slept would all run
 at once (``coalesce``). State lives in the ledger, never in the scheduler.
+
+The main thread only waits: for signals, and for a wall clock that jumps.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent import apply, cycle
+from agent import cycle, health
+from agent.breaker import Breaker
 from agent.errors import (
-    ConnectorError,
+    Busy,
     Interrupted,
-    PolicyError,
-    Refused,
-    StorageFull,
+    LedgerDamaged,
+    LedgerMissing,
+    LockHeld,
     TruceError,
+    Unavailable,
     UsageError,
 )
+from agent.health import Health, LastCycle, Trouble
 from agent.installation import Installation
-from agent.orders import ORDERS
+from agent.order_desk import OrderDesk
+from agent.policy_source import PolicySource
 
 log = structlog.get_logger("truce")
 
-LOOK_FOR_ORDERS_SECONDS = 1
+GLANCE_SECONDS = 1
+"""How often the daemon looks for orders and changed files between two cycles."""
+
 CLOCK_JUMP_SECONDS = 120.0
 """A wall clock set back leaves interval jobs waiting for the old time; beyond this they are armed anew."""
 
-Reload = Callable[[Installation], bool]
+RESULTS_KEPT = timedelta(days=1)
+
+ENDING = (LedgerDamaged, LedgerMissing, LockHeld)
+"""What no waiting mends: somebody else writes, or the ledger is not what it was."""
 
 
-@dataclass(slots=True)
+class Waiting(Protocol):
+    """What the main thread waits on: ``agent.signals.Signals``."""
+
+    def wait(self, seconds: float) -> int | None: ...
+
+
+def new_scheduler() -> BackgroundScheduler:
+    """APScheduler as facts have it: one worker, one run for all that was missed, never dropped for being late."""
+    return BackgroundScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(1)},
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+
+
 class Daemon:
-    """Runs until asked to stop. ``reload`` swaps in changed policies; ``heartbeat`` tells a supervisor of progress."""
+    """Runs until asked to stop. ``heartbeat`` tells a supervisor of progress; ``seconds`` is a monotonic clock."""
 
-    installation: Installation
-    reload: Reload
-    heartbeat: Callable[[str], None] = lambda state: None
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _busy: threading.Lock = field(default_factory=threading.Lock)
-    _swept_at: datetime | None = None
-    _failure: BaseException | None = None
+    def __init__(
+        self,
+        installation: Installation,
+        policies: PolicySource,
+        *,
+        seconds: Callable[[], float],
+        scheduler: Any = None,
+        heartbeat: Callable[[str], None] = lambda state: None,
+        config_changed: Callable[[], bool] = lambda: False,
+        abandon: Callable[[], None] = lambda: None,
+        pid: int = 0,
+    ) -> None:
+        self.installation = installation
+        self.health = self._remembered(pid)
+        self._policies = policies
+        self._seconds = seconds
+        self._scheduler = scheduler if scheduler is not None else new_scheduler()
+        self._heartbeat = heartbeat
+        self._config_changed = config_changed
+        self._abandon = abandon
+        self._desk = OrderDesk(installation, self._read_policies, seconds, self._progress)
+        self._desk_breaker = Breaker()
+        self._stopping = threading.Event()
+        self._reload = threading.Event()
+        self._look_again = False
+        self._busy = threading.Lock()
+        self._failure: BaseException | None = None
 
-    def run(self) -> None:
-        """Work until SIGTERM or SIGINT.
+    # --- the main thread ---
+
+    def run(self, signals: Waiting) -> None:
+        """Work until SIGTERM, SIGINT or ``stop``.
 
         Raises:
-            StorageFull: the ledger cannot be written. LedgerDamaged and other faults that need a person.
+            LockHeld, LedgerDamaged, LedgerMissing: going on could do harm.
+            UsageError: the policies are broken and there is no earlier set to go on with.
         """
-        self.installation.stop = self._should_pause
-        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-        scheduler = self._scheduler()
-        scheduler.start()
+        self.installation.stop = self._gives_way
+        self._note("starting")
+        self._arm()
+        self._scheduler.start()
         log.info("started", every_seconds=self.installation.config.run.every_seconds, mode=self.installation.mode)
-        self.heartbeat("READY=1")
+        self._heartbeat("READY=1")
         try:
-            self._watch_clock(scheduler)
+            self._watch(signals)
         finally:
-            scheduler.shutdown(wait=True)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-            self.heartbeat("STOPPING=1")
-            log.info("stopped")
+            self._wind_down(signals)
         if self._failure is not None:
             raise self._failure
 
@@ -81,132 +122,269 @@ class Daemon:
         """Ask the daemon to stop after the chunk it is writing."""
         self._stopping.set()
 
-    def work_once(self) -> cycle.CycleReport | None:
-        """Orders first, then one cycle. Vendor trouble is logged and tried again at the next turn."""
-        self._orders()
-        self._reload_policies()
-        try:
-            report = cycle.run(self.installation)
-        except Interrupted:
-            return None
-        except (ConnectorError, Refused) as error:
-            log.warning("cycle stopped", what=error.what, why=error.why, next=error.next_step)
-            self.installation.ledger.record_event("cycle stopped", type(error).__name__, "truce", {"what": error.what})
-            return None
-        log.info(
-            "cycle",
-            pulled=report.pulled,
-            changed=report.changed,
-            written=report.written,
-            failed=report.failed,
-            unknown=report.unknown,
-            held=[batch.id for batch in report.held],
-        )
-        self._sweep()
-        self.heartbeat("WATCHDOG=1")
-        return report
-
-    def _scheduler(self) -> BackgroundScheduler:
-        scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
-        self._arm(scheduler)
-        return scheduler
-
-    def _arm(self, scheduler: BackgroundScheduler) -> None:
-        now = datetime.fromtimestamp(time.time(), UTC)
-        every = self.installation.config.run.every_seconds
-        scheduler.add_job(
-            self._guarded, "interval", [self.work_once], id="cycle", seconds=every, next_run_time=now,
-            replace_existing=True,
-        )  # fmt: skip
-        scheduler.add_job(
-            self._guarded, "interval", [self._orders], id="orders", seconds=LOOK_FOR_ORDERS_SECONDS,
-            replace_existing=True,
-        )  # fmt: skip
-
-    def _watch_clock(self, scheduler: BackgroundScheduler) -> None:
-        """Wait for the stop; re-arm the jobs when the wall clock jumps against the monotonic one."""
-        gap = time.time() - time.monotonic()
-        while not self._stopping.wait(1.0):
-            moved = time.time() - time.monotonic() - gap
+    def _watch(self, signals: Waiting) -> None:
+        """Wait for the stop; arm the jobs anew when the wall clock jumps against the monotonic one."""
+        gap = self._wall_seconds() - self._seconds()
+        while not self._stopping.is_set():
+            number = signals.wait(1.0)
+            if number in (signal.SIGTERM, signal.SIGINT):
+                log.info("stopping", signal=signal.Signals(number).name)
+                self.stop()
+            elif number == signal.SIGHUP:
+                log.info("asked to read the policies again")
+                self._reload.set()
+            moved = self._wall_seconds() - self._seconds() - gap
             if abs(moved) > CLOCK_JUMP_SECONDS:
                 log.warning("clock jumped", seconds=round(moved))
                 gap += moved
-                self._arm(scheduler)
+                self._arm()
+
+    def _wind_down(self, signals: Waiting) -> None:
+        """Let the worker finish its chunk; a second Ctrl-C does not wait for it."""
+        self._heartbeat("STOPPING=1")
+        self._scheduler.pause()
+        while not self._busy.acquire(timeout=0.05):
+            if signals.wait(0.05) == signal.SIGINT:
+                log.warning("stopped at once", next="the next start settles what was under way")
+                self._abandon()
+        self._busy.release()
+        self._scheduler.shutdown(wait=True)
+        self._note("stopped")
+        log.info("stopped")
+
+    def _arm(self) -> None:
+        now = datetime.fromtimestamp(self._wall_seconds(), UTC)
+        every = self.installation.config.run.every_seconds
+        for name, job, pause in (("cycle", self.turn, every), ("glance", self.glance, GLANCE_SECONDS)):
+            self._scheduler.add_job(
+                self._guarded, "interval", [job], id=name, seconds=pause, next_run_time=now, replace_existing=True
+            )
+
+    def _wall_seconds(self) -> float:
+        return self.installation.clock().timestamp()
+
+    # --- the worker ---
+
+    def turn(self) -> None:
+        """Orders, policies, one cycle; then say how it went and when the next one is due."""
+        began_at, began = self.installation.clock(), self._seconds()
+        self._note("cycle")
+        try:
+            self._ask_whether_back()
+            self._get_ready()
+            self._serve()
+            if self._look_again:
+                self._look_at_policies()
+            report = self._cycle()
+        except Interrupted:
+            self._next_turn(self.installation.clock())
+        except TruceError as error:
+            self._failed(error)
+        except Exception as error:
+            log.exception("our own mistake")
+            self._failed(error)
+        else:
+            self._succeeded(report, began_at, self._seconds() - began)
+
+    def glance(self) -> None:
+        """Between two cycles: orders, changed policy files, a sign of life."""
+        self._progress()
+        if self.health.ready and (self._reload.is_set() or self._policies.have_changed()):
+            self._reload.clear()
+            self._look_at_policies()
+        if not self.health.config_changed and self._config_changed():
+            self.health.config_changed = True
+            self._note()
+            log.warning("the config file changed", next="restart the daemon to take it over")
+        if self.installation.commands.has():
+            self._serve_or_turn_away()
 
     def _guarded(self, job: Callable[[], object]) -> None:
         """A job must not raise into the scheduler, which would only log it; what needs a person ends the daemon."""
-        try:
-            with self._busy:
-                if not self._stopping.is_set():
-                    job()
-        except Interrupted:
-            return
-        except (StorageFull, TruceError) as error:
-            log.error("cannot go on", what=error.what, why=error.why, next=error.next_step)
-            self._failure = error
-            self._stopping.set()
-        except Exception as error:
-            log.exception("our own mistake")
-            self._failure = error
-            self._stopping.set()
-
-    def _orders(self) -> None:
-        """Carry out what people queued, rollbacks first."""
-        while not self._stopping.is_set():
-            command = self.installation.commands.next()
-            if command is None:
+        with self._busy:
+            if self._stopping.is_set():
                 return
-            log.info("order", kind=command.kind, actor=command.actor)
-            self.installation.stop = self._stopping.is_set
             try:
-                self.installation.commands.finish(
-                    command.id, self._carried_out(command.kind, command.body, command.actor)
-                )
-            finally:
-                self.installation.stop = self._should_pause
-            self.heartbeat("WATCHDOG=1")
+                job()
+            except Interrupted:
+                return
+            except Exception as error:
+                if not isinstance(error, TruceError):
+                    log.exception("our own mistake")
+                self._failure = error
+                self._stopping.set()
 
-    def _carried_out(self, kind: str, body: dict[str, Any], actor: str) -> dict[str, Any]:
+    def _get_ready(self) -> None:
+        """Once, before anything else: policies to go by, and what a crash left open settled."""
+        if self.health.ready:
+            return
+        self.installation.stop = self._stopping.is_set
         try:
-            return ORDERS[kind](self.installation, body, actor, apply.silent)
-        except StorageFull:
-            raise
-        except TruceError as error:
-            return {
-                "error": {
-                    "kind": type(error).__name__,
-                    "what": error.what,
-                    "where": error.where,
-                    "why": error.why,
-                    "next": error.next_step,
-                }
-            }
+            self._policies.take_first(self.installation)
+            self._note_policies()
+            recovery = cycle.recover(self.installation)
+        finally:
+            self.installation.stop = self._gives_way
+        self.installation.commands.close_interrupted()
+        self.health.ready = True
+        log.info(
+            "ready", confirmed=recovery.confirmed, not_applied=recovery.failed, still_unknown=recovery.still_unknown
+        )
 
-    def _should_pause(self) -> bool:
-        """A cycle gives way at the next chunk when it must stop or when somebody ordered an undo."""
-        return self._stopping.is_set() or self.installation.commands.has("rollback", "pause")
-
-    def _reload_policies(self) -> None:
-        """A changed set is taken over whole; a broken one is logged and the last good set stays in force."""
-        try:
-            if self.reload(self.installation):
-                log.info("policies changed", revision=self.installation.policies.policies.revision)
-        except (PolicyError, UsageError) as error:
-            problems = [str(problem) for problem in error.problems] if isinstance(error, PolicyError) else []
-            log.error("policies not taken over; the last good set stays", what=error.what, problems=problems)
+    def _cycle(self) -> cycle.CycleReport:
+        self.installation.commands.forget_uncollected(self.installation.clock() - RESULTS_KEPT)
+        report = cycle.run(self.installation)
+        self._sweep()
+        return report
 
     def _sweep(self) -> None:
         """Once a day, look for deletions that a change query cannot show."""
         now = self.installation.clock()
         pause = timedelta(hours=self.installation.config.run.sweep_hours)
-        if self._swept_at is not None and now - self._swept_at < pause:
-            return
-        cycle.pull_all(self.installation, sweep=True)
-        self._swept_at = now
+        if self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause:
+            cycle.pull_all(self.installation, sweep=True)
+            self.health.swept_at = now
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.stop()
+    def _ask_whether_back(self) -> None:
+        """A vendor that failed is asked the cheapest question first: one request a try, however long it is down."""
+        if self.health.breaker.system:
+            self.installation.connectors[self.health.breaker.system].now()
+
+    def _serve(self) -> None:
+        if self._desk.serve(self._stopping.is_set):
+            self._note_policies()
+
+    def _serve_or_turn_away(self) -> None:
+        if self._desk_breaker.until is not None and self.installation.clock() < self._desk_breaker.until:
+            return
+        try:
+            if self.health.ready:
+                self._serve()
+                self._next_turn(self.installation.clock())
+            elif self.health.breaker.is_open:
+                self._desk.turn_away(self._not_ready())
+        except TruceError as error:
+            self._end_if_harmful(error)
+            self._desk_breaker = self._desk_breaker.after(error, self.installation.clock())
+            log.warning("orders wait", what=self._desk_breaker.what, why=self._desk_breaker.why)
+        else:
+            self._desk_breaker = Breaker()
+
+    def _not_ready(self) -> TruceError:
+        breaker = self.health.breaker
+        return Unavailable(
+            "the daemon could not start working yet, so it takes no orders", system=breaker.system, why=breaker.what
+        )
+
+    # --- how it went ---
+
+    def _succeeded(self, report: cycle.CycleReport, began_at: datetime, took: float) -> None:
+        if self.health.breaker.is_open:
+            log.info("works again", failures=self.health.breaker.failures)
+            self._record("cycle works again", self.health.breaker)
+        self.health.breaker = Breaker()
+        held = tuple(batch.id for batch in report.held)
+        self.health.last_cycle = LastCycle(
+            self.installation.clock(), round(took, 3), report.pulled, report.changed, report.written, report.failed,
+            report.unknown, held,
+        )  # fmt: skip
+        every = timedelta(seconds=self.installation.config.run.every_seconds)
+        self._next_turn(max(self.installation.clock(), began_at + every))
+        log.info(
+            "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,
+            unknown=report.unknown, held=list(held), seconds=round(took, 3),
+        )  # fmt: skip
+
+    def _failed(self, error: Exception) -> None:
+        """Everything committed so far stays; the next try comes after a pause that doubles."""
+        self._end_if_harmful(error)
+        breaker = self.health.breaker.after(error, self.installation.clock())
+        if breaker.what != self.health.breaker.what:
+            self._record("cycle stopped", breaker)
+        self.health.breaker = breaker
+        self._next_turn(breaker.until or self.installation.clock())
+        pause = (breaker.until or self.installation.clock()) - self.installation.clock()
+        log.warning(
+            "cycle stopped", what=breaker.what, why=breaker.why, next=breaker.next_step, system=breaker.system,
+            failures=breaker.failures, pause_seconds=round(pause.total_seconds()),
+        )  # fmt: skip
+
+    def _end_if_harmful(self, error: Exception) -> None:
+        if isinstance(error, ENDING) and not isinstance(error, Busy):
+            raise error
+        if isinstance(error, UsageError) and not self.health.ready:
+            raise error
+
+    def _record(self, kind: str, breaker: Breaker) -> None:
+        """In the chain, once when trouble begins and once when it ends; a ledger that cannot be written has no say."""
+        try:
+            self.installation.ledger.record_event(kind, breaker.system or "truce", "truce", {"what": breaker.what})
+        except TruceError as error:
+            log.warning("not recorded", event_kind=kind, what=error.what)
+
+    def _next_turn(self, at: datetime) -> None:
+        self.health.next_cycle_at = at
+        self._scheduler.modify_job("cycle", next_run_time=at)
+        self._note("waiting")
+
+    # --- policies ---
+
+    def _read_policies(self) -> None:
+        """Take over what is on disk now. Raises PolicyError or UsageError; the set in force stays."""
+        self._look_again = True
+        try:
+            changed = self._policies.take(self.installation)
+            self._look_again = False
+        except UsageError:
+            self._look_again = False
+            raise
+        finally:
+            self._note_policies()
+        if changed:
+            log.info("policies changed", revision=self.installation.policies.policies.revision)
+
+    def _look_at_policies(self) -> None:
+        """A changed set is taken over whole; a broken one is named and the last good set stays in force."""
+        was_broken = self.health.policy_trouble is not None
+        try:
+            self._read_policies()
+        except UsageError as error:
+            log.error(
+                "policies not taken over; the last good set stays in force", what=error.what,
+                problems=[str(problem) for problem in getattr(error, "problems", ())],
+                next="truce check; a mended file is taken over by itself",
+            )  # fmt: skip
+        except TruceError as error:
+            log.warning("policies not read yet", what=error.what, why=error.why, next="the next cycle tries again")
+        else:
+            if was_broken:
+                log.info("policies are sound again")
+
+    def _note_policies(self) -> None:
+        problem = self.installation.policy_problem
+        known = self.health.policy_trouble
+        self.health.revision = self.installation.policies.policies.revision
+        if problem is None:
+            self.health.policy_trouble = None
+        else:
+            since = known.since if known is not None else self.installation.clock()
+            self.health.policy_trouble = Trouble.of(problem, since)
+        self._note()
+
+    # --- for those outside ---
+
+    def _gives_way(self) -> bool:
+        """A cycle gives way at the next chunk when it must stop or when somebody ordered something."""
+        self._progress()
+        return self._stopping.is_set() or self.installation.commands.has()
+
+    def _progress(self) -> None:
+        self._heartbeat("WATCHDOG=1")
+
+    def _note(self, doing: str = "") -> None:
+        self.health.doing = doing or self.health.doing
+        health.note(self.installation.config.state, self.health)
+
+    def _remembered(self, pid: int) -> Health:
+        before = health.read(self.installation.config.state)
+        return Health(pid, self.installation.clock(), swept_at=before.swept_at if before else None)

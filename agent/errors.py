@@ -11,6 +11,7 @@
     │   └─ PlanStale          plan changed, expired or used                            exit 6
     ├─ LedgerMissing                                                                   exit 10
     ├─ LockHeld               another writer is running                                exit 11
+    │   └─ Busy               a state file stayed locked too long: try again
     ├─ LedgerDamaged          chain or integrity check failed                          exit 12
     ├─ StorageFull            disk full or ledger unwritable: nothing was sent          exit 1
     ├─ ConnectorError
@@ -116,6 +117,10 @@ class LockHeld(TruceError):
     """Another process is the writer."""
 
     exit_code = 11
+
+
+class Busy(LockHeld):
+    """Another process kept a state file locked for too long; nothing is lost, try again."""
 
 
 class LedgerDamaged(TruceError):

@@ -13,6 +13,7 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import Prepared
+from agent.errors import UsageError
 from agent.freeze import Freezes
 from agent.ledger import Ledger
 from agent.mirror import Mirror
@@ -30,7 +31,10 @@ def never() -> bool:
 
 @dataclass(slots=True)
 class Installation:
-    """Everything a step may need. ``policies`` is replaced whole when a new set has been accepted."""
+    """Everything a step may need. ``policies`` is replaced whole when a new set has been accepted.
+
+    ``policy_problem`` says what is wrong with the files on disk while the last good set is in force instead.
+    """
 
     config: Config
     connectors: Mapping[str, Connector]
@@ -46,6 +50,7 @@ class Installation:
     mode: Mode
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
     stop: Stop = never
+    policy_problem: UsageError | None = None
 
     def expiry(self) -> datetime:
         """When a batch held now stops waiting."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,13 @@ import orjson
 
 from agent.errors import LockHeld
 from agent.private_files import PRIVATE_FILE, require_private
+
+TRIES = 10
+BREATH_SECONDS = 0.01
+"""Somebody who only looks whether the lock is held (``find_holder``) holds it for a moment himself."""
+
+DAEMON = "truce run"
+"""What the daemon says it is: only it takes orders from the queue."""
 
 
 class WriterLock:
@@ -35,6 +43,7 @@ class WriterLock:
             LockHeld: another process has it; the message says which.
             ConfigError: others may write the lock file.
         """
+        tries = 0
         while True:
             descriptor = _open(path)
             try:
@@ -42,7 +51,11 @@ class WriterLock:
             except BlockingIOError:
                 other = _read_holder(descriptor)
                 os.close(descriptor)
-                raise _held(path, other) from None
+                tries += 1
+                if tries == TRIES:
+                    raise _held(path, other) from None
+                time.sleep(BREATH_SECONDS)
+                continue
             if _is_file(descriptor, path):
                 break
             os.close(descriptor)
@@ -72,7 +85,11 @@ class WriterLock:
 
 
 def find_holder(path: Path) -> dict[str, Any] | None:
-    """Who holds the lock now, or None when nobody does."""
+    """Who holds the lock now, or None when nobody does.
+
+    Only the lock tells; what stands in the file is the word of its last holder, whose process id may be another
+    program's by now.
+    """
     if not path.exists():
         return None
     descriptor = _open(path)

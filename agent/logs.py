@@ -1,32 +1,53 @@
-"""Structured logs: one JSON object a line, secrets and record values kept out by construction.
+"""Structured logs: one line per event, secrets and record values kept out by construction.
 
-Log calls name counts, ids and reasons, never values; on top of that every known secret is masked in whatever text a
-library hands over.
+Log calls name counts, ids and reasons, never values. On top of that every secret we read is masked wherever it turns
+up, a library's message is cut down to its wording without the values, and an exception to its kind and the lines it
+went through: what an exception says may quote a record.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+import traceback
+import unicodedata
+from collections.abc import Callable, MutableMapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, TextIO
 
 import structlog
 
 MASK = "•••"
+SHORTEST_SECRET = 6
+FILE_BYTES = 10 * 1024 * 1024
+OLD_FILES = 5
+
+Event = MutableMapping[str, Any]
 
 
 class SecretMask:
-    """Replaces every registered secret in event text and values."""
+    """Replaces every secret it has learned in event text and values."""
 
     def __init__(self) -> None:
         self._secrets: list[str] = []
 
+    def learning(self, read: Callable[[str], str]) -> Callable[[str], str]:
+        """``read``, but what it returns is masked from then on."""
+
+        def learned(reference: str) -> str:
+            secret = read(reference)
+            self.register(secret)
+            return secret
+
+        return learned
+
     def register(self, secret: str) -> None:
-        if len(secret) >= 6 and secret not in self._secrets:
+        if len(secret) >= SHORTEST_SECRET and secret not in self._secrets:
             self._secrets.append(secret)
 
-    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def __call__(self, logger: Any, method: str, event: Event) -> Event:
         return {key: self.masked(value) for key, value in event.items()}
 
     def masked(self, value: Any) -> Any:
@@ -41,22 +62,84 @@ class SecretMask:
         return value
 
 
-def start_logging(mask: SecretMask, *, verbose: bool = False) -> None:
-    """JSON lines on stderr when nobody watches, readable lines in a terminal."""
+def start_logging(mask: SecretMask, *, verbose: bool = False, file: Path | None = None) -> None:
+    """JSON lines on stderr (or in a file) when nobody watches, readable lines in a terminal."""
+    to_terminal = file is None and sys.stderr.isatty()
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=True)
-        if sys.stderr.isatty()
+        if to_terminal
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            without_what_it_says,
             mask,
+            *([on_one_line] if to_terminal else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_opened(file) if file else sys.stderr),
     )
+    _take_in_libraries()
+
+
+def without_what_it_says(logger: Any, method: str, event: Event) -> Event:
+    """An exception as its kind and the lines of code it went through."""
+    if event.pop("exc_info", None):
+        kind, error, trace = sys.exc_info()
+        if kind is not None and error is not None:
+            event["error"] = kind.__name__
+            event["at"] = [f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in traceback.extract_tb(trace)]
+    return event
+
+
+def on_one_line(logger: Any, method: str, event: Event) -> Event:
+    """For a terminal: nothing in an event may move the cursor or begin a line."""
+    return {key: _plain(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _plain(text: str) -> str:
+    return "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
+
+
+class _IntoOurs(logging.Handler):
+    """A library's warning as one of our events: where it comes from, and its wording before values are filled in."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        says = str(record.msg) if record.args else ""
+        place = f"{record.filename}:{record.lineno}"
+        structlog.get_logger("truce").log(record.levelno, "library", library=record.name, at=place, says=says)
+
+
+def _take_in_libraries() -> None:
+    root = logging.getLogger()
+    root.handlers = [_IntoOurs()]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+class _Rotating:
+    """A text stream that begins a new private file when the old one is full."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handler = RotatingFileHandler(
+            path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8", errors="backslashreplace"
+        )
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._handler.emit(logging.LogRecord("truce", logging.INFO, "", 0, text.rstrip("\n"), None, None))
+        return len(text)
+
+    def flush(self) -> None:
+        self._handler.flush()
+
+
+def _opened(path: Path) -> TextIO:
+    os.umask(0o077)
+    stream: Any = _Rotating(path)
+    return stream  # type: ignore[no-any-return]

@@ -176,6 +176,9 @@ ORDERS: Mapping[str, Order] = {
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
 
+NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
+"""Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
+
 
 def plan_result(installation: Installation, plan: plans.Plan) -> Result:
     """What ``plan --json`` prints."""

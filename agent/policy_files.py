@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
+from typing import Any
 
-from agent.connector import ObjectSchema
-from agent.decide.parse import load
-from agent.decide.policy import PolicySet
 from agent.errors import PolicyError, Problem, UsageError
 
 MOST_BYTES = 256 * 1024
@@ -52,9 +48,38 @@ def read_sources(folder: Path) -> dict[str, str]:
     return sources
 
 
-def load_policies(folder: Path, schemas: Mapping[tuple[str, str], ObjectSchema] | None, today: date) -> PolicySet:
-    """The whole set, or every problem at once (PolicyError)."""
-    return load(read_sources(folder), schemas, today)
+class FolderWatch:
+    """Tells when policy files were changed and nobody is writing them any more.
+
+    An editor saves in steps, and a copy of several files takes a while: a change counts once two glances in a row see
+    the same names, sizes and times.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: tuple[Any, ...] | None = None
+        self._last: tuple[Any, ...] | None = None
+
+    def remember(self) -> None:
+        """What stands there now is about to be read."""
+        self._read = self._last = self._look()
+
+    def glance(self) -> bool:
+        """Whether something stands there that was not read yet and has stood still since the last glance."""
+        seen, before = self._look(), self._last
+        self._last = seen
+        return seen == before and seen != self._read
+
+    def _look(self) -> tuple[Any, ...]:
+        found: list[tuple[Any, ...]] = []
+        for path in sorted([*self._folder.glob("*.yaml"), *self._folder.glob("*.yml")]):
+            try:
+                status = path.stat()
+            except OSError as error:
+                found.append((path.name, error.errno))
+            else:
+                found.append((path.name, status.st_mtime_ns, status.st_size, status.st_ino))
+        return tuple(found)
 
 
 def _refusal(path: Path, root: Path) -> str | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.errors import ConfigError, LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
+from agent.errors import Busy, ConfigError, LedgerDamaged, LedgerMissing, StorageFull, TruceError
 from agent.private_files import create_private_file, make_private_directory, require_private
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Store:
 
         Raises:
             StorageFull: the disk is full, failing or read-only; nothing of the block is kept.
-            LockHeld: another process kept the file locked for 30 seconds.
+            Busy: another process kept the file locked for 30 seconds.
         """
         self._require_own_thread()
         with _translated(self.path):
@@ -368,7 +368,7 @@ def _as_truce_error(path: Path, problem: sqlite3.Error) -> TruceError | None:
             next_step="free space on that disk (or check its permissions), then run the same command again",
         )
     if code in (_BUSY, _LOCKED):
-        return LockHeld(
+        return Busy(
             f"{path.name} is busy",
             where=str(path),
             why=f"another process kept it locked for {BUSY_SECONDS} seconds",

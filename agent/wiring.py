@@ -18,16 +18,17 @@ from agent.commands import Commands
 from agent.config import Config
 from agent.connector import Connector, ObjectSchema
 from agent.crosswalk import Crosswalk
-from agent.decide import Prepared, prepare
+from agent.decide import prepare
+from agent.decide.parse import load
 from agent.decide.policy import PolicySet
-from agent.errors import LedgerDamaged, SafetyStop
+from agent.errors import LedgerDamaged, PolicyError, SafetyStop, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger import Ledger
 from agent.lock import WriterLock
 from agent.mirror import Mirror
 from agent.people import file_owner
-from agent.policy_files import load_policies, read_sources
+from agent.policy_files import read_sources
 from agent.reviews import Reviews
 from agent.secrets import read_secret
 from agent.store import Clock
@@ -81,13 +82,19 @@ def open_installation(
     connectors: Mapping[str, Connector] | None = None,
     clock: Clock = wall_clock,
     editor: str | None = None,
+    command: str = "",
+    with_policies: bool = True,
+    secret: Callable[[str], str] = read_secret,
 ) -> Iterator[Installation]:
     """Open everything; close it again whatever happens.
 
-    ``editor`` is who changed the policies last, when that is known better than by the owner of the files.
+    ``editor`` is who changed the policies last, when that is known better than by the owner of the files. ``command``
+    is what others read about the holder of the lock. ``with_policies=False`` leaves them to the caller and so asks no
+    vendor: ``reload_policies``, ``take_last_good``.
 
     A reader needs no vendor and no lock. A writer holds the lock, has checked its own memory, and remembers the
-    policies it runs with.
+    policies it runs with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
+    ``Installation.policy_problem`` says why.
 
     Raises:
         LockHeld, LedgerMissing, LedgerDamaged, SafetyStop, ConfigError, PolicyError, StorageFull.
@@ -95,13 +102,13 @@ def open_installation(
     with ExitStack() as stack:
         if writer:
             config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(WriterLock.take(config.state / LOCK, _holder()))
+            stack.enter_context(WriterLock.take(config.state / LOCK, _holder(command)))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = dict(connectors or {})
         if not links:
-            links = connect(config, read_secret if writer else _no_secret)
+            links = connect(config, secret if writer else _no_secret)
         for connector in links.values():
             stack.callback(connector.close)
         installation = Installation(
@@ -118,9 +125,10 @@ def open_installation(
             policies=prepare(PolicySet("", {})),
             mode=config.run.mode,
         )
-        installation.policies = _policies(installation, with_schemas=writer, editor=editor)
         if writer:
             check_memory(installation)
+        if with_policies:
+            _take_what_is_sound(installation, editor)
         yield installation
 
 
@@ -144,17 +152,35 @@ def schemas_of(connectors: Mapping[str, Connector], policies: PolicySet) -> dict
     }
 
 
-def reload_policies(installation: Installation) -> bool:
-    """Swap in the policies on disk if they changed and are sound. Returns whether they changed.
+def reload_policies(installation: Installation, editor: str | None = None) -> bool:
+    """Put the policies on disk in force if they changed and are sound. Returns whether they changed.
 
     Raises:
-        PolicyError, UsageError: the new set has problems; the old one stays in force.
+        PolicyError, UsageError: they have problems; those in force stay.
+        ConnectorError: a vendor's schema could not be asked; those in force stay.
     """
     sources = read_sources(installation.config.policies)
     if sources == installation.policies.policies.sources:
         return False
-    installation.policies = _policies(installation, with_schemas=True)
+    policies = _checked(installation, sources)
+    ledger = installation.ledger
+    if not ledger.store.is_read_only and ledger.revision(policies.revision) is None:
+        who = editor or _editor(installation.config.policies, installation.config)
+        ledger.save_revision(policies.revision, policies.sources, who)
+    installation.policies = prepare(policies)
     return True
+
+
+def take_last_good(installation: Installation) -> bool:
+    """Put the set last in force, as the ledger remembers it, in force again. False when there is none or it no
+    longer fits the vendors' schemas."""
+    for revision in installation.ledger.revisions(1):
+        try:
+            installation.policies = prepare(_checked(installation, revision.sources))
+        except PolicyError:
+            return False
+        return True
+    return False
 
 
 def check_memory(installation: Installation) -> None:
@@ -202,24 +228,28 @@ def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool)
     return ledger, mirror
 
 
-def _policies(installation: Installation, *, with_schemas: bool, editor: str | None = None) -> Prepared:
-    """The policies on disk, checked against the vendors' schemas when we may ask for them, and remembered."""
-    config = installation.config
+def _take_what_is_sound(installation: Installation, editor: str | None) -> None:
+    try:
+        reload_policies(installation, editor)
+    except UsageError as problem:
+        if not take_last_good(installation):
+            raise
+        installation.policy_problem = problem
+
+
+def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySet:
+    """A set of texts as policies; a writer checks them against the vendors' schemas, a reader asks nobody."""
     today: date = installation.clock().date()
-    policies = load_policies(config.policies, None, today)
-    if with_schemas:
-        schemas = schemas_of(installation.connectors, policies)
-        policies = load_policies(config.policies, schemas, today)
-        if installation.ledger.revision(policies.revision) is None:
-            who = editor or _editor(config.policies, config)
-            installation.ledger.save_revision(policies.revision, policies.sources, who)
-    return prepare(policies)
+    policies = load(sources, None, today)
+    if installation.ledger.store.is_read_only:
+        return policies
+    return load(sources, schemas_of(installation.connectors, policies), today)
 
 
-def _holder() -> dict[str, str | int]:
+def _holder(command: str) -> dict[str, str | int]:
     return {
         "pid": os.getpid(),
-        "command": Path(sys.argv[0]).name,
+        "command": command or Path(sys.argv[0]).name,
         "since": wall_clock().isoformat("T", "seconds"),
     }
 

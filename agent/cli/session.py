@@ -6,23 +6,29 @@ two chunks, rollbacks first, while we wait and show progress.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent import errors
 from agent.config import Config, load_config
-from agent.errors import LockHeld, TruceError
-from agent.installation import Installation
-from agent.orders import ORDERS
+from agent.errors import Interrupted, LockHeld
+from agent.lock import DAEMON, find_holder
 from agent.people import Person, current_person
 
-WAIT_SECONDS = 900.0
-LOOK_EVERY_SECONDS = 0.2
+if TYPE_CHECKING:
+    from agent.apply import Progress
+    from agent.commands import Commands
+    from agent.installation import Installation
+
+LOOK_EVERY_SECONDS = 0.1
+PATIENCE_SECONDS = 10.0
+"""How long to wait for another command to finish, and for a daemon to be started again by its supervisor."""
 
 
 class Session:
@@ -38,10 +44,10 @@ class Session:
 
     @contextmanager
     def writing(self) -> Iterator[Installation]:
-        """The installation as its only writer. Raises LockHeld when a daemon runs."""
+        """The installation as its only writer. Raises LockHeld when somebody else is."""
         from agent.wiring import open_installation
 
-        with open_installation(self.config) as installation:
+        with open_installation(self.config, command=_this_command()) as installation:
             yield installation
 
     @contextmanager
@@ -57,45 +63,107 @@ class Session:
 
         Raises:
             TruceError: whatever the order raised, here or in the daemon.
+            Interrupted: Ctrl-C, or the daemon ended; says what became of the order.
         """
         from agent.cli.display import progress_bar
 
-        actor = self.person.name
         with progress_bar(what or kind, quiet=quiet) as progress:
-            try:
-                with self.writing() as installation:
-                    return ORDERS[kind](installation, body, actor, progress)
-            except LockHeld:
-                return self._queue(kind, body, actor)
+            tries = round(PATIENCE_SECONDS / LOOK_EVERY_SECONDS)
+            while True:
+                try:
+                    with self.writing() as installation:
+                        return _carried_out(installation, kind, body, self.person.name, progress)
+                except LockHeld:
+                    holder = find_holder(self._lock)
+                    if holder is not None and holder.get("command") == DAEMON:
+                        return self._queue(kind, body, progress)
+                    tries -= 1
+                    if tries == 0:
+                        raise
+                    time.sleep(LOOK_EVERY_SECONDS)
 
-    def _queue(self, kind: str, body: dict[str, Any], actor: str) -> dict[str, Any]:
+    @property
+    def _lock(self) -> Path:
+        from agent.wiring import LOCK
+
+        return self.config.state / LOCK
+
+    def _queue(self, kind: str, body: dict[str, Any], progress: Progress) -> dict[str, Any]:
         from agent.wiring import open_queue
 
         with open_queue(self.config) as commands:
-            number = commands.queue(kind, body, actor)
-            waited = 0.0
-            while waited < WAIT_SECONDS:
-                outcome = commands.result(number)
-                if outcome is not None:
-                    return _unpack(outcome)
-                time.sleep(LOOK_EVERY_SECONDS)
-                waited += LOOK_EVERY_SECONDS
-        raise LockHeld(
-            f"the daemon has not answered {kind} for {WAIT_SECONDS / 60:.0f} minutes",
-            why="it stays queued and will still be done",
-            next_step="truce status",
+            number = commands.queue(kind, body, self.person.name)
+            try:
+                return self._answer(commands, number, kind, progress)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"stopped waiting; the order ({kind}) stays with the daemon and will be carried out",
+                    why="only the waiting was interrupted",
+                    next_step="truce status",
+                ) from None
+
+    def _answer(self, commands: Commands, number: int, kind: str, progress: Progress) -> dict[str, Any]:
+        """Wait for the daemon's answer; notice when there is no daemon any more."""
+        from agent.error_documents import from_document
+
+        alone = 0.0
+        while True:
+            result = commands.collect(number)
+            if result is not None:
+                if "error" in result:
+                    raise from_document(result["error"])
+                return result
+            report = commands.progress(number)
+            if report is not None:
+                progress(report["done"], report["total"])
+            alone = 0.0 if find_holder(self._lock) is not None else alone + LOOK_EVERY_SECONDS
+            if alone >= PATIENCE_SECONDS:
+                raise _abandoned(kind, withdrawn=commands.withdraw(number))
+            time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _carried_out(
+    installation: Installation, kind: str, body: dict[str, Any], actor: str, progress: Progress
+) -> dict[str, Any]:
+    """Run the order here. The first Ctrl-C lets it finish its chunk, the second does not."""
+    from agent.orders import NEEDS_SOUND_POLICIES, ORDERS
+
+    if installation.policy_problem is not None and kind in NEEDS_SOUND_POLICIES:
+        raise installation.policy_problem
+    asked: list[int] = []
+    installation.stop = lambda: bool(asked)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        click.echo("stopping after this chunk; once more stops at once", err=True)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return ORDERS[kind](installation, body, actor, progress)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _abandoned(kind: str, *, withdrawn: bool) -> Interrupted:
+    if withdrawn:
+        return Interrupted(
+            f"the daemon ended before it began the order ({kind}); nothing of it was done and it was taken back",
+            next_step="run the same command again",
         )
+    return Interrupted(
+        f"the daemon ended while it carried the order out ({kind})",
+        why="what was written by then is recorded, and the next start settles what was under way",
+        next_step="truce status",
+    )
 
 
-def _unpack(outcome: dict[str, Any]) -> dict[str, Any]:
-    """The result of a queued order, or the error it ended with, raised again here."""
-    failure = outcome.get("error")
-    if failure is None:
-        return outcome
-    kind = getattr(errors, str(failure["kind"]), TruceError)
-    error = TruceError(failure["what"], where=failure["where"], why=failure["why"], next_step=failure["next"])
-    error.exit_code = kind.exit_code if isinstance(kind, type) and issubclass(kind, TruceError) else 1
-    raise error
+def _this_command() -> str:
+    """``truce rollback``: what others read about whoever holds the lock."""
+    context = click.get_current_context(silent=True)
+    return context.command_path if context is not None else ""
 
 
 def session_of(ctx: click.Context) -> Session:

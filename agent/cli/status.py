@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from agent import standing
+from agent import health, standing
 from agent.cli.batches import as_document
 from agent.cli.display import moment, number, print_json
 from agent.cli.session import json_option, session_of
+from agent.health import Trouble
 from agent.standing import Status
 
 
@@ -26,10 +27,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 def _show(found: Status) -> None:
-    writer = found.writer
-    click.echo(
-        f"Writer      {'pid ' + str(writer.get('pid')) + ' since ' + str(writer.get('since')) if writer else 'none'}"
-    )
+    _show_daemon(found)
+    _show_policies(found)
+    for order in found.orders:
+        far = f" {number(order.done)} of {number(order.total)}" if order.total else ""
+        click.echo(f"Order       {order.kind} by {order.actor}: {order.state}{far}")
     click.echo(
         f"Mode        {found.mode}; " + ", ".join(f"{name} {mode}" for name, mode in sorted(found.policies.items()))
     )
@@ -45,13 +47,72 @@ def _show(found: Status) -> None:
     for place, watermark in sorted(found.cursors.items()):
         click.echo(f"Pulled      {place} up to {moment(watermark)}")
     click.echo(f"Pending     {number(found.pending)} changes not decided yet")
+    click.echo(f"Disk        {_gigabytes(found.free_bytes)} free · ledger and mirror {_gigabytes(found.state_bytes)}")
     if found.last_trouble:
         click.echo(f"Last stop   {found.last_trouble}")
+
+
+def _show_daemon(found: Status) -> None:
+    writer, noted = found.writer, found.health
+    if writer is not None and (noted is None or writer.get("pid") != noted.pid):
+        click.echo(f"Writer      {writer.get('command')}, pid {writer.get('pid')}, since {writer.get('since')}")
+    if noted is None:
+        click.echo("Daemon      not running: truce run")
+        return
+    if found.state in ("stopped", "ended unexpectedly"):
+        click.echo(f"Daemon      {found.state} (it was pid {noted.pid}): truce run")
+    else:
+        click.echo(f"Daemon      {found.state}, pid {noted.pid} since {moment(noted.started_at)}")
+    last = noted.last_cycle
+    if last is not None:
+        click.echo(
+            f"Last cycle  {moment(last.ended_at)}: {number(last.changed)} changed, {number(last.written)} written"
+            f" in {last.seconds:.1f} s"
+        )
+    if found.state not in ("stopped", "ended unexpectedly"):
+        click.echo(f"Next cycle  {moment(noted.next_cycle_at) or 'now'}")
+    if noted.breaker.is_open:
+        breaker = noted.breaker
+        click.echo(
+            f"Trouble     {breaker.what} since {moment(breaker.since)}, {number(breaker.failures)} tries"
+            + (f": {breaker.why}" if breaker.why else "")
+        )
+    if noted.config_changed:
+        click.echo("Config      changed since the daemon started: restart it to take that over")
+
+
+def _show_policies(found: Status) -> None:
+    if found.policy_trouble is None:
+        return
+    click.echo(f"Policies    not taken over: {found.policy_trouble.what}; the last good set stays in force")
+    for problem in found.policy_trouble.problems[:5]:
+        click.echo(f"            {problem['file']}:{problem['line']}: {problem['message']}")
+    click.echo("            truce check   (a mended file is taken over by itself)")
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count / 1e6:,.1f} MB"
 
 
 def _document(found: Status) -> dict[str, object]:
     return {
         "writer": found.writer,
+        "state": found.state,
+        "daemon": health.as_document(found.health) if found.health is not None else None,
+        "policy_trouble": _trouble(found.policy_trouble),
+        "orders": [
+            {
+                "order": order.kind,
+                "by": order.actor,
+                "state": order.state,
+                "queued_at": order.queued_at.isoformat(),
+                "done": order.done,
+                "total": order.total,
+            }
+            for order in found.orders
+        ],
+        "free_bytes": found.free_bytes,
+        "state_bytes": found.state_bytes,
         "mode": found.mode,
         "policies": found.policies,
         "open_entries": found.open_entries,
@@ -64,3 +125,9 @@ def _document(found: Status) -> dict[str, object]:
         "pending": found.pending,
         "last_trouble": found.last_trouble,
     }
+
+
+def _trouble(trouble: Trouble | None) -> dict[str, object] | None:
+    if trouble is None:
+        return None
+    return {"since": trouble.since.isoformat(), "what": trouble.what, "problems": list(trouble.problems)}

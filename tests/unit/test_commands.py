@@ -18,14 +18,15 @@ def commands(tmp_path: Path) -> Commands:
 def test_an_order_goes_from_one_process_to_the_other(commands: Commands, tmp_path: Path) -> None:
     line = Commands(open_ledger(tmp_path).store, Watch())
     number = line.queue("approve", {"batch": "B-3", "count": 12}, "anna")
-    assert line.result(number) is None
+    assert line.collect(number) is None
     taken = commands.next()
     assert taken == Command(number, "approve", {"batch": "B-3", "count": 12}, "anna")
-    assert line.result(number) is None
+    assert line.collect(number) is None
     commands.report(number, {"done": 3, "of": 12})
     assert line.progress(number) == {"done": 3, "of": 12}
     commands.finish(number, {"written": 12})
-    assert line.result(number) == {"written": 12}
+    assert line.collect(number) == {"written": 12}
+    assert line.collect(number) is None
 
 
 def test_rollbacks_come_first_then_in_order(commands: Commands) -> None:
@@ -51,7 +52,7 @@ def test_an_order_a_dead_daemon_had_begun_ends_with_an_error(commands: Commands)
     first, second = commands.queue("apply", {}, "anna"), commands.queue("plan", {}, "anna")
     commands.next()
     assert commands.close_interrupted() == 1
-    result = commands.result(first)
+    result = commands.collect(first)
     assert result is not None
     assert result["error"]["kind"] == "Interrupted"
     taken = commands.next()
@@ -60,5 +61,5 @@ def test_an_order_a_dead_daemon_had_begun_ends_with_an_error(commands: Commands)
 
 
 def test_asking_for_what_was_never_ordered(commands: Commands) -> None:
-    assert commands.result(99) is None
+    assert commands.collect(99) is None
     assert commands.progress(99) is None

@@ -1,0 +1,321 @@
+"""One turn of the daemon after the other, with the clock in hand: recovery, failures and pauses, orders in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemon_stage import START, Bench
+from structlog.testing import capture_logs
+
+from agent import cycle
+from agent.changes import Cell, Change, State, Why
+from agent.commands import Commands
+from agent.daemon import Daemon
+from agent.errors import AccessDenied, LockHeld, PolicyError, StorageFull, Unavailable
+from agent.installation import Installation
+from agent.ledger import Intent
+from agent.pull import PullResult
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def daemon(bench: Bench) -> Iterator[Daemon]:
+    """Ready, its policy live, nothing to do."""
+    with bench.daemon() as daemon:
+        daemon.turn()
+        bench.live(daemon.installation)
+        yield daemon
+
+
+def orders(daemon: Daemon) -> Commands:
+    return daemon.installation.commands
+
+
+def down(system: str = "hubspot", retry_after: float | None = None) -> Unavailable:
+    return Unavailable(f"{system} is down", system=system, retry_after=retry_after)
+
+
+def test_a_turn_makes_both_crms_agree(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(3)
+    daemon.turn()
+    assert bench.titles() == {"CEO"}
+    assert daemon.health.last_cycle is not None
+    assert daemon.health.last_cycle.written == 3
+    assert bench.next_cycle_in() == 60
+
+
+def test_what_a_crash_left_open_is_settled_before_the_first_order(bench: Bench) -> None:
+    ((_, there),) = bench.pairs(1, other="CEO")
+    with bench.open() as installation:
+        why = Why("person-basics", "person.yaml:14", "r", "Salesforce wins")
+        cell = Cell("job_title", "jobtitle", "boss", "CEO", "different", why)
+        change = Change("update", "person-1", "hubspot", "contacts", there.id, (cell,))
+        batch = installation.ledger.open_batch("plan", "Job title", "anna", [Intent(change, State.INTENDED)])
+        installation.commands.queue("reject", {"batch": batch.id}, "anna")
+    with bench.daemon() as daemon, capture_logs() as log:
+        daemon.turn()
+        (entry,) = daemon.installation.ledger.entries(batch_id=batch.id)
+    assert entry.state is State.CONFIRMED
+    events = [line["event"] for line in log]
+    assert events.index("ready") < events.index("order")
+    assert log[events.index("ready")]["confirmed"] == 1
+
+
+def test_a_failed_cycle_does_not_end_the_daemon_and_the_next_one_works(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(2)
+    bench.hubspot.go_down(error=down())
+    daemon.turn()
+    assert daemon.health.breaker.is_open
+    assert bench.titles() == {"boss"}
+    daemon.turn()
+    assert not daemon.health.breaker.is_open
+    assert bench.titles() == {"CEO"}
+
+
+def test_pauses_double_up_to_five_minutes_and_end_with_the_first_success(bench: Bench, daemon: Daemon) -> None:
+    bench.hubspot.go_down(error=down(), times=9)
+    pauses = []
+    for _ in range(9):
+        daemon.turn()
+        pauses.append(bench.next_cycle_in())
+        bench.watch.advance(seconds=pauses[-1])
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    daemon.turn()
+    assert bench.next_cycle_in() == 60
+    assert daemon.health.breaker.failures == 0
+
+
+def test_a_vendor_that_is_down_gets_one_request_a_try(bench: Bench, daemon: Daemon) -> None:
+    bench.hubspot.go_down(error=down(), times=20)
+    daemon.turn()
+    before = bench.hubspot.calls.total(), bench.salesforce.calls.total()
+    for _ in range(10):
+        daemon.turn()
+    assert bench.hubspot.calls.total() - before[0] == 10
+    assert bench.salesforce.calls.total() == before[1]
+
+
+def test_a_vendor_that_asks_for_a_pause_gets_it(bench: Bench, daemon: Daemon) -> None:
+    bench.hubspot.go_down(error=down(retry_after=3600))
+    daemon.turn()
+    assert bench.next_cycle_in() == 3600
+
+
+def test_a_refused_login_is_not_tried_again_for_five_minutes(bench: Bench, daemon: Daemon) -> None:
+    bench.salesforce.go_down(error=AccessDenied("the login was refused", system="salesforce"))
+    daemon.turn()
+    assert bench.next_cycle_in() == 300
+
+
+def test_trouble_is_in_the_chain_once_and_its_end_too(bench: Bench, daemon: Daemon) -> None:
+    bench.hubspot.go_down(error=down(), times=5)
+    for _ in range(6):
+        daemon.turn()
+    ledger = daemon.installation.ledger
+    assert len(ledger.events(kind="cycle stopped")) == 1
+    assert len(ledger.events(kind="cycle works again")) == 1
+
+
+def test_a_mistake_of_ours_is_logged_without_what_it_says_and_tried_again(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.pairs(1)
+
+    def stumble(*args: Any) -> None:
+        raise KeyError("maria.lopez@example.com")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.hubspot.__class__, "changed", stumble)
+        daemon.turn()
+    assert daemon.health.breaker.why == "KeyError"
+    assert "maria" not in repr(daemon.health)
+    daemon.turn()
+    assert bench.titles() == {"CEO"}
+
+
+def test_a_full_disk_pauses_the_daemon_and_sends_nothing(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.pairs(1)
+
+    def full(*args: Any, **more: Any) -> None:
+        raise StorageFull("ledger.db cannot be written, so nothing was sent")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon.installation.ledger, "open_batch", full)
+        daemon.turn()
+    assert bench.titles() == {"boss"}
+    assert bench.next_cycle_in() == 5
+    daemon.turn()
+    assert bench.titles() == {"CEO"}
+
+
+def test_another_writer_ends_the_daemon(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(1)
+    daemon.installation.ledger.store.read("UPDATE meta SET value = value + 1 WHERE name = 'epoch'")
+    with pytest.raises(LockHeld, match="another writer took over"):
+        daemon.turn()
+    assert bench.titles() == {"boss"}
+
+
+def test_a_vendor_that_is_down_at_the_start_is_waited_for(bench: Bench) -> None:
+    bench.pairs(1)
+    bench.salesforce.go_down(error=down("salesforce"), times=3)
+    with bench.daemon() as daemon:
+        daemon.turn()
+        assert not daemon.health.ready
+        number = orders(daemon).queue("plan", {}, "anna")
+        daemon.glance()
+        answer = orders(daemon).collect(number)
+        assert answer is not None
+        assert answer["error"]["exit_code"] == 14
+        for _ in range(3):
+            daemon.turn()
+        assert daemon.health.ready
+
+
+def test_broken_policies_at_the_very_first_start_end_it_with_every_mistake(bench: Bench) -> None:
+    bench.write_policy("policy: person-basics\nkind: fields\n")
+    with bench.daemon() as daemon, pytest.raises(PolicyError):
+        daemon.turn()
+
+
+def test_a_sweep_for_deletions_is_made_once_a_day_restarts_or_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[bool] = []
+    monkeypatch.setattr("agent.cycle.pull_all", lambda installation, sweep=False: swept.append(sweep) or [])
+    for hours in (1, 1, 23, 1):
+        with bench.daemon() as daemon:
+            daemon.turn()
+            daemon._note("stopped")
+        bench.watch.advance(hours=hours)
+    assert swept.count(True) == 2
+
+
+def test_a_sweep_that_fails_is_made_up_for_and_does_not_end_the_daemon(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.watch.advance(hours=25)
+    pull_all = cycle.pull_all
+
+    def fail_in_the_sweep(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
+        if sweep:
+            raise down()
+        return pull_all(installation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cycle, "pull_all", fail_in_the_sweep)
+        daemon.turn()
+    assert daemon.health.breaker.what == "hubspot is down"
+    assert daemon.health.swept_at != bench.watch.now
+    daemon.turn()
+    assert daemon.health.swept_at == bench.watch.now
+
+
+def test_orders_are_carried_out_between_two_turns_rollbacks_first(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(2)
+    daemon.turn()
+    (batch,) = daemon.installation.ledger.batches()
+    plan = orders(daemon).queue("plan", {}, "anna")
+    undo = orders(daemon).queue("rollback", {"batches": [batch.id]}, "anna")
+    with capture_logs() as log:
+        daemon.glance()
+    assert [line["order"] for line in log if line["event"] == "order"] == ["rollback", "plan"]
+    undone, planned = orders(daemon).collect(undo), orders(daemon).collect(plan)
+    assert undone is not None
+    assert planned is not None
+    assert undone["written"] == 2
+    assert planned["changes"] == 0
+    assert bench.titles() == {"boss"}
+
+
+def test_a_cycle_gives_way_to_an_order_at_the_next_chunk_and_goes_on_afterwards(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.pairs(190)
+    bench.watch.advance(minutes=15)  # nobody edits any more: whole chunks, no single conditional writes
+    write = bench.hubspot.__class__.write
+    numbers: list[int] = []
+
+    def write_and_order(self: Any, writes: Any) -> Any:
+        if not numbers:
+            numbers.append(orders(daemon).queue("pause", {"policy": "person-basics"}, "anna"))
+        return write(self, writes)
+
+    monkeypatch.setattr(bench.hubspot.__class__, "write", write_and_order)
+    daemon.turn()
+    written = [row["jobtitle"] for row in bench.hubspot.live("contacts").values()].count("CEO")
+    assert written == 100
+    assert bench.next_cycle_in() == 0
+    daemon.glance()
+    daemon.turn()
+    assert [row["jobtitle"] for row in bench.hubspot.live("contacts").values()].count("CEO") == 100
+    orders(daemon).queue("resume", {"policy": "person-basics"}, "anna")
+    daemon.glance()
+    bench.salesforce.person_edit(next(iter(bench.salesforce.rows)), {"Title": "CTO"})
+    bench.watch.advance(minutes=2)
+    daemon.turn()
+    assert "CTO" in bench.titles()
+
+
+def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_on(daemon: Daemon) -> None:
+    number = orders(daemon).queue("freeze", {"record": "no reference at all", "field": "job_title"}, "anna")
+    daemon.glance()
+    answer = orders(daemon).collect(number)
+    assert answer is not None
+    assert answer["error"]["exit_code"] == 1
+    assert "no reference" not in repr(answer)
+    assert not daemon._stopping.is_set()
+
+
+def test_an_order_a_dead_daemon_had_begun_is_answered_at_the_next_start(bench: Bench, daemon: Daemon) -> None:
+    number = orders(daemon).queue("plan", {}, "anna")
+    orders(daemon).next()
+    other = bench.daemon_on(daemon.installation)
+    other.turn()
+    answer = orders(daemon).collect(number)
+    assert answer is not None
+    assert answer["error"]["kind"] == "Interrupted"
+
+
+def test_results_nobody_collects_are_emptied_after_a_day(bench: Bench, daemon: Daemon) -> None:
+    number = orders(daemon).queue("plan", {}, "anna")
+    daemon.glance()
+    bench.watch.advance(hours=25)
+    daemon.turn()
+    assert orders(daemon).collect(number) is None
+
+
+def test_held_batches_expire_while_the_daemon_runs(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(300)
+    daemon.turn()
+    assert daemon.health.last_cycle is not None
+    (held,) = daemon.health.last_cycle.held
+    bench.watch.advance(hours=25)
+    daemon.turn()
+    assert daemon.installation.ledger.batch(held).state == "expired"
+
+
+def test_a_supervisor_is_told_of_progress_at_every_glance_and_chunk(bench: Bench, daemon: Daemon) -> None:
+    bench.beats.clear()
+    daemon.glance()
+    glanced = len(bench.beats)
+    assert glanced >= 1
+    bench.pairs(3)
+    daemon.turn()
+    assert len(bench.beats) > glanced
+
+
+def test_the_first_turn_is_due_at_once(bench: Bench, daemon: Daemon) -> None:
+    daemon._arm()
+    assert bench.scheduler.next_run["cycle"] == bench.watch.now
+    assert bench.watch.now - START >= timedelta()
