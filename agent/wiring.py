@@ -56,15 +56,15 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
     return {
         "salesforce": Salesforce(
             domain=salesforce.domain,
-            client_id=secret(salesforce.client_id),
-            client_secret=secret(salesforce.client_secret),
+            client_id=secret(config.secret_place(salesforce.client_id)),
+            client_secret=secret(config.secret_place(salesforce.client_secret)),
             base_url=salesforce.base_url,
             api_version=salesforce.api_version,
             link_keys=salesforce.link_keys,
             clock=time.monotonic,
         ),
         "hubspot": HubSpot(
-            token=secret(hubspot.token),
+            token=secret(config.secret_place(hubspot.token)),
             base_url=hubspot.base_url or "https://api.hubapi.com",
             api_version=hubspot.api_version,
             link_keys=hubspot.link_keys,

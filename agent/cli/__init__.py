@@ -77,15 +77,16 @@ class LazyGroup(click.Group):
     envvar="TRUCE_CONFIG",
     help="The config file.",
 )
+@click.option("--traceback", is_flag=True, help="Show where a mistake of ours happened.")
 @click.version_option(package_name="crm-truce", prog_name="truce")
 @click.pass_context
-def truce(ctx: click.Context, config_path: str) -> None:
+def truce(ctx: click.Context, config_path: str, traceback: bool) -> None:
     """Keep Salesforce and HubSpot in agreement; explain, bound and undo every change."""
-    ctx.obj = config_path
+    ctx.obj = config_path  # ``traceback`` is read by agent.cli.advice, where errors end
 
 
 def main() -> None:
     """Run the command line; every error a person can cause ends as advice, never as a traceback."""
     from agent.cli.advice import run_with_advice
 
-    sys.exit(run_with_advice(truce))
+    sys.exit(run_with_advice(truce, sys.argv[1:]))

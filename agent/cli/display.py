@@ -22,8 +22,13 @@ def clean(value: object) -> str:
     """A CRM value for a terminal: control and direction characters would let a record forge lines."""
     if value is None or value == "":
         return "(blank)"
-    text = "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in str(value))
+    text = one_line(str(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """Our own words, which may quote what somebody typed or a vendor said: nothing in them may forge a line."""
+    return "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
