@@ -7,12 +7,13 @@ compares the two, so neither can go stale.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from agent.decide.suggest import did_you_mean
@@ -45,7 +46,9 @@ class SalesforceConfig(_Strict):
     )
     api_version: str = Field("65.0", description="Salesforce API version.", pattern=r"^\d{2}\.0$")
     base_url: LoopbackOrHttps | None = Field(
-        None, description="Only for the emulator: where requests really go. Leave out for a real account."
+        None,
+        description="Only for the emulator: where requests really go. Leave out for a real account.",
+        examples=["http://127.0.0.1:8001"],
     )
     link_keys: dict[str, str] = Field(
         default_factory=dict,
@@ -63,7 +66,9 @@ class HubSpotConfig(_Strict):
     )
     api_version: Literal["v3", "2026-03", "2026-09"] = Field("v3", description="HubSpot API version.")
     base_url: LoopbackOrHttps | None = Field(
-        None, description="Only for the emulator: where requests really go. Leave out for a real account."
+        None,
+        description="Only for the emulator: where requests really go. Leave out for a real account.",
+        examples=["http://127.0.0.1:8001"],
     )
     link_keys: dict[str, str] = Field(
         default_factory=dict,
@@ -84,7 +89,9 @@ class RunConfig(_Strict):
 
     every_seconds: int = Field(60, ge=5, le=86_400, description="Seconds between two cycles.")
     mode: Literal["watch", "ask", "act"] = Field(
-        "ask", description="Ceiling over every policy: watch reports, ask proposes, act may write."
+        "ask",
+        description="Ceiling over every policy: watch reports, ask proposes, act may write. "
+        "`truce mode` changes it later; an edit of this line counts again from the next start.",
     )
     sweep_hours: int = Field(
         24,
@@ -183,11 +190,11 @@ def _located(file: str, document: MapNode, problem: ErrorDetails) -> Problem:
     node: Node = document
     place: Node = document
     model: type[BaseModel] | None = Config
-    allowed = list(_settings_of(Config))
+    allowed: list[str] = []
     for part in problem["loc"]:
         if not isinstance(node, MapNode):
             break
-        allowed = list(_settings_of(model)) if model is not None else []
+        allowed = [name for name, _ in settings_of(model)] if model is not None else []
         place = node.key(str(part)) or place
         node = node.find(str(part)) or node
         model = _model_of(model, str(part))
@@ -196,9 +203,9 @@ def _located(file: str, document: MapNode, problem: ErrorDetails) -> Problem:
     return Problem(file, place.line, place.column, f"{name}: {message}", advice=advice)
 
 
-def _settings_of(model: type[BaseModel] | None) -> Iterator[str]:
-    if model is not None:
-        yield from (name for name, setting in model.model_fields.items() if not setting.exclude)
+def settings_of(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """(name, setting) of everything that may stand in a file."""
+    return [(name, setting) for name, setting in model.model_fields.items() if not setting.exclude]
 
 
 def _model_of(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent import apply, approving, cycle, rollback
 from agent import plan as plans
+from agent.ceiling import ceiling, set_ceiling
 from agent.changes import Change, State, Verdict
 from agent.errors import NotFound, UsageError
 from agent.freeze import Freeze
@@ -102,6 +103,14 @@ def resume(installation: Installation, body: Body, actor: str, progress: apply.P
     return {"policy": body["policy"], "paused": False, "by": actor}
 
 
+def set_mode(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    configured = installation.config.run.mode
+    set_ceiling(installation.ledger, body["mode"], configured, actor)
+    now = ceiling(installation.ledger, configured)
+    installation.mode = now.mode
+    return {"mode": now.mode, "set_by": now.set_by, "set_at": now.set_at.isoformat() if now.set_at else None}
+
+
 def go_live(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     header = _known_policy(installation, body["policy"])
     if body.get("meaning") != header.meaning:
@@ -151,6 +160,7 @@ ORDERS: Mapping[str, Order] = {
     "preview-rollback": preview_rollback,
     "pause": pause,
     "resume": resume,
+    "mode": set_mode,
     "approve": approve,
     "reject": reject,
     "plan": make_plan,
@@ -161,6 +171,9 @@ ORDERS: Mapping[str, Order] = {
     "review": answer_review,
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
+
+ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review"})
+"""Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 
 
 def plan_result(installation: Installation, plan: plans.Plan) -> Result:

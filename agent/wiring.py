@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from agent.approvals import Approvals
+from agent.ceiling import ceiling
 from agent.changes import Mode
 from agent.commands import Commands
 from agent.config import Config
@@ -78,6 +79,7 @@ def open_installation(
     config: Config,
     *,
     writer: bool = True,
+    asks_vendors: bool = True,
     connectors: Mapping[str, Connector] | None = None,
     clock: Clock = wall_clock,
     editor: str | None = None,
@@ -86,7 +88,8 @@ def open_installation(
 
     ``editor`` is who changed the policies last, when that is known better than by the owner of the files.
 
-    A reader needs no vendor and no lock. A writer holds the lock, has checked its own memory, and remembers the
+    A reader needs no vendor and no lock; nor does a writer need a vendor who only writes down a person's word
+    (``asks_vendors`` False). A writer holds the lock, has checked its own memory, and remembers the
     policies it runs with.
 
     Raises:
@@ -101,7 +104,7 @@ def open_installation(
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = dict(connectors or {})
         if not links:
-            links = connect(config, read_secret if writer else _no_secret)
+            links = connect(config, read_secret if writer and asks_vendors else _no_secret)
         for connector in links.values():
             stack.callback(connector.close)
         installation = Installation(
@@ -116,9 +119,9 @@ def open_installation(
             commands=Commands(ledger.store, clock),
             clock=clock,
             policies=prepare(PolicySet("", {})),
-            mode=config.run.mode,
+            mode=ceiling(ledger, config.run.mode).mode,
         )
-        installation.policies = _policies(installation, with_schemas=writer, editor=editor)
+        installation.policies = _policies(installation, with_schemas=writer and asks_vendors, editor=editor)
         if writer:
             check_memory(installation)
         yield installation

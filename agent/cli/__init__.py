@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "approve": ("approve", "Approve a held batch: exactly the list shown."),
     "reject": ("reject", "Turn a held batch down."),
     "rollback": ("rollback", "Preview the undo of a batch; --apply writes it."),
+    "mode": ("mode", "How much Truce may do at most: watch, ask or act."),
     "pause": ("pause", "Stop a policy from writing."),
     "resume": ("resume", "Let a paused policy go on."),
     "freeze": ("freeze", "Keep Truce away from one field of one record."),

@@ -18,7 +18,7 @@ from agent import errors
 from agent.config import Config, load_config
 from agent.errors import LockHeld, TruceError
 from agent.installation import Installation
-from agent.orders import ORDERS
+from agent.orders import ASKING_NO_VENDOR, ORDERS
 from agent.people import Person, current_person
 
 WAIT_SECONDS = 900.0
@@ -37,11 +37,11 @@ class Session:
         return current_person(self.config.people)
 
     @contextmanager
-    def writing(self) -> Iterator[Installation]:
+    def writing(self, *, asks_vendors: bool = True) -> Iterator[Installation]:
         """The installation as its only writer. Raises LockHeld when a daemon runs."""
         from agent.wiring import open_installation
 
-        with open_installation(self.config) as installation:
+        with open_installation(self.config, asks_vendors=asks_vendors) as installation:
             yield installation
 
     @contextmanager
@@ -63,7 +63,7 @@ class Session:
         actor = self.person.name
         with progress_bar(what or kind, quiet=quiet) as progress:
             try:
-                with self.writing() as installation:
+                with self.writing(asks_vendors=kind not in ASKING_NO_VENDOR) as installation:
                     return ORDERS[kind](installation, body, actor, progress)
             except LockHeld:
                 return self._queue(kind, body, actor)
