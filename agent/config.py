@@ -123,8 +123,16 @@ class Config(_Strict):
             object.__setattr__(self, name, self.home / getattr(self, name))
         return self
 
-    def secret_place(self, reference: str) -> str:
-        """A secret's reference with a relative ``file:`` path taken from the folder of the config file."""
+    def secrets(self) -> dict[str, str]:
+        """{setting: reference}; a relative ``file:`` path is taken from the folder of the config file."""
+        references = {
+            "salesforce.client_id": self.salesforce.client_id,
+            "salesforce.client_secret": self.salesforce.client_secret,
+            "hubspot.token": self.hubspot.token,
+        }
+        return {setting: self._beside_the_file(reference) for setting, reference in references.items()}
+
+    def _beside_the_file(self, reference: str) -> str:
         source, _, name = reference.partition(":")
         return f"file:{self.home / name}" if source == "file" else reference
 

@@ -154,5 +154,5 @@ def _about(file_name: str) -> str:
 def _write_new(path: Path, text: str, *, mode: int) -> None:
     """Raises FileExistsError rather than write over anything. The umask takes its part of ``mode``."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

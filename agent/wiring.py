@@ -54,18 +54,19 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
 
     salesforce = config.salesforce
     hubspot = config.hubspot
+    places = config.secrets()
     return {
         "salesforce": Salesforce(
             domain=salesforce.domain,
-            client_id=secret(config.secret_place(salesforce.client_id)),
-            client_secret=secret(config.secret_place(salesforce.client_secret)),
+            client_id=secret(places["salesforce.client_id"]),
+            client_secret=secret(places["salesforce.client_secret"]),
             base_url=salesforce.base_url,
             api_version=salesforce.api_version,
             link_keys=salesforce.link_keys,
             clock=time.monotonic,
         ),
         "hubspot": HubSpot(
-            token=secret(config.secret_place(hubspot.token)),
+            token=secret(places["hubspot.token"]),
             base_url=hubspot.base_url or "https://api.hubapi.com",
             api_version=hubspot.api_version,
             link_keys=hubspot.link_keys,

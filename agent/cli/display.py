@@ -8,12 +8,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.apply import Progress
 from agent.errors import Problem
+
+if TYPE_CHECKING:
+    from agent.apply import Progress
 
 LONGEST_VALUE = 40
 

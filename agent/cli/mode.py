@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from agent.ceiling import MODES, ceiling, is_raised
 from agent.cli.display import moment, print_json
-from agent.cli.session import json_option, session_of
+from agent.cli.session import Session, json_option, session_of
+from agent.errors import LedgerMissing
 from agent.people import needs_name
+
+if TYPE_CHECKING:
+    from agent.ceiling import Ceiling
 
 MEANING = {
     "watch": "only reports what it would do",
@@ -17,14 +22,15 @@ MEANING = {
 
 
 @click.command("mode")
-@click.argument("mode", type=click.Choice(MODES), required=False)
+@click.argument("mode", type=click.Choice(list(MEANING)), required=False)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
     """Show how much Truce may do at most, or set it: watch, ask or act. It survives restarts."""
+    from agent.ceiling import MODES, is_raised
+
     session = session_of(ctx)
-    with session.reading() as installation:
-        before = ceiling(installation.ledger, session.config.run.mode)
+    before = _in_force(session)
     if mode is None:
         if as_json:
             set_at = before.set_at.isoformat() if before.set_at else None
@@ -41,3 +47,14 @@ def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
         print_json(result)
     else:
         click.echo(f"{before.mode} → {mode}: Truce {MEANING[mode]}.")
+
+
+def _in_force(session: Session) -> Ceiling:
+    """Before the first plan there is no ledger, and only the config has said something."""
+    from agent.ceiling import Ceiling, ceiling
+
+    try:
+        with session.reading() as installation:
+            return ceiling(installation.ledger, session.config.run.mode)
+    except LedgerMissing:
+        return Ceiling(session.config.run.mode)

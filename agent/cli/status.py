@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from agent import standing
 from agent.cli.batches import as_document
 from agent.cli.display import moment, number, print_json
 from agent.cli.session import json_option, session_of
-from agent.standing import Status
+
+if TYPE_CHECKING:
+    from agent.standing import Status
 
 
 @click.command("status")
@@ -16,6 +19,8 @@ from agent.standing import Status
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Say what is running, open, waiting and frozen. Asks no CRM."""
+    from agent import standing
+
     session = session_of(ctx)
     with session.reading() as installation:
         found = standing.status(installation, session.config.state / "writer.lock")
