@@ -11,13 +11,13 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "See the main job on two practice CRMs on this computer."),
     "init": ("init", "Write a config file and policies to start from."),
-    "doctor": ("doctor", "Check access, fields and clocks; say what can and cannot be written."),
+    "doctor": ("doctor", "Check access, fields and clocks; say what can be written."),
     "check": ("check", "Check the policy files: every problem at once, with its place."),
     "plan": ("plan", "Show what would be written, and why. Writes to no CRM."),
     "apply": ("apply", "Write a plan: 25, read back, 250, the rest."),
     "go-live": ("go_live", "Let a policy act by itself, after its plan was seen."),
     "run": ("run", "Run the daemon, or one cycle with --once."),
-    "status": ("status", "Is it running, what is open, what waits, how old are the exceptions?"),
+    "status": ("status", "Is it running, what is open, what waits, what is frozen?"),
     "today": ("today", "What changed, what people changed back, what waits for you."),
     "batches": ("batches", "List what was written, newest first."),
     "show": ("show", "Show one batch with every change."),
@@ -30,8 +30,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pause": ("pause", "Stop a policy from writing."),
     "resume": ("resume", "Let a paused policy go on."),
     "freeze": ("freeze", "Keep Truce away from one field of one record."),
-    "ledger": ("ledger", "Verify the ledger."),
-    "secrets": ("secrets", "Put secrets into the keyring, or remove them."),
+    "ledger": ("ledger", "Prove that nothing in the ledger was altered."),
+    "secrets": ("secrets", "Put the keys of both CRMs where the config looks for them."),
     "emulator": ("emulator", "Run the two practice CRMs."),
 }
 """Command → (module in agent.cli, one line of help). A command is listed when it works, not before."""
