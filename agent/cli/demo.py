@@ -16,7 +16,7 @@ from agent.cli.session import json_option
 @click.group("demo", invoke_without_command=True)
 @click.option("--step", is_flag=True, help="Wait for a key between the acts.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where.")
-@click.option("--contacts", type=click.IntRange(200, 100_000), default=5000, show_default=True, help="People a side.")
+@click.option("--contacts", type=click.IntRange(500, 100_000), default=5000, show_default=True, help="People a side.")
 @click.option("--companies", type=click.IntRange(50, 20_000), default=1000, show_default=True, help="Companies a side.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same data.")
 @json_option

@@ -31,11 +31,11 @@ def command(ctx: click.Context, as_json: bool) -> int:
         if not as_json:
             _show(finding)
     errors = [finding for finding in findings if finding.level == "error"]
-    acting = _acting(session)
+    acting, has_written = _standing(session)
     if as_json:
         print_json({"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting})
     else:
-        click.echo(_summary(len(errors), acting))
+        click.echo(_summary(len(errors), acting, has_written))
         click.echo(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else 'truce plan'}")
     return errors[0].exit_code if errors else 0
 
@@ -46,25 +46,32 @@ def _show(finding: Finding) -> None:
         click.echo(f"          → {one_line(step)}")
 
 
-def _summary(errors: int, acting: list[str]) -> str:
+def _summary(errors: int, acting: list[str], has_written: bool) -> str:
     if errors:
         return f"{errors} thing{'s' if errors != 1 else ''} to mend before Truce can work."
     if acting:
         return f"Everything needed is readable. Written without asking: what {', '.join(acting)} says."
+    if has_written:
+        return "Everything needed is readable. Nothing is written before a person has applied or approved it."
     return "Everything needed is readable. Nothing can be written yet."
 
 
-def _acting(session: Session) -> list[str]:
-    """The policies that write without asking. None before the first plan made a ledger."""
+def _standing(session: Session) -> tuple[list[str], bool]:
+    """The policies that write without asking, and whether anything was written so far.
+
+    Before the first plan there is no ledger: none, and nothing.
+    """
     from agent.planner import effective_modes
 
     try:
         with session.reading() as installation:
             modes = effective_modes(installation, by_person=False)
-            deciding = {policy.header.name for policy in installation.policies.policies.fields}
+            policies = installation.policies.policies
+            deciding = {policy.header.name for policy in (*policies.fields, *policies.lifecycle)}
+            written = installation.ledger.batches(states=("done",), limit=1)
     except TruceError:
-        return []
-    return sorted(name for name, mode in modes.items() if mode == "act" and name in deciding)
+        return [], False
+    return sorted(name for name, mode in modes.items() if mode == "act" and name in deciding), bool(written)
 
 
 def _document(finding: Finding) -> dict[str, object]:

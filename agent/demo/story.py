@@ -149,9 +149,12 @@ def undo(story: Story) -> None:
     resumed = _run_rollback(story)
     written = _writes_per_record(story, mark)
     twice = sum(1 for count in written.values() if count > 1)
+    missing = preview["restore"] - len(written)
     story.tell.line(
         f"killed at {killed_at} … restarted … other {len(written) - killed_at} restored, "
-        f"{twice or 'none'} written twice" + ("" if resumed == 0 else f" (exit {resumed})")
+        f"{twice or 'none'} written twice"
+        + (f", {missing} NOT restored" if missing else "")
+        + ("" if resumed == 0 else f" (exit {resumed})")
     )
     mark = story.practice.last_seq()
     with story.open() as installation:
