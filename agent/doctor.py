@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from agent.config import Config
-from agent.connector import Connector, ObjectSchema
+from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
@@ -88,7 +88,8 @@ class Examination:
         for entity_type in policies.entity_types.values():
             for system, types in entity_type.records.items():
                 for object_type in types if system in self._reachable else ():
-                    yield _object(self._reachable[system], object_type, schemas)
+                    fields = policies.vendor_fields(system, object_type)
+                    yield _object(self._reachable[system], object_type, fields, schemas)
         wanted = {
             (system, object_type)
             for entity_type in policies.entity_types.values()
@@ -133,11 +134,18 @@ def _access(system: str, connector: Connector, clock: Callable[[], datetime]) ->
     yield Finding("ok", f"{system} owners", f"{active} active of {len(owners)}")
 
 
-def _object(connector: Connector, object_type: str, schemas: Schemas) -> Finding:
-    """Can its fields be read? If so its schema is added to ``schemas``."""
+def _object(connector: Connector, object_type: str, fields: Iterable[str], schemas: Schemas) -> Finding:
+    """Can its description and its records be read? If so its schema is added to ``schemas``.
+
+    A description can be readable where records are not (HubSpot's scopes differ), so records of one second are asked
+    for, with the fields that the policies name and the description knows.
+    """
     subject = f"{connector.system} {object_type}"
     try:
         schema = connector.schema(object_type)
+        now = connector.now()
+        mapped = sorted(set(fields) & set(schema.fields))
+        next(connector.changed(object_type, mapped, Window(now - timedelta(seconds=1), now)), None)
     except TruceError as error:
         return _error(subject, error)
     schemas[connector.system, object_type] = schema

@@ -30,6 +30,7 @@ BEGINNINGS: Mapping[str, tuple[str, ...]] = {"people": ("person", "company"), "d
 
 _ABOUT_RECORDS = {kind for kinds in BEGINNINGS.values() for kind in kinds}
 _PRACTICE = re.compile(r"\.(sandbox|develop|scratch|demo|trailblaze|patch)\.")
+_OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|trailblaze|patch))?\.my")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def salesforce_domain(typed: str) -> str:
     if host and "." not in host:
         host = f"{host}.sandbox" if "--" in host else host
     host = host if host.endswith(".my") else f"{host}.my"
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*\.my", host) or host in ("login.my", "test.my"):
+    if not _OWN_DOMAIN.fullmatch(host) or host in ("login.my", "test.my"):
         raise ConfigError(
             f"{typed.strip() or 'this'} is no Salesforce domain of your own",
             why="it looks like acme.my.salesforce.com, a sandbox like acme--dev.sandbox.my.salesforce.com",

@@ -172,7 +172,6 @@ ORDERS: Mapping[str, Order] = {
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
 
-WRITING_TO_VENDORS = frozenset({"rollback", "approve", "apply", "cycle"})
 ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review"})
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 

@@ -67,11 +67,12 @@ def _standing(session: Session) -> tuple[list[str], bool]:
         with session.reading() as installation:
             modes = effective_modes(installation, by_person=False)
             policies = installation.policies.policies
-            deciding = {policy.header.name for policy in (*policies.fields, *policies.lifecycle)}
-            written = installation.ledger.batches(states=("done",), limit=1)
+            writing = {policy.header.name for policy in policies.fields}
+            writing |= {policy.header.name for policy in policies.lifecycle}
+            has_written = any(batch.state == "done" for batch in installation.ledger.batches(limit=1000))
     except TruceError:
         return [], False
-    return sorted(name for name, mode in modes.items() if mode == "act" and name in deciding), bool(written)
+    return sorted(name for name in writing if modes[name] == "act"), has_written
 
 
 def _document(finding: Finding) -> dict[str, object]:

@@ -80,7 +80,7 @@ def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
         sandbox = click.confirm("Is this Salesforce a sandbox or developer org?", default=is_practice_domain(domain))
     if sandbox and not is_practice_domain(domain):
         raise UsageError(
-            f"{domain}.salesforce.com is no sandbox",
+            f"the domain {domain}.salesforce.com is no sandbox",
             why="a sandbox has --NAME.sandbox in its domain, a developer org has .develop",
             next_step="truce init, with the sandbox's domain or with --production",
         )

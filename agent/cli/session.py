@@ -2,27 +2,23 @@
 
 An order is run here when no daemon is the writer; otherwise it is queued in the ledger and the daemon runs it between
 two chunks, rollbacks first, while we wait and show progress.
-
-Nothing heavy is imported before a command really runs: ``truce COMMAND --help`` stays quick.
 """
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent import errors
-from agent.errors import Interrupted, LockHeld, TruceError
+from agent.errors import LockHeld, TruceError
 from agent.people import Person, current_person
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # nothing heavy is imported before a command really runs: its --help stays quick
     from agent.config import Config
     from agent.installation import Installation
 
@@ -31,11 +27,7 @@ LOOK_EVERY_SECONDS = 0.2
 
 
 class Session:
-    """One run of a command.
-
-    Raises:
-        ConfigError: no config file, or mistakes in it.
-    """
+    """One run of a command."""
 
     def __init__(self, config_path: str) -> None:
         from agent.config import load_config
@@ -64,21 +56,18 @@ class Session:
             yield installation
 
     def order(self, kind: str, body: dict[str, Any], what: str = "", *, quiet: bool = False) -> dict[str, Any]:
-        """Have an order carried out and return its result. Ctrl-C ends a writing one after the chunk being written.
+        """Have an order carried out and return its result.
 
         Raises:
             TruceError: whatever the order raised, here or in the daemon.
         """
         from agent.cli.display import progress_bar
-        from agent.orders import ASKING_NO_VENDOR, ORDERS, WRITING_TO_VENDORS
+        from agent.orders import ASKING_NO_VENDOR, ORDERS
 
         actor = self.person.name
         with progress_bar(what or kind, quiet=quiet) as progress:
             try:
-                with (
-                    self.writing(asks_vendors=kind not in ASKING_NO_VENDOR) as installation,
-                    _stoppable(installation) if kind in WRITING_TO_VENDORS else nullcontext(),
-                ):
+                with self.writing(asks_vendors=kind not in ASKING_NO_VENDOR) as installation:
                     return ORDERS[kind](installation, body, actor, progress)
             except LockHeld:
                 return self._queue(kind, body, actor)
@@ -89,46 +78,17 @@ class Session:
         with open_queue(self.config) as commands:
             number = commands.queue(kind, body, actor)
             waited = 0.0
-            try:
-                while waited < WAIT_SECONDS:
-                    outcome = commands.result(number)
-                    if outcome is not None:
-                        return _unpack(outcome)
-                    time.sleep(LOOK_EVERY_SECONDS)
-                    waited += LOOK_EVERY_SECONDS
-            except KeyboardInterrupt:
-                raise Interrupted(
-                    f"stopped waiting for {kind}",
-                    why="the daemon has the order and carries it out",
-                    next_step="truce status",
-                ) from None
+            while waited < WAIT_SECONDS:
+                outcome = commands.result(number)
+                if outcome is not None:
+                    return _unpack(outcome)
+                time.sleep(LOOK_EVERY_SECONDS)
+                waited += LOOK_EVERY_SECONDS
         raise LockHeld(
             f"the daemon has not answered {kind} for {WAIT_SECONDS / 60:.0f} minutes",
             why="it stays queued and will still be done",
             next_step="truce status",
         )
-
-
-@contextmanager
-def _stoppable(installation: Installation) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops between two chunks, so that nothing is left unknown; a second one at once."""
-    asked: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        click.echo("Stopping after the records being written now; Ctrl-C again stops at once.", err=True)
-
-    before = installation.stop
-    installation.stop = lambda: bool(asked) or before()
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        installation.stop = before
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _unpack(outcome: dict[str, Any]) -> dict[str, Any]:
