@@ -254,7 +254,7 @@ class TestDoctor:
         said = company("doctor")
         assert said.code == 2
         assert "`oportunity` is not a value of `lifecyclestage`" in said.out
-        assert "Did you mean `opportunity`?" in said.out
+        assert "did you mean `opportunity`?" in said.out.casefold()
 
     def test_a_missing_scope_is_named(self, company: Terminal, admin: Admin) -> None:
         admin.post("/permissions", system="hubspot", remove_scope="crm.schemas.contacts.read")
