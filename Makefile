@@ -1,12 +1,13 @@
 # make demo    set up and show the main job on two practice CRMs
 # make test    set up and run every check
 # make nightly the long campaigns
+# make docs    write the pages that come from the code
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test nightly bench lint lock clean setup
+.PHONY: demo test nightly bench lint docs lock clean setup
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Setting up in $(VENV) (once, about half a minute) …"
@@ -34,6 +35,9 @@ nightly: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
+
+docs: $(READY)
+	@$(BIN)/python -m agent.cli.reference
 
 lock:
 	@$(PYTHON) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \

@@ -6,13 +6,19 @@ compares the two, so neither can go stale.
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from agent.decide.yaml_source import YamlProblem, load_plain
-from agent.errors import ConfigError
+from agent.decide.suggest import did_you_mean
+from agent.decide.yaml_source import MapNode, Node, plain_value, read_source
+from agent.errors import ConfigError, Problem
 
 SecretReference = Annotated[str, StringConstraints(pattern=r"^(keyring|env|file|systemd):[^\s]+$")]
 LoopbackOrHttps = Annotated[
@@ -40,7 +46,9 @@ class SalesforceConfig(_Strict):
     )
     api_version: str = Field("65.0", description="Salesforce API version.", pattern=r"^\d{2}\.0$")
     base_url: LoopbackOrHttps | None = Field(
-        None, description="Only for the emulator: where requests really go. Leave out for a real account."
+        None,
+        description="Only for the emulator: where requests really go. Leave out for a real account.",
+        examples=["http://127.0.0.1:8001"],
     )
     link_keys: dict[str, str] = Field(
         default_factory=dict,
@@ -58,7 +66,9 @@ class HubSpotConfig(_Strict):
     )
     api_version: Literal["v3", "2026-03", "2026-09"] = Field("v3", description="HubSpot API version.")
     base_url: LoopbackOrHttps | None = Field(
-        None, description="Only for the emulator: where requests really go. Leave out for a real account."
+        None,
+        description="Only for the emulator: where requests really go. Leave out for a real account.",
+        examples=["http://127.0.0.1:8001"],
     )
     link_keys: dict[str, str] = Field(
         default_factory=dict,
@@ -79,7 +89,9 @@ class RunConfig(_Strict):
 
     every_seconds: int = Field(60, ge=5, le=86_400, description="Seconds between two cycles.")
     mode: Literal["watch", "ask", "act"] = Field(
-        "ask", description="Ceiling over every policy: watch reports, ask proposes, act may write."
+        "ask",
+        description="Ceiling over every policy: watch reports, ask proposes, act may write. "
+        "`truce mode` changes it later; an edit of this line counts again from the next start.",
     )
     sweep_hours: int = Field(
         24,
@@ -106,60 +118,121 @@ class Config(_Strict):
     home: Path = Field(Path(), exclude=True, description="Folder the config file stands in.")
 
     @model_validator(mode="after")
-    def _folders_beside_the_file(self) -> Config:
+    def _paths_beside_the_file(self) -> Config:
         for name in ("state", "policies"):
-            folder = getattr(self, name)
-            if not folder.is_absolute():
-                object.__setattr__(self, name, self.home / folder)
+            object.__setattr__(self, name, self.home / getattr(self, name))
         return self
+
+    def secrets(self) -> dict[str, str]:
+        """{setting: reference}; a relative ``file:`` path is taken from the folder of the config file."""
+        references = {
+            "salesforce.client_id": self.salesforce.client_id,
+            "salesforce.client_secret": self.salesforce.client_secret,
+            "hubspot.token": self.hubspot.token,
+        }
+        return {setting: self._beside_the_file(reference) for setting, reference in references.items()}
+
+    def _beside_the_file(self, reference: str) -> str:
+        source, _, name = reference.partition(":")
+        return f"file:{self.home / name}" if source == "file" else reference
 
 
 def load_config(path: Path) -> Config:
     """Read and check a config file.
 
     Raises:
-        ConfigError: missing, unreadable or wrong; every problem with its place is in ``why``.
+        ConfigError: missing, unreadable or wrong; every mistake with its line is in ``problems``.
     """
+    text = _read(path)
+    source = read_source(path.name, text)
+    if source.problems:
+        raise _mistakes(path, [replace(problem, excerpt="") for problem in source.problems])
+    document = source.documents[0] if len(source.documents) == 1 else None
+    if not isinstance(document, MapNode):
+        raise ConfigError(
+            "the config file holds no settings",
+            where=str(path),
+            why="it is one list of `name: value` lines, without `---` in between",
+            next_step="move it away, then: truce init",
+        )
+    settings = {key.text: plain_value(node) for key, node in document.pairs}
     try:
-        text = path.read_text(encoding="utf-8")
+        return Config.model_validate({**settings, "home": path.parent.resolve()})
+    except ValidationError as error:
+        found = [_located(path.name, document, problem) for problem in error.errors(include_url=False)]
+        raise _mistakes(path, found) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_mode & stat.S_IWOTH:
+            raise ConfigError(
+                "everybody on this computer may write the config file",
+                where=str(path),
+                why="it says where the secrets are sent",
+                next_step=f"chmod o-w {path}",
+            )
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError("there is no config file", where=str(path), next_step="truce init") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("the config file cannot be read", where=str(path), why=str(error)) from error
-    try:
-        document = load_plain(path.name, text)
-    except YamlProblem as error:
+    except UnicodeDecodeError:
+        raise ConfigError("the config file is not UTF-8 text", where=str(path), next_step=f"file {path}") from None
+    except OSError as error:
         raise ConfigError(
-            "the config file is not valid YAML",
-            where=f"{path}:{error.problem.line}",
-            why=error.problem.message,
-        ) from error
-    if not isinstance(document, dict):
-        raise ConfigError("the config file is empty", where=str(path), next_step="truce init")
-    try:
-        return Config.model_validate({**document, "home": path.parent.resolve()})
-    except ValidationError as error:
-        raise ConfigError(
-            "the config file has mistakes",
-            where=str(path),
-            why=_in_plain_words(error),
-            next_step="truce doctor",
+            "the config file cannot be read", where=str(path), why=error.strerror or "", next_step=f"ls -l {path}"
         ) from None
 
 
-def _in_plain_words(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False, include_input=False):
-        place = ".".join(str(part) for part in problem["loc"]) or "file"
-        lines.append(f"{place}: {_message(problem['type'], problem['msg'])}")
-    return "; ".join(lines)
+def _mistakes(path: Path, problems: Sequence[Problem]) -> ConfigError:
+    count = f"{len(problems)} mistakes" if len(problems) != 1 else "a mistake"
+    return ConfigError(
+        f"the config file has {count}", where=str(path), problems=problems, next_step="mend it, then: truce doctor"
+    )
 
 
-def _message(kind: str, text: str) -> str:
+def _located(file: str, document: MapNode, problem: ErrorDetails) -> Problem:
+    """A mistake at the line of the setting it is about, or of the nearest setting around it.
+
+    The line itself is not quoted: somebody may have written a secret into it.
+    """
+    node: Node = document
+    place: Node = document
+    model: type[BaseModel] | None = Config
+    allowed: list[str] = []
+    for part in problem["loc"]:
+        if not isinstance(node, MapNode):
+            break
+        allowed = [name for name, _ in settings_of(model)] if model is not None else []
+        place = node.key(str(part)) or place
+        node = node.find(str(part)) or node
+        model = _model_of(model, str(part))
+    name = ".".join(str(part) for part in problem["loc"] if part not in ("[key]",))
+    message, advice = _in_plain_words(problem, allowed)
+    return Problem(file, place.line, place.column, f"{name}: {message}", advice=advice)
+
+
+def settings_of(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """(name, setting) of everything that may stand in a file."""
+    return [(name, setting) for name, setting in model.model_fields.items() if not setting.exclude]
+
+
+def _model_of(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
+    setting = model.model_fields.get(name) if model is not None else None
+    kind = setting.annotation if setting is not None else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _in_plain_words(problem: ErrorDetails, allowed: Sequence[str]) -> tuple[str, str]:
+    """What is wrong with a setting, and advice."""
+    kind, text = problem["type"], problem["msg"]
     if kind == "extra_forbidden":
-        return "this setting does not exist"
+        return "this setting does not exist", did_you_mean(str(problem["loc"][-1]), allowed)
     if kind == "missing":
-        return "this setting is needed"
+        return "this setting is needed", "config.example.yaml explains every setting"
     if kind == "string_pattern_mismatch" and "keyring" in text:
-        return "write where the secret is kept: keyring:NAME, env:NAME, file:PATH or systemd:NAME"
-    return text[:1].lower() + text[1:]
+        return "this is no place of a secret", "Write keyring:NAME, env:NAME, file:PATH or systemd:NAME."
+    if kind == "string_pattern_mismatch" and "https" in text:
+        return "this is no address", "https, or http on this computer only."
+    if kind == "literal_error":
+        return f"write one of {problem['ctx']['expected']}", ""
+    return text[:1].lower() + text[1:], ""

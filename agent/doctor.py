@@ -2,65 +2,116 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from agent.config import Config
-from agent.connector import Connector, ObjectSchema
+from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
-from agent.errors import PolicyError, TruceError
+from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
 from agent.policy_files import read_sources
+from agent.secrets import read_secret
 
 MOST_SKEW_SECONDS = 60.0
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 
 Level = Literal["ok", "warning", "error"]
+Schemas = dict[tuple[str, str], ObjectSchema]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. ``subject`` is a short name such as ``salesforce access``."""
+    """One thing looked at. ``subject`` is a short name such as ``salesforce access``; ``steps`` lead out of it.
+
+    ``exit_code`` is that of docs/errors.md for an error, 0 otherwise.
+    """
 
     level: Level
     subject: str
     text: str
-    next_step: str = ""
+    steps: tuple[str, ...] = ()
+    exit_code: int = 0
 
 
-def examine(
-    config: Config,
-    connect: Callable[[Config], Mapping[str, Connector]],
-    clock: Callable[[], datetime],
-) -> Iterator[Finding]:
-    """Look at everything that can be looked at; one failing part does not hide the others."""
-    yield _disk(config.state)
-    try:
-        connectors = connect(config)
-    except TruceError as error:
-        yield Finding("error", "secrets", f"{error.what} ({error.where})", error.next_step)
+@dataclass(slots=True)
+class Examination:
+    """``connect`` makes the connectors without a request; ``secret`` reads one reference."""
+
+    config: Config
+    connect: Callable[[Config], Mapping[str, Connector]]
+    clock: Callable[[], datetime]
+    secret: Callable[[str], str] = read_secret
+    _reachable: dict[str, Connector] = field(default_factory=dict)
+
+    def findings(self) -> Iterator[Finding]:
+        """Look at everything that can be looked at; one failing part does not hide the others."""
+        yield from _state_folder(self.config.state)
+        secrets = list(self._secrets())
+        yield from secrets
+        connectors = {} if any(each.level == "error" for each in secrets) else self.connect(self.config)
+        try:
+            for system, connector in connectors.items():
+                found = list(_access(system, connector, self.clock))
+                yield from found
+                if all(each.level != "error" for each in found):
+                    self._reachable[system] = connector
+            yield from self._policies(self.clock().date())
+        finally:
+            for connector in connectors.values():
+                connector.close()
+
+    def _secrets(self) -> Iterator[Finding]:
+        for setting, place in self.config.secrets().items():
+            try:
+                self.secret(place)
+            except ConfigError as error:
+                yield _error(f"{setting}", error)
+            else:
+                yield Finding("ok", setting, f"can be read from {place.partition(':')[0]}")
+
+    def _policies(self, today: date) -> Iterator[Finding]:
+        try:
+            sources = read_sources(self.config.policies)
+            policies = parse.load(sources, None, today)
+        except TruceError as error:
+            yield _error("policies", error)
+            return
+        schemas: Schemas = {}
+        for entity_type in policies.entity_types.values():
+            for system, types in entity_type.records.items():
+                for object_type in types if system in self._reachable else ():
+                    fields = policies.vendor_fields(system, object_type)
+                    yield _object(self._reachable[system], object_type, fields, schemas)
+        wanted = {
+            (system, object_type)
+            for entity_type in policies.entity_types.values()
+            for system, types in entity_type.records.items()
+            for object_type in types
+        }
+        if wanted == set(schemas):
+            yield from _fields(sources, schemas, today)
+        yield from _other_integrations(self._reachable, schemas)
+        yield from _link_keys(policies, self._reachable, schemas)
+
+
+def _state_folder(state: Path) -> Iterator[Finding]:
+    folder = next(each for each in (state, *state.parents) if each.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding("error", "state folder", f"{folder} cannot be written", (f"chmod u+w {folder}",), 1)
         return
-    reachable: dict[str, Connector] = {}
-    for system, connector in connectors.items():
-        findings = list(_access(system, connector, clock))
-        yield from findings
-        if all(finding.level != "error" for finding in findings):
-            reachable[system] = connector
-    yield from _policies(config, reachable, clock().date())
-    for connector in connectors.values():
-        connector.close()
-
-
-def _disk(state: Path) -> Finding:
-    folder = state if state.exists() else state.parent
-    free = shutil.disk_usage(folder).free if folder.exists() else 0
+    free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
-        return Finding("error", "disk", f"only {free // 2**20} MB free for the ledger", "free some space")
-    return Finding("ok", "disk", f"{free // 2**20:,} MB free for the ledger")
+        yield Finding("error", "disk", f"only {free // 2**20} MB free for the ledger", ("free some space",), 1)
+        return
+    yield Finding("ok", "disk", f"{free // 2**20:,} MB free for the ledger")
 
 
 def _access(system: str, connector: Connector, clock: Callable[[], datetime]) -> Iterator[Finding]:
@@ -69,72 +120,72 @@ def _access(system: str, connector: Connector, clock: Callable[[], datetime]) ->
         skew = (connector.now() - clock()).total_seconds()
         owners = connector.owners()
     except TruceError as error:
-        yield Finding("error", f"{system} access", f"{error.what}: {error.why}".rstrip(": "), error.next_step)
+        yield _error(f"{system} access", error)
         return
     kind = "production" if identity.is_production else "not production"
     yield Finding("ok", f"{system} access", f"{identity.name or identity.account_id} ({identity.account_id}), {kind}")
     if abs(skew) > MOST_SKEW_SECONDS:
+        behind = "behind" if skew > 0 else "ahead"
         yield Finding(
-            "warning", f"{system} clock", f"this computer is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead'}",
-            "set the clock of this computer",
+            "warning", f"{system} clock", f"this computer is {abs(skew):,.0f} s {behind}",
+            ("set the clock of this computer",),
         )  # fmt: skip
     active = sum(owner.active for owner in owners)
     yield Finding("ok", f"{system} owners", f"{active} active of {len(owners)}")
 
 
-def _policies(config: Config, connectors: Mapping[str, Connector], today: date) -> Iterator[Finding]:
+def _object(connector: Connector, object_type: str, fields: Iterable[str], schemas: Schemas) -> Finding:
+    """Can its description and its records be read? If so its schema is added to ``schemas``.
+
+    A description can be readable where records are not (HubSpot's scopes differ), so records of one second are asked
+    for, with the fields that the policies name and the description knows.
+    """
+    subject = f"{connector.system} {object_type}"
     try:
-        sources = read_sources(config.policies)
-        policies = parse.load(sources, None, today)
-    except PolicyError as error:
-        yield Finding("error", "policies", f"{error.what}; first: {error.problems[0]}", "truce check")
-        return
+        schema = connector.schema(object_type)
+        now = connector.now()
+        mapped = sorted(set(fields) & set(schema.fields))
+        next(connector.changed(object_type, mapped, Window(now - timedelta(seconds=1), now)), None)
     except TruceError as error:
-        yield Finding("error", "policies", f"{error.what} ({error.where})", error.next_step)
-        return
-    schemas: dict[tuple[str, str], ObjectSchema] = {}
-    for finding, place, schema in _schemas(policies, connectors):
-        yield finding
-        if schema is not None:
-            schemas[place] = schema
-    if set(connectors) == {"salesforce", "hubspot"}:
-        yield from _fields(sources, schemas, today)
-    yield from _link_keys(policies, connectors, schemas)
+        return _error(subject, error)
+    schemas[connector.system, object_type] = schema
+    readable = f"{len(schema.fields)} fields readable"
+    denied = [verb for verb, allowed in (("create", schema.can_create), ("change", schema.can_update)) if not allowed]
+    return Finding("ok", subject, readable + (f"; Truce's user may not {' or '.join(denied)} it" if denied else ""))
 
 
-def _schemas(
-    policies: PolicySet, connectors: Mapping[str, Connector]
-) -> Iterator[tuple[Finding, tuple[str, str], ObjectSchema | None]]:
-    for entity_type in policies.entity_types.values():
-        for system, types in entity_type.records.items():
-            for object_type in types if system in connectors else ():
-                subject = f"{system} {object_type}"
-                try:
-                    schema = connectors[system].schema(object_type)
-                except TruceError as error:
-                    yield Finding("error", subject, error.what, error.next_step), (system, object_type), None
-                    continue
-                text = f"{len(schema.fields)} fields readable"
-                if not schema.can_update:
-                    text += ", not writable"
-                yield Finding("ok", subject, text), (system, object_type), schema
-
-
-def _fields(
-    sources: Mapping[str, str], schemas: Mapping[tuple[str, str], ObjectSchema], today: date
-) -> Iterator[Finding]:
+def _fields(sources: Mapping[str, str], schemas: Schemas, today: date) -> Iterator[Finding]:
+    """Every mapped field, its type and rights, and every value map against what the CRMs say of themselves."""
     problems = parse.check(sources, schemas, today)
     for problem in problems:
-        yield Finding("warning" if problem.is_warning else "error", "policies", str(problem), problem.advice)
-    if not problems:
-        yield Finding("ok", "policies", f"{len(sources)} files, every field found")
+        level: Level = "warning" if problem.is_warning else "error"
+        advice = (problem.advice,) if problem.advice else ()
+        yield Finding(level, "policies", str(problem), advice, 0 if problem.is_warning else PolicyError.exit_code)
+    if not any(not problem.is_warning for problem in problems):
+        yield Finding("ok", "policies", f"{len(sources)} files; every field they name was found")
 
 
-def _link_keys(
-    policies: PolicySet,
-    connectors: Mapping[str, Connector],
-    schemas: Mapping[tuple[str, str], ObjectSchema],
-) -> Iterator[Finding]:
+def _other_integrations(connectors: Mapping[str, Connector], schemas: Schemas) -> Iterator[Finding]:
+    """Fields in which another integration (HubSpot's own connector) keeps the other side's ids."""
+    for system, connector in connectors.items():
+        found = [
+            f"{object_type}.{name}"
+            for object_type, names in connector.capabilities.stored_ids.items()
+            for name in names
+            if (system, object_type) in schemas and name in schemas[system, object_type].fields
+        ]
+        if found:
+            yield Finding(
+                "warning",
+                f"{system} other sync",
+                f"its own connector keeps ids here ({', '.join(found)}); Truce pairs by them",
+                ("while that connector still writes: truce mode watch",),
+            )
+
+
+def _link_keys(policies: PolicySet, connectors: Mapping[str, Connector], schemas: Schemas) -> Iterator[Finding]:
+    """Without a unique field of ours, a create whose reply was lost could not be recognised."""
+    steps = json.loads(files("agent").joinpath("data", "link_key_steps.json").read_text(encoding="utf-8"))
     for entity_type in policies.entity_types.values():
         for system, rule in entity_type.creates.items():
             if system not in connectors:
@@ -142,12 +193,23 @@ def _link_keys(
             subject = f"{system} {rule.as_type} link key"
             name = connectors[system].capabilities.link_keys.get(rule.as_type)
             schema = schemas.get((system, rule.as_type))
+            set_up = tuple(step.format(object=rule.as_type) for step in steps[system])
             if name is None:
-                yield Finding(
-                    "warning", subject, "none configured: creates are only proposed, one call each",
-                    f"add a unique text field and name it under {system}.link_keys",
-                )  # fmt: skip
-            elif schema is not None and (name not in schema.fields or not schema.fields[name].unique):
-                yield Finding("error", subject, f"{name} is not a unique field there", "make it unique in the CRM")
+                yield Finding("warning", subject, "none: creates are only proposed, one call each", set_up)
+            elif schema is not None and name not in schema.fields:
+                yield Finding("error", subject, f"there is no field {name}", set_up, ConfigError.exit_code)
+            elif schema is not None and not schema.fields[name].unique:
+                yield Finding("error", subject, f"{name} is not unique", set_up, ConfigError.exit_code)
             else:
                 yield Finding("ok", subject, name)
+
+
+def _error(subject: str, error: TruceError) -> Finding:
+    """The first problem stands for all of a file's; ``truce check`` lists them."""
+    text = f"{error.what}: {error.why}" if error.why else error.what
+    if isinstance(error, PolicyError):
+        text = f"{error.what}; first: {error.problems[0]}"
+    elif not error.why and error.where and not isinstance(error, AccessDenied):
+        text = f"{error.what} ({error.where})"
+    step = "" if error.next_step == "truce doctor" else error.next_step
+    return Finding("error", subject, text, (step,) if step else (), error.exit_code)

@@ -43,20 +43,6 @@ class TruceError(Exception):
         self.next_step = next_step
 
 
-class UsageError(TruceError):
-    """The person can fix it."""
-
-    exit_code = 2
-
-
-class ConfigError(UsageError):
-    """A config file, setting or secret is missing or wrong."""
-
-
-class NotFound(UsageError):
-    """Something the person named does not exist."""
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing wrong in a policy or config file, with its place (1-based line and column)."""
@@ -73,6 +59,26 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
+class UsageError(TruceError):
+    """The person can fix it. ``problems`` are the lines to mend, sorted by place, where a file is wrong."""
+
+    exit_code = 2
+
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", next_step: str = "", problems: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(what, where=where, why=why, next_step=next_step)
+        self.problems = tuple(sorted(problems))
+
+
+class ConfigError(UsageError):
+    """A config file, setting or secret is missing or wrong."""
+
+
+class NotFound(UsageError):
+    """Something the person named does not exist."""
+
+
 class PolicyError(UsageError):
     """Every problem found in the policy files, sorted by place."""
 
@@ -81,8 +87,8 @@ class PolicyError(UsageError):
         super().__init__(
             f"{count} problem{'s' if count != 1 else ''} in the policies",
             next_step="truce check",
+            problems=problems,
         )
-        self.problems = tuple(sorted(problems))
 
 
 class Refused(TruceError):

@@ -50,6 +50,8 @@ class Installation:
     mode: Mode
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
     stop: Stop = never
+    asks_vendors: bool = True
+    """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""
     policy_problem: UsageError | None = None
 
     def expiry(self) -> datetime:

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent import apply, approving, cycle, rollback
 from agent import plan as plans
+from agent.ceiling import ceiling, set_ceiling
 from agent.changes import Change, State, Verdict
 from agent.errors import NotFound, UsageError
 from agent.freeze import Freeze
@@ -116,6 +117,14 @@ def resume(installation: Installation, body: Body, actor: str, progress: apply.P
     return {"policy": body["policy"], "paused": False, "by": actor}
 
 
+def set_mode(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    configured = installation.config.run.mode
+    set_ceiling(installation.ledger, body["mode"], configured, actor)
+    now = ceiling(installation.ledger, configured)
+    installation.mode = now.mode
+    return {"mode": now.mode, "set_by": now.set_by, "set_at": now.set_at.isoformat() if now.set_at else None}
+
+
 def go_live(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     header = _known_policy(installation, body["policy"])
     if body.get("meaning") != header.meaning:
@@ -165,6 +174,7 @@ ORDERS: Mapping[str, Order] = {
     "preview-rollback": preview_rollback,
     "pause": pause,
     "resume": resume,
+    "mode": set_mode,
     "approve": approve,
     "reject": reject,
     "plan": make_plan,
@@ -178,6 +188,8 @@ ORDERS: Mapping[str, Order] = {
 
 NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
 """Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
+ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review"})
+"""Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 
 
 def plan_result(installation: Installation, plan: plans.Plan) -> Result:

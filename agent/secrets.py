@@ -7,18 +7,20 @@ Keyring backends are an allow-list: a merely installed ``keyrings.alt`` would st
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.errors import ConfigError
+from agent.private_files import make_private_directory, require_private, write_private_file
 
 SERVICE = "crm-truce"
 KEYRING_SECONDS = 5.0
 ALLOWED_BACKENDS = ("SecretService", "libsecret", "kwallet", "macOS", "Windows")
+
+T = TypeVar("T")
 
 
 def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -28,45 +30,74 @@ def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> 
         ConfigError: missing, empty, unsafe file, or no usable keyring. Never shows a value.
     """
     source, _, name = reference.partition(":")
-    readers = {"keyring": _from_keyring, "file": _from_file}
     if source == "env":
         value = environment.get(name, "")
     elif source == "systemd":
-        folder = environment.get("CREDENTIALS_DIRECTORY")
-        if not folder:
-            raise ConfigError(
-                f"there are no systemd credentials for {name}",
-                where=reference,
-                why="CREDENTIALS_DIRECTORY is not set",
-            )
-        value = _from_file(str(Path(folder) / name), check_mode=False)
-    elif source in readers:
-        value = readers[source](name)
+        value = _from_file(_systemd_file(name, environment), reference)
+    elif source == "keyring":
+        value = _from_keyring(name)
+    elif source == "file":
+        require_present(Path(name), reference)
+        require_private(Path(name))
+        value = _from_file(Path(name), reference)
     else:
-        raise ConfigError(f"this is no place for a secret: {source}", where=reference)
+        raise ConfigError(f"this is no place of a secret: {source}", where=reference)
     if not value.strip():
-        raise ConfigError(
-            f"the secret {name} is empty or missing", where=reference, next_step=f"truce secrets set {name}"
-        )
+        raise ConfigError("a secret is empty or missing", where=reference, next_step=how_to_set(reference))
     return value.strip()
 
 
-def store_secret(name: str, value: str) -> None:
-    """Put a secret into the keyring.
+def store_secret(reference: str, value: str) -> None:
+    """Put a secret into the keyring or into a file only we may read; what was there is replaced.
 
     Raises:
-        ConfigError: no safe keyring here; says what to use instead.
+        ConfigError: empty, no safe keyring here, or a place that only somebody else can fill.
     """
-    ring = _safe_keyring()
-    _in_time(lambda: ring.set_password(SERVICE, name, value))
+    source, _, name = reference.partition(":")
+    if not value.strip():
+        raise ConfigError("the secret is empty, so nothing was kept", where=reference, next_step=how_to_set(reference))
+    if source == "keyring":
+        ring = _safe_keyring()
+        _in_time(lambda: ring.set_password(SERVICE, name, value.strip()))
+    elif source == "file":
+        path = Path(name)
+        if not path.parent.exists():
+            make_private_directory(path.parent)
+        write_private_file(path, f"{value.strip()}\n".encode())
+    else:
+        raise ConfigError(f"Truce cannot put a secret into {source}", where=reference, next_step=how_to_set(reference))
 
 
-def forget_secret(name: str) -> None:
-    """Remove a secret from the keyring. Raises ConfigError when it is not there."""
-    ring = _safe_keyring()
-    if _in_time(lambda: ring.get_password(SERVICE, name)) is None:
-        raise ConfigError(f"there is no secret {name} in the keyring", next_step="truce secrets list")
-    _in_time(lambda: ring.delete_password(SERVICE, name))
+def forget_secret(reference: str) -> None:
+    """Remove a secret from the keyring, or its file.
+
+    Raises:
+        ConfigError: it is not there, or is kept where only somebody else can remove it.
+    """
+    source, _, name = reference.partition(":")
+    missing = ConfigError("there is no such secret", where=reference, next_step="truce secrets list")
+    if source == "keyring":
+        ring = _safe_keyring()
+        if _in_time(lambda: ring.get_password(SERVICE, name)) is None:
+            raise missing
+        _in_time(lambda: ring.delete_password(SERVICE, name))
+    elif source == "file":
+        try:
+            Path(name).unlink()
+        except FileNotFoundError:
+            raise missing from None
+    else:
+        raise ConfigError(f"Truce cannot remove a secret from {source}", where=reference)
+
+
+def how_to_set(reference: str) -> str:
+    """The one step that makes a missing secret readable."""
+    source, _, name = reference.partition(":")
+    if source == "env":
+        return f"export {name}=…"
+    if source == "systemd":
+        return f"add LoadCredentialEncrypted={name} to the unit file"
+    return f"truce secrets set {reference}"
 
 
 def keyring_name() -> str:
@@ -75,25 +106,37 @@ def keyring_name() -> str:
     return f"{type(ring).__module__}.{type(ring).__name__}"
 
 
+def require_present(path: Path, reference: str) -> None:
+    """Raises ConfigError when there is no such secret file."""
+    if not path.exists() and not path.is_symlink():
+        raise ConfigError("a secret is missing", where=reference, next_step=how_to_set(reference))
+
+
 def _from_keyring(name: str) -> str:
     ring = _safe_keyring()
-    value = _in_time(lambda: ring.get_password(SERVICE, name))
-    return str(value or "")
+    return str(_in_time(lambda: ring.get_password(SERVICE, name)) or "")
 
 
-def _from_file(name: str, *, check_mode: bool = True) -> str:
-    path = Path(name)
+def _systemd_file(name: str, environment: Mapping[str, str]) -> Path:
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise ConfigError(
+            f"there are no systemd credentials for {name}",
+            where=f"systemd:{name}",
+            why="CREDENTIALS_DIRECTORY is not set: systemd did not start this",
+            next_step=how_to_set(f"systemd:{name}"),
+        )
+    return Path(folder) / name
+
+
+def _from_file(path: Path, reference: str) -> str:
     try:
-        status = path.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            raise ConfigError("a secret file may not be a link", where=name)
-        if check_mode and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigError(
-                "others on this computer may read this secret file", where=name, next_step=f"chmod 600 {name}"
-            )
         return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError("the secret file cannot be read", where=name, why=error.strerror or "") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            "a secret cannot be read", where=reference, why=why or "", next_step=f"ls -l {path}"
+        ) from None
 
 
 def _safe_keyring() -> Any:
@@ -110,12 +153,18 @@ def _safe_keyring() -> Any:
     raise ConfigError(
         "there is no safe keyring on this computer",
         why=f"found {place}, which does not protect what it keeps",
-        next_step="use env:NAME or file:PATH in the config instead",
+        next_step="write env:NAME or file:PATH in the config instead",
     )
 
 
-def _in_time(call: Any) -> Any:
-    """A locked keyring may wait for a prompt for ever; five seconds is enough for one that answers."""
+def _in_time(call: Callable[[], T]) -> T:
+    """A locked keyring may wait for a prompt for ever; five seconds is enough for one that answers.
+
+    Raises:
+        ConfigError: it does not answer in time, or refuses.
+    """
+    from keyring.errors import KeyringError
+
     pool = ThreadPoolExecutor(max_workers=1)
     try:
         return pool.submit(call).result(timeout=KEYRING_SECONDS)
@@ -123,5 +172,7 @@ def _in_time(call: Any) -> Any:
         raise ConfigError(
             "the keyring does not answer", why="it may be locked and wait for a prompt nobody sees"
         ) from None
+    except KeyringError as error:
+        raise ConfigError("the keyring refused", why=type(error).__name__, next_step="unlock the keyring") from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

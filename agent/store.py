@@ -407,7 +407,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
 
 
 def _missing(path: Path) -> LedgerMissing:
-    return LedgerMissing("there is no such file", where=str(path), next_step="truce init")
+    return LedgerMissing("there is no ledger yet", where=str(path), next_step="truce plan")
 
 
 def _damaged(path: Path, why: str) -> LedgerDamaged:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from agent.approvals import Approvals
+from agent.ceiling import ceiling
 from agent.changes import Mode
 from agent.commands import Commands
 from agent.config import Config
@@ -54,18 +55,19 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
 
     salesforce = config.salesforce
     hubspot = config.hubspot
+    places = config.secrets()
     return {
         "salesforce": Salesforce(
             domain=salesforce.domain,
-            client_id=secret(salesforce.client_id),
-            client_secret=secret(salesforce.client_secret),
+            client_id=secret(places["salesforce.client_id"]),
+            client_secret=secret(places["salesforce.client_secret"]),
             base_url=salesforce.base_url,
             api_version=salesforce.api_version,
             link_keys=salesforce.link_keys,
             clock=time.monotonic,
         ),
         "hubspot": HubSpot(
-            token=secret(hubspot.token),
+            token=secret(places["hubspot.token"]),
             base_url=hubspot.base_url or "https://api.hubapi.com",
             api_version=hubspot.api_version,
             link_keys=hubspot.link_keys,
@@ -79,6 +81,7 @@ def open_installation(
     config: Config,
     *,
     writer: bool = True,
+    asks_vendors: bool = True,
     connectors: Mapping[str, Connector] | None = None,
     clock: Clock = wall_clock,
     editor: str | None = None,
@@ -92,8 +95,9 @@ def open_installation(
     is what others read about the holder of the lock. ``with_policies=False`` leaves them to the caller and so asks no
     vendor: ``reload_policies``, ``take_last_good``.
 
-    A reader needs no vendor and no lock. A writer holds the lock, has checked its own memory, and remembers the
-    policies it runs with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
+    A reader needs no vendor and no lock; nor does a writer need a vendor who only writes down a person's word
+    (``asks_vendors`` False). A writer holds the lock, has checked its own memory, and remembers the policies it runs
+    with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
     ``Installation.policy_problem`` says why.
 
     Raises:
@@ -108,7 +112,7 @@ def open_installation(
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = dict(connectors or {})
         if not links:
-            links = connect(config, secret if writer else _no_secret)
+            links = connect(config, secret if writer and asks_vendors else _no_secret)
         for connector in links.values():
             stack.callback(connector.close)
         installation = Installation(
@@ -123,7 +127,8 @@ def open_installation(
             commands=Commands(ledger.store, clock),
             clock=clock,
             policies=prepare(PolicySet("", {})),
-            mode=config.run.mode,
+            asks_vendors=writer and asks_vendors,
+            mode=ceiling(ledger, config.run.mode).mode,
         )
         if writer:
             check_memory(installation)
@@ -164,7 +169,7 @@ def reload_policies(installation: Installation, editor: str | None = None) -> bo
         return False
     policies = _checked(installation, sources)
     ledger = installation.ledger
-    if not ledger.store.is_read_only and ledger.revision(policies.revision) is None:
+    if installation.asks_vendors and ledger.revision(policies.revision) is None:
         who = editor or _editor(installation.config.policies, installation.config)
         ledger.save_revision(policies.revision, policies.sources, who)
     installation.policies = prepare(policies)
@@ -238,10 +243,10 @@ def _take_what_is_sound(installation: Installation, editor: str | None) -> None:
 
 
 def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySet:
-    """A set of texts as policies; a writer checks them against the vendors' schemas, a reader asks nobody."""
+    """A set of texts as policies, checked against the vendors' schemas where those may be asked."""
     today: date = installation.clock().date()
     policies = load(sources, None, today)
-    if installation.ledger.store.is_read_only:
+    if not installation.asks_vendors:
         return policies
     return load(sources, schemas_of(installation.connectors, policies), today)
 

@@ -11,13 +11,13 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "See the main job on two practice CRMs on this computer."),
     "init": ("init", "Write a config file and policies to start from."),
-    "doctor": ("doctor", "Check access, fields and clocks; say what can and cannot be written."),
+    "doctor": ("doctor", "Check access, fields and clocks; say what can be written."),
     "check": ("check", "Check the policy files: every problem at once, with its place."),
     "plan": ("plan", "Show what would be written, and why. Writes to no CRM."),
     "apply": ("apply", "Write a plan: 25, read back, 250, the rest."),
     "go-live": ("go_live", "Let a policy act by itself, after its plan was seen."),
     "run": ("run", "Run the daemon, or one cycle with --once."),
-    "status": ("status", "Is it running, what is open, what waits, how old are the exceptions?"),
+    "status": ("status", "Is it running, what is open, what waits, what is frozen?"),
     "today": ("today", "What changed, what people changed back, what waits for you."),
     "batches": ("batches", "List what was written, newest first."),
     "show": ("show", "Show one batch with every change."),
@@ -26,11 +26,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "approve": ("approve", "Approve a held batch: exactly the list shown."),
     "reject": ("reject", "Turn a held batch down."),
     "rollback": ("rollback", "Preview the undo of a batch; --apply writes it."),
+    "mode": ("mode", "How much Truce may do at most: watch, ask or act."),
     "pause": ("pause", "Stop a policy from writing."),
     "resume": ("resume", "Let a paused policy go on."),
     "freeze": ("freeze", "Keep Truce away from one field of one record."),
-    "ledger": ("ledger", "Verify the ledger."),
-    "secrets": ("secrets", "Put secrets into the keyring, or remove them."),
+    "ledger": ("ledger", "Prove that nothing in the ledger was altered."),
+    "secrets": ("secrets", "Put the keys of both CRMs where the config looks for them."),
     "emulator": ("emulator", "Run the two practice CRMs."),
 }
 """Command → (module in agent.cli, one line of help). A command is listed when it works, not before."""
@@ -77,15 +78,16 @@ class LazyGroup(click.Group):
     envvar="TRUCE_CONFIG",
     help="The config file.",
 )
+@click.option("--traceback", is_flag=True, help="Show where a mistake of ours happened.")
 @click.version_option(package_name="crm-truce", prog_name="truce")
 @click.pass_context
-def truce(ctx: click.Context, config_path: str) -> None:
+def truce(ctx: click.Context, config_path: str, traceback: bool) -> None:
     """Keep Salesforce and HubSpot in agreement; explain, bound and undo every change."""
-    ctx.obj = config_path
+    ctx.obj = config_path  # ``traceback`` is read by agent.cli.advice, where errors end
 
 
 def main() -> None:
     """Run the command line; every error a person can cause ends as advice, never as a traceback."""
     from agent.cli.advice import run_with_advice
 
-    sys.exit(run_with_advice(truce))
+    sys.exit(run_with_advice(truce, sys.argv[1:]))

@@ -1,41 +1,56 @@
-"""One place that turns an error into advice: what happened, where, why, and the one next command."""
+"""One place that turns whatever went wrong into advice: what happened, where, why, and the one next command.
+
+A person never sees a traceback for a mistake of theirs, and one of ours is said to be ours.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from agent.errors import PolicyError, TruceError
+from agent.errors import TruceError, UsageError
 
+DONE = 0
+OUR_MISTAKE = 1
+WRONG_USAGE = UsageError.exit_code
 INTERRUPTED = 130
-OUR_BUG = 1
+
+_PACKAGES = ("agent", "connectors")
 
 
-def run_with_advice(command: click.Command) -> int:
+def run_with_advice(command: click.Command, args: Sequence[str]) -> int:
     """Run the command line and return its exit code (docs/errors.md)."""
-    as_json = "--json" in sys.argv
+    _survive_any_terminal()
+    as_json = "--json" in args
     try:
-        result = command.main(standalone_mode=False)
+        result = command.main(list(args), prog_name="truce", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.Abort:
-        click.echo("stopped", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt):
+        return _tell_and_leave(interrupted(), as_json=as_json)
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _wrong_usage(error, as_json=as_json)
     except TruceError as error:
-        tell(error, as_json=as_json)
-        return error.exit_code
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-        return INTERRUPTED
+        return _tell_and_leave(error, as_json=as_json)
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    return result if isinstance(result, int) else 0
+        return _reader_is_gone()
+    except OSError as error:
+        if "--traceback" in args:
+            traceback.print_exc()
+        return _tell_and_leave(unusable(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001  (the last net: whatever it is, people get advice)
+        if "--traceback" in args:
+            traceback.print_exc()
+        return _tell_and_leave(our_mistake(error, args), as_json=as_json)
+    return result if isinstance(result, int) else DONE
 
 
 def tell(error: TruceError, *, as_json: bool) -> None:
@@ -48,7 +63,7 @@ def tell(error: TruceError, *, as_json: bool) -> None:
 
 
 def as_document(error: TruceError) -> dict[str, object]:
-    """The error as schemas/error.json describes it."""
+    """The error as docs/schemas/error.json describes it."""
     document: dict[str, object] = {
         "kind": type(error).__name__,
         "what": error.what,
@@ -57,7 +72,7 @@ def as_document(error: TruceError) -> dict[str, object]:
         "next": error.next_step,
         "exit_code": error.exit_code,
     }
-    if isinstance(error, PolicyError):
+    if isinstance(error, UsageError) and error.problems:
         document["problems"] = [
             {
                 "file": problem.file,
@@ -73,17 +88,91 @@ def as_document(error: TruceError) -> dict[str, object]:
 
 def advice(error: TruceError) -> list[str]:
     """The lines a person reads."""
-    lines: list[str] = []
-    if isinstance(error, PolicyError):
-        from agent.cli.display import problem_lines
+    from agent.cli.display import one_line, problem_lines
 
+    lines: list[str] = []
+    if isinstance(error, UsageError) and error.problems:
         for problem in error.problems:
             lines += problem_lines(problem)
-    lines.append(f"{error.what[:1].upper()}{error.what[1:]}.")
+    what = one_line(error.what)
+    lines.append(f"{what[:1].upper()}{what[1:]}.")
     if error.where and error.where not in error.what:
-        lines.append(f"  where  {error.where}")
+        lines.append(f"  where  {one_line(error.where)}")
     if error.why:
-        lines.append(f"  why    {error.why}")
+        lines.append(f"  why    {one_line(error.why)}")
     if error.next_step:
-        lines.append(f"  next   {error.next_step}")
+        lines.append(f"  next   {one_line(error.next_step)}")
     return lines
+
+
+def interrupted() -> TruceError:
+    """Ctrl-C, or the end of the input at a question."""
+    error = TruceError(
+        "stopped",
+        why="what was written by then is recorded, and the next start settles what was under way",
+        next_step="repeat the command: it goes on where it stopped",
+    )
+    error.exit_code = INTERRUPTED
+    return error
+
+
+def unusable(error: OSError) -> TruceError:
+    """A file, folder or socket of this computer that cannot be used."""
+    return TruceError(
+        f"this computer refused: {(error.strerror or type(error).__name__).lower()}",
+        where=str(error.filename or ""),
+        next_step="truce doctor",
+    )
+
+
+def our_mistake(error: Exception, args: Sequence[str]) -> TruceError:
+    """A defect of Truce. Says which and where, without its text: that may hold a record's values."""
+    return TruceError(
+        "this is a mistake in Truce, not yours; nothing was sent that is not recorded",
+        where=_place_of(error),
+        why=type(error).__name__,
+        next_step=f"truce --traceback {' '.join(args)}   and report what it prints",
+    )
+
+
+def _tell_and_leave(error: TruceError, *, as_json: bool) -> int:
+    try:
+        tell(error, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _reader_is_gone()
+    return error.exit_code
+
+
+def _wrong_usage(error: click.ClickException, *, as_json: bool) -> int:
+    if as_json:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "truce"
+        return _tell_and_leave(UsageError(error.format_message(), next_step=f"{command} --help"), as_json=True)
+    error.show()
+    return WRONG_USAGE
+
+
+def _reader_is_gone() -> int:
+    """Whoever read our output has closed it (``truce batches | head -1``): enough was read, nothing went wrong."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _survive_any_terminal() -> None:
+    """A terminal that cannot show a character shows a question mark instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _place_of(error: Exception) -> str:
+    """The deepest line of ours: ``agent/explain.py:57``."""
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        parts = Path(frame.filename).parts
+        for package in _PACKAGES:
+            if package in parts:
+                place = f"{'/'.join(parts[parts.index(package) :])}:{frame.lineno}"
+    return place

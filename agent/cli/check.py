@@ -9,9 +9,7 @@ import click
 
 from agent.cli.display import print_json, problem_lines
 from agent.cli.session import json_option, session_of
-from agent.decide import parse
 from agent.errors import Problem
-from agent.policy_files import read_sources
 
 HAS_ERRORS = 2
 
@@ -51,6 +49,9 @@ def command(ctx: click.Context, folder: Path | None, offline: bool, as_json: boo
 
 
 def _problems(ctx: click.Context, folder: Path | None, offline: bool) -> list[Problem]:
+    from agent.decide import parse
+    from agent.policy_files import read_sources
+
     today = datetime.now(UTC).date()
     if folder is not None and offline:
         return parse.check(read_sources(folder), None, today)

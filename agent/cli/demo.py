@@ -9,17 +9,21 @@ from pathlib import Path
 
 import click
 
-from agent.cli.display import number
+from agent.cli.display import number, print_json
+from agent.cli.session import json_option
 
 
 @click.group("demo", invoke_without_command=True)
 @click.option("--step", is_flag=True, help="Wait for a key between the acts.")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
-@click.option("--contacts", type=click.IntRange(200, 100_000), default=5000, show_default=True, help="People a side.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where.")
+@click.option("--contacts", type=click.IntRange(500, 100_000), default=5000, show_default=True, help="People a side.")
 @click.option("--companies", type=click.IntRange(50, 20_000), default=1000, show_default=True, help="Companies a side.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same practice data.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same data.")
+@json_option
 @click.pass_context
-def command(ctx: click.Context, step: bool, folder: Path, contacts: int, companies: int, seed: int) -> None:
+def command(
+    ctx: click.Context, step: bool, folder: Path, contacts: int, companies: int, seed: int, as_json: bool
+) -> None:
     """Two practice CRMs with realistic dirt: find the differences, agree, break, explain, undo."""
     if ctx.invoked_subcommand is not None:
         return
@@ -28,7 +32,7 @@ def command(ctx: click.Context, step: bool, folder: Path, contacts: int, compani
     from agent.demo.words import Teller
 
     began = time.monotonic()
-    tell = Teller(step=step)
+    tell = Teller(step=step, silent=as_json)
     tell.headline()
     practice.clear(folder)
     running = practice.start(folder, contacts=contacts, companies=companies, seed=seed)
@@ -38,17 +42,26 @@ def command(ctx: click.Context, step: bool, folder: Path, contacts: int, compani
     story.one_wrong_line(told)
     story.why_is_it_so(told)
     story.undo(told)
+    seconds = round(time.monotonic() - began)
+    if as_json:
+        print_json({"folder": str(folder), "batch": told.bad_batch, "seconds": seconds, "acts": tell.acts})
+        return
     tell.closing(_how_to_call(folder), told.bad_batch, str(folder))
-    click.echo(f"  ({number(round(time.monotonic() - began))} seconds)")
+    click.echo(f"  ({number(seconds)} seconds)")
 
 
 @command.command("stop")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
-def stop(folder: Path) -> None:
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where.")
+@json_option
+def stop(folder: Path, as_json: bool) -> None:
     """End the practice CRMs. What they held stays in the folder until the next demo."""
     from agent.demo import practice
 
-    click.echo("The practice CRMs are stopped." if practice.stop(folder) else "No practice CRMs are running here.")
+    stopped = practice.stop(folder)
+    if as_json:
+        print_json({"folder": str(folder), "stopped": stopped})
+        return
+    click.echo("The practice CRMs are stopped." if stopped else "No practice CRMs are running here.")
 
 
 def _how_to_call(folder: Path) -> str:

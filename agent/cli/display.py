@@ -8,12 +8,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.apply import Progress
 from agent.errors import Problem
+
+if TYPE_CHECKING:
+    from agent.apply import Progress
 
 LONGEST_VALUE = 40
 
@@ -22,8 +24,13 @@ def clean(value: object) -> str:
     """A CRM value for a terminal: control and direction characters would let a record forge lines."""
     if value is None or value == "":
         return "(blank)"
-    text = "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in str(value))
+    text = one_line(str(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """Our own words, which may quote what somebody typed or a vendor said: nothing in them may forge a line."""
+    return "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -2,48 +2,84 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from agent import doctor
-from agent.cli.display import print_json
-from agent.cli.session import json_option, session_of
+from agent.cli.display import one_line, print_json
+from agent.cli.session import Session, json_option, session_of
+from agent.errors import TruceError
 
-NO_ACCESS = 13
+if TYPE_CHECKING:
+    from agent.doctor import Finding
+
+MARKS = {"ok": "ok     ", "warning": "look at", "error": "ERROR  "}
 
 
 @click.command("doctor")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int:
-    """Check access, clocks, fields, link keys and disk. Writes nothing anywhere."""
+    """Check secrets, access, clocks, fields, values, link keys and disk. Writes nothing anywhere."""
+    from agent.doctor import Examination
     from agent.wiring import connect, wall_clock
 
     session = session_of(ctx)
-    findings = list(doctor.examine(session.config, connect, wall_clock))
+    findings = []
+    for finding in Examination(session.config, connect, wall_clock).findings():
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
     errors = [finding for finding in findings if finding.level == "error"]
+    acting, has_written = _standing(session)
     if as_json:
-        print_json(
-            {
-                "ok": not errors,
-                "findings": [
-                    {
-                        "level": finding.level,
-                        "subject": finding.subject,
-                        "text": finding.text,
-                        "next": finding.next_step,
-                    }
-                    for finding in findings
-                ],
-            }
-        )
-        return NO_ACCESS if errors else 0
-    marks = {"ok": "ok     ", "warning": "look at", "error": "ERROR  "}
-    for finding in findings:
-        click.echo(f"{marks[finding.level]} {finding.subject}: {finding.text}")
-        if finding.next_step and finding.level != "ok":
-            click.echo(f"        next: {finding.next_step}")
+        print_json({"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting})
+    else:
+        click.echo(_summary(len(errors), acting, has_written))
+        click.echo(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else 'truce plan'}")
+    return errors[0].exit_code if errors else 0
+
+
+def _show(finding: Finding) -> None:
+    click.echo(f"{MARKS[finding.level]} {finding.subject}: {one_line(finding.text)}")
+    for step in finding.steps if finding.level != "ok" else ():
+        click.echo(f"          → {one_line(step)}")
+
+
+def _summary(errors: int, acting: list[str], has_written: bool) -> str:
     if errors:
-        click.echo(f"{len(errors)} thing{'s' if len(errors) != 1 else ''} to mend before Truce can work.")
-        return NO_ACCESS
-    click.echo("Everything needed is readable. Nothing can be written yet without a plan that a person applies.")
-    return 0
+        return f"{errors} thing{'s' if errors != 1 else ''} to mend before Truce can work."
+    if acting:
+        return f"Everything needed is readable. Written without asking: what {', '.join(acting)} says."
+    if has_written:
+        return "Everything needed is readable. Nothing is written before a person has applied or approved it."
+    return "Everything needed is readable. Nothing can be written yet."
+
+
+def _standing(session: Session) -> tuple[list[str], bool]:
+    """The policies that write without asking, and whether anything was written so far.
+
+    Before the first plan there is no ledger: none, and nothing.
+    """
+    from agent.planner import effective_modes
+
+    try:
+        with session.reading() as installation:
+            modes = effective_modes(installation, by_person=False)
+            policies = installation.policies.policies
+            writing = {policy.header.name for policy in policies.fields}
+            writing |= {policy.header.name for policy in policies.lifecycle}
+            has_written = any(batch.state == "done" for batch in installation.ledger.batches(limit=1000))
+    except TruceError:
+        return [], False
+    return sorted(name for name in writing if modes[name] == "act"), has_written
+
+
+def _document(finding: Finding) -> dict[str, object]:
+    return {
+        "level": finding.level,
+        "subject": finding.subject,
+        "text": finding.text,
+        "next": list(finding.steps),
+        "exit_code": finding.exit_code,
+    }

@@ -22,7 +22,13 @@ def command() -> None:
 @click.option("--contacts", type=int, default=0, help="People a side.")
 @click.option("--companies", type=int, default=0, help="Companies a side.")
 @click.option("--deals", type=int, default=0, help="Deals a side.")
-@click.option("--clock", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
+@click.option(
+    "--clock",
+    type=click.Choice(["real", "virtual"]),
+    default="real",
+    show_default=True,
+    help="A virtual one stands still.",
+)
 def serve(
     salesforce_port: int,
     hubspot_port: int,

@@ -22,11 +22,11 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     with session_of(ctx).reading() as installation:
         result = installation.ledger.verify()
         memory = installation.ledger.memory_check()
-    if as_json:
-        print_json({"ok": result.ok, "checked": result.rows, "memory": memory, "message": result.message})
     if not result.ok:
         raise LedgerDamaged("the ledger was altered", why=result.message, next_step="restore it from a backup")
-    if not as_json:
+    if as_json:
+        print_json({"ok": result.ok, "checked": result.rows, "memory": memory, "message": result.message})
+    else:
         click.echo(f"{number(result.rows)} ledger lines verified: unaltered.")
         if memory != "ok":
             click.echo(f"But the side file says it is {memory}: restored from an old backup, or replaced.")

@@ -1,39 +1,122 @@
-"""``truce secrets``: into the keyring and out of it; never shown."""
+"""``truce secrets``: put where the config says, looked for, removed; never shown."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
-from agent.secrets import forget_secret, read_secret, store_secret
+from agent.cli.display import print_json
+from agent.cli.session import json_option, session_of
+from agent.errors import ConfigError
+
+PLACES = ("keyring", "file", "env", "systemd")
 
 
 @click.group("secrets")
 def command() -> None:
-    """Keep secrets in the keyring of this computer. Values are never shown."""
+    """The keys of both CRMs: in the keyring of this computer or in private files. Values are never shown."""
+
+
+@command.command("list")
+@json_option
+@click.pass_context
+def list_secrets(ctx: click.Context, as_json: bool) -> int:
+    """Say of each secret the config names where it is kept and whether it can be read."""
+    states = {setting: (place, _trouble(place)) for setting, place in session_of(ctx).config.secrets().items()}
+    if as_json:
+        print_json(
+            {
+                "secrets": [
+                    {"setting": setting, "reference": place, "readable": trouble is None, "next": trouble or ""}
+                    for setting, (place, trouble) in states.items()
+                ]
+            }
+        )
+    else:
+        for setting, (place, trouble) in states.items():
+            click.echo(f"{setting:<26}{place}  {'can be read' if trouble is None else f'missing: {trouble}'}")
+    return ConfigError.exit_code if any(trouble for _, trouble in states.values()) else 0
 
 
 @command.command("set")
-@click.argument("name")
-def set_secret(name: str) -> None:
-    """Ask for the secret NAME (hidden) and keep it; the config then says keyring:NAME."""
-    value = str(click.prompt(name, hide_input=True, err=True)) if sys.stdin.isatty() else sys.stdin.readline()
-    store_secret(name, value.strip())
-    click.echo(f"Kept. Write it in the config as keyring:{name}")
+@click.argument("name", required=False)
+@json_option
+@click.pass_context
+def set_secret(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """Ask for the secret NAME (hidden) and keep it; without NAME, for every secret that is missing.
+
+    NAME is a name in the keyring, keyring:NAME or file:PATH. Piped input is taken line by line.
+    """
+    from agent.secrets import store_secret
+
+    if name is None:
+        places = [place for place in session_of(ctx).config.secrets().values() if _trouble(place) is not None]
+    else:
+        places = [_place(ctx, name)]
+    for place in places:
+        store_secret(place, _value_of(place))
+    if as_json:
+        print_json({"kept": places})
+    else:
+        for place in places:
+            click.echo(f"Kept in {place}")
+        click.echo("  next   truce doctor" if places else "Every secret of the config is there already.")
 
 
 @command.command("forget")
 @click.argument("name")
-def forget(name: str) -> None:
-    """Remove the secret NAME from the keyring."""
-    forget_secret(name)
-    click.echo(f"{name} is forgotten.")
+@json_option
+@click.pass_context
+def forget(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Remove the secret NAME from where it is kept."""
+    from agent.secrets import forget_secret
+
+    place = _place(ctx, name)
+    forget_secret(place)
+    if as_json:
+        print_json({"forgotten": place})
+    else:
+        click.echo(f"{place} is forgotten.")
 
 
 @command.command("check")
 @click.argument("reference")
-def check(reference: str) -> None:
+@json_option
+@click.pass_context
+def check(ctx: click.Context, reference: str, as_json: bool) -> None:
     """Say whether REFERENCE (keyring:NAME, env:NAME, file:PATH, systemd:NAME) can be read."""
-    value = read_secret(reference)
-    click.echo(f"{reference} can be read: {len(value)} characters.")
+    from agent.secrets import read_secret
+
+    place = _place(ctx, reference)
+    read_secret(place)
+    if as_json:
+        print_json({"reference": place, "readable": True})
+    else:
+        click.echo(f"{place} can be read.")
+
+
+def _place(ctx: click.Context, name: str) -> str:
+    """The whole reference: a bare name is one in the keyring; a path is taken from the folder of the config."""
+    source, colon, rest = name.partition(":")
+    if not colon or source not in PLACES:
+        return f"keyring:{name}"
+    return f"file:{Path(ctx.obj).parent.resolve() / rest}" if source == "file" else name
+
+
+def _trouble(place: str) -> str | None:
+    """What to do about a secret that cannot be read, or None."""
+    from agent.secrets import read_secret
+
+    try:
+        read_secret(place)
+    except ConfigError as error:
+        return error.next_step or error.what
+    return None
+
+
+def _value_of(place: str) -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt(place, hide_input=True, err=True))
+    return sys.stdin.readline()

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.config import Config, load_config
 from agent.errors import Interrupted, LockHeld
 from agent.lock import DAEMON, find_holder
 from agent.people import Person, current_person
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # nothing heavy is imported before a command really runs: its --help stays quick
     from agent.apply import Progress
     from agent.commands import Commands
+    from agent.config import Config
     from agent.installation import Installation
 
 LOOK_EVERY_SECONDS = 0.1
@@ -35,6 +35,8 @@ class Session:
     """One run of a command."""
 
     def __init__(self, config_path: str) -> None:
+        from agent.config import load_config
+
         self.config_path = Path(config_path)
         self.config: Config = load_config(self.config_path)
 
@@ -43,11 +45,11 @@ class Session:
         return current_person(self.config.people)
 
     @contextmanager
-    def writing(self) -> Iterator[Installation]:
+    def writing(self, *, asks_vendors: bool = True) -> Iterator[Installation]:
         """The installation as its only writer. Raises LockHeld when somebody else is."""
         from agent.wiring import open_installation
 
-        with open_installation(self.config, command=_this_command()) as installation:
+        with open_installation(self.config, asks_vendors=asks_vendors, command=_this_command()) as installation:
             yield installation
 
     @contextmanager
@@ -66,12 +68,13 @@ class Session:
             Interrupted: Ctrl-C, or the daemon ended; says what became of the order.
         """
         from agent.cli.display import progress_bar
+        from agent.orders import ASKING_NO_VENDOR
 
         with progress_bar(what or kind, quiet=quiet) as progress:
             tries = round(PATIENCE_SECONDS / LOOK_EVERY_SECONDS)
             while True:
                 try:
-                    with self.writing() as installation:
+                    with self.writing(asks_vendors=kind not in ASKING_NO_VENDOR) as installation:
                         return _carried_out(installation, kind, body, self.person.name, progress)
                 except LockHeld:
                     holder = find_holder(self._lock)

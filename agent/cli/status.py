@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from agent import health, standing
 from agent.cli.batches import as_document
 from agent.cli.display import moment, number, print_json
 from agent.cli.session import json_option, session_of
-from agent.health import Trouble
-from agent.standing import Status
+
+if TYPE_CHECKING:
+    from agent.health import Trouble
+    from agent.standing import Status
 
 
 @click.command("status")
@@ -17,6 +20,8 @@ from agent.standing import Status
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Say what is running, open, waiting and frozen. Asks no CRM."""
+    from agent import standing
+
     session = session_of(ctx)
     with session.reading() as installation:
         found = standing.status(installation, session.config.state / "writer.lock")
@@ -95,6 +100,8 @@ def _gigabytes(count: int) -> str:
 
 
 def _document(found: Status) -> dict[str, object]:
+    from agent import health
+
     return {
         "writer": found.writer,
         "state": found.state,

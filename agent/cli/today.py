@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from agent import standing
 from agent.cli.batches import as_document
 from agent.cli.display import moment, number, print_json
 from agent.cli.session import json_option, session_of
-from agent.standing import Today
+
+if TYPE_CHECKING:
+    from agent.standing import Today
 
 
 @click.command("today")
@@ -19,6 +21,8 @@ from agent.standing import Today
 @click.pass_context
 def command(ctx: click.Context, hours: int, as_json: bool) -> None:
     """What changed, what people changed back, what waits for you, what is near its limit."""
+    from agent import standing
+
     with session_of(ctx).reading() as installation:
         found = standing.today(installation, installation.clock() - timedelta(hours=hours))
     if as_json:

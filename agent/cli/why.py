@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent import explain
 from agent.cli.display import clean, moment, print_json
 from agent.cli.session import json_option, session_of
-from agent.explain import Story, WrittenBy
+
+if TYPE_CHECKING:
+    from agent.explain import Story, WrittenBy
 
 
 @click.command("why")
@@ -19,6 +20,8 @@ from agent.explain import Story, WrittenBy
 @click.pass_context
 def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -> None:
     """Why FIELD of RECORD (reference, id, e-mail or domain) has its value; without FIELD, all fields."""
+    from agent import explain
+
     with session_of(ctx).reading() as installation:
         stories = explain.why(installation, record, field)
     if as_json:

@@ -21,6 +21,8 @@ Schemas = Mapping[tuple[str, str], ObjectSchema]
 
 CONSENT = "opt-out"
 _MOST_SHOWN = 3
+_ANY_LENGTH = 65_536
+"""HubSpot's limit of every text field: a field that reports it or more has no limit of its own worth a warning."""
 _TEXTUAL = frozenset({"text", "choice", "choices"})
 _TIMES = frozenset({"date", "datetime"})
 _LINKS = frozenset({"reference", "id"})
@@ -137,7 +139,7 @@ class _RuleCheck:
                 f"{there} is {_IN_WORDS[field.type]}, but {here} is {_IN_WORDS[origin.type]}",
                 "The time of day is lost or made up.",
             )
-        elif field.type == "text" and origin.type == "text" and 0 < (field.length or 0) < (origin.length or 0):
+        elif field.type == origin.type == "text" and 0 < (field.length or 0) < (origin.length or 0) < _ANY_LENGTH:
             self.reader.warn(
                 node,
                 f"{there} holds {field.length} characters, but {here} holds {origin.length}",

@@ -1,4 +1,4 @@
-"""How the demo speaks: plain lines of at most 80 columns, readable without colour."""
+"""How the demo speaks: plain lines of at most 80 columns, readable without colour; or nothing, and all of it later."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ WIDTH = 80
 
 
 class Teller:
-    """Prints the story; with ``step`` it waits for a key between acts."""
+    """Prints the story; with ``step`` it waits for a key between acts. ``silent`` only remembers it, in ``acts``."""
 
-    def __init__(self, *, step: bool) -> None:
+    def __init__(self, *, step: bool = False, silent: bool = False) -> None:
         self._step = step
+        self.silent = silent
+        self.acts: list[dict[str, Any]] = []
 
     def headline(self) -> None:
+        if self.silent:
+            return
         click.secho("TRUCE DEMO  ", bold=True, nl=False)
         click.echo("Two practice CRMs on this computer. No account. Nothing leaves it.")
 
@@ -32,6 +36,9 @@ class Teller:
         )
 
     def act(self, count: int, title: str, beside: str = "") -> None:
+        self.acts.append({"act": count, "title": title, "lines": []})
+        if self.silent:
+            return
         if self._step and count > 1:
             click.pause("  (any key: next) ")
         click.echo()
@@ -53,6 +60,8 @@ class Teller:
         self._wrapped(text)
 
     def closing(self, truce: str, batch_id: str, folder: str) -> None:
+        if self.silent:
+            return
         click.echo()
         click.secho("NOW YOU", bold=True, nl=False)
         click.echo(f"   the practice CRMs keep running; {truce} demo stop ends them")
@@ -65,5 +74,9 @@ class Teller:
             click.echo(f"  {command}")
 
     def _wrapped(self, text: str, *, indent: str = "  ", hanging: int | None = None) -> None:
+        if self.acts:
+            self.acts[-1]["lines"].append(text)
+        if self.silent:
+            return
         rest = " " * hanging if hanging is not None else indent + "  "
         click.echo(textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False))

@@ -1,0 +1,162 @@
+"""``truce init``: a few questions, then a config file and policies to start from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.display import print_json
+from agent.cli.session import json_option
+from agent.errors import ConfigError, TruceError, UsageError
+
+
+@click.command("init")
+@click.option("--email", help="Yours: who answers for the policies and approves.")
+@click.option("--salesforce-domain", metavar="DOMAIN", help="Such as acme.my.salesforce.com.")
+@click.option("--sandbox/--production", default=None, help="Is this Salesforce a sandbox?")
+@click.option("--native-connector/--no-native-connector", default=None, help="Does HubSpot's own connector run?")
+@click.option("--first", "begins_with", metavar="people|deals", help="What to keep in agreement first.")
+@click.option("--secrets", type=click.Choice(["keyring", "file", "env", "systemd"]), help="Where secrets are kept.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
+    """Write a config file and policies to start from. Asks what no option says; overwrites nothing.
+
+    Nothing is written to a CRM, and no CRM is asked.
+    """
+    from agent.first_files import write_first_files
+
+    path = Path(ctx.obj)
+    if path.exists():
+        raise ConfigError(
+            "there is a config file already, and nothing was written",
+            where=str(path),
+            why="init never overwrites",
+            next_step="truce doctor",
+        )
+    answers = _interview(given, may_ask=sys.stdin.isatty() and not as_json)
+    written = write_first_files(path, answers)
+    steps = _next_steps(answers)
+    if as_json:
+        print_json(
+            {
+                "config": str(written.config),
+                "policies": [str(each) for each in written.policies],
+                "kept": [str(each) for each in written.kept],
+                "mode": "watch" if answers.has_native_connector else "ask",
+                "next": [step for step, _ in steps],
+            }
+        )
+        return
+    click.echo(f"Wrote {written.config}" + (f" and {len(written.policies)} policies" if written.policies else "") + ".")
+    for kept in written.kept:
+        click.echo(f"{kept} has policies already; they are left as they are.")
+    if answers.has_native_connector:
+        click.echo("Truce only watches (mode: watch) while HubSpot's own connector writes.")
+    click.echo("Nothing is written to a CRM before you have seen a plan and applied it. Next:")
+    for step, why in steps:
+        click.echo(f"  {step:<24}{why}")
+
+
+def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
+    """The answers: what the options say, and for the rest what the person says."""
+    from agent.first_files import Answers, is_practice_domain, possible_beginnings, salesforce_domain
+    from agent.people import current_person
+
+    if not may_ask:
+        _require(given, "email", "salesforce_domain")
+    email = given["email"] or _ask("Your e-mail (you approve)", _email)
+    domain = (
+        salesforce_domain(given["salesforce_domain"])
+        if given["salesforce_domain"]
+        else _ask("Salesforce domain, such as acme.my.salesforce.com", salesforce_domain)
+    )
+    sandbox = given["sandbox"]
+    if sandbox is None and may_ask:
+        sandbox = click.confirm("Is this Salesforce a sandbox or developer org?", default=is_practice_domain(domain))
+    if sandbox and not is_practice_domain(domain):
+        raise UsageError(
+            f"the domain {domain}.salesforce.com is no sandbox",
+            why="a sandbox has --NAME.sandbox in its domain, a developer org has .develop",
+            next_step="truce init, with the sandbox's domain or with --production",
+        )
+    native = given["native_connector"]
+    if native is None:
+        native = may_ask and click.confirm("Is HubSpot's own Salesforce connector switched on?", default=False)
+    return Answers(
+        email=_email(email),
+        login=current_person({}).login,
+        domain=domain,
+        has_native_connector=bool(native),
+        begins_with=_beginning(given["begins_with"], possible_beginnings(), may_ask=may_ask),
+        secrets=given["secrets"] or _where_secrets_go(may_ask=may_ask),
+    )
+
+
+def _require(given: dict[str, Any], *names: str) -> None:
+    missing = [f"--{name.replace('_', '-')}" for name in names if not given[name]]
+    if missing:
+        raise UsageError(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} needed",
+            why="there is nobody to ask: this is no terminal",
+            next_step="truce init --email you@company --salesforce-domain acme.my.salesforce.com",
+        )
+
+
+def _ask(question: str, understood: Callable[[str], str]) -> str:
+    """Asks until the answer is understood."""
+    while True:
+        try:
+            return understood(str(click.prompt(question)))
+        except TruceError as error:
+            click.echo(f"{error.what}: {error.why}")
+
+
+def _email(typed: str) -> str:
+    text = typed.strip()
+    name, _, host = text.partition("@")
+    if not name or "." not in host or " " in text:
+        raise UsageError(f"{text!r} is no e-mail address", why="it looks like anna@company.com")
+    return text
+
+
+def _beginning(chosen: str | None, possible: list[str], *, may_ask: bool) -> str:
+    if chosen is None and may_ask and len(possible) > 1:
+        return str(click.prompt("People or deals first?", type=click.Choice(possible), default=possible[0]))
+    if chosen is not None and chosen not in possible:
+        raise UsageError(f"there are no policies to begin with {chosen}", why=f"there are for {', '.join(possible)}")
+    return chosen or possible[0]
+
+
+def _where_secrets_go(*, may_ask: bool) -> Any:
+    from agent.secrets import keyring_name
+
+    try:
+        keyring_name()
+        best = "keyring"
+    except ConfigError:
+        best = "file"
+    if not may_ask:
+        return best
+    places = click.Choice(["keyring", "file", "env", "systemd"])
+    return click.prompt("Where are the secrets kept?", type=places, default=best)
+
+
+def _next_steps(answers: Any) -> list[tuple[str, str]]:
+    from agent.first_files import SECRETS, reference
+
+    steps = [
+        ("truce doctor", "can everything needed be read?"),
+        ("truce plan", "what would be written?"),
+    ]
+    if answers.secrets == "env":
+        return [
+            (f"export {reference(name, 'env').removeprefix('env:')}=…", text.lower()) for name, text in SECRETS.items()
+        ] + steps
+    if answers.secrets == "systemd":
+        return [("LoadCredentialEncrypted=", "one line per secret in the unit file"), *steps]
+    return [("truce secrets set", "the three keys, asked for and not shown"), *steps]

@@ -1,0 +1,91 @@
+"""A config file as people read it: every setting with its description above it, taken from ``agent.config``.
+
+``truce init`` writes one with the answers given; ``config.example.yaml`` is the one with every example filled in.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from agent.config import Config, settings_of
+
+WIDTH = 100
+_HEAD = "The settings of one Truce installation. No secret stands here, only where each secret is kept."
+_LEFT_OUT = "A line `# name: value` is not in force: it shows the default, or an example where nothing is the default."
+
+Values = Mapping[str, Any]
+
+
+def example() -> str:
+    """``config.example.yaml``: what has to be set with an example, everything else with its default."""
+    needed = {name: _example_of(setting) for name, setting in settings_of(Config) if _must_be_set(setting)}
+    return config_text({**needed, "run": {"mode": "ask"}})
+
+
+def config_text(values: Values) -> str:
+    """A whole config file. ``values`` are nested as the settings are; what is not in them keeps its default."""
+    lines = [*_comment(_HEAD, ""), *_comment(_LEFT_OUT, "")]
+    for name, setting in settings_of(Config):
+        lines += ["", *_setting(name, setting, values, "")]
+    return "\n".join(lines) + "\n"
+
+
+def _setting(name: str, setting: FieldInfo, values: Values, indent: str) -> Iterator[str]:
+    group = _group(setting)
+    if group is not None:
+        yield from _comment((group.__doc__ or "").strip(), indent)
+        inner: Values = values.get(name, {})
+        yield f"{indent}{name}:"
+        for each, part in settings_of(group):
+            yield from _setting(each, part, inner, indent + "  ")
+        return
+    yield from _comment(setting.description or "", indent)
+    if name in values:
+        yield f"{indent}{name}: {_yaml(values[name])}"
+    else:
+        yield f"{indent}# {name}: {_yaml(_shown_default(setting))}"
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
+    )
+
+
+def _shown_default(setting: FieldInfo) -> Any:
+    """The default; where that is nothing, an example says more."""
+    default = setting.get_default(call_default_factory=True)
+    if default in (None, {}) and setting.examples:
+        return setting.examples[0]
+    return str(default) if isinstance(default, Path) else default
+
+
+def _must_be_set(setting: FieldInfo) -> bool:
+    group = _group(setting)
+    if group is not None:
+        return any(_must_be_set(part) for _, part in settings_of(group))
+    return setting.is_required()
+
+
+def _example_of(setting: FieldInfo) -> Any:
+    group = _group(setting)
+    if group is not None:
+        return {name: _example_of(part) for name, part in settings_of(group) if _must_be_set(part)}
+    return (setting.examples or [None])[0]
+
+
+def _group(setting: FieldInfo) -> type[BaseModel] | None:
+    kind = setting.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _yaml(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("...").strip()

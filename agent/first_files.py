@@ -1,0 +1,159 @@
+"""What ``truce init`` writes: a config from a few answers and the shipped policies, over nothing that is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from agent.config_text import config_text
+from agent.errors import ConfigError
+from agent.private_files import PRIVATE_FILE
+
+SecretSource = Literal["keyring", "file", "env", "systemd"]
+
+EXAMPLE_PERSON = "anna@example.com"
+"""Who answers for the shipped policies until somebody real does."""
+
+SECRETS: Mapping[str, str] = {
+    "salesforce-client-id": "Consumer key of the Salesforce external client app",
+    "salesforce-client-secret": "Consumer secret of the Salesforce external client app",
+    "hubspot-token": "HubSpot service key",
+}
+
+BEGINNINGS: Mapping[str, tuple[str, ...]] = {"people": ("person", "company"), "deals": ("deal", "company")}
+"""What one may begin with → whose policies are written; policies about neither are always written."""
+
+_ABOUT_RECORDS = {kind for kinds in BEGINNINGS.values() for kind in kinds}
+_PRACTICE = re.compile(r"\.(sandbox|develop|scratch|demo|trailblaze|patch)\.")
+_OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|trailblaze|patch))?\.my")
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """``domain`` as ``salesforce_domain`` gives it; ``login`` is the person's on this computer."""
+
+    email: str
+    login: str
+    domain: str
+    has_native_connector: bool
+    begins_with: str
+    secrets: SecretSource
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """``kept`` names what was there before and was left as it is."""
+
+    config: Path
+    policies: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+
+def write_first_files(config: Path, answers: Answers) -> Written:
+    """Write the config file, and the policies into the folder ``policies`` beside it.
+
+    Raises:
+        ConfigError: there is a config file already; nothing was written.
+        OSError: the folder cannot be written.
+    """
+    if config.exists() or config.is_symlink():
+        raise ConfigError(
+            "there is a config file already, and nothing was written",
+            where=str(config),
+            why="init never overwrites",
+            next_step="truce doctor",
+        )
+    config.parent.mkdir(parents=True, exist_ok=True)
+    written, kept = _write_policies(config.parent / "policies", answers)
+    _write_new(config, config_text(settings(answers)), mode=PRIVATE_FILE)
+    return Written(config, written, kept)
+
+
+def settings(answers: Answers) -> dict[str, object]:
+    """The answers as settings; what they do not touch keeps its default."""
+    hubspot: dict[str, object] = {"token": reference("hubspot-token", answers.secrets)}
+    if not answers.has_native_connector:
+        hubspot["stored_ids"] = {}
+    return {
+        "salesforce": {
+            "domain": answers.domain,
+            "client_id": reference("salesforce-client-id", answers.secrets),
+            "client_secret": reference("salesforce-client-secret", answers.secrets),
+        },
+        "hubspot": hubspot,
+        "run": {"mode": "watch" if answers.has_native_connector else "ask"},
+        "people": {answers.login: answers.email},
+    }
+
+
+def reference(name: str, source: SecretSource) -> str:
+    """How the config names a secret kept there."""
+    if source == "env":
+        return f"env:TRUCE_{name.upper().replace('-', '_')}"
+    return f"file:secrets/{name}" if source == "file" else f"{source}:{name}"
+
+
+def salesforce_domain(typed: str) -> str:
+    """My Domain as the config wants it, from whatever people copy: an address, a host, a name.
+
+    Raises:
+        ConfigError: this names no domain of one's own.
+    """
+    host = re.sub(r"^https?://", "", typed.strip().lower()).partition("/")[0]
+    host = host.removesuffix(".salesforce.com").removesuffix(".force.com").removesuffix(".lightning")
+    if host and "." not in host:
+        host = f"{host}.sandbox" if "--" in host else host
+    host = host if host.endswith(".my") else f"{host}.my"
+    if not _OWN_DOMAIN.fullmatch(host) or host in ("login.my", "test.my"):
+        raise ConfigError(
+            f"{typed.strip() or 'this'} is no Salesforce domain of your own",
+            why="it looks like acme.my.salesforce.com, a sandbox like acme--dev.sandbox.my.salesforce.com",
+            next_step="look under Setup, My Domain in Salesforce",
+        )
+    return host
+
+
+def is_practice_domain(domain: str) -> bool:
+    """Whether the domain itself says that it is no production organization."""
+    return _PRACTICE.search(domain) is not None
+
+
+def possible_beginnings() -> list[str]:
+    """What one can begin with: that for which policies are shipped."""
+    about = {_about(name) for name in _shipped()}
+    return [name for name, (main, *_) in BEGINNINGS.items() if main in about]
+
+
+def _write_policies(folder: Path, answers: Answers) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    if folder.exists() and any(folder.glob("*.y*ml")):
+        return (), (folder,)
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = BEGINNINGS[answers.begins_with]
+    written = []
+    for name, text in _shipped().items():
+        if _about(name) in wanted or _about(name) not in _ABOUT_RECORDS:
+            _write_new(folder / name, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
+            written.append(folder / name)
+    return tuple(written), ()
+
+
+def _shipped() -> dict[str, str]:
+    """{file name: text} of the policies that come with Truce, in name order."""
+    found = [source for source in files("policies").iterdir() if source.name.endswith(".yaml")]
+    return {source.name: source.read_text(encoding="utf-8") for source in sorted(found, key=lambda each: each.name)}
+
+
+def _about(file_name: str) -> str:
+    return file_name.partition("-")[0]
+
+
+def _write_new(path: Path, text: str, *, mode: int) -> None:
+    """Raises FileExistsError rather than write over anything. The umask takes its part of ``mode``."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

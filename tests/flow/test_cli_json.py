@@ -1,0 +1,130 @@
+"""What every command prints with ``--json`` is what docs/schemas says. One story, told once, uses them all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from terminal import Terminal, terminal_at
+
+from connectors.emulator.practice import Options
+from connectors.emulator.serve import Emulator
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {path.stem: path for path in sorted((ROOT / "docs" / "schemas").glob("*.json"))}
+OF_FILES = {"policy"}
+"""Schemas that describe a file, not the output of a command."""
+
+Documents = dict[str, list[Any]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
+    """{schema: documents of real commands}."""
+    documents: Documents = {}
+    with Emulator.start(Options(contacts=120, companies=30, seed=3)) as emulator:
+        terminal = terminal_at(emulator, tmp_path_factory.mktemp("company"))
+        _begin(Terminal(tmp_path_factory.mktemp("new") / "config.yaml"), documents)
+        _look_and_write(terminal, documents)
+        _people_decide(terminal, documents)
+        _undo(terminal, documents)
+        _go_wrong(terminal, documents)
+    _practice(tmp_path_factory.mktemp("practice"), documents)
+    return documents
+
+
+def note(documents: Documents, name: str, document: Any) -> Any:
+    documents.setdefault(name, []).append(document)
+    return document
+
+
+def _begin(terminal: Terminal, documents: Documents) -> None:
+    words = ("--email", "me@company.example", "--salesforce-domain", "acme.my", "--secrets", "file")
+    note(documents, "init", terminal.json("init", *words))
+    note(documents, "secrets-set", terminal.json("secrets", "set", typed="not-a-secret\n" * 3))
+    note(documents, "secrets-list", terminal.json("secrets", "list"))
+    note(documents, "secrets-check", terminal.json("secrets", "check", "file:secrets/hubspot-token"))
+    note(documents, "secrets-forget", terminal.json("secrets", "forget", "file:secrets/hubspot-token"))
+    note(documents, "mode", terminal.json("mode"))
+
+
+def _look_and_write(terminal: Terminal, documents: Documents) -> None:
+    note(documents, "doctor", terminal.json("doctor"))
+    note(documents, "check", terminal.json("check"))
+    plan = note(documents, "plan", terminal.json("plan"))
+    note(documents, "apply", terminal.json("apply", plan["plan"]))
+    note(documents, "batches", terminal.json("batches"))
+    note(documents, "run", terminal.json("run", "--once"))
+    for command in ("status", "today", "review"):
+        note(documents, command, terminal.json(command))
+    note(documents, "ledger-verify", terminal.json("ledger", "verify"))
+
+
+def _people_decide(terminal: Terminal, documents: Documents) -> None:
+    held = [batch for batch in terminal.json("batches", "--waiting")["batches"] if "restored" not in batch["title"]]
+    small, large = sorted(held, key=lambda batch: sum(batch["counts"].values()))[:2]
+    note(documents, "reject", terminal.json("reject", small["batch"], "--reason", "not now"))
+    count = str(sum(large["counts"].values()))
+    note(documents, "approve", terminal.json("approve", large["batch"], "--count", count))
+    question = terminal.json("review")["reviews"][0]
+    note(documents, "review", terminal.json("review", question["review"], "--answer", "keep both"))
+    note(documents, "pause", terminal.json("pause", "person-basics", "--reason", "holidays"))
+    note(documents, "resume", terminal.json("resume", "person-basics"))
+    note(documents, "mode", terminal.json("mode", "act"))
+    note(documents, "go-live", terminal.json("go-live", "person-basics", "--yes"))
+
+
+def _undo(terminal: Terminal, documents: Documents) -> None:
+    batch = next(batch for batch in terminal.json("batches")["batches"] if batch["state"] == "done")["batch"]
+    shown = note(documents, "show", terminal.json("show", batch))
+    record = shown["entries"][0]["record"]
+    field = shown["entries"][0]["cells"][0]["field"]
+    note(documents, "why", terminal.json("why", record))
+    note(documents, "why", terminal.json("why", record, field))
+    note(documents, "rollback", terminal.json("rollback", batch))
+    note(documents, "rollback", terminal.json("rollback", batch, "--apply"))
+    note(documents, "status", terminal.json("status"))
+    note(documents, "freeze", terminal.json("freeze", record, field))
+    note(documents, "freeze", terminal.json("freeze", record, field, "--lift"))
+
+
+def _go_wrong(terminal: Terminal, documents: Documents) -> None:
+    note(documents, "error", terminal("show", "B-999", "--json").document)
+    note(documents, "error", terminal("batches", "--limit", "0", "--json").document)
+    terminal.edit("policies/person-basics.yaml", "wins: salesforce", "wins: salesfroce")
+    note(documents, "error", terminal("plan", "--json").document)
+    note(documents, "check", terminal("check", "--json").document)
+
+
+def _practice(folder: Path, documents: Documents) -> None:
+    terminal = Terminal(folder / "config.yaml")
+    demo = ("--folder", str(folder / "demo"))
+    note(documents, "demo", terminal.json("demo", *demo, "--contacts", "500", "--companies", "100"))
+    note(documents, "demo-stop", terminal.json("demo", "stop", *demo))
+    command = [sys.executable, "-m", "agent", "emulator", "serve", "--contacts", "20"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+        assert emulator.stdout is not None
+        note(documents, "emulator-serve", json.loads(emulator.stdout.readline()))
+        emulator.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCHEMAS) - OF_FILES))
+def test_what_a_command_prints_is_what_its_schema_says(name: str, told: Documents) -> None:
+    schema = json.loads(SCHEMAS[name].read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    assert told[name]
+    for document in told[name]:
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+
+
+def test_the_demo_tells_all_five_acts(told: Documents) -> None:
+    acts = told["demo"][0]["acts"]
+    assert [act["act"] for act in acts] == [1, 2, 3, 4, 5]
+    assert all(act["lines"] for act in acts)
+    assert "three more cycles: 0 writes · ledger unaltered" in acts[-1]["lines"][-1]

@@ -1,0 +1,118 @@
+"""What the documentation says of the command line is so: commands, help, settings, schemas, exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+from jsonschema import Draft202012Validator
+
+from agent import errors
+from agent.cli import advice, apply, plan
+from agent.cli.reference import PAGES, every_command
+from agent.config import Config, load_config
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = dict(every_command())
+LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
+CALLABLE = {**LEAVES, "truce demo": COMMANDS["truce demo"]}
+TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "policies/README.md"]
+TYPED = re.compile(r"(?<![\w-])truce((?: -{0,2}[a-z][a-z-]*)+)")
+ALWAYS_JSON = {"truce emulator serve"}
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def code_of(text: str) -> str:
+    """What stands in code blocks and between backticks: what a reader may type."""
+    blocks = re.findall(r"```.*?```", text, flags=re.DOTALL)
+    inline = re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return "\n".join([*blocks, *inline])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_generated_page_is_what_the_code_says(page: str) -> None:
+    assert text_of(ROOT / page) == PAGES[page](), "write it anew with: make docs"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_that_is_named_exists(path: Path) -> None:
+    unknown = set()
+    for line in code_of(text_of(path)).splitlines():
+        for words in TYPED.findall(line):
+            if not is_known(words.split()):
+                unknown.add(f"truce{words}")
+    assert unknown == set()
+
+
+def is_known(words: list[str]) -> bool:
+    name = "truce"
+    while words and not words[0].startswith("-") and isinstance(COMMANDS[name], click.Group):
+        if f"{name} {words[0]}" not in COMMANDS:
+            return False
+        name, words = f"{name} {words[0]}", words[1:]
+    options = {option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return all(word in options | {"--help"} for word in words if word.startswith("--"))
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", text_of(ROOT / "Makefile"), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", text_of(ROOT / "README.md"), flags=re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_between_pages_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text_of(path))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("words", CALLABLE)
+def test_every_command_can_print_json_and_has_its_schema(words: str) -> None:
+    options = {option for parameter in CALLABLE[words].params for option in parameter.opts}
+    assert "--json" in options or words in ALWAYS_JSON
+    name = "-".join(words.split()[1:])
+    schema = json.loads(text_of(ROOT / "docs/schemas" / f"{name}.json"))
+    assert schema["$id"] == f"truce/{name}/1"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_and_option_says_what_it_is_for(words: str) -> None:
+    command = COMMANDS[words]
+    assert command.help
+    silent = [
+        parameter.name for parameter in command.params if isinstance(parameter, click.Option) and not parameter.help
+    ]
+    assert silent == []
+
+
+def test_the_list_of_commands_fits_a_terminal() -> None:
+    context = click.Context(COMMANDS["truce"], info_name="truce", terminal_width=80)
+    assert max(len(line) for line in COMMANDS["truce"].get_help(context).splitlines()) <= 80
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/schemas").glob("*.json")), ids=lambda path: path.name)
+def test_every_schema_is_a_schema(path: Path) -> None:
+    Draft202012Validator.check_schema(json.loads(text_of(path)))
+
+
+def test_the_page_of_exit_codes_lists_exactly_those_there_are() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.TruceError)]
+    there_are = {kind.exit_code for kind in kinds}
+    there_are |= {advice.DONE, advice.WRONG_USAGE, advice.INTERRUPTED, apply.SOME_FAILED, plan.FOUND_CHANGES}
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", text_of(ROOT / "docs/errors.md"), flags=re.MULTILINE)}
+    assert listed == there_are == {0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 20, 130}
+
+
+def test_the_example_config_is_a_config() -> None:
+    config = load_config(ROOT / "config.example.yaml")
+    assert isinstance(config, Config)
+    assert set(config.secrets().values()) == {
+        "keyring:salesforce-client-id",
+        "keyring:salesforce-client-secret",
+        "keyring:hubspot-token",
+    }
