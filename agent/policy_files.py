@@ -52,6 +52,23 @@ def read_sources(folder: Path) -> dict[str, str]:
     return sources
 
 
+def read_example_sources(folder: Path) -> dict[str, str]:
+    """{file name: text} of every file of examples beside these policies.
+
+    Raises:
+        UsageError: there is none. PolicyError: as ``read_sources``.
+    """
+    examples = folder / "examples"
+    if not any(examples.glob("*.y*ml")):
+        raise UsageError(
+            "there is no example yet",
+            where=str(examples),
+            why="an example is a case: the records given, and what is expected",
+            next_step="write one; docs/policies/examples.md shows how",
+        )
+    return read_sources(examples)
+
+
 def load_policies(folder: Path, schemas: Mapping[tuple[str, str], ObjectSchema] | None, today: date) -> PolicySet:
     """The whole set, or every problem at once (PolicyError)."""
     return load(read_sources(folder), schemas, today)

@@ -10,7 +10,7 @@ import click
 from agent.cli.display import print_json, problem_lines
 from agent.cli.session import json_option, session_of
 from agent.decide import parse
-from agent.errors import Problem
+from agent.decide.policy_words import in_words
 from agent.policy_files import read_sources
 
 HAS_ERRORS = 2
@@ -19,12 +19,16 @@ HAS_ERRORS = 2
 @click.command("check")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="Do not ask the CRMs which fields exist.")
+@click.option("--explain", is_flag=True, help="Say in plain words what the policies were understood to mean.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, folder: Path | None, offline: bool, as_json: bool) -> int:
+def command(ctx: click.Context, folder: Path | None, offline: bool, explain: bool, as_json: bool) -> int:
     """Check the policy files in FOLDER (default: the one in the config). Nothing is changed."""
-    problems = _problems(ctx, folder, offline)
+    sources, schemas = _read(ctx, folder, offline)
+    today = datetime.now(UTC).date()
+    problems = parse.check(sources, schemas, today)
     errors = [problem for problem in problems if not problem.is_warning]
+    understood = [] if errors or not explain else in_words(parse.load(sources, schemas, today), schemas)
     if as_json:
         print_json(
             {
@@ -41,30 +45,32 @@ def command(ctx: click.Context, folder: Path | None, offline: bool, as_json: boo
                     }
                     for problem in problems
                 ],
+                **({"understood": understood} if explain else {}),
             }
         )
     else:
+        for line in understood:
+            click.echo(line)
         for problem in problems:
             click.echo("\n".join(problem_lines(problem)))
         click.echo(_summary(len(errors), len(problems) - len(errors)))
     return HAS_ERRORS if errors else 0
 
 
-def _problems(ctx: click.Context, folder: Path | None, offline: bool) -> list[Problem]:
-    today = datetime.now(UTC).date()
+def _read(ctx: click.Context, folder: Path | None, offline: bool) -> tuple[dict[str, str], parse.Schemas | None]:
+    """The texts, and what the CRMs say of the fields they name: asked only when the texts are sound by themselves."""
     if folder is not None and offline:
-        return parse.check(read_sources(folder), None, today)
+        return read_sources(folder), None
     session = session_of(ctx)
     sources = read_sources(folder or session.config.policies)
-    problems = parse.check(sources, None, today)
-    if offline or any(not problem.is_warning for problem in problems):
-        return problems
+    today = datetime.now(UTC).date()
+    if offline or any(not problem.is_warning for problem in parse.check(sources, None, today)):
+        return sources, None
     from agent.wiring import connect, schemas_of
 
     connectors = connect(session.config)
     try:
-        schemas = schemas_of(connectors, parse.load(sources, None, today))
-        return parse.check(sources, schemas, today)
+        return sources, schemas_of(connectors, parse.load(sources, None, today))
     finally:
         for connector in connectors.values():
             connector.close()

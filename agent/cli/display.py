@@ -22,8 +22,13 @@ def clean(value: object) -> str:
     """A CRM value for a terminal: control and direction characters would let a record forge lines."""
     if value is None or value == "":
         return "(blank)"
-    text = "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in str(value))
+    text = clean_line(str(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def clean_line(text: str) -> str:
+    """A whole line for a terminal, nothing cut: control and direction characters are shown as dots."""
+    return "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -36,7 +41,7 @@ def problem_lines(problem: Problem) -> list[str]:
     kind = "warning: " if problem.is_warning else ""
     lines = [f"{problem.file}:{problem.line}:{problem.column}: {kind}{problem.message}"]
     if problem.excerpt:
-        lines.append(f"    {problem.excerpt}")
+        lines.append(f"    {clean_line(problem.excerpt)}")
         lines.append("    " + " " * (problem.column - 1) + "^")
     if problem.advice:
         lines.append(f"    {problem.advice}")
