@@ -1,6 +1,6 @@
 """Examples as somebody wrote them: YAML → ``Example``, or what is wrong with it and where.
 
-``policies/README.md`` shows the words.
+docs/policies/examples.md has every word.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class BadExample(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example as written. ``sides``: {system: (object type, records)}; policies/README.md has the words.
+    """One example as written. ``sides``: {system: (object type, records)}; docs/policies/examples.md has the words.
 
     ``lines`` are the lines of the file that make it up.
     """
@@ -200,5 +200,5 @@ _EXPECTED: _Words = {
 
 def _problem(file: str, lines: tuple[str, ...], node: Node, message: str) -> Problem:
     excerpt = lines[node.line - 1] if 0 < node.line <= len(lines) else ""
-    advice = "policies/README.md shows every word an example may use."
+    advice = "docs/policies/examples.md shows every word an example may use."
     return Problem(file, node.line, node.column, message, excerpt, advice)

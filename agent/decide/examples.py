@@ -1,7 +1,7 @@
 """Examples that stand beside the policies: records given on both sides, and what Truce is expected to do.
 
 An example names only what matters: fields it does not mention are blank, sides it does not expect anything of
-must stay as they are. ``policies/README.md`` shows the words.
+must stay as they are. docs/policies/examples.md has every word.
 """
 
 from __future__ import annotations
