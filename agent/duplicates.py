@@ -1,4 +1,4 @@
-"""Suspected duplicates of the records at hand: certain lines only, and only as a question for a person."""
+"""Suspected duplicates of the records at hand, certain or likely: each one question for a person."""
 
 from __future__ import annotations
 
@@ -45,12 +45,10 @@ def _candidates(
 
 
 def judged(installation: Installation, record: Record, other: Record) -> Judgement | None:
-    """What some dedupe policy says of two records of one system; None when no line calls them the same for certain."""
-    for policy in installation.policies.policies.dedupe:
-        found = judge_pair(record, other, policy, installation.policies)
-        if found is not None and found.certainty == "certain":
-            return found
-    return None
+    """What the first dedupe policy says that calls two records of one system the same; None when none does."""
+    policies = installation.policies.policies.dedupe
+    found = (judge_pair(record, other, policy, installation.policies) for policy in policies)
+    return next((judgement for judgement in found if judgement is not None), None)
 
 
 def is_converted(installation: Installation, record: Record) -> bool:
@@ -65,8 +63,8 @@ def _standing(installation: Installation, refs: Sequence[Ref]) -> list[Record]:
 
 
 def _request(installation: Installation, policy: DedupePolicy, record: Record, other: Record) -> ReviewRequest | None:
-    judged = judge_pair(record, other, policy, installation.policies.policies)
-    if judged is None or judged.certainty != "certain":
+    judged = judge_pair(record, other, policy, installation.policies)
+    if judged is None:
         return None
     pair = _ordered(record.ref, other.ref)
     entity_id = installation.crosswalk.entity_of(pair[0]) or ""

@@ -82,6 +82,23 @@ class FolderWatch:
         return tuple(found)
 
 
+def read_example_sources(folder: Path) -> dict[str, str]:
+    """{file name: text} of every file of examples beside these policies.
+
+    Raises:
+        UsageError: there is none. PolicyError: as ``read_sources``.
+    """
+    examples = folder / "examples"
+    if not any(examples.glob("*.y*ml")):
+        raise UsageError(
+            "there is no example yet",
+            where=str(examples),
+            why="an example is a case: the records given, and what is expected",
+            next_step="write one; docs/policies/examples.md shows how",
+        )
+    return read_sources(examples)
+
+
 def _refusal(path: Path, root: Path) -> str | None:
     """Why a policy file is not even opened, or None."""
     real = path.resolve()

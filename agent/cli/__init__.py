@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Write a config file and policies to start from."),
     "doctor": ("doctor", "Check access, fields and clocks; say what can be written."),
     "check": ("check", "Check the policy files: every problem at once, with its place."),
+    "test": ("test", "Run the examples beside the policies: do they come true?"),
     "plan": ("plan", "Show what would be written, and why. Writes to no CRM."),
     "apply": ("apply", "Write a plan: 25, read back, 250, the rest."),
     "go-live": ("go_live", "Let a policy act by itself, after its plan was seen."),

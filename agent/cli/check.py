@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.display import print_json, problem_lines
 from agent.cli.session import json_option, session_of
-from agent.errors import Problem
+
+if TYPE_CHECKING:
+    from agent.decide.parse import Schemas
 
 HAS_ERRORS = 2
 
@@ -17,12 +20,19 @@ HAS_ERRORS = 2
 @click.command("check")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="Do not ask the CRMs which fields exist.")
+@click.option("--explain", is_flag=True, help="Say in plain words what the policies were understood to mean.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, folder: Path | None, offline: bool, as_json: bool) -> int:
+def command(ctx: click.Context, folder: Path | None, offline: bool, explain: bool, as_json: bool) -> int:
     """Check the policy files in FOLDER (default: the one in the config). Nothing is changed."""
-    problems = _problems(ctx, folder, offline)
+    from agent.decide import parse
+    from agent.decide.policy_words import in_words
+
+    sources, schemas = _read(ctx, folder, offline)
+    today = datetime.now(UTC).date()
+    problems = parse.check(sources, schemas, today)
     errors = [problem for problem in problems if not problem.is_warning]
+    understood = [] if errors or not explain else in_words(parse.load(sources, schemas, today), schemas)
     if as_json:
         print_json(
             {
@@ -39,33 +49,35 @@ def command(ctx: click.Context, folder: Path | None, offline: bool, as_json: boo
                     }
                     for problem in problems
                 ],
+                **({"understood": understood} if explain else {}),
             }
         )
     else:
+        for line in understood:
+            click.echo(line)
         for problem in problems:
             click.echo("\n".join(problem_lines(problem)))
         click.echo(_summary(len(errors), len(problems) - len(errors)))
     return HAS_ERRORS if errors else 0
 
 
-def _problems(ctx: click.Context, folder: Path | None, offline: bool) -> list[Problem]:
+def _read(ctx: click.Context, folder: Path | None, offline: bool) -> tuple[dict[str, str], Schemas | None]:
+    """The texts, and what the CRMs say of the fields they name: asked only when the texts are sound by themselves."""
     from agent.decide import parse
     from agent.policy_files import read_sources
 
-    today = datetime.now(UTC).date()
     if folder is not None and offline:
-        return parse.check(read_sources(folder), None, today)
+        return read_sources(folder), None
     session = session_of(ctx)
     sources = read_sources(folder or session.config.policies)
-    problems = parse.check(sources, None, today)
-    if offline or any(not problem.is_warning for problem in problems):
-        return problems
+    today = datetime.now(UTC).date()
+    if offline or any(not problem.is_warning for problem in parse.check(sources, None, today)):
+        return sources, None
     from agent.wiring import connect, schemas_of
 
     connectors = connect(session.config)
     try:
-        schemas = schemas_of(connectors, parse.load(sources, None, today))
-        return parse.check(sources, schemas, today)
+        return sources, schemas_of(connectors, parse.load(sources, None, today))
     finally:
         for connector in connectors.values():
             connector.close()

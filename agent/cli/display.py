@@ -43,7 +43,7 @@ def problem_lines(problem: Problem) -> list[str]:
     kind = "warning: " if problem.is_warning else ""
     lines = [f"{problem.file}:{problem.line}:{problem.column}: {kind}{problem.message}"]
     if problem.excerpt:
-        lines.append(f"    {problem.excerpt}")
+        lines.append(f"    {one_line(problem.excerpt)}")
         lines.append("    " + " " * (problem.column - 1) + "^")
     if problem.advice:
         lines.append(f"    {problem.advice}")

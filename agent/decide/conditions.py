@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from agent.decide.conditions_compile import Matcher, compile_conditions
 from agent.decide.conditions_explain import Explanation, explain, holds
-from agent.decide.conditions_tree import FLAGS, LIFECYCLE, AllOf, AnyOf, Condition, Leaf, LeafValue, Not
+from agent.decide.conditions_tree import FLAGS, LIFECYCLE, AllOf, AnyOf, Condition, Leaf, LeafValue, Not, spoken
 
 __all__ = [
     "FLAGS",
@@ -29,4 +29,5 @@ __all__ = [
     "compile_conditions",
     "explain",
     "holds",
+    "spoken",
 ]

@@ -60,3 +60,13 @@ class Not:
 
 
 Condition: TypeAlias = Leaf | AllOf | AnyOf | Not
+
+
+def spoken(condition: Condition) -> str:
+    """The lines of a condition in one sentence, as the editor wrote them."""
+    if isinstance(condition, Leaf):
+        return condition.text
+    if isinstance(condition, Not):
+        return f"not ({spoken(condition.part)})"
+    parts = [f"({spoken(part)})" if isinstance(part, AllOf | AnyOf) else spoken(part) for part in condition.parts]
+    return (" and " if isinstance(condition, AllOf) else " or ").join(parts)

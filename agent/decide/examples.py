@@ -1,61 +1,33 @@
 """Examples that stand beside the policies: records given on both sides, and what Truce is expected to do.
 
 An example names only what matters: fields it does not mention are blank, sides it does not expect anything of
-must stay as they are. ``policies/README.md`` shows the words.
+must stay as they are. docs/policies/examples.md has every word.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from agent.changes import Change, Decision
 from agent.decide.conditions import LIFECYCLE
+from agent.decide.creation import CREATE
 from agent.decide.decide import decide
+from agent.decide.example_reading import BLANK, NOTHING, BadExample, Example, Fields, listed, moment_of, value_of
 from agent.decide.kinds.header import SYSTEMS
 from agent.decide.match import judge_pair
 from agent.decide.normalise import as_text
 from agent.decide.policy import EntityType, PolicySet
 from agent.decide.prepared import Prepared, prepare
 from agent.decide.reference import wire
+from agent.decide.suggest import did_you_mean
 from agent.decide.view import Base, Frozen, OwnerMap, View
 from agent.records import FieldValue, Owner, Record, Ref
 
-NOTHING = "nothing"
-BLANK = "blank"
 COMING = "coming"
 DEFAULT_NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-
-_GIVEN = ("settled", "hidden", "undone", "flags", "owners", "companies", "may_create")
-_EXPECTED = ("outcome", "create", "duplicate", "asks", "says", "waits_as")
-_BY_NAME = {
-    "settled": "field: what both sides held",
-    "hidden": "system: [vendor field]",
-    "undone": "system: [field]",
-    "owners": "system: {owner id: e-mail}",
-    "companies": "system: company id, or coming",
-    "outcome": "field: disposition",
-    "create": "system: object type",
-    "says": "field: words",
-}
-
-Fields = Mapping[str, FieldValue]
-
-
-class BadExample(ValueError):
-    """The example itself is not understood; the message says what and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One example as written. ``sides``: {system: (object type, records)}; policies/README.md has the words."""
-
-    name: str
-    sides: Mapping[str, tuple[str, tuple[Fields, ...]]]
-    given: Mapping[str, Any] = field(default_factory=dict)
-    expected: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,69 +41,21 @@ class Failure:
         return f"{self.example}: {self.sentence}"
 
 
-def read_examples(document: Any) -> list[Example]:
-    """The examples of one file, already read from YAML.
-
-    Raises:
-        BadExample: an unknown word, or no records given.
-    """
-    if not isinstance(document, list):
-        raise BadExample("a file of examples is a list; every item begins with “- example: …”")
-    return [_read_example(item) for item in document]
-
-
-def run(example: Example, policies: PolicySet | Prepared, now: datetime = DEFAULT_NOW) -> list[Failure]:
+def run(example: Example, policies: PolicySet | Prepared) -> list[Failure]:
     """Everything expected that did not come true, and everything written that was not expected.
 
     Raises:
-        BadExample: the example names an object type no policy is about.
+        BadExample: the example names an object type, a field or a line that no policy knows.
     """
     prepared = policies if isinstance(policies, Prepared) else prepare(policies)
     entity_type = _entity_type(example, prepared.policies)
+    _refuse_unknown(example, entity_type, prepared.policies)
     if "duplicate" in example.expected:
         return _run_duplicates(example, entity_type, prepared)
-    decision = decide(_view(example, entity_type, prepared.policies, now), prepared)
+    now = moment_of(example.given.get("now"))
+    decision = decide(_view(example, entity_type, prepared.policies, now or DEFAULT_NOW), prepared)
     sentences = [*_wrong_writes(example, decision), *_wrong_words(example, decision)]
     return [Failure(example.name, sentence) for sentence in sentences]
-
-
-def _read_example(item: Any) -> Example:
-    if not isinstance(item, dict) or not item.get("example"):
-        raise BadExample("every example begins with “- example:” and a sentence")
-    name, given, expected = str(item["example"]), item.get("given"), item.get("expected")
-    if unknown := set(item) - {"example", "given", "expected"}:
-        raise BadExample(f"{name}: unknown {_listed(unknown)}; known are example, given, expected")
-    if not isinstance(given, dict) or not isinstance(expected, dict):
-        raise BadExample(f"{name}: it needs “given” and “expected”")
-    for part, known in ((given, _GIVEN), (expected, _EXPECTED)):
-        if unknown := set(part) - {*known, *SYSTEMS}:
-            raise BadExample(f"{name}: unknown {_listed(unknown)}; known are {_listed({*known, *SYSTEMS})}")
-        for word in sorted(set(part) & set(_BY_NAME)):
-            if not isinstance(part[word], dict):
-                raise BadExample(f"{name}: write {word} as {{{_BY_NAME[word]}}}")
-    sides = {system: _read_side(name, system, given[system]) for system in SYSTEMS if system in given}
-    if not sides:
-        raise BadExample(f"{name}: no record is given")
-    return Example(name, sides, given, expected)
-
-
-def _read_side(name: str, system: str, side: Any) -> tuple[str, tuple[Fields, ...]]:
-    """``{Contact: {Title: CEO}}``, or a list of records to compare."""
-    if not isinstance(side, dict) or len(side) != 1:
-        raise BadExample(f"{name}: write {system} as {{object type: {{field: value}}}}")
-    ((object_type, records),) = side.items()
-    records = records if isinstance(records, list) else [records]
-    if not all(isinstance(record, dict) for record in records):
-        raise BadExample(f"{name}: {system} {object_type} needs fields with values")
-    return object_type, tuple({key: _value(system, value) for key, value in record.items()} for record in records)
-
-
-def _value(system: str, value: Any) -> FieldValue:
-    if value is None or value == BLANK:
-        return None
-    if wire(system).text_only or not isinstance(value, str | int | float | bool):
-        return as_text(value if isinstance(value, str | int | float | bool) else str(value))
-    return value
 
 
 def _entity_type(example: Example, policies: PolicySet) -> EntityType:
@@ -140,8 +64,41 @@ def _entity_type(example: Example, policies: PolicySet) -> EntityType:
             object_type in entity_type.records.get(system, ()) for system, (object_type, _) in example.sides.items()
         ):
             return entity_type
-    types = _listed({object_type for object_type, _ in example.sides.values()})
+    types = listed({object_type for object_type, _ in example.sides.values()})
     raise BadExample(f"{example.name}: no policy is about {types}")
+
+
+def _refuse_unknown(example: Example, entity_type: EntityType, policies: PolicySet) -> None:
+    """A misspelled field would be a blank and a misspelled line would expect nothing: both look like success."""
+    for system, (object_type, records) in example.sides.items():
+        known = _known_fields(system, (object_type,), policies)
+        for name in dict.fromkeys(name for record in records for name in record):
+            _require(example, name, known, f"a field of {wire(system).name} {object_type} that some line names")
+        for name in (example.given.get("hidden") or {}).get(system, ()):
+            _require(example, name, known, f"a field of {wire(system).name} {object_type} that some line names")
+    for system in SYSTEMS:
+        wanted = example.expected.get(system, NOTHING)
+        for name in {} if wanted == NOTHING else wanted:
+            known = _known_fields(system, entity_type.records.get(system, ()), policies)
+            _require(example, name, known, f"a field of {wire(system).name} that some line names")
+    lines = [*(rule.name for rule in policies.rules_for(entity_type.name)), LIFECYCLE, CREATE]
+    for part in ("settled", "outcome", "asks", "says"):
+        for name in {**example.given, **example.expected}.get(part) or ():
+            _require(example, name, lines, f"a line about {entity_type.name}")
+    for names in (example.given.get("undone") or {}).values():
+        for name in names:
+            _require(example, name, lines, f"a line about {entity_type.name}")
+
+
+def _require(example: Example, name: str, known: Sequence[str], what: str) -> None:
+    if name not in known:
+        raise BadExample(f"{example.name}: `{name}` is not {what}. {did_you_mean(name, known, label='Known')}")
+
+
+def _known_fields(system: str, object_types: Sequence[str], policies: PolicySet) -> list[str]:
+    found = [name for object_type in object_types for name in policies.vendor_fields(system, object_type)]
+    flag = wire(system).converted_flag
+    return found + ([flag] if flag is not None else [])
 
 
 def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: datetime) -> View:
@@ -185,10 +142,10 @@ def _record(
 def _base(name: str, value: Any, example: Example) -> Base:
     """``job_title: mgr`` stands for both sides; ``{salesforce: mgr, hubspot: manager}`` for each its own."""
     if isinstance(value, dict):
-        return Base({system: _value(system, held) for system, held in value.items()})
+        return Base({system: value_of(system, held) for system, held in value.items()})
     if name == LIFECYCLE:
         raise BadExample(f"{example.name}: say for lifecycle what each side held: {{salesforce: …, hubspot: …}}")
-    return Base({system: _value(system, value) for system in SYSTEMS})
+    return Base({system: value_of(system, value) for system in SYSTEMS})
 
 
 def _owners(by_system: Mapping[str, Mapping[Any, str]]) -> OwnerMap:
@@ -228,7 +185,7 @@ def _wrong_writes(example: Example, decision: Decision) -> Iterator[str]:
     for system in SYSTEMS:
         actual = _written(decision, system)
         wanted = example.expected.get(system, NOTHING)
-        expected = {} if wanted == NOTHING else {key: _value(system, value) for key, value in wanted.items()}
+        expected = {} if wanted == NOTHING else {key: value_of(system, value) for key, value in wanted.items()}
         for name in sorted({*actual, *expected}):
             if name not in actual:
                 yield f"{system} {name} should become {_said(expected[name])}, but it is left{_why(decision, system)}"
@@ -246,10 +203,10 @@ def _wrong_words(example: Example, decision: Decision) -> Iterator[str]:
     for name, disposition in (example.expected.get("outcome") or {}).items():
         found = {step.disposition for step in steps if step.field == name}
         if disposition not in found:
-            yield f"{name} should be “{disposition}”, but is {_listed(found) or 'not decided'}"
+            yield f"{name} should be “{disposition}”, but is {listed(found) or 'not decided'}"
     asked = {review.topic.partition(":")[2] for review in decision.reviews}
     if asked != (expected := set(example.expected.get("asks") or ())):
-        yield f"a person should be asked about {_listed(expected) or NOTHING}, but is about {_listed(asked) or NOTHING}"
+        yield f"a person should be asked about {listed(expected) or NOTHING}, but is about {listed(asked) or NOTHING}"
     for name, words in (example.expected.get("says") or {}).items():
         sentences = [step.sentence for step in steps if step.field == name]
         if not any(words in sentence for sentence in sentences):
@@ -257,7 +214,7 @@ def _wrong_words(example: Example, decision: Decision) -> Iterator[str]:
     meanings: set[str] = {cell.meaning for change in decision.changes for cell in change.cells}
     waits_as = example.expected.get("waits_as")
     if waits_as is not None and waits_as not in meanings:
-        yield f"it should wait as {waits_as}, but means {_listed(meanings) or NOTHING}"
+        yield f"it should wait as {waits_as}, but means {listed(meanings) or NOTHING}"
 
 
 def _written(decision: Decision, system: str) -> dict[str, FieldValue]:
@@ -282,7 +239,3 @@ def _why(decision: Decision, system: str) -> str:
 def _said(value: FieldValue) -> str:
     text = as_text(value)
     return BLANK if text is None else f"“{text}”"
-
-
-def _listed(words: set[str]) -> str:
-    return ", ".join(sorted(words))

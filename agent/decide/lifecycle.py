@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.changes import Cell, Change, Meaning, ReviewRequest, TraceStep, Why
-from agent.decide.conditions import LIFECYCLE, AllOf, AnyOf, Condition, Explanation, Leaf, explain
+from agent.decide.conditions import LIFECYCLE, AllOf, AnyOf, Condition, Explanation, Leaf, explain, spoken
 from agent.decide.desk import Desk
 from agent.decide.ladder import UNMAPPED, Ladder, Rung
 from agent.decide.policy import Move, Place
@@ -135,7 +135,7 @@ class _Climb:
             if not explained.holds:
                 self._say("", "nothing", f"no move to {move.to}: {explained.sentence}", move.place)
             elif best is None or stage > best.stage:
-                best = _Target(stage, f"{_spoken(move.because)}, so the stage is {move.to}", move)
+                best = _Target(stage, f"{spoken(move.because)}, so the stage is {move.to}", move)
         return best
 
     def _bring(self, rung: Rung, target: _Target) -> None:
@@ -296,15 +296,6 @@ def _fields_of(condition: Condition) -> set[str]:
         return {condition.field}
     parts = condition.parts if isinstance(condition, AllOf | AnyOf) else (condition.part,)
     return {name for part in parts for name in _fields_of(part)}
-
-
-def _spoken(condition: Condition) -> str:
-    """The lines of a condition in one sentence, as the editor wrote them."""
-    if isinstance(condition, Leaf):
-        return condition.text
-    if isinstance(condition, AllOf | AnyOf):
-        return (" and " if isinstance(condition, AllOf) else " or ").join(_spoken(p) for p in condition.parts)
-    return f"not ({_spoken(condition.part)})"
 
 
 def _is_are(names: Sequence[str]) -> str:

@@ -34,6 +34,16 @@ def test_two_contacts_with_one_email_are_one_question(stage: PolicyStage) -> Non
     assert len(stage.reviews("duplicate")) == 1
 
 
+def test_a_likely_duplicate_is_a_question_that_says_so(stage: PolicyStage) -> None:
+    stage.create(
+        "salesforce", "Contact", FirstName="Ann", LastName="Lee", Email="ann@acme.com", Phone="+1 202 555 0143"
+    )
+    stage.create("salesforce", "Contact", FirstName="Anne", LastName="Lee", Email="a@lee.example", Phone="2025550143")
+    stage.cycle()
+    (question,) = stage.reviews("duplicate")
+    assert "likely: phone is same and last_name is same and first_name is similar" in question.sentence
+
+
 def test_a_suspected_duplicate_creates_nothing_whichever_of_the_two_it_is(stage: PolicyStage) -> None:
     first = stage.create("salesforce", "Contact", **ANN)
     second = stage.create("salesforce", "Contact", **ANN)

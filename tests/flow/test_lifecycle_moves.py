@@ -9,6 +9,7 @@ import pytest
 from policy_stage import EDITOR, PolicyStage, acting, shipped
 
 from agent import apply, approving
+from agent.errors import ApprovalNeeded
 from agent.records import Ref
 from connectors.emulator.serve import Emulator
 
@@ -93,7 +94,9 @@ def test_an_approved_move_back_clears_and_then_sets_in_hubspot(stage: PolicyStag
     (held,) = stage.cycle().held
     before = stage.admin.get("/health")["last_seq"]
     count = len(stage.installation.ledger.entries(batch_id=held.id))
-    approving.approve(stage.installation, held.id, EDITOR, count, "entered by mistake")
+    with pytest.raises(ApprovalNeeded, match="needs a reason"):
+        approving.approve(stage.installation, held.id, EDITOR, count)
+    approving.approve(stage.installation, held.id, EDITOR, count, "moved by mistake")
     apply.write(stage.installation, held.id)
     assert stage.values(person)["lifecyclestage"] == "lead"
     changes = [line for line in stage.admin.audit(before) if line["id"] == person.id and line["cause"] == "api"]

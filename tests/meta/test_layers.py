@@ -25,6 +25,7 @@ MAY_ASK_THE_CLOCK = {
     "agent/wiring.py",
     "agent/daemon.py",
     "agent/cli/check.py",
+    "agent/cli/test.py",
     "connectors/emulator/clock.py",
 }
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.decide import parse, prepare
-from agent.decide.examples import BadExample, Example, read_examples, run
+from agent.decide.example_reading import BadExample, Example, read_example_file, read_examples
+from agent.decide.examples import run
 from agent.decide.policy import PolicySet
-from agent.decide.yaml_source import load_plain
 
 POLICIES = Path(__file__).parents[2] / "policies"
 TODAY = date(2026, 11, 24)
@@ -24,16 +24,24 @@ def shipped() -> PolicySet:
 
 SHIPPED = shipped()
 PREPARED = prepare(SHIPPED)
+READ = {
+    path: read_example_file(path.name, path.read_text(encoding="utf-8"))
+    for path in sorted((POLICIES / "examples").glob("*.yaml"))
+}
 EXAMPLES = [
     pytest.param(example, id=f"{path.stem}: {example.name}")
-    for path in sorted((POLICIES / "examples").glob("*.yaml"))
-    for example in read_examples(load_plain(path.name, path.read_text(encoding="utf-8")))
+    for path, (examples, _) in READ.items()
+    for example in examples
 ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_comes_true(example: Example) -> None:
     assert [str(failure) for failure in run(example, PREPARED)] == []
+
+
+def test_every_shipped_example_is_understood() -> None:
+    assert [str(problem) for _, problems in READ.values() for problem in problems] == []
 
 
 def test_shipped_policies_have_neither_errors_nor_warnings() -> None:
@@ -120,6 +128,15 @@ def test_a_duplicate_example_that_does_not_come_true_says_how() -> None:
         ([{"example": "x", "given": {"salesforce": {"Contact": 5}}, "expected": {}}], "needs fields"),
         ([{"example": "x", "given": {"salesforce": {"Contact": {}}}, "expected": {"outcome": []}}], "write outcome as"),
         ([{"example": "x", "given": GIVEN, "expected": {}, "because": 1}], "unknown because"),
+        ([{"example": "x", "given": {"salesforce": {"Contact": []}}, "expected": {}}], "needs fields"),
+        ([{"example": "x", "given": {**GIVEN, "hidden": {"hubspot": 5}}, "expected": {}}], "write hidden as"),
+        ([{"example": "x", "given": {**GIVEN, "flags": ["shy"]}, "expected": {}}], "write flags as"),
+        ([{"example": "x", "given": {**GIVEN, "owners": {"hubspot": "kim"}}, "expected": {}}], "write owners as"),
+        ([{"example": "x", "given": {**GIVEN, "now": "soon"}, "expected": {}}], "write now as"),
+        ([{"example": "x", "given": GIVEN, "expected": {"hubspot": "CEO"}}], "write hubspot under expected"),
+        ([{"example": "x", "given": GIVEN, "expected": {"outcome": {"job_title": "same"}}}], "write outcome as"),
+        ([{"example": "x", "given": GIVEN, "expected": {"waits_as": "change"}}], "write waits_as as"),
+        ([{"example": "x", "given": GIVEN, "expected": {"duplicate": "maybe"}}], "write duplicate as"),
     ],
 )
 def test_a_bad_example_is_refused_with_its_name(document: Any, words: str) -> None:
@@ -130,3 +147,34 @@ def test_a_bad_example_is_refused_with_its_name(document: Any, words: str) -> No
 def test_an_example_about_something_no_policy_knows_is_refused() -> None:
     with pytest.raises(BadExample, match="no policy is about Opportunity"):
         run(example({"salesforce": {"Opportunity": {"Name": "x"}}}, {}), PREPARED)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "words"),
+    [
+        ({"hubspot": {"contacts": {"jobtitel": "x"}}}, {}, "`jobtitel` is not a field of HubSpot contacts"),
+        (GIVEN, {"hubspot": {"titel": "x"}}, "`titel` is not a field of HubSpot"),
+        (GIVEN, {"outcome": {"jobtitle": "equal"}}, "Did you mean `job_title`"),
+        ({**GIVEN, "settled": {"titles": "mgr"}}, {}, "`titles` is not a line about person"),
+        ({**GIVEN, "undone": {"hubspot": ["titles"]}}, {}, "`titles` is not a line about person"),
+        ({**GIVEN, "hidden": {"hubspot": ["titel"]}}, {}, "`titel` is not a field of HubSpot contacts"),
+    ],
+)
+def test_a_misspelled_name_is_refused_and_not_taken_for_a_blank(
+    given: dict[str, Any], expected: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(BadExample, match=words):
+        run(example(given, expected), PREPARED)
+
+
+def test_a_mistake_in_a_file_of_examples_is_told_with_its_place() -> None:
+    text = "- example: one\n  given: {salesforce: {Contact: {Title: CEO}}}\n  expected: {}\n\n- example: two\n"
+    (right,), (problem,) = read_example_file("titles.yaml", text)
+    assert (str(right.place), right.lines[0]) == ("titles.yaml:1", "- example: one")
+    assert str(problem) == "titles.yaml:5:3: two: it needs “given” and “expected”"
+
+
+@pytest.mark.parametrize("text", ["example: x", "- [", "- example: x\n  given: *a\n", "5", "- 5"])
+def test_what_is_no_file_of_examples_is_a_problem_and_no_traceback(text: str) -> None:
+    examples, problems = read_example_file("titles.yaml", text)
+    assert (examples, bool(problems)) == ([], True)
