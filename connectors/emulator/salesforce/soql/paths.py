@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from connectors.emulator.salesforce.fields import Reader, compared, person_name, shown
@@ -29,6 +30,9 @@ class Source(Protocol):
     def row(self, object_name: str, record_id: str) -> Row | None: ...
     def by_key(self, kind: ObjectType, item: Field, value: Any) -> list[Row] | None:
         """Rows with this value by an index, or None when there is no index to ask."""
+
+    def by_stamp(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
+        """All rows whose SystemModstamp lies in this span, and perhaps some others."""
 
 
 @dataclass(frozen=True, slots=True)

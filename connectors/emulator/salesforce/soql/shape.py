@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from connectors.emulator.salesforce.fields import reading
 from connectors.emulator.salesforce.refusals import text as vendor_text
 from connectors.emulator.salesforce.schema import Child, Field, ObjectType
 from connectors.emulator.salesforce.soql.evaluate import ordered_rows, rows_of
@@ -32,14 +33,14 @@ class Columns:
         columns: list[tuple[str, Callable[[Row], Any]]] = []
         for name, reader in self.plain.items():
             columns.append((name, _parent_reader(*self.parents[name]) if name in self.parents else reader))
+        fill = reading(columns)
         type_name, root, is_virtual = self.kind.name, self.root, self.kind.is_virtual
         prefix = f"{root}/{type_name}/"
 
         def made(row: Row) -> Record:
             url = f"{root}/{row.object_type}/{row.id}" if is_virtual else prefix + row.id
             record: Record = {"attributes": {"type": type_name, "url": url}}
-            for name, read in columns:
-                record[name] = read(row)
+            fill(row, record)
             return record
 
         return made
