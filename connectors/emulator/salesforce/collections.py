@@ -94,8 +94,7 @@ def read(call: Call) -> Answer:
     fill = reading((item.name, shown(item)) for item in items)
     found: list[dict[str, Any] | None] = []
     for given in ids:
-        record_id = full_id(str(given))
-        row = call.org.row(kind.name, record_id) if record_id is not None else None
+        row = call.org.row(kind.name, str(given)) or call.org.row(kind.name, full_id(str(given)) or "")
         if row is None or row.deleted:
             found.append(None)
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
 from connectors.emulator.salesforce.schema import Field, stages
@@ -59,7 +58,7 @@ def shown(item: Field) -> Reader:
     if stamp is not None:
         return lambda row: wire(stamp(row))
     if item.computed == "address":
-        return partial(_address, item.parts or "")
+        return _address(item.parts or "")
     return _COMPUTED[item.computed]
 
 
@@ -91,10 +90,20 @@ def person_name(values: dict[str, Any]) -> str | None:
     return f"{first} {last}" if first and last else first or last
 
 
-def _address(parts: str, row: Row) -> dict[str, Any] | None:
+def _address(parts: str) -> Reader:
+    """The compound of the fields that begin with ``parts``; null when all of them are."""
     keys = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
-    found = {key: row.values.get(f"{parts}{key[0].upper()}{key[1:]}") for key in keys}
-    return found if any(value is not None for value in found.values()) else None
+    names = {key: f"{parts}{key[0].upper()}{key[1:]}" for key in keys}
+    wanted = set(names.values())
+
+    def read_all(row: Row) -> dict[str, Any] | None:
+        values = row.values
+        if wanted.isdisjoint(values):
+            return None
+        found = {key: values.get(name) for key, name in names.items()}
+        return found if any(value is not None for value in found.values()) else None
+
+    return read_all
 
 
 def _expected_revenue(row: Row) -> float | None:
