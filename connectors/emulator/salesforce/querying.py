@@ -31,6 +31,7 @@ class View:
     def __init__(self, org: Org, user_id: str, *, with_deleted: bool) -> None:
         self._org = org
         self._with_deleted = with_deleted
+        self.user_id = user_id
         self.catalogue: Catalogue = org.catalogue
         user = org.space.row("User", user_id)
         zone = (user.values.get("TimeZoneSidKey") if user is not None else None) or "GMT"

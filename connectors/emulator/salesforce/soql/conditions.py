@@ -177,8 +177,7 @@ def _span(scope: Scope, parts: Iterable[Condition | None]) -> tuple[datetime | N
     for part in parts:
         if not isinstance(part, Comparison) or isinstance(part.subject, Call) or part.select is not None:
             continue
-        path = scope.path(part.subject)
-        item = scope.kind.find(path.last) if len(path.parts) == 1 else None
+        item = _own_field(scope, part.subject)
         if item is None or item.computed not in ("stamp", "created", "modified") or part.operator not in EDGES:
             continue
         value = typed(scope.query.text, item, part.values[0], scope.source.moment)
@@ -190,11 +189,16 @@ def _span(scope: Scope, parts: Iterable[Condition | None]) -> tuple[datetime | N
     return max(starts, default=None), min(ends, default=None)
 
 
+def _own_field(scope: Scope, subject: Path) -> Field | None:
+    """The field a path names when it is one of the object itself, and nothing is done to it."""
+    path = scope.path(subject)
+    return scope.kind.find(path.last) if len(path.parts) == 1 and path.function is None else None
+
+
 def _indexed(scope: Scope, comparison: Comparison) -> list[Row] | None:
     if comparison.operator not in ("=", "IN") or isinstance(comparison.subject, Call):
         return None
-    path = scope.path(comparison.subject)
-    item = scope.kind.find(path.last) if len(path.parts) == 1 else None
+    item = _own_field(scope, comparison.subject)
     if item is None or not (item.type == "id" or item.id_lookup or item.unique or item.type == "reference"):
         return None
     source = scope.source
