@@ -8,14 +8,15 @@ loop, so there are no locks.
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from connectors.emulator.clock import Clock
+from connectors.emulator.history import trimmed
+from connectors.emulator.indexes import FieldIndex, StampIndex
 
 Cause = Literal["api", "person", "automation", "system"]
 
@@ -26,24 +27,8 @@ commas. They go to the audit and nowhere else."""
 CURRENT_REQUEST: ContextVar[str | None] = ContextVar("CURRENT_REQUEST", default=None)
 """The vendor call being answered; each call runs in a context of its own."""
 
-HISTORY_PER_FIELD = 45
-HISTORY_PER_ROW = 1_000
-"""A row's history is trimmed to ``HISTORY_PER_FIELD`` versions of each field once it is longer than this."""
-
 End = tuple[str, str]
 """One end of an association: (object type, record id)."""
-
-
-def trimmed(history: list[tuple[str, Any, datetime, str]]) -> list[tuple[str, Any, datetime, str]]:
-    if len(history) <= HISTORY_PER_ROW:
-        return history
-    kept: list[tuple[str, Any, datetime, str]] = []
-    versions: Counter[str] = Counter()
-    for line in history:
-        versions[line[0]] += 1
-        if versions[line[0]] <= HISTORY_PER_FIELD:
-            kept.append(line)
-    return kept
 
 
 @dataclass(slots=True)
@@ -148,8 +133,13 @@ class Space:
         Only what the state file can keep: JSON scalars, lists, dicts, sets, tuples, dates.
         """
         self.visible_delay_seconds = 0.0
-        self.indexes: dict[tuple[str, str], dict[Any, set[str]]] = {}
-        self.index_keys: dict[tuple[str, str], Callable[[Any], Any]] = {}
+        self.indexes: dict[tuple[str, str], FieldIndex] = {}
+        self._indexed: dict[str, list[tuple[str, FieldIndex]]] = {}
+        self._stamps: dict[str, StampIndex] = {}
+        self.keeps_history = True
+        """Rows remember the earlier values of their fields."""
+        self.keeps_blanks = True
+        """A field without a value stays in the row as None; otherwise it is left out, which takes a third."""
         self.on_finish: Callable[[Transaction], None] = lambda transaction: None
         """The vendor's own view of changes that queries see later; called once their visibility is set."""
 
@@ -165,36 +155,43 @@ class Space:
 
     def add_index(self, object_type: str, name: str, key: Callable[[Any], Any] = lambda value: value) -> None:
         """Keep {key(value): ids} of one field up to date; None keys are left out."""
-        self.index_keys[object_type, name] = key
-        self.indexes[object_type, name] = {}
-        for row in self.table(object_type).values():
-            self._index(row, name, row.values.get(name), added=True)
+        self._index(object_type, name, FieldIndex(key))
 
     def rebuild_indexes(self) -> None:
         """After rows were put into the tables from outside a transaction."""
-        for (object_type, name), key in self.index_keys.items():
-            self.add_index(object_type, name, key)
+        self._stamps.clear()
+        for (object_type, name), index in list(self.indexes.items()):
+            self._index(object_type, name, index.emptied())
 
     def lookup(self, object_type: str, name: str, value: Any) -> set[str]:
         """Ids whose indexed field has this key (deleted rows included)."""
-        key = self.index_keys[object_type, name](value)
-        return set(self.indexes[object_type, name].get(key, ()))
+        return self.indexes[object_type, name].ids(value)
+
+    def stamped(self, object_type: str, start: datetime | None, end: datetime | None) -> Iterable[str]:
+        """Ids of all rows whose stamp lies in this span, and of some others."""
+        index = self._stamps.get(object_type)
+        if index is None or index.is_stale(len(self.table(object_type))):
+            rows = self.table(object_type).values()
+            index = self._stamps[object_type] = StampIndex((row.stamp, row.id) for row in rows)
+        return index.between(start, end)
+
+    def note_stamp(self, row: Row) -> None:
+        index = self._stamps.get(row.object_type)
+        if index is not None:
+            index.note(row.stamp, row.id)
 
     def reindex(self, row: Row, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for object_type, name in self.index_keys:
-            if object_type == row.object_type and (name in before or name in after):
-                self._index(row, name, before.get(name), added=False)
-                self._index(row, name, after.get(name), added=True)
+        for name, index in self._indexed.get(row.object_type, ()):
+            if name in before or name in after:
+                index.remove(before.get(name), row.id)
+                index.add(after.get(name), row.id)
 
-    def _index(self, row: Row, name: str, value: Any, *, added: bool) -> None:
-        key = self.index_keys[row.object_type, name](value) if value is not None else None
-        if key is None:
-            return
-        index = self.indexes[row.object_type, name]
-        if added:
-            index.setdefault(key, set()).add(row.id)
-        elif key in index:
-            index[key].discard(row.id)
+    def _index(self, object_type: str, name: str, index: FieldIndex) -> None:
+        self.indexes[object_type, name] = index
+        others = [pair for pair in self._indexed.get(object_type, ()) if pair[0] != name]
+        self._indexed[object_type] = [*others, (name, index)]
+        for row in self.table(object_type).values():
+            index.add(row.values.get(name), row.id)
 
 
 @dataclass(slots=True)
@@ -217,18 +214,22 @@ class Transaction:
         self.at = world.clock.now()
         self._touches: dict[tuple[str, str], Touch] = {}
         self._links: dict[tuple[End, End], frozenset[str]] = {}
+        self.is_silent = False
+        """No audit of rows: what a practice world begins with was not changed by anybody."""
         self.entry_ids: dict[tuple[str, str], str] = {}
         """The caller's own ledger entry per row, where one request carries several."""
 
     def create(self, object_type: str, row_id: str, values: dict[str, Any]) -> Row:
         if self.space.row(object_type, row_id) is not None:
             raise RuntimeError(f"{object_type} {row_id} is there already; the id was not drawn anew")
-        row = Row(row_id, object_type, dict(values), self.at, self.at, self.at, self.at)
+        kept = dict(values) if self.space.keeps_blanks else {n: v for n, v in values.items() if v is not None}
+        row = Row(row_id, object_type, kept, self.at, self.at, self.at, self.at)
         earlier = self._touches.get((object_type, row_id))
         self._touches[object_type, row_id] = Touch(row, earlier.before if earlier else None, "create")
         self.space.table(object_type)[row_id] = row
         self.space.reindex(row, {}, values)
-        row.history = [(name, value, self.at, self.actor.id) for name, value in values.items()]
+        if self.space.keeps_history:
+            row.history = [(name, value, self.at, self.actor.id) for name, value in values.items()]
         return row
 
     def update(self, row: Row, values: dict[str, Any], *, op: str = "update", system_only: bool = False) -> None:
@@ -236,12 +237,14 @@ class Transaction:
         self._remember(row, op)
         before = {name: row.values.get(name) for name in values}
         row.values.update(values)
+        if not self.space.keeps_blanks:
+            row.values = {name: value for name, value in row.values.items() if value is not None}
         self.space.reindex(row, before, values)
         row.stamp = self.at
         if not system_only:
             row.modified_at = self.at
         changed = [(name, value, self.at, self.actor.id) for name, value in values.items() if before[name] != value]
-        if changed:
+        if changed and self.space.keeps_history:
             row.history = trimmed(changed + row.history)
 
     def mark(self, row: Row, *, op: str, deleted: bool, merged_into: str | None = None) -> None:
@@ -317,7 +320,8 @@ class Transaction:
             row = self.space.table(key[0]).get(key[1])
             if row is not None:
                 row.visible_at = visible_at
-            if row is None and touch.before is None:
+                self.space.note_stamp(row)
+            if self.is_silent or (row is None and touch.before is None):
                 continue
             old = touch.before.values if touch.before is not None else {}
             new = row.values if row is not None else {}

@@ -344,7 +344,7 @@ def test_all_fields_can_be_asked_for_with_a_limit(org: Org) -> None:
 
 def test_what_the_emulator_has_not_built_is_refused_and_noted(org: Org) -> None:
     """20"""
-    soql = "SELECT CALENDAR_YEAR(CreatedDate) FROM Contact"
+    soql = "SELECT DISTANCE(MailingAddress, GEOLOCATION(37,122), 'mi') FROM Contact"
     assert code(org.query, soql) == (400, "MALFORMED_QUERY")
     assert [line["path"] for line in org.admin.get("/unknown")] == [soql]
 

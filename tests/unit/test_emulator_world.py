@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.emulator.clock import Clock
+from connectors.emulator.history import HISTORY_PER_FIELD, HISTORY_PER_ROW
 from connectors.emulator.persistence import (
     StateFile,
     packed,
@@ -21,7 +22,7 @@ from connectors.emulator.persistence import (
     unpacked,
     values_only,
 )
-from connectors.emulator.world import HISTORY_PER_FIELD, HISTORY_PER_ROW, Actor, Space, Transaction, World
+from connectors.emulator.world import Actor, Space, Transaction, World
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 ANNA = Actor("anna", "person")

@@ -109,9 +109,9 @@ class Portal:
         for kind_name, definitions in self.space.settings["properties"].items():
             for name, definition in definitions.items():
                 wanted = definition["hasUniqueValue"] or (kind_name, name) == ("contacts", "email")
-                if wanted and (kind_name, name) not in self.space.index_keys:
+                if wanted and (kind_name, name) not in self.space.indexes:
                     self.space.add_index(kind_name, name, folded)
-        if ("contacts", "hs_additional_emails") not in self.space.index_keys:
+        if ("contacts", "hs_additional_emails") not in self.space.indexes:
             self.space.add_index("contacts", "hs_additional_emails", is_filled)
 
     # Records ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 from connectors.emulator.salesforce import one_row
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.checks import Terms
-from connectors.emulator.salesforce.fields import shown
+from connectors.emulator.salesforce.fields import reading, shown
 from connectors.emulator.salesforce.ids import full_id
 from connectors.emulator.salesforce.naming import key_field
 from connectors.emulator.salesforce.one_row import Saved, Sent, given_id
@@ -91,17 +91,15 @@ def read(call: Call) -> Answer:
     if not ids or not names:
         raise Refusal(400, "MISSING_ARGUMENT", "ids and fields are needed")
     items = [named_field(kind, str(name)) for name in names]
-    readers = [(item.name, shown(item)) for item in items]
+    fill = reading((item.name, shown(item)) for item in items)
     found: list[dict[str, Any] | None] = []
     for given in ids:
-        record_id = full_id(str(given))
-        row = call.org.row(kind.name, record_id) if record_id is not None else None
+        row = call.org.row(kind.name, str(given)) or call.org.row(kind.name, full_id(str(given)) or "")
         if row is None or row.deleted:
             found.append(None)
             continue
         record: dict[str, Any] = {"attributes": attributes(kind, row.id, call.version)}
-        for name, reader in readers:
-            record[name] = reader(row)
+        fill(row, record)
         found.append(record)
     return Answer(200, found)
 

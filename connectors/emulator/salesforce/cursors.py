@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.emulator.salesforce.refusals import Refusal
+from connectors.emulator.world import Row, Transaction
 
 LOCATOR = re.compile(r"(01g[0-9A-Za-z]{15})-(\d+)")
+LONGEST_LIFE = timedelta(days=2)
 MOST_CURSORS = 200
 """A real org keeps any number for two days; here the oldest give way."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cursor:
-    """The records as they were when the query ran: rows that change while somebody pages are still delivered."""
+    """The rows a query found. Those that change while somebody pages are still delivered, as they were.
 
-    records: list[dict[str, Any]]
+    ``make`` turns a row into its record; ``before`` holds what rows changed since looked like then.
+    """
+
+    rows: list[Row]
+    make: Callable[[Row], dict[str, Any]]
     user_id: str
     opened_at: datetime
     size: int
+    before: dict[str, Row] = field(default_factory=dict)
+
+    def records(self, start: int, end: int) -> list[dict[str, Any]]:
+        return [self.make(self.before.get(row.id, row)) for row in self.rows[start:end]]
 
 
 class Cursors:
@@ -29,9 +40,18 @@ class Cursors:
         self._open: dict[str, Cursor] = {}
 
     def keep(self, locator_id: str, cursor: Cursor) -> None:
+        for old in [key for key, each in self._open.items() if cursor.opened_at - each.opened_at > LONGEST_LIFE]:
+            del self._open[old]
         self._open[locator_id] = cursor
         if len(self._open) > MOST_CURSORS:
             del self._open[next(iter(self._open))]
+
+    def remember(self, transaction: Transaction) -> None:
+        """How rows looked before this change, for the cursors that are open."""
+        for cursor in self._open.values():
+            for row_id, before in transaction.originals():
+                if before is not None:
+                    cursor.before.setdefault(row_id, before)
 
     def resume(self, locator: str, user_id: str, now: datetime, life: timedelta) -> tuple[str, Cursor, int]:
         """(locator id, cursor, first record of the page).

@@ -165,6 +165,7 @@ class Desk:
         kind = self._kind(object_type)
         ids: list[str] = []
         with self.org.committed(actor) as transaction:
+            transaction.is_silent = True
             owner = self.org.author(actor)
             for given in rows:
                 values = {name: value for name, value in given.items() if name in kind.blank}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
 from connectors.emulator.salesforce.schema import Field, stages
@@ -24,18 +23,42 @@ OPEN_STAGE: dict[str, Any] = {"closed": False, "won": False, "probability": 0, "
 """A stage outside the list, which the unrestricted picklist lets in, counts as an open one [K]."""
 
 
+class Stored:
+    """Reads a field as it is stored. Who reads many fields at once may look ``name`` up by himself."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, row: Row) -> Any:
+        return row.values.get(self.name)
+
+
+def reading(columns: Iterable[tuple[str, Reader]]) -> Callable[[Row, dict[str, Any]], None]:
+    """A function that puts all these values of a row into a record, in this order."""
+    steps = [(name, reader.name if isinstance(reader, Stored) else None, reader) for name, reader in columns]
+
+    def fill(row: Row, record: dict[str, Any]) -> None:
+        get = row.values.get
+        for name, stored, reader in steps:
+            record[name] = reader(row) if stored is None else get(stored)
+
+    return fill
+
+
 def shown(item: Field) -> Reader:
     """The value in the API's own form."""
     if item.computed is None:
         name = item.name
         if item.type == "boolean":
             return lambda row: bool(row.values.get(name))
-        return lambda row: row.values.get(name)
+        return Stored(name)
     stamp = STAMPS.get(item.computed)
     if stamp is not None:
         return lambda row: wire(stamp(row))
     if item.computed == "address":
-        return partial(_address, item.parts or "")
+        return _address(item.parts or "")
     return _COMPUTED[item.computed]
 
 
@@ -67,10 +90,20 @@ def person_name(values: dict[str, Any]) -> str | None:
     return f"{first} {last}" if first and last else first or last
 
 
-def _address(parts: str, row: Row) -> dict[str, Any] | None:
+def _address(parts: str) -> Reader:
+    """The compound of the fields that begin with ``parts``; null when all of them are."""
     keys = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
-    found = {key: row.values.get(f"{parts}{key[0].upper()}{key[1:]}") for key in keys}
-    return found if any(value is not None for value in found.values()) else None
+    names = {key: f"{parts}{key[0].upper()}{key[1:]}" for key in keys}
+    wanted = set(names.values())
+
+    def read_all(row: Row) -> dict[str, Any] | None:
+        values = row.values
+        if wanted.isdisjoint(values):
+            return None
+        found = {key: values.get(name) for key, name in names.items()}
+        return found if any(value is not None for value in found.values()) else None
+
+    return read_all
 
 
 def _expected_revenue(row: Row) -> float | None:

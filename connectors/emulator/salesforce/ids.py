@@ -8,10 +8,14 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def checksum(fifteen: str) -> str:
     """One character per block of five: bit n is set when character n of the block is an upper-case letter."""
-    return "".join(
-        _ALPHABET[sum(1 << n for n, char in enumerate(fifteen[start : start + 5]) if "A" <= char <= "Z")]
-        for start in (0, 5, 10)
-    )
+    found = ""
+    for start in (0, 5, 10):
+        bits = 0
+        for n in range(5):
+            if "A" <= fifteen[start + n] <= "Z":
+                bits |= 1 << n
+        found += _ALPHABET[bits]
+    return found
 
 
 def new_id(prefix: str, number: int) -> str:

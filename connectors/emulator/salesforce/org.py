@@ -34,6 +34,7 @@ class Org:
     def __init__(self, world: World) -> None:
         self.world = world
         self.space: Space = world.spaces[SYSTEM]
+        self.space.keeps_history = self.space.keeps_blanks = False
         self.cursors = Cursors()
         self.jobs = Jobs()
         self._catalogue = catalogue_for("[[], {}]")
@@ -109,6 +110,13 @@ class Org:
             return [row for row in rows if row is not None]
         wanted = folded(value)
         return [row for row in self.rows(kind) if folded(row.values.get(item.name)) == wanted]
+
+    def rows_stamped(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
+        """All rows as committed whose stamp lies in this span, and some others."""
+        ids = dict.fromkeys(self.space.stamped(kind.name, start, end))
+        ids.update(dict.fromkeys(self.waiting))
+        found = (self.row(kind.name, each) for each in ids)
+        return [row for row in found if row is not None]
 
     def is_purged(self, row: Row) -> bool:
         """Deleted so long ago that it left the recycle bin."""
@@ -210,7 +218,7 @@ class Org:
             for item in kind.fields.values():
                 is_key = item.computed is None and (item.id_lookup or item.unique)
                 is_parent = item in kind.references and item.computed is None and item.name not in PERSONAL
-                if (is_key or is_parent) and (kind.name, item.name) not in self.space.index_keys:
+                if (is_key or is_parent) and (kind.name, item.name) not in self.space.indexes:
                     if item.is_id:
                         self.space.add_index(kind.name, item.name)
                     else:
@@ -218,7 +226,11 @@ class Org:
 
 
 def folded(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+    """Without regard to case; a text in lower case already is kept, not copied."""
+    if not isinstance(value, str):
+        return value
+    lower = value.lower()
+    return value if lower == value else lower
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,12 @@ from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
 from connectors.emulator.salesforce.soql.aggregate import aggregated, count
+from connectors.emulator.salesforce.soql.evaluate import rows_of
 from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError
 from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope
-from connectors.emulator.salesforce.soql.shape import records
+from connectors.emulator.salesforce.soql.shape import maker
 from connectors.emulator.world import Row
 
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2_000
@@ -30,6 +31,7 @@ class View:
     def __init__(self, org: Org, user_id: str, *, with_deleted: bool) -> None:
         self._org = org
         self._with_deleted = with_deleted
+        self.user_id = user_id
         self.catalogue: Catalogue = org.catalogue
         user = org.space.row("User", user_id)
         zone = (user.values.get("TimeZoneSidKey") if user is not None else None) or "GMT"
@@ -55,6 +57,9 @@ class View:
             return None
         return [row for row in self._org.rows_with(kind, item, value) if self._sees(row)]
 
+    def by_stamp(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
+        return [row for row in self._org.rows_stamped(kind, start, end) if self._sees(row)]
+
     def _sees(self, row: Row) -> bool:
         if self._with_deleted:
             return not self._org.is_purged(row)
@@ -73,7 +78,7 @@ def next_page(call: Call) -> Answer:
     """``GET /query/01g…-2000``: rows that changed since are still delivered, as they were."""
     life = timedelta(days=call.org.setting("cursor_days"))
     locator_id, cursor, start = call.org.cursors.resume(call.places["locator"], call.user_id, call.org.now, life)
-    return Answer(200, _page(call, cursor.records, start, _page_size(call, cursor.size), locator_id))
+    return Answer(200, _page(call, cursor, start, _page_size(call, cursor.size), locator_id))
 
 
 def _first_page(call: Call, *, with_deleted: bool) -> Answer:
@@ -95,18 +100,20 @@ def _result(call: Call, text: str, view: View) -> dict[str, Any]:
     if scope.query.is_aggregate:
         found = aggregated(scope)
         return {"totalSize": len(found), "done": True, "records": found}
-    return _page(call, records(scope, call.url("sobjects")), 0, _page_size(call, LARGEST_PAGE), None)
+    size = _page_size(call, LARGEST_PAGE)
+    cursor = Cursor(rows_of(scope), maker(scope, call.url("sobjects")), call.user_id, call.org.now, size)
+    return _page(call, cursor, 0, size, None)
 
 
-def _page(call: Call, found: list[dict[str, Any]], start: int, size: int, locator_id: str | None) -> dict[str, Any]:
-    end = start + size
-    page: dict[str, Any] = {"totalSize": len(found), "done": end >= len(found)}
-    if end < len(found):
+def _page(call: Call, cursor: Cursor, start: int, size: int, locator_id: str | None) -> dict[str, Any]:
+    end, total = start + size, len(cursor.rows)
+    page: dict[str, Any] = {"totalSize": total, "done": end >= total}
+    if end < total:
         if locator_id is None:
             locator_id = new_id("01g", call.org.space.next_number("01g"))
-            call.org.cursors.keep(locator_id, Cursor(found, call.user_id, call.org.now, size))
+            call.org.cursors.keep(locator_id, cursor)
         page["nextRecordsUrl"] = call.url("query", f"{locator_id}-{end}")
-    return {**page, "records": found[start:end]}
+    return {**page, "records": cursor.records(start, end)}
 
 
 def _page_size(call: Call, usual: int) -> int:

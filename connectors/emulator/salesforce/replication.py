@@ -15,7 +15,7 @@ SHORTEST = timedelta(minutes=1)
 def updated(call: Call) -> Answer:
     kind = call.org.sobject(call.places["object"])
     start, end = _span(call, UPDATED_DAYS)
-    ids = [row.id for row in call.org.rows(kind) if not row.deleted and start <= row.stamp <= end]
+    ids = [row.id for row in call.org.rows_stamped(kind, start, end) if not row.deleted and start <= row.stamp <= end]
     return Answer(200, {"ids": sorted(ids), "latestDateCovered": wire(end)})
 
 
@@ -23,7 +23,8 @@ def deleted(call: Call) -> Answer:
     kind = call.org.sobject(call.places["object"])
     start, end = _span(call, DELETED_DAYS)
     rows = sorted(
-        (row for row in call.org.rows(kind) if row.deleted and start <= row.stamp <= end), key=lambda row: row.id
+        (row for row in call.org.rows_stamped(kind, start, end) if row.deleted and start <= row.stamp <= end),
+        key=lambda row: row.id,
     )
     document = {
         "deletedRecords": [{"id": row.id, "deletedDate": wire(row.stamp)} for row in rows],

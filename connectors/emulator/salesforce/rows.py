@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from connectors.emulator.salesforce.calls import Answer, Call
-from connectors.emulator.salesforce.fields import shown
+from connectors.emulator.salesforce.fields import reading, shown
 from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn
 from connectors.emulator.salesforce.removing import delete as delete_row
 from connectors.emulator.salesforce.saving import create as create_row
@@ -69,8 +69,9 @@ def asked_fields(call: Call, kind: ObjectType) -> list[Field]:
 
 
 def record(call: Call, kind: ObjectType, row: Row, items: list[Field]) -> dict[str, Any]:
-    values = {item.name: shown(item)(row) for item in items}
-    return {"attributes": attributes(kind, row.id, call.version), **values}
+    found: dict[str, Any] = {"attributes": attributes(kind, row.id, call.version)}
+    reading((item.name, shown(item)) for item in items)(row, found)
+    return found
 
 
 def attributes(kind: ObjectType, record_id: str, version: str) -> dict[str, str]:

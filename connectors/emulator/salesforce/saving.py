@@ -91,7 +91,7 @@ def _automate(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sa
 
 def _add_companions(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> None:
     """Rows that come into being, or change, along with a new one."""
-    if kind.name.endswith("__c") and row.values.get("Name") is None and "Name" in row.values:
+    if kind.name.endswith("__c") and row.values.get("Name") is None and "Name" in kind.fields:
         transaction.update(row, {"Name": row.id})
     if kind.name == "Opportunity" and row.values.get("ContactId"):
         role = {"OpportunityId": row.id, "ContactId": row.values["ContactId"], "IsPrimary": True}

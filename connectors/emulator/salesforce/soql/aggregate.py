@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 from connectors.emulator.salesforce.schema import Field
@@ -13,7 +14,15 @@ from connectors.emulator.salesforce.soql.tree import Call, Comparison, Path, Pla
 from connectors.emulator.world import Row
 
 MOST_GROUPS = 2_000
-Group = list[Row]
+GROUPING = "GROUPING"
+
+
+class Group(list[Row]):
+    """The rows of one group; ``rolled`` are the grouped fields this subtotal does not tell apart."""
+
+    rolled: frozenset[str] = frozenset()
+
+
 NUMBER = Field("aggregate", "double", "")
 
 
@@ -29,13 +38,7 @@ def aggregated(scope: Scope) -> list[dict[str, Any]]:
         SoqlError: a field neither grouped nor aggregated, or one that cannot be.
     """
     query = scope.query
-    targets = [_grouped_by(scope, path) for path in query.group_by]
-    groups: dict[tuple[Any, ...], Group] = {}
-    for row in sorted(matching_rows(scope), key=lambda row: row.id):
-        groups.setdefault(tuple(target.compared(row) for target in targets), []).append(row)
-    if not targets:
-        groups = {(): [row for members in groups.values() for row in members]}
-    found = list(groups.values())
+    found = _groups(scope)
     if query.having is not None:
         test = compiled(scope, query.having, lambda subject: _of_group(scope, subject), _no_semi_join(scope))
         found = [group for group in found if test(group)]
@@ -46,6 +49,37 @@ def aggregated(scope: Scope) -> list[dict[str, Any]]:
         {"attributes": {"type": "AggregateResult"}, **{name: read(group) for name, read in columns}}
         for group in found[query.offset : end]
     ]
+
+
+def _groups(scope: Scope) -> list[Group]:
+    """With ROLLUP and CUBE also the subtotals, each after the groups it sums up."""
+    query = scope.query
+    targets = {_name(scope, path): _grouped_by(scope, path) for path in query.group_by}
+    rows = sorted(matching_rows(scope), key=lambda row: row.id)
+    if not targets:
+        return [Group(rows)]
+    found: list[Group] = []
+    for kept in _sets(list(targets), query.subtotals):
+        groups: dict[tuple[Any, ...], Group] = {}
+        for row in rows:
+            groups.setdefault(tuple(targets[name].compared(row) for name in kept), Group()).append(row)
+        for group in groups.values():
+            group.rolled = frozenset(targets) - set(kept)
+        found += groups.values()
+    return found
+
+
+def _sets(names: list[str], subtotals: str) -> list[tuple[str, ...]]:
+    """Which fields are told apart in each part of the answer."""
+    if subtotals == "ROLLUP":
+        return [tuple(names[:end]) for end in range(len(names), -1, -1)]
+    if subtotals == "CUBE":
+        return [kept for size in range(len(names), -1, -1) for kept in combinations(names, size)]
+    return [tuple(names)]
+
+
+def _name(scope: Scope, path: Path) -> str:
+    return str(scope.path(path)).lower()
 
 
 def _grouped_by(scope: Scope, path: Path) -> Target:
@@ -64,7 +98,9 @@ def _columns(scope: Scope) -> list[tuple[str, Callable[[Group], Any]]]:
             unnamed += item.alias is None
         elif isinstance(item, Plain):
             target = _group_field(scope, item.path)
-            columns.append((item.alias or target.item.name, _first(target)))
+            usual = f"expr{unnamed}" if item.path.function else target.item.name
+            unnamed += item.alias is None and item.path.function is not None
+            columns.append((item.alias or usual, _first(target, _name(scope, item.path))))
         else:
             column = scope.query.source.column
             raise scope.wrong(
@@ -73,14 +109,14 @@ def _columns(scope: Scope) -> list[tuple[str, Callable[[Group], Any]]]:
     return columns
 
 
-def _first(target: Target) -> Callable[[Group], Any]:
-    return lambda group: target.shown(group[0]) if group else None
+def _first(target: Target, name: str) -> Callable[[Group], Any]:
+    return lambda group: target.shown(group[0]) if group and name not in group.rolled else None
 
 
 def _group_field(scope: Scope, path: Path) -> Target:
-    names = {str(scope.path(grouped)).lower() for grouped in scope.query.group_by}
+    names = {_name(scope, grouped) for grouped in scope.query.group_by}
     target = follow(scope, path)
-    if str(scope.path(path)).lower() not in names:
+    if _name(scope, path) not in names:
         raise scope.wrong(path.column, f"Field must be grouped or aggregated: {path}", "MALFORMED_QUERY")
     return target
 
@@ -88,6 +124,10 @@ def _group_field(scope: Scope, path: Path) -> Target:
 def _shown(scope: Scope, call: Call) -> Callable[[Group], Any]:
     if call.path is None:
         return len
+    if call.function == GROUPING:
+        _group_field(scope, call.path)
+        name = _name(scope, call.path)
+        return lambda group: int(name in group.rolled)
     target = follow(scope, call.path)
     if call.function in ("SUM", "AVG") and not target.item.is_number:
         message = f"field {target.item.name} does not support aggregate operator {call.function}"
@@ -106,7 +146,8 @@ def _of_group(scope: Scope, subject: Path | Call) -> tuple[Field, Callable[[Grou
     if isinstance(subject, Call):
         return NUMBER, _shown(scope, subject)
     target = _group_field(scope, subject)
-    return target.item, lambda group: target.compared(group[0])
+    name = _name(scope, subject)
+    return target.item, lambda group: None if name in group.rolled else target.compared(group[0])
 
 
 def _no_semi_join(scope: Scope) -> Callable[[Comparison], set[Any]]:

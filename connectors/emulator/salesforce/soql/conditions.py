@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from connectors.emulator.salesforce.schema import Field
@@ -155,6 +156,9 @@ def _as_regex(pattern: str) -> str:
     return "".join(re.escape(part[1]) if len(part) == 2 else wild.get(part, re.escape(part)) for part in parts)
 
 
+EDGES = ("=", "<", "<=", ">", ">=")
+
+
 def candidates(scope: Scope, where: Condition | None) -> Iterable[Row]:
     """The rows to test: those an index names for an equality that must hold, else all of the object."""
     parts = where.parts if isinstance(where, Junction) and where.word == "AND" else (where,)
@@ -162,14 +166,39 @@ def candidates(scope: Scope, where: Condition | None) -> Iterable[Row]:
         found = _indexed(scope, part) if isinstance(part, Comparison) and part.select is None else None
         if found is not None:
             return found
-    return scope.source.rows(scope.kind)
+    span = _span(scope, parts)
+    return scope.source.rows(scope.kind) if span == (None, None) else scope.source.by_stamp(scope.kind, *span)
+
+
+def _span(scope: Scope, parts: Iterable[Condition | None]) -> tuple[datetime | None, datetime | None]:
+    """Between which moments SystemModstamp must lie. It is never before the creation or the last modification."""
+    starts: list[datetime] = []
+    ends: list[datetime] = []
+    for part in parts:
+        if not isinstance(part, Comparison) or isinstance(part.subject, Call) or part.select is not None:
+            continue
+        item = _own_field(scope, part.subject)
+        if item is None or item.computed not in ("stamp", "created", "modified") or part.operator not in EDGES:
+            continue
+        value = typed(scope.query.text, item, part.values[0], scope.source.moment)
+        first, last = (value.start, value.end) if isinstance(value, Span) else (value, value)
+        if isinstance(first, datetime) and part.operator in ("=", ">", ">="):
+            starts.append(first)
+        if isinstance(last, datetime) and part.operator in ("=", "<", "<=") and item.computed == "stamp":
+            ends.append(last)
+    return max(starts, default=None), min(ends, default=None)
+
+
+def _own_field(scope: Scope, subject: Path) -> Field | None:
+    """The field a path names when it is one of the object itself, and nothing is done to it."""
+    path = scope.path(subject)
+    return scope.kind.find(path.last) if len(path.parts) == 1 and path.function is None else None
 
 
 def _indexed(scope: Scope, comparison: Comparison) -> list[Row] | None:
     if comparison.operator not in ("=", "IN") or isinstance(comparison.subject, Call):
         return None
-    path = scope.path(comparison.subject)
-    item = scope.kind.find(path.last) if len(path.parts) == 1 else None
+    item = _own_field(scope, comparison.subject)
     if item is None or not (item.type == "id" or item.id_lookup or item.unique or item.type == "reference"):
         return None
     source = scope.source

@@ -35,9 +35,13 @@ def ordered_rows(scope: Scope) -> list[Row]:
 def matching_rows(scope: Scope) -> list[Row]:
     where = scope.query.where
     if where is None:
-        return list(scope.source.rows(scope.kind))
-    test = compiled(scope, where, where_reader(scope), lambda comparison: _semi_join(scope.source, comparison))
-    return [row for row in candidates(scope, where) if test(row)]
+        found = list(scope.source.rows(scope.kind))
+    else:
+        test = compiled(scope, where, where_reader(scope), lambda comparison: _semi_join(scope.source, comparison))
+        found = [row for row in candidates(scope, where) if test(row)]
+    if scope.query.only_mine:
+        return [row for row in found if row.values.get("OwnerId") == scope.source.user_id]
+    return found
 
 
 def _sorted(scope: Scope, rows: list[Row], order: Order) -> list[Row]:

@@ -104,8 +104,12 @@ def days_of(word: str, count: int, today: date) -> tuple[date, date]:
     if word in fixed:
         start = today + fixed[word] * day
         return start, start + day
+    word = word.replace("FISCAL_", "")
     if word == "N_DAYS_AGO":
         return today - count * day, today - count * day + day
+    if word.endswith("_AGO"):
+        start_of = _PERIODS[word.removeprefix("N_").removesuffix("S_AGO")]
+        return start_of(today, -count), start_of(today, 1 - count)
     if word in ("LAST_90_DAYS", "LAST_N_DAYS"):
         return today - (90 if word == "LAST_90_DAYS" else count) * day, today + day
     if word in ("NEXT_90_DAYS", "NEXT_N_DAYS"):

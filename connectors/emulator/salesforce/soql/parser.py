@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
+from connectors.emulator.salesforce.soql import functions
 from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError, Token, caret, malformed, tokens_of
 from connectors.emulator.salesforce.soql.tree import (
     AllFields,
@@ -18,20 +19,26 @@ from connectors.emulator.salesforce.soql.tree import (
     Path,
     Plain,
     Query,
+    TypeOf,
     Value,
 )
 
 PERIODS = ("WEEK", "MONTH", "QUARTER", "YEAR")
+FISCAL = ("FISCAL_QUARTER", "FISCAL_YEAR")
 DATE_WORDS = frozenset(
     ["TODAY", "YESTERDAY", "TOMORROW", "LAST_90_DAYS", "NEXT_90_DAYS"]
-    + [f"{when}_{period}" for when in ("THIS", "LAST", "NEXT") for period in PERIODS]
+    + [f"{when}_{period}" for when in ("THIS", "LAST", "NEXT") for period in (*PERIODS, *FISCAL)]
 )
 COUNTED_DATE_WORDS = frozenset(
-    ["N_DAYS_AGO", *(f"{when}_N_{period}S" for when in ("LAST", "NEXT") for period in ("DAY", *PERIODS))]
+    [
+        *(f"N_{period}S_AGO" for period in ("DAY", *PERIODS, *FISCAL)),
+        *(f"{when}_N_{period}S" for when in ("LAST", "NEXT") for period in ("DAY", *PERIODS, *FISCAL)),
+    ]
 )
-AGGREGATES = frozenset(["COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"])
+AGGREGATES = frozenset(["COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG", "GROUPING"])
 CLAUSES = frozenset(["WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "ALL", "USING", "FROM"])
-NOT_BUILT = frozenset(["TYPEOF", "FORMAT", "CONVERTCURRENCY", "TOLABEL", "DISTANCE", "GROUPING"])
+NOT_BUILT = frozenset(["DISTANCE"])
+SUBTOTALS: tuple[Literal["ROLLUP", "CUBE"], ...] = ("ROLLUP", "CUBE")
 LONGEST_QUERY = 100_000
 LARGEST_OFFSET = 2_000
 DEEPEST = 100
@@ -67,16 +74,29 @@ class _Parser:
         self._expect_word("FROM")
         source = self._path()
         alias = self._alias()
-        self._scope()
+        only_mine = self._scope()
         where = self._condition() if self._take_word("WHERE") else None
         self._with()
-        group_by = self._group_by() if self._take_word("GROUP") else ()
+        group_by, subtotals = self._group_by() if self._take_word("GROUP") else ((), "")
         having = self._condition() if self._take_word("HAVING") else None
         order_by = self._order_by() if self._take_word("ORDER") else ()
         limit = self._number() if self._take_word("LIMIT") else None
         offset = self._offset() if self._take_word("OFFSET") else 0
         self._ending()
-        return Query(self._text, tuple(items), source, where, group_by, having, order_by, limit, offset, alias)
+        return Query(
+            self._text,
+            tuple(items),
+            source,
+            where,
+            group_by,
+            having,
+            order_by,
+            limit,
+            offset,
+            alias,
+            subtotals,
+            only_mine,
+        )
 
     def expect_end(self) -> None:
         if self._peek().kind != "end":
@@ -84,7 +104,7 @@ class _Parser:
 
     # SELECT ----------------------------------------------------------------------------------------------------------
 
-    def _item(self) -> Plain | Call | AllFields | Query:
+    def _item(self) -> Plain | Call | AllFields | TypeOf | Query:
         if self._take("("):
             nested = self.query()
             self._expect(")")
@@ -92,6 +112,8 @@ class _Parser:
         token = self._peek()
         if token.word == "FIELDS" and self._tokens[self._at + 1].text == "(":
             return self._all_fields()
+        if token.word == "TYPEOF":
+            return self._type_of()
         subject = self._subject()
         alias = self._alias()
         if isinstance(subject, Call):
@@ -107,6 +129,24 @@ class _Parser:
         self._expect(")")
         return AllFields(which.word, column)
 
+    def _type_of(self) -> TypeOf:
+        self._next()
+        path = self._path()
+        branches = []
+        while self._take_word("WHEN"):
+            kind = self._expect_name().text
+            self._expect_word("THEN")
+            branches.append((kind, self._paths()))
+        otherwise = self._paths() if self._take_word("ELSE") else ()
+        self._expect_word("END")
+        return TypeOf(path, tuple(branches), otherwise)
+
+    def _paths(self) -> tuple[Path, ...]:
+        paths = [self._path()]
+        while self._take(","):
+            paths.append(self._path())
+        return tuple(paths)
+
     def _alias(self) -> str | None:
         token = self._peek()
         return self._next().text if token.kind == "name" and token.word not in CLAUSES else None
@@ -118,6 +158,8 @@ class _Parser:
             if token.word in NOT_BUILT:
                 raise self._not_built(token)
             return Path(tuple(token.text.split(".")), token.column)
+        if token.word in functions.NAMES:
+            return self._function(token)
         if token.word not in AGGREGATES:
             raise self._not_built(token)
         self._expect("(")
@@ -125,12 +167,28 @@ class _Parser:
         self._expect(")")
         return Call(token.word, path, token.column)
 
-    def _scope(self) -> None:
-        if self._take_word("USING"):
-            self._expect_word("SCOPE")
-            scope = self._expect_name()
-            if scope.word != "EVERYTHING":
-                raise self._not_built(scope)
+    def _function(self, token: Token) -> Path:
+        """``CALENDAR_YEAR(CreatedDate)``, ``HOUR_IN_DAY(convertTimezone(CreatedDate))``."""
+        self._expect("(")
+        local = self._peek().word == "CONVERTTIMEZONE" and token.word in functions.OF_DATES
+        if local:
+            self._next()
+            self._expect("(")
+        path = self._path()
+        if local:
+            self._expect(")")
+        self._expect(")")
+        return Path(path.parts, token.column, token.word, local)
+
+    def _scope(self) -> bool:
+        """Whether only the caller's own records are wanted."""
+        if not self._take_word("USING"):
+            return False
+        self._expect_word("SCOPE")
+        scope = self._expect_name()
+        if scope.word not in ("EVERYTHING", "MINE"):
+            raise self._not_built(scope)
+        return scope.word == "MINE"
 
     def _with(self) -> None:
         if self._take_word("WITH"):
@@ -139,8 +197,10 @@ class _Parser:
                 raise self._not_built(mode)
 
     def _ending(self) -> None:
-        if self._peek().word == "FOR":
-            raise self._not_built(self._peek())
+        while self._take_word("FOR"):
+            purpose = self._expect_name()
+            if purpose.word not in ("VIEW", "REFERENCE"):
+                raise self._unexpected(purpose)
         if self._peek().word == "ALL":
             raise malformed(self._text, self._peek().column, "ALL ROWS not allowed in this context")
 
@@ -221,14 +281,26 @@ class _Parser:
 
     # The rest --------------------------------------------------------------------------------------------------------
 
-    def _group_by(self) -> tuple[Path, ...]:
+    def _group_by(self) -> tuple[tuple[Path, ...], Literal["", "ROLLUP", "CUBE"]]:
         self._expect_word("BY")
-        if self._peek().word in ("ROLLUP", "CUBE"):
-            raise self._not_built(self._peek())
-        paths = [self._path()]
+        subtotals: Literal["", "ROLLUP", "CUBE"] = ""
+        for word in SUBTOTALS:
+            if self._take_word(word):
+                subtotals = word
+                self._expect("(")
+        paths = [self._grouped()]
         while self._take(","):
-            paths.append(self._path())
-        return tuple(paths)
+            paths.append(self._grouped())
+        if subtotals:
+            self._expect(")")
+        return tuple(paths), subtotals
+
+    def _grouped(self) -> Path:
+        token = self._peek()
+        subject = self._subject()
+        if isinstance(subject, Call):
+            raise self._unexpected(token)
+        return subject
 
     def _order_by(self) -> tuple[Order, ...]:
         self._expect_word("BY")

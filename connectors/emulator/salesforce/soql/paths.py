@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from connectors.emulator.salesforce.fields import Reader, compared, person_name, shown
 from connectors.emulator.salesforce.refusals import text as vendor_text
 from connectors.emulator.salesforce.refusals import unknown_type_text
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
+from connectors.emulator.salesforce.soql import functions
 from connectors.emulator.salesforce.soql.lexer import SoqlError, caret
 from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.tree import Path, Query
@@ -25,10 +27,15 @@ class Source(Protocol):
     def catalogue(self) -> Catalogue: ...
     @property
     def moment(self) -> Moment: ...
+    @property
+    def user_id(self) -> str: ...
     def rows(self, kind: ObjectType) -> Iterable[Row]: ...
     def row(self, object_name: str, record_id: str) -> Row | None: ...
     def by_key(self, kind: ObjectType, item: Field, value: Any) -> list[Row] | None:
         """Rows with this value by an index, or None when there is no index to ask."""
+
+    def by_stamp(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
+        """All rows whose SystemModstamp lies in this span, and perhaps some others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Scope:
         own = {self.kind.name.lower(), (self.query.alias or self.kind.name).lower()}
         is_own = len(path.parts) > 1 and path.parts[0].lower() in own
         if is_own and path.parts[0].lower() not in self.kind.relationships:
-            return Path(path.parts[1:], path.column)
+            return replace(path, parts=path.parts[1:])
         return path
 
     def wrong(self, column: int, message: str, code: str = "INVALID_FIELD") -> SoqlError:
@@ -97,7 +104,26 @@ def follow(scope: Scope, path: Path) -> Target:
     as_shown, as_compared = readers(scope.source.catalogue, kind, item)
     for step in reversed(steps):
         as_shown, as_compared = _through(step, as_shown), _through(step, as_compared)
-    return Target(item, tuple(steps), as_shown, as_compared)
+    target = Target(item, tuple(steps), as_shown, as_compared)
+    return target if path.function is None else _applied(scope, path, path.function, target)
+
+
+def _applied(scope: Scope, path: Path, function: str, target: Target) -> Target:
+    """The target behind a function. Raises SoqlError: not for a field of this type."""
+    if not functions.fits(function, target.item):
+        message = f"field '{target.item.name}' is not supported by function {function}"
+        raise scope.wrong(path.column, message, "MALFORMED_QUERY")
+    item = functions.result_field(function, target.item)
+    if function == "FORMAT":
+        return replace(target, shown=lambda row: functions.formatted(target.shown(row), target.item))
+    if function in functions.OF_SHOWN:
+        return target
+    zone = scope.source.moment.zone if path.local else None
+
+    def part(row: Row) -> Any:
+        return functions.of_date(function, target.compared(row), zone)
+
+    return replace(target, item=item, shown=part, compared=part)
 
 
 def step_to_parent(scope: Scope, kind: ObjectType, name: str, column: int) -> Step:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from connectors.emulator.salesforce.fields import reading
 from connectors.emulator.salesforce.refusals import text as vendor_text
 from connectors.emulator.salesforce.schema import Child, Field, ObjectType
+from connectors.emulator.salesforce.soql import functions
 from connectors.emulator.salesforce.soql.evaluate import ordered_rows, rows_of
-from connectors.emulator.salesforce.soql.paths import Scope, Step, follow, readers
-from connectors.emulator.salesforce.soql.tree import AllFields, Path, Plain, Query
+from connectors.emulator.salesforce.soql.paths import Scope, Step, follow, readers, step_to_parent
+from connectors.emulator.salesforce.soql.tree import AllFields, Path, Plain, Query, TypeOf
 from connectors.emulator.world import Row
 
 Record = dict[str, Any]
@@ -32,14 +34,14 @@ class Columns:
         columns: list[tuple[str, Callable[[Row], Any]]] = []
         for name, reader in self.plain.items():
             columns.append((name, _parent_reader(*self.parents[name]) if name in self.parents else reader))
+        fill = reading(columns)
         type_name, root, is_virtual = self.kind.name, self.root, self.kind.is_virtual
         prefix = f"{root}/{type_name}/"
 
         def made(row: Row) -> Record:
             url = f"{root}/{row.object_type}/{row.id}" if is_virtual else prefix + row.id
             record: Record = {"attributes": {"type": type_name, "url": url}}
-            for name, read in columns:
-                record[name] = read(row)
+            fill(row, record)
             return record
 
         return made
@@ -60,13 +62,22 @@ def maker(scope: Scope, root: str) -> Make:
         elif isinstance(item, AllFields):
             for found in all_fields(scope, item):
                 columns.plain.setdefault(found.name, readers(scope.source.catalogue, scope.kind, found)[0])
+        elif isinstance(item, TypeOf):
+            name, read = _type_of(scope, item, root)
+            columns.plain[name] = read
         elif isinstance(item, Plain):
-            _add_path(scope, columns, item.path)
+            _add_path(scope, columns, item)
     return columns.make()
 
 
-def _add_path(scope: Scope, columns: Columns, path: Path) -> None:
+def _add_path(scope: Scope, columns: Columns, item: Plain) -> None:
+    path = item.path
     target = follow(scope, path)
+    if path.function is not None:
+        if path.function in functions.OF_DATES:
+            raise scope.wrong(path.column, f"Field must be grouped or aggregated: {path}", "MALFORMED_QUERY")
+        columns.plain[item.alias or target.item.name] = target.shown
+        return
     for step in target.steps:
         name = step.link.relationship or step.link.name
         if name not in columns.parents:
@@ -86,6 +97,30 @@ def _parent_reader(step: Step, columns: Columns) -> Callable[[Row], Record | Non
         return None if parent is None else make(parent)
 
     return read
+
+
+def _type_of(scope: Scope, item: TypeOf, root: str) -> tuple[str, Callable[[Row], Record | None]]:
+    """A parent of several possible objects, each with fields of its own. Raises SoqlError."""
+    step = step_to_parent(scope, scope.kind, item.path.last, item.path.column)
+    catalogue = scope.source.catalogue
+    makers: dict[str, Make] = {}
+    for name, paths in (*item.branches, *((kind, item.otherwise) for kind in step.link.to if item.otherwise)):
+        kind = catalogue.find(name)
+        if kind is None or kind.name not in step.link.to:
+            raise scope.wrong(item.path.column, vendor_text("unknown parent").format(name=name))
+        if kind.name not in makers:
+            inner = replace(scope.query, items=tuple(Plain(path) for path in paths))
+            makers[kind.name] = maker(replace(scope, query=inner, kind=kind), root)
+
+    def read(row: Row) -> Record | None:
+        parent = step.parent(row)
+        if parent is None:
+            return None
+        make = makers.get(parent.object_type)
+        url = f"{root}/{parent.object_type}/{parent.id}"
+        return {"attributes": {"type": parent.object_type, "url": url}} if make is None else make(parent)
+
+    return step.link.relationship or step.link.name, read
 
 
 def _children(scope: Scope, query: Query, root: str) -> tuple[str, Callable[[Row], Record | None]]:

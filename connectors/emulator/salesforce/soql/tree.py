@@ -8,13 +8,19 @@ from typing import Literal as Choice
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A field or a parent path such as Owner.Name; ``column`` is where it stands."""
+    """A field or a parent path such as Owner.Name; ``column`` is where it stands.
+
+    ``function`` is applied to its value; ``local`` when that goes by the user's time zone.
+    """
 
     parts: tuple[str, ...]
     column: int
+    function: str | None = None
+    local: bool = False
 
     def __str__(self) -> str:
-        return ".".join(self.parts)
+        path = ".".join(self.parts)
+        return path if self.function is None else f"{self.function}({path})"
 
     @property
     def last(self) -> str:
@@ -23,7 +29,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An aggregate: COUNT, COUNT_DISTINCT, MIN, MAX, SUM, AVG. ``path`` is None in ``COUNT()``."""
+    """An aggregate: COUNT, COUNT_DISTINCT, MIN, MAX, SUM, AVG, GROUPING. ``path`` is None in ``COUNT()``."""
 
     function: str
     path: Path | None
@@ -45,6 +51,15 @@ class AllFields:
 
     which: str
     column: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOf:
+    """``TYPEOF What WHEN Account THEN Phone … ELSE Name END``: what is shown depends on what is found."""
+
+    path: Path
+    branches: tuple[tuple[str, tuple[Path, ...]], ...]
+    otherwise: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ class Query:
     """``text`` is the whole query, also in a sub-query: carets point into it."""
 
     text: str
-    items: tuple[Plain | Call | AllFields | Query, ...]
+    items: tuple[Plain | Call | AllFields | TypeOf | Query, ...]
     source: Path
     where: Condition | None = None
     group_by: tuple[Path, ...] = ()
@@ -102,6 +117,8 @@ class Query:
     limit: int | None = None
     offset: int = 0
     alias: str | None = None
+    subtotals: Choice["", "ROLLUP", "CUBE"] = ""
+    only_mine: bool = False
 
     @property
     def is_bare_count(self) -> bool:
