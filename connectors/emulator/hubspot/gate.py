@@ -91,11 +91,7 @@ def _over_limit(portal: Portal, *, is_search: bool) -> Response | None:
         and _full(portal.searches, now, 1, portal.setting("search_rate_limit"))
     ):
         return _too_many(portal, "You have reached your secondly limit.", "SECONDLY")
-    if (
-        portal.setting("ten_seconds_limit")
-        and not portal.world.clock.is_virtual
-        and _full(portal.recent, now, 10, portal.setting("ten_seconds_limit"))
-    ):
+    if portal.setting("ten_seconds_limit") and _full(portal.recent, now, 10, portal.setting("ten_seconds_limit")):
         return _too_many(portal, "You have reached your ten_secondly_rolling limit.", "TEN_SECONDLY_ROLLING")
     used = portal.space.settings
     day = now.date().isoformat()

@@ -4,9 +4,9 @@ Switches in ``space.settings`` ([U] marks behaviour nobody could show; the defau
 
 | name | default | meaning |
 | --- | --- | --- |
-| ten_seconds_limit | 190 | requests per rolling ten seconds; 429 TEN_SECONDLY_ROLLING above it; 0 = off |
-| daily_limit | 650000 | requests a day; 429 DAILY above it |
-| search_rate_limit | 5 on a real clock, 0 on a virtual one | searches a second for the account; 429 SECONDLY |
+| ten_seconds_limit | 190 on a real clock, 0 on a virtual one | requests per rolling ten seconds; 0 = off |
+| daily_limit | 650000 | requests a day; above each of these limits 429 |
+| search_rate_limit | 5 on a real clock, 0 on a virtual one | searches a second for the account; 0 = off |
 | noop_history | off | whether an update with the same value makes a history line [U] |
 | account_type | DEVELOPER_TEST | what account-info says |
 """
@@ -24,7 +24,10 @@ from connectors.emulator.hubspot.schema import Kind, Property, kind_of, no_such_
 from connectors.emulator.world import Actor, Row, Space, Transaction, World
 
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")
-DEFAULTS: dict[str, Any] = {"ten_seconds_limit": 190, "daily_limit": 650_000, "account_type": "DEVELOPER_TEST"}
+DEFAULTS: dict[str, Any] = {"daily_limit": 650_000, "account_type": "DEVELOPER_TEST"}
+
+REAL_TIME_LIMITS = {"search_rate_limit": 5, "ten_seconds_limit": 190}
+"""Off on a virtual clock, which stands still between two calls, unless set there on purpose."""
 
 
 class Portal:
@@ -41,8 +44,8 @@ class Portal:
         return kind_of(self.space, text)
 
     def setting(self, name: str) -> Any:
-        if name == "search_rate_limit" and name not in self.space.settings:
-            return 0 if self.world.clock.is_virtual else 5
+        if name in REAL_TIME_LIMITS and name not in self.space.settings:
+            return 0 if self.world.clock.is_virtual else REAL_TIME_LIMITS[name]
         return self.space.settings.get(name, DEFAULTS.get(name))
 
     def now(self) -> datetime:
