@@ -96,6 +96,7 @@ class Absorbing:
     field_set: int
     mapped: frozenset[str]
     keys: MatchKeys
+    key_fields: frozenset[str] | None
     seen_at: int
     next_n: int
     known: dict[str, Stored] = field(default_factory=dict)
@@ -190,7 +191,8 @@ class Absorbing:
             self._pending.append((stored.n, self.seen_at, "restored" if is_back else "changed"))
             self.changed.append(record.ref)
         self.alive += int(is_back)
-        stored.keys = self._index(stored.n, stored.keys, record)
+        if is_back or self.key_fields is None or stored.mapped is None or not differing.isdisjoint(self.key_fields):
+            stored.keys = self._index(stored.n, stored.keys, record)
         self._updates.append((self.field_set, record.version, modified_at, seen_at, stored.keys, names, text, stored.n))
         stored.gone, stored.mapped, stored.version = ALIVE, self.field_set, record.version
         stored.modified_at, stored.seen_at, stored.names, stored.fields = modified_at, seen_at, names, text
