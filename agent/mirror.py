@@ -21,7 +21,7 @@ from agent import mirror_bases, mirror_keys, mirror_outcomes, mirror_pending
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
-from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys, keys_text, reindex, storable_keys
+from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
 from agent.mirror_pending import Disposition, Pending
@@ -49,7 +49,7 @@ class Mirror:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._shelves: dict[tuple[str, str], int] = {}
-        self._keys: dict[int, MatchKeys] = {}
+        self._keys: dict[int, KeyMaking] = {}
         self._sets = FieldSets(store)
 
     @classmethod
@@ -124,6 +124,7 @@ class Mirror:
         for item in items:
             by_shelf.setdefault((item.ref.system, item.ref.object_type), []).append(item)
         changed: list[Ref] = []
+        making = KeyMaking(keys, None if key_fields is None else frozenset(key_fields))
         with self._taking_over() as connection:
             field_set = self._sets.number(connection, tuple(sorted(set(mapped))))
             for place, found in by_shelf.items():
@@ -134,15 +135,14 @@ class Mirror:
                     shelf,
                     field_set,
                     frozenset(mapped),
-                    keys,
-                    None if key_fields is None else frozenset(key_fields),
+                    making,
                     to_micros(seen_at),
                     _next_number(connection),
                 )
                 page.take(found)
                 page.finish()
                 changed += page.changed
-                self._keys[shelf] = keys
+                self._keys[shelf] = making
             if cursor is not None:
                 shelf = self._shelf(cursor.system, cursor.object_type) or self._new_shelf(
                     connection, cursor.system, cursor.object_type
@@ -186,7 +186,7 @@ class Mirror:
         count = 0
         with self._store.write() as connection:
             for n, before, record in self._scan(shelf, system, object_type) if shelf is not None else ():
-                after = keys_text(storable_keys(keys(record)))
+                after = KeyMaking(keys).text(record)
                 if after != before:
                     reindex(connection, n, before, after)
                 count += 1
@@ -326,13 +326,16 @@ class Mirror:
         Makes nothing pending: these values are our own. The records count as not read in full, so the next
         pull reads them again and sees what else happened to them meanwhile.
         """
+        by_place: dict[tuple[str, str], list[Entry]] = {}
+        by_entity: dict[str, dict[str, Base]] = {}
+        for entry, bases in settled:
+            by_place.setdefault((entry.change.system, entry.change.object_type), []).append(entry)
+            by_entity.setdefault(entry.change.entity_id, {}).update(bases)
         with self._taking_over() as connection:
-            for entry, _ in settled:
-                place = (entry.change.system, entry.change.object_type)
+            for place, entries in by_place.items():
                 shelf = self._shelf(*place) or self._new_shelf(connection, *place)
-                mirror_outcomes.take(connection, self._sets, shelf, entry, to_micros(seen_at), self._keys.get(shelf))
-            for entry, bases in settled:
-                mirror_bases.merge_bases(connection, {entry.change.entity_id: bases})
+                mirror_outcomes.take(connection, self._sets, shelf, entries, to_micros(seen_at), self._keys.get(shelf))
+            mirror_bases.merge_bases(connection, by_entity)
             connection.execute("UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,))
 
     # --- inside ---
