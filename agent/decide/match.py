@@ -80,7 +80,7 @@ def fields_of_keys(entity_type: EntityType, policies: PolicySet | Prepared, syst
     """The vendor fields of one object type that ``keys_of`` looks at, those that name ids and links apart."""
     prepared = prepared_of(policies)
     lines = [line for policy in prepared.policies.dedupe if policy.about == entity_type.name for line in policy.lines]
-    named = {*entity_type.match, *(part.field for line in lines for part in line.parts)}
+    named = {*entity_type.match, *(part.field for line in lines for part in line.parts if part.how == "same")}
     return {
         reader.vendor_field
         for name, reader in prepared.readers(entity_type.name, system, object_type).items()
