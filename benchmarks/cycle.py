@@ -43,7 +43,7 @@ SHARES = {"nothing written": 0.0, "10 % written": 0.1, "everything written": 1.0
 
 
 def measure(run: Run) -> None:
-    people, repeats = run.sized(8_000, 300), run.sized(5, 1)
+    people, repeats = run.sized(4_000, 300), run.sized(3, 1)
     seconds: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
         practice, setting = stack.enter_context(practice_with(people, run.folder / "truce"))
