@@ -35,7 +35,7 @@ def record(installation: Installation, settlements: Sequence[Settlement]) -> lis
     if not settlements:
         return []
     last_seq = installation.ledger.settle(settlements)
-    settled = [installation.ledger.entry(settlement.entry_id) for settlement in settlements]
+    settled = installation.ledger.entries_of([settlement.entry_id for settlement in settlements])
     teach_mirror(installation, settled, last_seq)
     return settled
 

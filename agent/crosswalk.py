@@ -70,6 +70,23 @@ class Crosswalk:
         )
         return rows[0][0] if rows else None
 
+    def entities_of(self, refs: Iterable[Ref]) -> dict[Ref, str]:
+        """As ``entity_of`` for many; records never linked are left out."""
+        by_place: dict[tuple[str, str], list[str]] = {}
+        for ref in refs:
+            by_place.setdefault((ref.system, ref.object_type), []).append(ref.id)
+        found: dict[Ref, str] = {}
+        for place, ids in by_place.items():
+            for start in range(0, len(ids), 500):
+                chunk = ids[start : start + 500]
+                rows = self._store.read_tuples(
+                    f"SELECT record_id, entity FROM links WHERE record_id IN ({marks(len(chunk))})"
+                    " AND object_type = ? AND system = ?",
+                    (*chunk, place[1], place[0]),
+                )
+                found.update((Ref(*place, record_id), entity) for record_id, entity in rows)
+        return found
+
     def members(self, entity_ids: Iterable[str]) -> dict[str, list[Link]]:
         """All links of these entities, in the order they were made; entities without one are left out."""
         wanted = list(dict.fromkeys(entity_ids))

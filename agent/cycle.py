@@ -13,7 +13,7 @@ from functools import partial
 from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals, unsettled
 from agent.changes import OPEN, Batch, Change, ReviewRequest, State
 from agent.connector import Connector
-from agent.decide.match import keys_of
+from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
 from agent.installation import Installation
@@ -102,8 +102,10 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
                 fields = set(policies.vendor_fields(system, object_type))
                 fields.update(identity_fields(connector, object_type))
                 keys = partial(_keys, installation, entity_type)
+                key_fields = fields_of_keys(entity_type, installation.policies, system, object_type)
+                key_fields |= identity_fields(connector, object_type)
                 revision = policies.keys_revision(entity_type.name)
-                yield connector, Pulling(object_type, tuple(sorted(fields)), keys, revision)
+                yield connector, Pulling(object_type, tuple(sorted(fields)), keys, revision, frozenset(key_fields))
 
 
 def identity_fields(connector: Connector, object_type: str) -> set[str]:
@@ -161,12 +163,13 @@ def remember(installation: Installation, draft: planner.Draft) -> None:
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:
     """Every pending change ends with a disposition, except those that must be decided again soon."""
+    refs = [item.ref for item in installation.mirror.pending()]
+    entities = installation.crosswalk.entities_of(refs)
     dispositions = []
-    for item in installation.mirror.pending():
-        entity_id = installation.crosswalk.entity_of(item.ref)
-        if entity_id in unfinished:
-            continue
-        dispositions.append(Disposition(item.ref, "decided" if entity_id else "unclear"))
+    for ref in refs:
+        entity_id = entities.get(ref)
+        if entity_id not in unfinished:
+            dispositions.append(Disposition(ref, "decided" if entity_id else "unclear"))
     installation.mirror.dispose(dispositions)
 
 
@@ -210,7 +213,7 @@ def _drop_planned(installation: Installation, batch: Batch) -> None:
 
 
 def _keys(installation: Installation, entity_type: EntityType, record: Record) -> Iterable[tuple[str, str]]:
-    return keys_of(record, entity_type, installation.policies.policies)
+    return keys_of(record, entity_type, installation.policies)
 
 
 def _parents_first(entity_types: Iterable[EntityType]) -> list[EntityType]:

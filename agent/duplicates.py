@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agent.changes import ReviewRequest
-from agent.decide.match import Judgement, dedupe_keys, judge_pair
+from agent.decide.match import MOST_CANDIDATES, Judgement, equality_kinds, judge_pair
 from agent.decide.policy import DedupePolicy, EntityType
 from agent.installation import Installation
 from agent.records import Record, Ref
 
-MOST_CANDIDATES = 50
-"""A value shared by more records than this is a placeholder (a switchboard, 1 January), not a person."""
-
 
 def suspects(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> list[ReviewRequest]:
-    """One review request per pair of records of one system that a dedupe line calls the same."""
+    """One review request per pair of records of one system that a line calls the same.
+
+    The equality parts of the lines are the index: who shares none of them is never compared.
+    """
     found: dict[tuple[Ref, Ref], ReviewRequest] = {}
-    policies = [policy for policy in installation.policies.policies.dedupe if policy.about == entity_type.name]
-    for policy in policies:
-        for record in _standing(installation, refs):
-            for other in _candidates(installation, entity_type, policy, record):
-                pair = _ordered(record.ref, other.ref)
-                if pair in found or installation.reviews.is_never_pair(*pair) or _is_one(installation, *pair):
-                    continue
-                request = _request(installation, policy, record, other)
-                if request is not None:
-                    found[pair] = request
+    for policy in installation.policies.policies.dedupe:
+        if policy.about != entity_type.name:
+            continue
+        for record, other in _sharing(installation, entity_type, policy, refs):
+            pair = _ordered(record.ref, other.ref)
+            if pair in found or installation.reviews.is_never_pair(*pair) or _is_one(installation, *pair):
+                continue
+            request = _request(installation, policy, record, other)
+            if request is not None:
+                found[pair] = request
     return list(found.values())
 
 
-def _candidates(
-    installation: Installation, entity_type: EntityType, policy: DedupePolicy, record: Record
-) -> list[Record]:
-    """Live records of the same system sharing an equality part of some line: those parts are the index."""
-    refs: set[Ref] = set()
-    for kind, value in dedupe_keys(record, policy, installation.policies.policies):
-        for object_type in entity_type.records.get(record.ref.system, ()):
-            shared = installation.mirror.by_key(record.ref.system, object_type, kind, value)
-            if len(shared) <= MOST_CANDIDATES:
-                refs.update(shared)
-    refs.discard(record.ref)
-    return _standing(installation, sorted(refs))
+def _sharing(
+    installation: Installation, entity_type: EntityType, policy: DedupePolicy, refs: Sequence[Ref]
+) -> list[tuple[Record, Record]]:
+    """Pairs of live records of one system, the first of them among ``refs``, that share an equality part."""
+    shared: dict[Ref, list[Ref]] = {}
+    for system, object_types in entity_type.records.items():
+        ours = [ref for ref in refs if ref.system == system]
+        shared |= installation.mirror.sharing(ours, object_types, equality_kinds(policy), MOST_CANDIDATES)
+    records = _standing(installation, {*shared, *(other for others in shared.values() for other in others)})
+    return [
+        (records[ref], records[other])
+        for ref in refs
+        if ref in records
+        for other in shared.get(ref, ())
+        if other in records
+    ]
 
 
 def judged(installation: Installation, record: Record, other: Record) -> Judgement | None:
@@ -57,9 +61,9 @@ def is_converted(installation: Installation, record: Record) -> bool:
     return conversion is not None and record.fields.get(conversion.flag) is True
 
 
-def _standing(installation: Installation, refs: Sequence[Ref]) -> list[Record]:
-    records = installation.mirror.records(refs).values()
-    return [record for record in records if not is_converted(installation, record)]
+def _standing(installation: Installation, refs: Iterable[Ref]) -> dict[Ref, Record]:
+    records = installation.mirror.records(refs)
+    return {ref: record for ref, record in records.items() if not is_converted(installation, record)}
 
 
 def _request(installation: Installation, policy: DedupePolicy, record: Record, other: Record) -> ReviewRequest | None:

@@ -72,6 +72,7 @@ class _Desk:
         self._policies = installation.policies.policies
         self._records = installation.mirror.records(refs)
         self._refs = frozenset(refs)
+        self._entities = installation.crosswalk.entities_of(refs)
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
         self.marks: dict[Ref, str] = {}
@@ -108,10 +109,9 @@ class _Desk:
         """
         entity_id = self._entity_of(ref)
         record = self._records.get(ref)
-        if self._mirror.is_deleted(ref):
-            self._lost(ref, entity_id)
-        elif record is None:
-            return None
+        if record is None:
+            if self._mirror.is_deleted(ref):
+                self._lost(ref, entity_id)
         elif self._is_converted(record):
             self._converted(record, entity_id)
         elif entity_id is None:
@@ -273,7 +273,7 @@ class _Desk:
     def _entity_of(self, ref: Ref) -> str | None:
         if ref in self._new:
             return self._new[ref].entity_id
-        return self._crosswalk.entity_of(ref)
+        return self._entities.get(ref) or self._crosswalk.entity_of(ref)
 
     def _link_state(self, ref: Ref) -> str | None:
         entity_id = self._entity_of(ref)

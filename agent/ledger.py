@@ -275,6 +275,19 @@ class Ledger:
             raise NotFound(f"there is no entry {entry_id}", next_step="truce batches")
         return entries_from(rows, self._shapes)[0]
 
+    def entries_of(self, entry_ids: Sequence[str]) -> list[Entry]:
+        """These entries, in this order. Raises NotFound."""
+        numbers = _numbers(entry_ids)
+        found: dict[int, Entry] = {}
+        for start in range(0, len(numbers), 500):
+            chunk = numbers[start : start + 500]
+            rows = self.store.read_tuples(f"{ENTRY_SELECT} WHERE e.seq IN ({marks(len(chunk))})", chunk)
+            found.update((entry.seq, entry) for entry in entries_from(rows, self._shapes))
+        for number in numbers:
+            if number not in found:
+                raise NotFound(f"there is no entry E-{number}", next_step="truce batches")
+        return [found[number] for number in numbers]
+
     def entries(
         self, *, batch_id: str | None = None, states: Collection[State] | None = None,
         entity_id: str | None = None, ref: Ref | None = None, after_seq: int | None = None,

@@ -12,22 +12,21 @@ ledger's outcomes are replayed.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agent import mirror_bases, mirror_keys, mirror_outcomes
+from agent import mirror_bases, mirror_keys, mirror_outcomes, mirror_pending
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
-from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, MatchKeys, keys_text, reindex, storable_keys
+from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
+from agent.mirror_pending import Disposition, Pending
 from agent.records import Cursor, Pulled, Record, Ref
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
-from agent.stored_json import storable
 
 __all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
 
@@ -44,31 +43,13 @@ def _load_migrations() -> Any:
 MIRROR_TABLES = Schema(version=1, load=_load_migrations)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A pulled change not decided yet. ``reason``: new, changed, deleted, merged, restored, or as told."""
-
-    ref: Ref
-    since: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Disposition:
-    """What became of a pending change, in one word and, for people, a sentence."""
-
-    ref: Ref
-    outcome: str
-    sentence: str = ""
-
-
 class Mirror:
     """Records, bases, cursors and pending changes. Bound to one ledger."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._shelves: dict[tuple[str, str], int] = {}
-        self._keys: dict[int, MatchKeys] = {}
+        self._keys: dict[int, KeyMaking] = {}
         self._sets = FieldSets(store)
 
     @classmethod
@@ -130,11 +111,12 @@ class Mirror:
 
     def absorb(
         self, items: Sequence[Pulled], *, mapped: Sequence[str], keys: MatchKeys, seen_at: datetime,
-        cursor: Cursor | None = None,
+        cursor: Cursor | None = None, key_fields: Collection[str] | None = None,
     ) -> list[Ref]:  # fmt: skip
         """Take one page over in one transaction: rows, history, match keys, pending marks, any cursor.
 
         ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible.
+        ``key_fields`` are those that ``keys`` looks at (None: perhaps any).
         ``seen_at`` is used for records that do not say when they were read. Returns records whose mapped
         values changed, that are new, or that went away.
         """
@@ -142,6 +124,7 @@ class Mirror:
         for item in items:
             by_shelf.setdefault((item.ref.system, item.ref.object_type), []).append(item)
         changed: list[Ref] = []
+        making = KeyMaking(keys, None if key_fields is None else frozenset(key_fields))
         with self._taking_over() as connection:
             field_set = self._sets.number(connection, tuple(sorted(set(mapped))))
             for place, found in by_shelf.items():
@@ -152,14 +135,14 @@ class Mirror:
                     shelf,
                     field_set,
                     frozenset(mapped),
-                    keys,
+                    making,
                     to_micros(seen_at),
                     _next_number(connection),
                 )
                 page.take(found)
                 page.finish()
                 changed += page.changed
-                self._keys[shelf] = keys
+                self._keys[shelf] = making
             if cursor is not None:
                 shelf = self._shelf(cursor.system, cursor.object_type) or self._new_shelf(
                     connection, cursor.system, cursor.object_type
@@ -198,17 +181,16 @@ class Mirror:
         """Work out all match keys anew unless that was done for this policy revision. Returns records."""
         shelf = self._shelf(system, object_type)
         name = f"keys of {system} {object_type}"
-        if shelf is None or self._meta(name) == revision:
+        if self._meta(name) == revision:
             return 0
         count = 0
         with self._store.write() as connection:
-            for n, before, record in self._scan(shelf, system, object_type):
-                after = keys_text(storable_keys(keys(record)))
+            for n, before, record in self._scan(shelf, system, object_type) if shelf is not None else ():
+                after = KeyMaking(keys).text(record)
                 if after != before:
                     reindex(connection, n, before, after)
                 count += 1
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, revision))
-        self._keys[shelf] = keys
         return count
 
     # --- records ---
@@ -256,6 +238,29 @@ class Mirror:
         )
         return [Ref(system, object_type, record_id) for (record_id,) in rows]
 
+    def sharing(
+        self, refs: Iterable[Ref], object_types: Sequence[str], kinds: Sequence[str], most: int
+    ) -> dict[Ref, list[Ref]]:
+        """{record: other live records of its system} that share a match key of these kinds, sorted.
+
+        Looks among ``object_types``; a value that more than ``most`` of them have says nothing.
+        """
+        by_place: dict[tuple[str, str], list[str]] = {}
+        for ref in refs:
+            by_place.setdefault((ref.system, ref.object_type), []).append(ref.id)
+        found: dict[Ref, list[Ref]] = {}
+        for (system, object_type), ids in by_place.items():
+            shelves = {shelf: name for name in object_types if (shelf := self._shelf(system, name)) is not None}
+            shelf = self._shelf(system, object_type)
+            if shelf is None or not shelves or not kinds:
+                continue
+            shared = mirror_keys.sharing(self._store, shelf, ids, list(shelves), kinds, most)
+            for record_id, others in shared.items():
+                found[Ref(system, object_type, record_id)] = sorted(
+                    Ref(system, shelves[place], other_id) for place, other_id in others
+                )
+        return found
+
     def key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
         """Values that two or more live records share, over all systems, in order of value."""
         return mirror_keys.shared_values(self._store, kind)
@@ -268,24 +273,12 @@ class Mirror:
 
     def pending(self, limit: int | None = None) -> list[Pending]:
         """Longest waiting first."""
-        rows = self._store.read_tuples(
-            "SELECT s.system, s.object_type, r.id, p.since, p.reason FROM pending p"
-            " JOIN records r ON r.n = p.n JOIN shelves s ON s.id = r.shelf ORDER BY p.since, p.n LIMIT ?",
-            (-1 if limit is None else limit,),
-        )
-        return [Pending(Ref(*place), from_micros(since), reason) for *place, since, reason in rows]
+        return mirror_pending.load_pending(self._store, limit)
 
     def pend(self, refs: Iterable[Ref], reason: str, at: datetime) -> int:
         """Have these records decided again. Returns how many are known."""
-        count = 0
         with self._store.write() as connection:
-            for ref in refs:
-                count += connection.execute(
-                    "INSERT INTO pending SELECT n, ?, ? FROM records WHERE id = ? AND shelf = ?"
-                    " ON CONFLICT (n) DO UPDATE SET reason = excluded.reason",
-                    (to_micros(at), reason, ref.id, self._shelf(ref.system, ref.object_type)),
-                ).rowcount
-        return count
+            return mirror_pending.pend(connection, refs, reason, at, self._shelf)
 
     def pend_all(self, system: str, object_type: str, reason: str, at: datetime) -> int:
         """Have every live record decided again (a rule changed)."""
@@ -299,18 +292,7 @@ class Mirror:
     def dispose(self, dispositions: Sequence[Disposition], at: datetime | None = None) -> None:
         """These changes are decided; the last word on each is kept. Default ``at``: when it was seen."""
         with self._store.write() as connection:
-            for item in dispositions:
-                place = (item.ref.id, self._shelf(item.ref.system, item.ref.object_type))
-                found = connection.execute(
-                    "SELECT n, seen_at FROM records WHERE id = ? AND shelf = ?", place
-                ).fetchone()
-                if found is None:
-                    continue
-                connection.execute("DELETE FROM pending WHERE n = ?", (found[0],))
-                connection.execute(
-                    "INSERT OR REPLACE INTO dispositions VALUES (?, ?, ?, ?)",
-                    (found[0], item.outcome, storable(item.sentence), to_micros(at) if at else found[1]),
-                )
+            mirror_pending.dispose(connection, dispositions, at, self._shelf)
 
     def disposition(self, ref: Ref) -> tuple[Disposition, datetime] | None:
         """The last word on this record, and when."""
@@ -344,13 +326,16 @@ class Mirror:
         Makes nothing pending: these values are our own. The records count as not read in full, so the next
         pull reads them again and sees what else happened to them meanwhile.
         """
+        by_place: dict[tuple[str, str], list[Entry]] = {}
+        by_entity: dict[str, dict[str, Base]] = {}
+        for entry, bases in settled:
+            by_place.setdefault((entry.change.system, entry.change.object_type), []).append(entry)
+            by_entity.setdefault(entry.change.entity_id, {}).update(bases)
         with self._taking_over() as connection:
-            for entry, _ in settled:
-                place = (entry.change.system, entry.change.object_type)
+            for place, entries in by_place.items():
                 shelf = self._shelf(*place) or self._new_shelf(connection, *place)
-                mirror_outcomes.take(connection, self._sets, shelf, entry, to_micros(seen_at), self._keys.get(shelf))
-            for entry, bases in settled:
-                mirror_bases.merge_bases(connection, {entry.change.entity_id: bases})
+                mirror_outcomes.take(connection, self._sets, shelf, entries, to_micros(seen_at), self._keys.get(shelf))
+            mirror_bases.merge_bases(connection, by_entity)
             connection.execute("UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,))
 
     # --- inside ---

@@ -17,6 +17,22 @@ from agent.stored_json import from_json, is_storable, to_json
 
 MatchKeys = Callable[[Record], Iterable[tuple[str, str]]]
 
+
+@dataclass(frozen=True, slots=True)
+class KeyMaking:
+    """How match keys are read from a record, and from which fields (None: perhaps from any)."""
+
+    of: MatchKeys
+    fields: frozenset[str] | None = None
+
+    def may_differ(self, changed: Iterable[str]) -> bool:
+        return self.fields is None or not self.fields.isdisjoint(changed)
+
+    def text(self, record: Record) -> str:
+        """The keys as a record's row holds them, so that they can be taken back."""
+        return keys_text(storable_keys(self.of(record)))
+
+
 LATE = timedelta(minutes=10) // timedelta(microseconds=1)
 """How long after we saw a record a search index may still hand out an older copy of it (HubSpot's lags by
 seconds to minutes). Later than that, an older stamp is believed: a restored or re-imported record may really
@@ -95,7 +111,7 @@ class Absorbing:
     shelf: int
     field_set: int
     mapped: frozenset[str]
-    keys: MatchKeys
+    keys: KeyMaking
     seen_at: int
     next_n: int
     known: dict[str, Stored] = field(default_factory=dict)
@@ -152,7 +168,7 @@ class Absorbing:
         n = self.next_n
         self.next_n += 1
         record_id = record.ref.id
-        keys = storable_keys(self.keys(record))
+        keys = storable_keys(self.keys.of(record))
         self._keys_gained += [(kind, value, n) for kind, value in keys]
         self._inserts.append((
             n, self.shelf, record_id, ALIVE, self.field_set, record.version, modified_at, seen_at, seen_at,
@@ -190,14 +206,15 @@ class Absorbing:
             self._pending.append((stored.n, self.seen_at, "restored" if is_back else "changed"))
             self.changed.append(record.ref)
         self.alive += int(is_back)
-        stored.keys = self._index(stored.n, stored.keys, record)
+        if is_back or stored.mapped is None or self.keys.may_differ(differing):
+            stored.keys = self._index(stored.n, stored.keys, record)
         self._updates.append((self.field_set, record.version, modified_at, seen_at, stored.keys, names, text, stored.n))
         stored.gone, stored.mapped, stored.version = ALIVE, self.field_set, record.version
         stored.modified_at, stored.seen_at, stored.names, stored.fields = modified_at, seen_at, names, text
 
     def _index(self, n: int, before: str, record: Record) -> str:
         """Note which match keys the record gains and loses; returns them as its row holds them."""
-        after = keys_text(storable_keys(self.keys(record)))
+        after = self.keys.text(record)
         if after != before:
             gained, lost = changed_keys(n, before, after)
             self._keys_gained += gained

@@ -5,12 +5,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.records import Ref
 from agent.store import Store, marks
 
 IN_CHUNK = 500
+
+KEY_OF = "json_extract(key.value, '$[0]')"
+VALUE_OF = "json_extract(key.value, '$[1]')"
+"""A row of ``records.keys``, a JSON list of [kind, value]."""
+
+
+def sharing(
+    store: Store, shelf: int, record_ids: Sequence[str], shelves: Sequence[int], kinds: Sequence[str], most: int
+) -> dict[str, list[tuple[int, str]]]:
+    """{record: the others, as (shelf, id)} that have a key of these kinds in common; only those that share one.
+
+    ``shelves`` are where the others may stand; a value found more than ``most`` times there says nothing.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    for start in range(0, len(record_ids), IN_CHUNK):
+        chunk = record_ids[start : start + IN_CHUNK]
+        rows = store.read_tuples(
+            f"SELECT r.id, {KEY_OF}, {VALUE_OF} FROM records r, json_each(r.keys) key"
+            f" WHERE r.id IN ({marks(len(chunk))}) AND r.shelf = ? AND {KEY_OF} IN ({marks(len(kinds))})"
+            " AND (SELECT COUNT(*) FROM (SELECT 1 FROM match_keys k JOIN records o ON o.n = k.n"
+            f" WHERE k.kind = {KEY_OF} AND k.value = {VALUE_OF} AND o.shelf IN ({marks(len(shelves))})"
+            " LIMIT ?)) BETWEEN 2 AND ?",
+            (*chunk, shelf, *kinds, *shelves, most + 1, most),
+        )
+        for record_id, kind, value in rows:
+            others = store.read_tuples(
+                "SELECT o.shelf, o.id FROM match_keys k JOIN records o ON o.n = k.n"
+                f" WHERE k.kind = ? AND k.value = ? AND o.shelf IN ({marks(len(shelves))})",
+                (kind, value, *shelves),
+            )
+            known = found.setdefault(record_id, [])
+            known += [other for other in others if other != (shelf, record_id) and other not in known]
+    return found
 
 
 def shared_values(store: Store, kind: str) -> Iterator[tuple[str, list[Ref]]]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from agent.changes import Entry, State
 from agent.mirror_absorb import (
     ALIVE,
     DELETED,
-    MatchKeys,
+    KeyMaking,
     Stored,
     insert_observed,
-    keys_text,
     load_stored,
     outcome_observations,
     reindex,
-    storable_keys,
 )
 from agent.mirror_fields import FieldSets
 from agent.records import Record, Ref
@@ -23,22 +22,26 @@ from agent.store import Connection, to_micros
 
 
 def take(
-    connection: Connection, sets: FieldSets, shelf: int, entry: Entry, seen_at: int, keys: MatchKeys | None
+    connection: Connection, sets: FieldSets, shelf: int, entries: Sequence[Entry], seen_at: int, keys: KeyMaking | None
 ) -> None:
     """Inside the caller's transaction. Only a confirmed entry says anything about the record.
 
     Without ``keys`` (at a start, before the first pull) the next pull works the match keys out.
     """
-    record_id = entry.record_id or entry.change.record_id
-    if entry.state is not State.CONFIRMED or record_id is None:
-        return
-    stored = load_stored(connection, shelf, [record_id]).get(record_id)
-    if entry.change.op == "delete":
-        _delete(connection, shelf, stored, seen_at)
-    elif stored is None:
-        _add(connection, sets, shelf, record_id, entry, seen_at, keys)
-    else:
-        _write_over(connection, sets, stored, record_id, entry, seen_at, keys)
+    written = [(record_id, entry) for entry in entries if (record_id := _confirmed_id(entry)) is not None]
+    known = load_stored(connection, shelf, [record_id for record_id, _ in written])
+    for record_id, entry in written:
+        stored = known.pop(record_id, None) or load_stored(connection, shelf, [record_id]).get(record_id)
+        if entry.change.op == "delete":
+            _delete(connection, shelf, stored, seen_at)
+        elif stored is None:
+            _add(connection, sets, shelf, record_id, entry, seen_at, keys)
+        else:
+            _write_over(connection, sets, stored, record_id, entry, seen_at, keys)
+
+
+def _confirmed_id(entry: Entry) -> str | None:
+    return (entry.record_id or entry.change.record_id) if entry.state is State.CONFIRMED else None
 
 
 def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: int) -> None:
@@ -51,7 +54,7 @@ def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: 
 
 def _add(
     connection: Connection, sets: FieldSets, shelf: int, record_id: str, entry: Entry, seen_at: int,
-    keys: MatchKeys | None,
+    keys: KeyMaking | None,
 ) -> None:  # fmt: skip
     cursor = connection.execute(
         "INSERT INTO records (shelf, id, gone, version, modified_at, first_seen, seen_at, keys, names,"
@@ -69,14 +72,12 @@ def _add(
     connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
     ref = Ref(entry.change.system, entry.change.object_type, record_id)
     if keys is not None:
-        reindex(
-            connection, int(cursor.lastrowid or 0), "[]", keys_text(storable_keys(keys(Record(ref, entry.observed))))
-        )
+        reindex(connection, int(cursor.lastrowid or 0), "[]", keys.text(Record(ref, entry.observed)))
 
 
 def _write_over(
     connection: Connection, sets: FieldSets, stored: Stored, record_id: str, entry: Entry, seen_at: int,
-    keys: MatchKeys | None,
+    keys: KeyMaking | None,
 ) -> None:  # fmt: skip
     before = sets.unpack(stored.names, stored.fields)
     after = {**before, **entry.observed}
@@ -89,9 +90,9 @@ def _write_over(
         " names = ?, fields = ? WHERE n = ?",
         (entry.version, was_version, stamp, seen_at, *sets.pack(connection, after), stored.n),
     )
-    if stored.gone == ALIVE and keys is not None:
+    if stored.gone == ALIVE and keys is not None and keys.may_differ(entry.observed):
         ref = Ref(entry.change.system, entry.change.object_type, record_id)
-        reindex(connection, stored.n, stored.keys, keys_text(storable_keys(keys(Record(ref, after)))))
+        reindex(connection, stored.n, stored.keys, keys.text(Record(ref, after)))
 
 
 def stamp_in(version: str | None) -> int | None:

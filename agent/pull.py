@@ -30,13 +30,15 @@ MatchKeys = Callable[[Record], Iterable[tuple[str, str]]]
 class Pulling:
     """What to pull of one object type: the fields policies name, and how to read its match keys.
 
-    ``keys_revision`` changes when a policy change makes other keys of the same values.
+    ``keys_revision`` changes when a policy change makes other keys of the same values. ``key_fields`` are those that
+    match keys are made of; None where any field may be.
     """
 
     object_type: str
     fields: tuple[str, ...]
     keys: MatchKeys
     keys_revision: str = ""
+    key_fields: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> P
             items,
             mapped=pulling.fields,
             keys=pulling.keys,
+            key_fields=pulling.key_fields,
             seen_at=until,
             cursor=moved if is_last else None,
         )

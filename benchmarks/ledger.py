@@ -1,19 +1,16 @@
 """What recording every write first costs (goal G5), against two plain references in the same run.
 
-    python -m benchmarks.ledger [--writes 20000] [--runs 5] [--large 200000]
-
 ``plain insert``: one SQLite transaction per 200 writes into one table (record, before, after and, per field, policy,
 line, rule and sentence as JSON by the standard library; unique key; indexes on batch and record). No outcome, no hash.
 ``sqlite-utils``: the same rows, then their outcomes, each through ``insert_all`` inside ``atomic``.
 ``Truce``: ``open_batch`` and ``settle``: two commits, outcome, payload hashes, hash chain.
 
-All on one file system, WAL, synchronous=FULL, records in random order. Ratios are the goal; absolute figures depend on
-the machine. Nothing is asserted.
+All on one file system, WAL, synchronous=FULL, records in random order. Wall-clock seconds, because waiting for the disk
+is part of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -31,6 +28,7 @@ import sqlite_utils
 from agent import store
 from agent.changes import Cell, Change, State, Why
 from agent.ledger import Intent, Ledger, Settlement
+from benchmarks.harness import Run, percentile, ratio, spread
 
 CHUNK = 200
 FIELDS = ("job_title", "phone", "country", "source", "department")
@@ -152,70 +150,62 @@ def _connect(path: Path) -> Any:
     return connection
 
 
-Measure = Callable[[Path, Sequence[Sequence[Change]]], tuple[list[float], int]]
-MEASURES: dict[str, Measure] = {
+Sample = tuple[list[float], int]
+MEASURES: dict[str, Callable[[Path, Sequence[Sequence[Change]]], Sample]] = {
     "plain insert": measure_plain,
     "sqlite-utils": measure_sqlite_utils,
     "Truce": measure_truce,
 }
 
 
+def measure(run: Run) -> None:
+    writes, repeats = run.sized(20_000, 1_000), run.sized(5, 1)
+    found: dict[str, list[Sample]] = {name: [] for name in MEASURES}
+    for seed in range(repeats):
+        chunks = chunked(changes_of(random.Random(seed), writes))
+        for name in sorted(MEASURES, reverse=bool(seed % 2)):
+            found[name].append(sample(run, name, chunks))
+        run.say(f"repeat {seed + 1} of {repeats}")
+    run.add("G5", "one 4 KB append made durable", milliseconds_of_a_sync(run.folder), " ms", aside="this disk, alone")
+    seconds = {name: [sum(each) for each, _ in samples] for name, samples in found.items()}
+    rates = {name: spread([writes / each for each in taken]) for name, taken in seconds.items()}
+    for name, least in (("plain insert", 0.5), ("sqlite-utils", 2.0)):
+        aside = f"{rates['Truce']} against {rates[name]} writes a second"
+        run.add("G5", f"speed against {name}", ratio(seconds["Truce"], seconds[name]), "x", least=least, aside=aside)
+    batches = [each * 1e3 for taken, _ in found["Truce"] for each in taken]
+    run.add("G5", f"99 of 100 batches of {CHUNK} within", percentile(batches, 0.99), " ms", most=10.0,
+            aside=f"half of them within {percentile(batches, 0.5):.2f} ms")  # fmt: skip
+    size = statistics.median(size for _, size in found["Truce"]) / writes
+    run.add("G5", "bytes per five-field write", size, most=700.0)
+    _growth(run)
+
+
+def _growth(run: Run) -> None:
+    """Speed at the end of a long run against its beginning; beside it the plain insert, for the disk's own part."""
+    writes = run.sized(300_000, 4_000)
+    chunks = chunked(changes_of(random.Random(7), writes))
+    for name, least in (("plain insert", None), ("Truce", 0.9)):
+        taken, _ = sample(run, name, chunks)
+        part = max(1, len(taken) // 10)
+        kept = statistics.median(taken[:part]) / statistics.median(taken[-part:])
+        run.add("G5", f"{name}: speed after {writes:,} writes against the first", kept, "x", least=least)
+
+
+def sample(run: Run, name: str, chunks: Sequence[Sequence[Change]]) -> Sample:
+    with tempfile.TemporaryDirectory(dir=run.folder) as folder:
+        return MEASURES[name](Path(folder), chunks)
+
+
+def milliseconds_of_a_sync(folder: Path) -> float:
+    taken = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(50):
+            started = time.perf_counter()
+            file.write(bytes(4096))
+            os.fsync(file.fileno())
+            taken.append((time.perf_counter() - started) * 1e3)
+    return statistics.median(taken)
+
+
 def chunked(changes: Sequence[Change]) -> list[Sequence[Change]]:
     return [changes[start : start + CHUNK] for start in range(0, len(changes), CHUNK)]
-
-
-def run_all(writes: int, runs: int, where: Path) -> dict[str, list[tuple[list[float], int]]]:
-    """Every measure in turn, ``runs`` times, each on fresh files and with the same changes."""
-    found: dict[str, list[tuple[list[float], int]]] = {name: [] for name in MEASURES}
-    for seed in range(runs):
-        chunks = chunked(changes_of(random.Random(seed), writes))
-        for name, measure in MEASURES.items():
-            with tempfile.TemporaryDirectory(dir=where) as folder:
-                found[name].append(measure(Path(folder), chunks))
-    return found
-
-
-def rates(samples: Sequence[tuple[list[float], int]], writes: int) -> list[float]:
-    return [writes / sum(seconds) for seconds, _ in samples]
-
-
-def report(found: dict[str, list[tuple[list[float], int]]], writes: int) -> None:
-    print(f"SQLite {store.SQLITE_VERSION}, {writes:,} five-field writes in batches of {CHUNK}, median (min-max)")
-    print(f"{'':14}{'writes/s':>26}{'p50 ms':>9}{'p99 ms':>9}{'bytes/write':>13}")
-    for name, samples in found.items():
-        by_run = rates(samples, writes)
-        chunks = sorted(second for seconds, _ in samples for second in seconds)
-        size = statistics.median(size for _, size in samples) / writes
-        spread = f"{statistics.median(by_run):,.0f} ({min(by_run):,.0f}-{max(by_run):,.0f})"
-        p50, p99 = chunks[len(chunks) // 2] * 1e3, chunks[int(len(chunks) * 0.99)] * 1e3
-        print(f"{name:14}{spread:>26}{p50:>9.2f}{p99:>9.2f}{size:>13.0f}")
-    ours = statistics.median(rates(found["Truce"], writes))
-    for name in ("plain insert", "sqlite-utils"):
-        print(f"Truce / {name}: {ours / statistics.median(rates(found[name], writes)):.2f}")
-
-
-def report_growth(writes: int, where: Path) -> None:
-    """Speed of the last tenth of a long run against its first tenth."""
-    chunks = chunked(changes_of(random.Random(7), writes))
-    for name in ("plain insert", "Truce"):
-        with tempfile.TemporaryDirectory(dir=where) as folder:
-            seconds, _ = MEASURES[name](Path(folder), chunks)
-        tenth = max(1, len(seconds) // 10)
-        first, last = sum(seconds[:tenth]), sum(seconds[-tenth:])
-        print(f"{name}: {writes:,} writes, the last tenth at {first / last:.2f} of the speed of the first")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--writes", type=int, default=20_000)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--large", type=int, default=0, help="also one long run of this many writes")
-    parser.add_argument("--where", type=Path, default=Path.cwd(), help="folder on the disk to measure")
-    options = parser.parse_args()
-    report(run_all(options.writes, options.runs, options.where), options.writes)
-    if options.large:
-        report_growth(options.large, options.where)
-
-
-if __name__ == "__main__":
-    main()

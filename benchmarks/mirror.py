@@ -1,18 +1,15 @@
 """What keeping a copy of every record costs (goal G7), against sqlite-utils in the same run.
 
-    python -m benchmarks.mirror [--records 20000] [--fields 40] [--runs 5]
-
 ``sqlite-utils``: ``upsert_all`` of pages of 1,000 inside ``atomic``, one column per field: stores rows, nothing else.
 ``Truce``: ``absorb`` of the same pages: canonical JSON, two match keys per record, pending marks, version and history
 of changed values, and the check that nothing older replaces anything newer. Three passes: first sight, nothing changed,
 one field of every record changed. Then lookups by id, and the size of the file against the plain JSON.
 
-WAL, synchronous=NORMAL for both. Ratios are the goal; nothing is asserted.
+WAL, synchronous=NORMAL for both. Seconds of this process's own work.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sqlite3 as standard_sqlite
@@ -29,6 +26,7 @@ import sqlite_utils
 from agent import store
 from agent.mirror import Mirror
 from agent.records import Record, Ref
+from benchmarks.harness import Run, percentile, ratio, spread, timed
 
 PAGE = 1000
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -64,10 +62,10 @@ def measure_truce(folder: Path, passes: Sequence[Sequence[Page]], fields: int) -
     mapped = sorted(passes[0][0][0].fields)
     seconds = []
     for pages in passes:
-        started = time.perf_counter()
+        started = time.process_time()
         for page in pages:
             mirror.absorb(page, mapped=mapped, keys=keys_of, seen_at=START)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     refs = [record.ref for page in passes[0] for record in page]
     lookups = []
     for ref in random.Random(3).choices(refs, k=LOOKUPS):
@@ -87,11 +85,11 @@ def measure_sqlite_utils(folder: Path, passes: Sequence[Sequence[Page]], fields:
     seconds = []
     for pages in passes:
         rows = [[{"id": record.ref.id, **record.fields} for record in page] for page in pages]
-        started = time.perf_counter()
+        started = time.process_time()
         for page in rows:
             with database.atomic():
                 database.table("contacts").upsert_all(page, pk="id")
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     lookups = []
     ids = [record.ref.id for page in passes[0] for record in page]
     for record_id in random.Random(3).choices(ids, k=LOOKUPS // 4):
@@ -102,47 +100,52 @@ def measure_sqlite_utils(folder: Path, passes: Sequence[Sequence[Page]], fields:
     return seconds, (folder / "utils.db").stat().st_size, statistics.median(lookups) * 1e6
 
 
-Measure = Callable[[Path, Sequence[Sequence[Page]], int], tuple[list[float], int, float]]
-MEASURES: dict[str, Measure] = {"sqlite-utils": measure_sqlite_utils, "Truce": measure_truce}
+Sample = tuple[list[float], int, float]
+MEASURES: dict[str, Callable[[Path, Sequence[Sequence[Page]], int], Sample]] = {
+    "sqlite-utils": measure_sqlite_utils,
+    "Truce": measure_truce,
+}
+FIELDS = 40
 
 
-def run_all(records: int, fields: int, runs: int, where: Path) -> None:
-    found: dict[str, list[tuple[list[float], int, float]]] = {name: [] for name in MEASURES}
-    passes = [pages_of(records, fields, version) for version in (0, 0, 1)]
-    for _ in range(runs):
-        for name, measure in MEASURES.items():
-            with tempfile.TemporaryDirectory(dir=where) as folder:
-                found[name].append(measure(Path(folder), passes, fields))
-    plain = sum(len(json.dumps(dict(record.fields))) for page in passes[0] for record in page)
-    report(found, records, fields, plain)
-
-
-def report(found: dict[str, list[tuple[list[float], int, float]]], records: int, fields: int, plain: int) -> None:
-    print(
-        f"SQLite {store.SQLITE_VERSION}, {records:,} records of {fields} fields in pages of {PAGE:,}, median (min-max)"
-    )
-    rates: dict[str, list[float]] = {name: [] for name in found}
+def measure(run: Run) -> None:
+    records, repeats = run.sized(20_000, 1_000), run.sized(5, 1)
+    found: dict[str, list[Sample]] = {name: [] for name in MEASURES}
+    passes = [pages_of(records, FIELDS, version) for version in (0, 0, 1)]
+    for repeat in range(repeats):
+        for name in sorted(MEASURES, reverse=bool(repeat % 2)):
+            with tempfile.TemporaryDirectory(dir=run.folder) as folder:
+                found[name].append(MEASURES[name](Path(folder), passes, FIELDS))
+        run.say(f"repeat {repeat + 1} of {repeats}")
     for number, title in enumerate(PASSES):
-        for name, samples in found.items():
-            by_run = [records / seconds[number] for seconds, _, _ in samples]
-            rates[name].append(statistics.median(by_run))
-            print(f"{title:18}{name:14}{rates[name][-1]:>10,.0f} records/s ({min(by_run):,.0f}-{max(by_run):,.0f})")
-        print(f"{title:18}Truce / sqlite-utils: {rates['Truce'][number] / rates['sqlite-utils'][number]:.2f}")
-    for name, samples in found.items():
-        size = statistics.median(size for _, size, _ in samples)
-        lookup = statistics.median(lookup for _, _, lookup in samples)
-        print(f"{name}: {size / plain:.2f} of the plain JSON, one record by id in {lookup:.1f} us")
+        seconds = {name: [taken[number] for taken, _, _ in samples] for name, samples in found.items()}
+        rates = {name: spread([records / each for each in taken]) for name, taken in seconds.items()}
+        aside = f"{rates['Truce']} against {rates['sqlite-utils']} records a second"
+        gain = ratio(seconds["Truce"], seconds["sqlite-utils"])
+        run.add("G7", f"speed against sqlite-utils, {title}", gain, "x", least=4.0, aside=aside)
+    plain = sum(len(json.dumps(dict(record.fields))) for page in passes[0] for record in page)
+    size = statistics.median(size for _, size, _ in found["Truce"]) / plain
+    run.add("G7", "file against the plain JSON", size, "x", most=1.3)
+    _large(run)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=20_000)
-    parser.add_argument("--fields", type=int, default=40)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--where", type=Path, default=Path.cwd(), help="folder on the disk to measure")
-    options = parser.parse_args()
-    run_all(options.records, options.fields, options.runs, options.where)
-
-
-if __name__ == "__main__":
-    main()
+def _large(run: Run) -> None:
+    """One mirror of many records: looking up one of them, and whether it slowed down on the way."""
+    records = run.sized(200_000, 2_000)
+    mirror = Mirror.open(run.folder / "large.db", ledger_id="benchmark", ledger_seq=0)
+    seconds = []
+    for start in range(0, records, PAGE):
+        page = [_record(number, FIELDS, 0, START) for number in range(start, start + PAGE)]
+        mapped = sorted(page[0].fields)
+        seconds.append(timed(lambda: mirror.absorb(page, mapped=mapped, keys=keys_of, seen_at=START)))
+    lookups = []
+    for number in random.Random(3).choices(range(records), k=LOOKUPS):
+        ref = Ref("hubspot", "contacts", str(number))
+        started = time.perf_counter()
+        mirror.record(ref)
+        lookups.append((time.perf_counter() - started) * 1e6)
+    mirror.close()
+    run.add("G7", f"one of {records:,} records by its id", percentile(lookups, 0.5), " us", most=25.0)
+    part = max(1, len(seconds) // 10)
+    kept = statistics.median(seconds[:part]) / statistics.median(seconds[-part:])
+    run.add("G7", f"speed after {records:,} records against the first", kept, "x")

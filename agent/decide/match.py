@@ -42,6 +42,9 @@ Lookup = Callable[[str, str], Iterable[Ref]]
 _LISTS = {"domain": "free mail", "email": "shared mailboxes", "phone": "switchboards"}
 """Cleaner of a field → the list of its values that say nothing."""
 
+_ALWAYS_KEYS = ("email", "domain")
+"""Cleaners whose values are keys under their own name, whatever the field is called."""
+
 _COUNTING = "1234567890"
 
 
@@ -73,6 +76,18 @@ def keys_of(
             yield key
 
 
+def fields_of_keys(entity_type: EntityType, policies: PolicySet | Prepared, system: str, object_type: str) -> set[str]:
+    """The vendor fields of one object type that ``keys_of`` looks at, those that name ids and links apart."""
+    prepared = prepared_of(policies)
+    lines = [line for policy in prepared.policies.dedupe if policy.about == entity_type.name for line in policy.lines]
+    named = {*entity_type.match, *(part.field for line in lines for part in line.parts if part.how == "same")}
+    return {
+        reader.vendor_field
+        for name, reader in prepared.readers(entity_type.name, system, object_type).items()
+        if name in named or reader.cleaner in _ALWAYS_KEYS
+    }
+
+
 def dedupe_keys(record: Record, policy: DedupePolicy, policies: PolicySet | Prepared) -> Iterator[Key]:
     """The equality parts of the policy's lines, as this record fills them."""
     readers = prepared_of(policies).readers(policy.about, record.ref.system, record.ref.object_type)
@@ -81,7 +96,12 @@ def dedupe_keys(record: Record, policy: DedupePolicy, policies: PolicySet | Prep
         for names in _indexed(line):
             values = [_form(record, readers.get(name), name, policy.ignore, forms) for name in names]
             if all(value is not None for value in values):
-                yield f"same {' + '.join(names)}", " | ".join(str(value) for value in values)
+                yield _kind(names), " | ".join(str(value) for value in values)
+
+
+def equality_kinds(policy: DedupePolicy) -> list[str]:
+    """The kinds of key of which two records share one whenever a line calls them the same."""
+    return list(dict.fromkeys(_kind(names) for line in policy.lines for names in _indexed(line)))
 
 
 def candidates(record: Record, policy: DedupePolicy, policies: PolicySet | Prepared, lookup: Lookup) -> list[Ref]:
@@ -160,13 +180,13 @@ def _all_keys(
     yield from _identity_keys(record, entity_type, capabilities)
     readers = prepared.readers(entity_type.name, record.ref.system, record.ref.object_type)
     for name, reader in readers.items():
-        if name in entity_type.match or reader.cleaner in ("email", "domain"):
+        if name in entity_type.match or reader.cleaner in _ALWAYS_KEYS:
             reading = _reading(record, reader, ("free mail",))
             if reading is not None:
                 form = min(reading.forms)
                 if name in entity_type.match:
                     yield name, form
-                if reader.cleaner in ("email", "domain"):
+                if reader.cleaner in _ALWAYS_KEYS:
                     yield reader.cleaner, form
     for policy in prepared.policies.dedupe:
         if policy.about == entity_type.name:
@@ -215,6 +235,10 @@ def _indexed(line: DedupeLine) -> tuple[tuple[str, ...], ...]:
     while size > 1 and comb(len(equal), size) > MOST_KEYS_PER_LINE:
         size -= 1
     return tuple(combinations(equal, size))
+
+
+def _kind(names: Sequence[str]) -> str:
+    return f"same {' + '.join(names)}"
 
 
 def _form(

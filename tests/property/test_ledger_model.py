@@ -94,6 +94,7 @@ class LedgerModel(RuleBasedStateMachine):
         for name in names:
             self.known[name].state = State.INTENDED
             self.known[name].attempts += 1
+            self.known[name].observed, self.known[name].error = {}, None
 
     @precondition(lambda self: self.in_state(*OPEN_STATES))
     @rule(pick=PICK)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.emulator.history import trimmed
 from connectors.emulator.hubspot.associations import MIRROR
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.records import Records
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, text
-from connectors.emulator.world import End, Row, Transaction, trimmed
+from connectors.emulator.world import End, Row, Transaction
 
 MOST_IDENTITIES = 250
 MERGED_IDS, FURTHER_EMAILS = "hs_merged_object_ids", "hs_additional_emails"

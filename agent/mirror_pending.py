@@ -1,0 +1,82 @@
+"""What still has to be decided, and the last word on what was."""
+
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.records import Ref
+from agent.store import Connection, Store, from_micros, marks, to_micros
+from agent.stored_json import storable
+
+IN_CHUNK = 500
+ShelfOf = Callable[[str, str], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A pulled change not decided yet. ``reason``: new, changed, deleted, merged, restored, or as told."""
+
+    ref: Ref
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What became of a pending change, in one word and, for people, a sentence."""
+
+    ref: Ref
+    outcome: str
+    sentence: str = ""
+
+
+def load_pending(store: Store, limit: int | None) -> list[Pending]:
+    """Longest waiting first."""
+    rows = store.read_tuples(
+        "SELECT s.system, s.object_type, r.id, p.since, p.reason FROM pending p"
+        " JOIN records r ON r.n = p.n JOIN shelves s ON s.id = r.shelf ORDER BY p.since, p.n LIMIT ?",
+        (-1 if limit is None else limit,),
+    )
+    return [Pending(Ref(*place), from_micros(since), reason) for *place, since, reason in rows]
+
+
+def pend(connection: Connection, refs: Iterable[Ref], reason: str, at: datetime, shelf_of: ShelfOf) -> int:
+    """Returns how many of them are known."""
+    return sum(
+        connection.execute(
+            "INSERT INTO pending SELECT n, ?, ? FROM records WHERE id = ? AND shelf = ?"
+            " ON CONFLICT (n) DO UPDATE SET reason = excluded.reason",
+            (to_micros(at), reason, ref.id, shelf_of(ref.system, ref.object_type)),
+        ).rowcount
+        for ref in refs
+    )
+
+
+def dispose(
+    connection: Connection, dispositions: Sequence[Disposition], at: datetime | None, shelf_of: ShelfOf
+) -> None:
+    """No longer pending; the last word on each is kept, at ``at`` or when the record was seen."""
+    by_place: dict[tuple[str, str], dict[str, Disposition]] = {}
+    for item in dispositions:
+        by_place.setdefault((item.ref.system, item.ref.object_type), {})[item.ref.id] = item
+    for place, items in by_place.items():
+        shelf = shelf_of(*place)
+        ids = list(items)
+        for start in range(0, len(ids), IN_CHUNK):
+            chunk = ids[start : start + IN_CHUNK]
+            found = connection.execute(
+                f"SELECT n, id, seen_at FROM records WHERE id IN ({marks(len(chunk))}) AND shelf = ?", (*chunk, shelf)
+            ).fetchall()
+            connection.executemany("DELETE FROM pending WHERE n = ?", [(n,) for n, _, _ in found])
+            connection.executemany(
+                "INSERT OR REPLACE INTO dispositions VALUES (?, ?, ?, ?)",
+                [
+                    (n, items[record_id].outcome, storable(items[record_id].sentence), to_micros(at) if at else seen_at)
+                    for n, record_id, seen_at in found
+                ],
+            )
