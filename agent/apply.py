@@ -57,6 +57,12 @@ class Tally:
             if name in ("confirmed", "failed", "drifted", "unknown"):
                 setattr(self, name, getattr(self, name) + 1)
 
+    def add(self, other: Tally) -> None:
+        self.confirmed += other.confirmed
+        self.failed += other.failed
+        self.drifted += other.drifted
+        self.unknown += other.unknown
+
     @property
     def total(self) -> int:
         return self.confirmed + self.failed + self.drifted + self.unknown
@@ -236,7 +242,8 @@ def _step_before(installation: Installation, entry: Entry) -> Entry | None:
 
 
 def _chunk_size(connector: Connector, entries: Sequence[Entry]) -> int:
-    alone = bool(entries) and entries[0].change.op == "create" and entries[0].change.key is None
+    change = entries[0].change if entries else None
+    alone = change is not None and (change.op == "opt_out" or (change.op == "create" and change.key is None))
     return 1 if alone else connector.capabilities.write_chunk
 
 
@@ -351,6 +358,8 @@ def _needs_guard(connector: Connector, entry: Entry, live: Mapping[Ref, Record])
         return False
     if entry.change.guarded or entry.change.op == "delete":
         return True
+    if entry.change.op == "opt_out":
+        return False  # the operation knows no version; the stricter answer wins whatever else changed
     if not connector.capabilities.conditional_write:
         return False
     modified_at = live[ref].modified_at

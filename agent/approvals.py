@@ -109,6 +109,10 @@ class Approvals:
         )
         return Activation(policy, rows[0][0], rows[0][1], from_micros(rows[0][2])) if rows else None
 
+    def has_gone_live(self) -> bool:
+        """Whether any policy was ever allowed to act: from then on opt-outs travel."""
+        return bool(self._ledger.store.read_tuples("SELECT 1 FROM activations WHERE meaning IS NOT NULL LIMIT 1"))
+
     def pause(self, policy: str, person: str, reason: str = "") -> None:
         """The policy only watches until it is resumed."""
         with self._ledger.store.write() as connection:

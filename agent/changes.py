@@ -57,8 +57,8 @@ class Change:
     """An intended write of one record; only fields that differ. Has no id of execution.
 
     ``group`` ties writes that belong together and keep their order (clear, then set); ``step`` is the order inside.
-    ``key`` is (unique field, value) for a create. ``decided_from`` are further before-values the decision read,
-    as {vendor_field: value} of the target record; the plan binds to them.
+    ``key`` is (unique field, value) for a create and ("email", address) for an opt-out. ``decided_from`` are further
+    before-values the decision read, as {vendor_field: value} of the target record; the plan binds to them.
     """
 
     op: Op
@@ -78,6 +78,10 @@ class Change:
     @property
     def ref(self) -> Ref | None:
         return Ref(self.system, self.object_type, self.record_id) if self.record_id else None
+
+    @property
+    def is_consent(self) -> bool:
+        return any(cell.meaning == "consent" for cell in self.cells)
 
     @property
     def policies(self) -> frozenset[str]:

@@ -19,7 +19,8 @@ from typing import Literal, Protocol
 
 from agent.records import FieldValue, Owner, Pulled, Readout, Record, Ref
 
-Op = Literal["create", "update", "delete"]
+Op = Literal["create", "update", "delete", "opt_out"]
+"""``opt_out`` takes an address out of all marketing for good; it is no field write, and nothing here undoes it."""
 FieldType = Literal["text", "number", "boolean", "date", "datetime", "choice", "choices", "reference", "id"]
 
 
@@ -65,6 +66,8 @@ class Capabilities:
     """{object type: unique field} that a create of ours carries, so that a lost reply never makes two records."""
     stored_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """{object type: {field: object type of the other system}}: ids another integration left here; used for pairing."""
+    opt_out_fields: Mapping[str, str] = field(default_factory=dict)
+    """{object type: the consent field that only the operation ``opt_out`` moves}."""
     name_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Fields that make up a record's display name, per object type."""
 
@@ -149,6 +152,7 @@ class Write:
 
     For ``create``: ``record_id`` is None and ``key`` = (unique field, value) when the object has a link key.
     ``fields`` holds only vendor field names to set; None clears. ``expects_version`` demands a conditional write.
+    For ``opt_out``: ``key`` is ("email", address), and ``fields`` holds the consent field that shows the outcome.
     ``parents`` maps a relation name (``company``) to the id of an already existing record in the same system.
     """
 

@@ -156,6 +156,25 @@ class Crosswalk:
             for link in links:
                 _write_link(connection, link, at)
 
+    def regroup(self, moves: Sequence[tuple[Ref, str]], entity_type: str) -> None:
+        """A person's word: each record becomes the active one of this entity, wherever it was before.
+
+        Raises:
+            ValueError: an entity would get two active records in one system.
+        """
+        at = to_micros(self._clock())
+        with self._store.write() as connection:
+            for ref, entity_id in moves:
+                link = NewLink(entity_id, entity_type, ref, "active")
+                _keep_entity(connection, link)
+                connection.execute(
+                    "DELETE FROM links WHERE record_id = ? AND object_type = ? AND system = ?",
+                    (ref.id, ref.object_type, ref.system),
+                )
+                if _has_active(connection, entity_id, ref.system):
+                    raise ValueError(f"{entity_id} has an active record in {ref.system} already; {ref} cannot join it")
+                _write_link(connection, link, at)
+
     def mark(self, ref: Ref, state: str) -> bool:
         """Change what became of a link; False when there is none.
 
@@ -245,6 +264,14 @@ def _write_link(connection: Connection, link: NewLink, at: int) -> None:
         "UPDATE links SET entity = ?, role = ?, state = ?, since = ? WHERE id = ?",
         (link.entity_id, link.role, link.state, at, row[0]),
     )
+
+
+def _has_active(connection: Connection, entity_id: str, system: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM links WHERE entity = ? AND system = ? AND role = 'active' AND state = 'linked'",
+        (entity_id, system),
+    ).fetchone()
+    return row is not None
 
 
 def _is_linked(connection: Connection, ref: Ref) -> bool:

@@ -10,8 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals, unsettled
-from agent.changes import OPEN, Batch, Change, ReviewRequest, State
+from agent import (
+    apply,
+    confirm,
+    consent,
+    duplicates,
+    guard,
+    identify,
+    outdated_reviews,
+    planner,
+    proposals,
+    unsettled,
+)  # fmt: skip
+from agent.changes import OPEN, Batch, Change, Entry, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
@@ -55,14 +66,16 @@ def run(installation: Installation) -> CycleReport:
     report.pulled = sum(result.seen for result in seen)
     report.changed = sum(len(result.changed) for result in seen)
     touched, questions = identify_pending(installation)
-    draft = planner.draft(installation, touched)
+    addresses = consent.shared_by(installation, [item.ref for item in installation.mirror.pending()])
+    draft = planner.draft(installation, touched, addresses=addresses.items())
     remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
-    unfinished = _write(installation, draft.allowed, report)
-    dispose(installation, unfinished | draft.waiting | draft.busy)
+    again = _write(installation, draft.allowed, report)
+    dispose(installation, {entry.change.entity_id for entry in again} | draft.waiting | draft.busy)
+    _keep_opt_outs(installation, again)
     return report
 
 
@@ -84,12 +97,17 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
         results.append(changed_records(connector, installation.mirror, pulling))
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
+    read_owners(installation)
+    return results
+
+
+def read_owners(installation: Installation) -> None:
+    """Who may own records: needed to compare owners, and asked anew at every pull."""
     installation.owners = {
         (owner.system, owner.id): owner
         for connector in installation.connectors.values()
         for owner in connector.owners()
     }
-    return results
 
 
 def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
@@ -173,10 +191,10 @@ def dispose(installation: Installation, unfinished: set[str]) -> None:
     installation.mirror.dispose(dispositions)
 
 
-def _write(installation: Installation, changes: Sequence[Change], report: CycleReport) -> set[str]:
-    """Open the cycle's batch and write it. Returns entities whose change must be decided again."""
+def _write(installation: Installation, changes: Sequence[Change], report: CycleReport) -> list[Entry]:
+    """Open the cycle's batch and write it. Returns the entries that must be decided again."""
     if not changes:
-        return set()
+        return []
     batch = installation.ledger.open_batch(
         "cycle",
         title_of(changes),
@@ -187,8 +205,14 @@ def _write(installation: Installation, changes: Sequence[Change], report: CycleR
     tally = apply.write(installation, batch.id)
     report.batch = installation.ledger.batch(batch.id)
     report.written, report.failed, report.unknown = tally.confirmed, tally.failed, tally.unknown
-    again = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
-    return {entry.change.entity_id for entry in again}
+    return installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
+
+
+def _keep_opt_outs(installation: Installation, again: Sequence[Entry]) -> None:
+    """An opt-out that did not settle is looked at again, whether its record is paired or not."""
+    open_entries = [*again, *unsettled.may_still_land(installation)]
+    refs = {entry.change.ref for entry in open_entries if entry.change.is_consent and entry.change.ref is not None}
+    installation.mirror.pend(refs, "opt-out not settled", installation.clock())
 
 
 def with_keys(installation: Installation, changes: Sequence[Change]) -> list[Change]:

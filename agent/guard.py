@@ -47,7 +47,8 @@ class Circumstances:
 
     ``modes``: effective mode per policy. ``used_today``: limit name → number already used. ``population``: entities of
     the type at stake. ``by_person``: somebody has seen exactly this list and applies it, so ``ask`` is satisfied;
-    ``confirmed``: that person also typed the count, which lifts the ceilings of volume.
+    ``confirmed``: that person also typed the count, which lifts the ceilings of volume. ``has_gone_live``: some policy
+    was allowed to act here once, so opt-outs need no person any more.
     """
 
     modes: Mapping[str, Mode]
@@ -55,6 +56,7 @@ class Circumstances:
     population: int = 0
     by_person: bool = False
     confirmed: bool = False
+    has_gone_live: bool = False
 
 
 def judge(changes: Sequence[Change], limits: LimitsPolicy | None, circumstances: Circumstances) -> list[Verdict]:
@@ -87,7 +89,8 @@ def _by_mode(change: Change, circumstances: Circumstances) -> Verdict:
     policies = ", ".join(sorted(change.policies))
     if mode == "watch":
         return Verdict("refuse", "mode: watch", f"{policies} only watches")
-    if mode == "ask" and not circumstances.by_person:
+    may_act = circumstances.by_person or (change.is_consent and circumstances.has_gone_live)
+    if mode == "ask" and not may_act:
         return Verdict("hold", "mode: ask", f"{policies} asks before it writes")
     if change.op == "create" and change.key is None and not circumstances.by_person:
         sentence = f"{change.object_type} has no link key in {change.system}, so a person approves each create"
@@ -128,9 +131,14 @@ def _hold_by_volume(
     limits: LimitsPolicy | None,
     circumstances: Circumstances,
 ) -> None:
-    """Hold the largest policies first until the rest fits under the ceilings of one batch and of the day."""
+    """Hold the largest policies first until the rest fits under the ceilings of one batch and of the day.
+
+    Opt-outs have a limit of their own; an oversized batch of anything else never holds them back.
+    """
     ceiling, described = min(batch_ceiling(limits, circumstances.population), _left_today(limits, circumstances))
-    allowed = [index for index, verdict in enumerate(verdicts) if verdict.decision == "allow"]
+    allowed = [
+        index for index, verdict in enumerate(verdicts) if verdict.decision == "allow" and not changes[index].is_consent
+    ]
     while len(allowed) > ceiling:
         per_policy = Counter(name for index in allowed for name in changes[index].policies)
         largest, count = per_policy.most_common(1)[0]

@@ -90,7 +90,7 @@ class _Desk:
                     self._pair(record, kind, [value for name, value in keys[record.ref] if name == kind])
         for record in new:
             if not self._is_placed(record.ref):
-                self._alone(record)
+                self._alone(record.ref)
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
         """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""
@@ -118,17 +118,22 @@ class _Desk:
             return record
         elif self._link_state(ref) == "lost" and self._active_of(entity_id, ref.system) is None:
             self._link(entity_id, ref, "active")  # out of the recycle bin
+        elif self._stands_alone(entity_id, ref):
+            return record  # what changed may tell who it is
         else:
             self.resolution.entities.add(entity_id)
         return None
 
     def _is_placed(self, ref: Ref) -> bool:
-        return ref in self._new or ref in self.resolution.unclear
+        if ref in self._new or ref in self.resolution.unclear:
+            return True
+        entity_id = self._entity_of(ref)
+        return entity_id is not None and self._has_counterpart(entity_id, ref)  # another one came to it
 
     def _pair(self, record: Record, kind: str, values: Sequence[str]) -> None:
         for value in values:
             here = self._candidates(record.ref.system, kind, value) or [record.ref]
-            there = self._candidates(self._other(record.ref.system), kind, value)
+            there = self._not_refused(record.ref, self._candidates(self._other(record.ref.system), kind, value))
             if there:
                 self._judge(record, kind, here, there)
                 return
@@ -164,9 +169,12 @@ class _Desk:
         self._link(entity_id, ref, "active")
         self._ask_about_duplicate(entity_id, before, ref)
 
-    def _alone(self, record: Record) -> None:
-        entity_id = self._crosswalk.new_entity(self._type.name)
-        self._link(entity_id, record.ref, "active")
+    def _alone(self, ref: Ref) -> None:
+        entity_id = self._entity_of(ref)
+        if entity_id is None:
+            self._link(self._crosswalk.new_entity(self._type.name), ref, "active")
+        else:
+            self.resolution.entities.add(entity_id)
 
     def _beside(self, ref: Ref, winner: Ref) -> None:
         """An open Lead beside a Contact with the same key: linked for reading, never written, up for review."""
@@ -225,20 +233,24 @@ class _Desk:
         if owner is None or (owner != entity_id and was_active and self._stands_alone(owner, into)):
             self._active.pop((entity_id, record.ref.system), None)
             self.successors[entity_id] = into
-            self._link(entity_id, into, "active", leaves=owner)
+            self._link(entity_id, into, "active")
         elif owner != entity_id:
             sentence = f"{record.ref} was converted into {into}, which is paired with somebody else already"
             self._ask("converted", entity_id, str(record.ref), sentence, [record.ref, into])
 
     def _stands_alone(self, entity_id: str, ref: Ref) -> bool:
         """Nothing else was ever linked to this entity."""
-        return all(link.ref == ref for link in self._links(entity_id))
+        return all((link.ref, link.state) == (ref, "linked") for link in self._links(entity_id))
 
     def _candidates(self, system: str, kind: str, value: str) -> list[Ref]:
         found: list[Ref] = []
         for object_type in self._type.records.get(system, ()):
             found += self._mirror.by_key(system, object_type, kind, value)
         return [ref for ref in found if not self._is_converted_ref(ref)]
+
+    def _not_refused(self, ref: Ref, others: list[Ref]) -> list[Ref]:
+        """Without those of which a person said that they are never the same."""
+        return [other for other in others if not self._installation.reviews.is_never_pair(ref, other)]
 
     def _first_of(self, refs: list[Ref]) -> list[Ref]:
         """The records of the highest-ranking object type present."""
@@ -293,7 +305,10 @@ class _Desk:
         members: Mapping[str, Sequence[Link]] = self._crosswalk.members([entity_id])
         return members.get(entity_id, ())
 
-    def _link(self, entity_id: str, ref: Ref, role: str, leaves: str | None = None) -> None:
+    def _link(self, entity_id: str, ref: Ref, role: str) -> None:
+        """A record that stood alone so far gives up the entity it had."""
+        before = self._crosswalk.entity_of(ref)
+        leaves = before if before not in (None, entity_id) and self._stands_alone(str(before), ref) else None
         self._new[ref] = NewLink(entity_id, self._type.name, ref, role, leaves=leaves)
         if role == "active":
             self._active[entity_id, ref.system] = ref

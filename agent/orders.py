@@ -16,6 +16,8 @@ from agent.changes import Change, State, Verdict
 from agent.errors import NotFound, UsageError
 from agent.freeze import Freeze
 from agent.installation import Installation
+from agent.orders_align import ALIGN_ORDERS
+from agent.orders_pairing import PAIRING_ORDERS
 from agent.places import places_of
 from agent.records import Ref
 from agent.rollback import Fate, Reversal
@@ -183,6 +185,8 @@ ORDERS: Mapping[str, Order] = {
     "go-live": go_live,
     "freeze": freeze,
     "review": answer_review,
+    **PAIRING_ORDERS,
+    **ALIGN_ORDERS,
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
 

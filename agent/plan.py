@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent import apply, confirm, cycle, guard, plan_binding, planner, proposals, unsettled
+from agent import apply, confirm, consent, cycle, guard, plan_binding, planner, proposals, unsettled
 from agent.changes import OPEN, Batch, Change, State, Verdict
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
@@ -84,7 +84,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
         cycle.pull_all(installation)
     cycle.identify_pending(installation)
     entities = list(installation.crosswalk.entities())
-    draft = planner.draft(installation, entities, by_person=True)
+    draft = planner.draft(installation, entities, by_person=True, addresses=consent.all_shared(installation))
     cycle.remember(installation, draft)
     wanted = [change for change, _ in draft.judged]
     proposals.withdraw(installation, set(entities) - draft.busy, wanted, word_for_word=True)

@@ -6,16 +6,16 @@ Plan, apply and every cycle share this one planner, so a preview cannot be false
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent import guard
+from agent import consent, guard
 from agent.changes import Change, Mode, ReviewRequest, TraceStep, Verdict
 from agent.decide import decide
 from agent.guard import Circumstances
 from agent.installation import Installation
-from agent.records import FieldValue
-from agent.unsettled import unsettled_entities
+from agent.records import FieldValue, Ref
+from agent.unsettled import may_still_land
 from agent.views import views
 
 EXAMPLES_PER_LINE = 3
@@ -69,12 +69,15 @@ def draft(
     by_person: bool = False,
     confirmed: bool = False,
     lifted: frozenset[tuple[str, str, str]] = frozenset(),
+    addresses: Iterable[tuple[str, list[Ref]]] = (),
 ) -> Draft:
-    """Decide these entities and judge the outcome. Writes nothing anywhere.
+    """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere.
 
     ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
     """
-    result = Draft(busy=unsettled_entities(installation).intersection(entity_ids))
+    unsettled = may_still_land(installation)
+    result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
+    busy_records = {entry.change.ref for entry in unsettled}
     changes: list[Change] = []
     for view in views(installation, [each for each in entity_ids if each not in result.busy], lifted):
         decision = decide(view, installation.policies)
@@ -87,6 +90,10 @@ def draft(
             result.adopt[decision.entity_id] = decision.adopt
         for step in decision.trace:
             _count(result, decision.entity_id, step)
+    for change in consent.opt_outs(installation, addresses):
+        if change.ref not in busy_records:
+            changes.append(change)
+            result.dispositions[change.cells[0].field, change.system, "write"] += 1
     verdicts = guard.judge(
         changes,
         installation.policies.policies.limits,
@@ -113,6 +120,7 @@ def circumstances(installation: Installation, *, by_person: bool = False, confir
         population=population,
         by_person=by_person,
         confirmed=confirmed,
+        has_gone_live=installation.approvals.has_gone_live(),
     )
 
 

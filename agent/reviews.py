@@ -132,6 +132,10 @@ class Reviews:
             found += self._select(f"WHERE state = 'open' AND entity IN ({marks(len(chunk))}) ORDER BY number", chunk)
         return found
 
+    def of_entity(self, entity_id: str) -> Found:
+        """Every question ever asked about this entity, ended ones too."""
+        return self._select("WHERE entity = ? ORDER BY number", (entity_id,))
+
     def never(self, one: Ref, other: Ref, person: str) -> None:
         """These two records are not the same; nobody shall ask again."""
         first, second = sorted((str(one), str(other)))

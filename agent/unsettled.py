@@ -62,11 +62,6 @@ def may_still_land(installation: Installation, batch_id: str | None = None) -> l
     return [entry for entry in entries if not _is_for_a_person(entry)]
 
 
-def unsettled_entities(installation: Installation) -> set[str]:
-    """Entities with such a write: nothing more is decided for them until it is settled."""
-    return {entry.change.entity_id for entry in may_still_land(installation)}
-
-
 def _is_for_a_person(entry: Entry) -> bool:
     return entry.state is State.UNKNOWN and (entry.error or "").startswith(FOR_A_PERSON)
 
@@ -99,7 +94,8 @@ class _Look:
     def not_applied(self, entry: Entry) -> Settlement:
         """Certain only after two equal looks far enough apart, unless a precondition or key guards a re-send anyway."""
         conditional = entry.change.guarded and self.connector.capabilities.conditional_write
-        if entry.change.key is not None or conditional or self._is_second(entry, NOT_THERE_YET):
+        keyed = entry.change.op == "create" and entry.change.key is not None
+        if keyed or conditional or self._is_second(entry, NOT_THERE_YET):
             return put_off(entry, NOT_APPLIED)
         return self._first(entry, NOT_THERE_YET)
 

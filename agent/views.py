@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agent import pairing
 from agent.crosswalk import Link
 from agent.decide import decide
 from agent.decide.policy import EntityType
@@ -66,6 +67,7 @@ def _slice(
     }
     families = {entity_id: _family(installation, sides) for entity_id, sides in sides_of.items()}
     coming = _coming(installation, families.values())
+    accepted = pairing.accepted(installation)
     for entity_id, sides in sides_of.items():
         links, family = members.get(entity_id, ()), families[entity_id]
         entity_type = installation.policies.policies.entity_types[entity_type_of(entity_id)]
@@ -83,6 +85,7 @@ def _slice(
             ),
             owners=owners,
             flags=frozenset(flags.get(entity_id, set()) | _link_flags(links)),
+            is_pairing_accepted=entity_type.name in accepted,
             parents=family.parents,
             coming=coming.get(family.company, frozenset()) - family.parents.keys(),
             link_key=_link_keys(installation, entity_id, entity_type, sides),

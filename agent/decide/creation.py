@@ -72,6 +72,8 @@ class _Creation:
         desk, source = self.desk, self.source
         if desk.is_gated:
             return "skipped", "suspected duplicate: nothing is created"
+        if not desk.view.is_pairing_accepted:
+            return "skipped", f"the pairing of {desk.view.entity_type} is not accepted yet: truce pair"
         if not desk.view.may_create:
             return "skipped", "nothing is created for it: its pairing is not settled, or it was undone or lost"
         if source.ref.object_type not in self.rule.from_types:

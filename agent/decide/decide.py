@@ -53,7 +53,7 @@ def decide_standing(desk: Desk) -> None:
 
 
 def decide_consent(desk: Desk) -> None:
-    """Opt-out is compared and shown; a port operation, not a field write, will carry it."""
+    """Compared and shown per pair. What carries an opt-out goes by address, over all records: ``decide.consent``."""
     for plan in desk.plan.consents:
         if plan.constant is not None:
             desk.say(plan.constant)
@@ -63,7 +63,9 @@ def decide_consent(desk: Desk) -> None:
             continue
         here, there = (_consent(plan, system, raw) for system, raw in zip(plan.systems, values, strict=True))
         if here.isdisjoint(there):
-            desk.say(plan.step("quiet", "opted out on one side; consent is not synced yet"))
+            desk.say(
+                plan.step("quiet", "opted out on one side; the stricter answer goes to every record with this address")
+            )
         else:
             _equal(desk, plan, values)
 

@@ -47,7 +47,8 @@ class View:
     ``parents``: the linked company as {system: record id} (for creates: parents first); ``coming``: systems where
     that company is about to be created. ``link_key``: per system the
     (field, value) a create would carry, or absent. ``observed_since``: per (system, field) the first time the present
-    value was seen. ``may_create`` is False until pairing is settled for this entity.
+    value was seen. ``may_create`` is False until pairing is settled for this entity;
+    ``is_pairing_accepted`` when a person has accepted the pairing of its whole type.
     ``clears_first``: (object type, vendor field) that ignore a backward move unless cleared by an own write.
     """
 
@@ -64,5 +65,6 @@ class View:
     coming: frozenset[str] = frozenset()
     link_key: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     may_create: bool = False
+    is_pairing_accepted: bool = True
     duplicates: tuple[Ref, ...] = ()
     clears_first: frozenset[tuple[str, str]] = frozenset()

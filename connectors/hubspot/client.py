@@ -37,12 +37,15 @@ Timeout = tuple[float, float]
 ENTRY_HEADER = "X-Truce-Entry"
 """Names the ledger entries a writing request belongs to, comma separated: for traces and for the emulator."""
 
+_WIDE_STATUS = "/communication-preferences/v4/statuses/{address}/unsubscribe-all"
+
 _DATED_PATHS = (
     (
         re.compile(r"^/crm/v[34]/(objects|properties|associations|owners)(?=/|$)"),
         r"/crm/\1/{version}",
     ),
     (re.compile(r"^/account-info/v3(?=/|$)"), r"/account-info/{version}"),
+    (re.compile(r"^/communication-preferences/v4(?=/|$)"), r"/communication-preferences/{version}"),
 )
 
 
@@ -116,11 +119,7 @@ class Client:
         self._library = hubspot.HubSpot(access_token=self.token, api_factory=self._api)
 
     def account(self) -> Reply:
-        path = "/account-info/v3/details"
-        headers = {"Accept": "application/json"}
-        objects = self._library.crm.objects.basic_api.api_client
-        call = partial(objects.call_api, path, "GET", {}, [], headers, auth_settings=["oauth2"])
-        return self._send(call)
+        return self._plain("GET", "/account-info/v3/details")
 
     def properties(self, object_type: str) -> Reply:
         return self._send(partial(self._library.crm.properties.core_api.get_all, object_type))
@@ -173,12 +172,28 @@ class Client:
         call = self._library.crm.objects.basic_api.archive
         return self._send(partial(call, object_type, record_id, _headers=_entry_header([entry_id])))
 
+    def opt_out(self, address: str, entry_id: str) -> Reply:
+        """Take an address out of all marketing e-mail, for good."""
+        return self._plain("POST", _WIDE_STATUS, address, _entry_header([entry_id]))
+
+    def opt_out_status(self, address: str) -> Reply:
+        """Whether an address is out of all marketing e-mail: ``results`` is empty when it is not."""
+        return self._plain("GET", _WIDE_STATUS, address)
+
     def close(self) -> None:
         """Release sockets. Safe to call twice."""
         for client in self._clients.values():
             client.rest_client.pool_manager.clear()
         self._clients.clear()
         self._apis.clear()
+
+    def _plain(self, method: str, path: str, address: str = "", headers: Mapping[str, str] | None = None) -> Reply:
+        """A path the library has no method for. ``address`` fills the path and is quoted by the library."""
+        client = self._library.crm.objects.basic_api.api_client
+        places = {"address": address} if address else {}
+        query = [("channel", "EMAIL")] if address else []
+        wanted = {"Accept": "application/json", **(headers or {})}
+        return self._send(partial(client.call_api, path, method, places, query, wanted, auth_settings=["oauth2"]))
 
     def _send(self, call: Callable[..., Any]) -> Reply:
         self._allowance.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 from agent.connector import Write, WriteError, WriteOutcome
@@ -51,6 +52,8 @@ class Writer:
             sending.archive(writes)
         elif writes[0].op == "update":
             sending.update(writes)
+        elif writes[0].op == "opt_out":
+            sending.opt_out(writes)
         else:
             sending.create(writes)
         return [sending.outcomes[write.entry_id] for write in writes]
@@ -111,6 +114,23 @@ class _Sending:
             if reply is not None:
                 # a success is exactly 204 without a body; anything else is some proxy's page
                 self.settle(applied(write, write.record_id) if reply.status == 204 else unknown(write))
+
+    def opt_out(self, writes: Sequence[Write]) -> None:
+        """One address a call; the reply lists subscriptions, so the outcome is asked for: out of everything or not."""
+        for write in self.open(writes):
+            address = write.key[1] if write.key is not None else ""
+            if self._sent([write], partial(self.client.opt_out, address, write.entry_id)) is not None:
+                self.settle(self._as_asked(write, address))
+
+    def _as_asked(self, write: Write, address: str) -> WriteOutcome:
+        try:
+            reply = self.client.opt_out_status(address)
+            found = reply.json_object("results")["results"] if reply.is_success else []
+        except ConnectorError:
+            return unknown(write)
+        is_out = any(isinstance(status, dict) and status.get("status") == "UNSUBSCRIBED" for status in found)
+        observed = dict.fromkeys(write.fields, "true")
+        return applied(write, write.record_id, None, observed) if is_out else unknown(write)
 
     def _archiving(self, write: Write) -> Send:
         return lambda: self.client.archive(self.object_type, write.record_id or "", write.entry_id)
@@ -256,6 +276,8 @@ def _require_one_kind(writes: Sequence[Write]) -> None:
 
 def _malformed(write: Write) -> WriteError | None:
     """Ids come from fields anybody may edit: only digits travel."""
+    if write.op == "opt_out" and not (write.key and "@" in write.key[1]):
+        return _invalid("INVALID_EMAIL", "an opt-out needs an e-mail address")
     if write.op != "create":
         return None if is_record_id(write.record_id) else _invalid("INVALID_ID", "not a HubSpot record id")
     for relation, parent_id in write.parents.items():

@@ -21,6 +21,7 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.installation import Installation
 from agent.orders import ORDERS
+from agent.pairing import ACCEPTED
 from agent.records import FieldValue, Ref
 from agent.wiring import open_installation, reload_policies
 from connectors.emulator.admin_client import Admin
@@ -133,6 +134,7 @@ class Stage:
         self.actor = ANNA
         self.editor = ANNA
         self.link_keys = True
+        self.is_pairing_accepted = True
         self._people = 0
         self._open = ExitStack()
         self._installation: Installation | None = None
@@ -154,6 +156,8 @@ class Stage:
         with open_installation(
             self.config, connectors=self._connectors(), clock=self.clock.now, editor=self.editor
         ) as installation:
+            if self.is_pairing_accepted:
+                installation.ledger.record_event(ACCEPTED, "person", ANNA, {})
             yield installation
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from agent.config import Config
 from agent.cycle import CycleReport
 from agent.decide import decide
 from agent.installation import Installation
+from agent.pairing import ACCEPTED
 from agent.records import Ref
 from agent.reviews import Review
 from agent.views import views
@@ -80,9 +81,12 @@ class PolicyStage:
             }
         )
         clock = self._emulator.world.clock.now
-        return self._open.enter_context(
+        opened = self._open.enter_context(
             open_installation(config, connectors=self._connectors(), clock=clock, editor=EDITOR)
         )
+        for entity_type in opened.policies.policies.entity_types:
+            opened.ledger.record_event(ACCEPTED, entity_type, EDITOR, {})
+        return opened
 
     def _connectors(self) -> dict[str, Any]:
         seconds = lambda: self._emulator.world.clock.now().timestamp()  # noqa: E731

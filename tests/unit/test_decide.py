@@ -178,7 +178,7 @@ class TestConsent:
         step = only_step(decision, "opted_out")
         assert (step.disposition, step.sentence) == (
             "quiet",
-            "opted out on one side; consent is not synced yet",
+            "opted out on one side; the stricter answer goes to every record with this address",
         )
 
     def test_a_blank_box_means_not_opted_out(self) -> None:

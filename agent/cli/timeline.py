@@ -1,0 +1,59 @@
+"""``truce timeline``: both CRMs and Truce on one line of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.cli.display import clean, moment, print_json
+from agent.cli.session import json_option, session_of
+from agent.timeline import Moment, Timeline, timeline
+
+
+@click.command("timeline")
+@click.argument("record", metavar="RECORD")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, record: str, as_json: bool) -> None:
+    """All that is known of RECORD (reference, id, e-mail or domain), oldest first."""
+    with session_of(ctx).reading() as installation:
+        found = timeline(installation, record)
+    if as_json:
+        print_json(_document(found))
+        return
+    click.echo(f"{clean(found.name)}  {' · '.join(str(ref) for ref in found.refs)}")
+    for each in found.moments:
+        click.echo(f"{moment(each.at):<17} {each.where:<11} {_sentence(each)}")
+    click.echo(f"  next   truce why {record}")
+
+
+def _sentence(each: Moment) -> str:
+    value = f" “{clean(each.before)}” → “{clean(each.after)}”" if each.is_value else ""
+    field = f"{each.field}: " if each.field else ""
+    since = f" (after {moment(each.since)})" if each.since else ""
+    origin = " · ".join(part for part in (each.batch, each.line, each.who) if part)
+    return f"{field}{each.what}{value}{since}" + (f"  ← {origin}" if origin else "")
+
+
+def _document(found: Timeline) -> dict[str, Any]:
+    return {
+        "entity": found.entity_id,
+        "name": found.name,
+        "records": [str(ref) for ref in found.refs],
+        "moments": [
+            {
+                "at": each.at.isoformat(),
+                "where": each.where,
+                "what": each.what,
+                "field": each.field,
+                "before": each.before,
+                "after": each.after,
+                "since": each.since.isoformat() if each.since else None,
+                "batch": each.batch,
+                "line": each.line,
+                "who": each.who,
+            }
+            for each in found.moments
+        ],
+    }
