@@ -668,7 +668,7 @@ class Conformance:
         ref = desk.made(1)
         texts = []
         for fault in ("drop_before", "unavailable", "throttled", "html"):
-            desk.stage.fail(fault, "read")  # type: ignore[arg-type]
+            desk.stage.fail(fault, "read")
             with pytest.raises(ConnectorError) as caught:
                 desk.connector.read([ref], [desk.names.email])
             texts.append("".join(traceback.format_exception(caught.value)) + repr(vars(caught.value)))

@@ -362,7 +362,7 @@ def test_v7_one_attempt_is_one_request(server: ScriptedServer, name: str, answer
     server.script(answer)
     client = Client(TOKEN, server.url)
     try:
-        assert CALLS[name](client).retry_after == 1.0  # type: ignore[attr-defined]
+        assert CALLS[name](client).retry_after == 1.0
     except ReplyLost:
         assert answer.hang_up
     assert len(server.asked) == 1

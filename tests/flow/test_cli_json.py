@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import subprocess
@@ -31,6 +32,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
     with Emulator.start(Options(contacts=120, companies=30, seed=3)) as emulator:
         terminal = terminal_at(emulator, tmp_path_factory.mktemp("company"))
         _begin(Terminal(tmp_path_factory.mktemp("new") / "config.yaml"), documents)
+        _meet(terminal, documents)
         _look_and_write(terminal, documents)
         _people_decide(terminal, documents)
         _undo(terminal, documents)
@@ -54,9 +56,35 @@ def _begin(terminal: Terminal, documents: Documents) -> None:
     note(documents, "mode", terminal.json("mode"))
 
 
+def _meet(terminal: Terminal, documents: Documents) -> None:
+    lists = str(terminal.config.parent / "lists")
+    note(documents, "pair", terminal.json("pair", "--csv", lists))
+    note(documents, "pair-accept", terminal.json("pair", "accept", "person"))
+    alone = _alone(Path(lists), "hubspot:contacts"), _alone(Path(lists), "salesforce:Contact")
+    note(documents, "pair-join", terminal.json("pair", "join", *alone))
+    note(documents, "pair-split", terminal.json("pair", "split", alone[0]))
+    note(documents, "pair-never", terminal.json("pair", "never", *alone))
+    note(documents, "pair", terminal.json("pair", "--no-read"))
+    groups = note(documents, "align", terminal.json("align", "--csv", lists))["groups"]
+    first = groups[0]
+    words = (first["policy"], first["field"], first["pattern"].replace(" ", "-"), "leave")
+    note(documents, "align-decide", terminal.json("align", "decide", *words))
+    note(documents, "align-suggested", terminal.json("align", "suggested"))
+    note(documents, "align-apply", terminal("align", "apply", "--json").document)
+    note(documents, "align", terminal.json("align"))
+
+
+def _alone(lists: Path, place: str) -> str:
+    """Somebody whom the report lists as known in one CRM only."""
+    with (lists / "person-one-side.csv").open(encoding="utf-8-sig", newline="") as file:
+        return next(row["record"] for row in csv.DictReader(file) if row["record"].startswith(place))
+
+
 def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     note(documents, "doctor", terminal.json("doctor"))
     note(documents, "check", terminal.json("check"))
+    note(documents, "check", terminal.json("check", "--explain"))
+    note(documents, "test", terminal.json("test"))
     plan = note(documents, "plan", terminal.json("plan"))
     note(documents, "apply", terminal.json("apply", plan["plan"]))
     note(documents, "batches", terminal.json("batches"))
@@ -85,6 +113,7 @@ def _undo(terminal: Terminal, documents: Documents) -> None:
     shown = note(documents, "show", terminal.json("show", batch))
     record = shown["entries"][0]["record"]
     field = shown["entries"][0]["cells"][0]["field"]
+    note(documents, "timeline", terminal.json("timeline", record))
     note(documents, "why", terminal.json("why", record))
     note(documents, "why", terminal.json("why", record, field))
     note(documents, "rollback", terminal.json("rollback", batch))

@@ -18,7 +18,11 @@ from agent.config import Config, load_config
 ROOT = Path(__file__).parents[2]
 COMMANDS = dict(every_command())
 LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
-CALLABLE = {**LEAVES, "truce demo": COMMANDS["truce demo"]}
+CALLABLE = {
+    words: command
+    for words, command in COMMANDS.items()
+    if not isinstance(command, click.Group) or (command.invoke_without_command and words != "truce")
+}
 TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "policies/README.md"]
 TYPED = re.compile(r"(?<![\w-])truce((?: -{0,2}[a-z][a-z-]*)+)")
 ALWAYS_JSON = {"truce emulator serve"}

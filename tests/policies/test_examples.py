@@ -58,13 +58,13 @@ def test_every_two_sided_line_has_an_example() -> None:
         name
         for parameter in EXAMPLES
         for part in ("outcome", "says")
-        for name in (parameter.values[0].expected.get(part) or {})  # type: ignore[attr-defined]
+        for name in (parameter.values[0].expected.get(part) or {})
     }
     written = {
         name
         for parameter in EXAMPLES
         for system in ("salesforce", "hubspot")
-        if isinstance(fields := parameter.values[0].expected.get(system), dict)  # type: ignore[attr-defined]
+        if isinstance(fields := parameter.values[0].expected.get(system), dict)
         for name in fields
     }
     for rule in (rule for policy in SHIPPED.fields for rule in policy.rules if len(rule.where) > 1):

@@ -32,7 +32,7 @@ def shown(found: list[Problem]) -> str:
     return "\n".join(line for problem in found for line in problem_lines(problem))
 
 
-TRAPS: list[dict[str, str]] = load_plain("traps.yaml", TABLE.read_text(encoding="utf-8"))  # type: ignore[assignment]
+TRAPS: list[dict[str, str]] = load_plain("traps.yaml", TABLE.read_text(encoding="utf-8"))
 EACH = [pytest.param(trap, id=trap["trap"]) for trap in TRAPS]
 
 
@@ -57,7 +57,7 @@ def test_a_text_stays_what_was_typed(value: str) -> None:
     old = "from: [Contact, Lead], when: [email is filled]"
     text = SHIPPED[PERSON].replace(old, f"from: [Contact, Lead], when: [source is {value}]")
     policies = parse.load({**SHIPPED, PERSON: text}, None, TODAY)
-    assert policies.entity_types["person"].creates["hubspot"].when.value == value  # type: ignore[union-attr]
+    assert policies.entity_types["person"].creates["hubspot"].when.value == value
 
 
 def test_every_mistake_of_every_file_is_told_at_once() -> None:

@@ -49,7 +49,7 @@ def rule(
     where: dict[str, Mapping[str, str]] = {}
     if salesforce is not None:
         plain = isinstance(salesforce, str)
-        where["salesforce"] = {"Contact": salesforce, "Lead": salesforce} if plain else salesforce  # type: ignore[dict-item,assignment]
+        where["salesforce"] = {"Contact": salesforce, "Lead": salesforce} if plain else salesforce
     if hubspot is not None:
         where["hubspot"] = {"contacts": hubspot} if isinstance(hubspot, str) else hubspot
     return FieldRule(

@@ -26,7 +26,7 @@ def differences(
     rule: FieldRule, salesforce: Mapping[str, FieldValue], hub: Mapping[str, FieldValue], **more: object
 ) -> list[Difference]:
     policies = prepare(policy_set(rule))
-    return list(first_differences(view(contact(**salesforce), hubspot(**hub), **more), policies))  # type: ignore[arg-type]
+    return list(first_differences(view(contact(**salesforce), hubspot(**hub), **more), policies))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_field_that_is_only_read_is_never_aligned() -> None:
     ],
 )
 def test_the_suggestion_is_what_the_policy_line_says(more: dict[str, object], pattern: str, expected: str) -> None:
-    line = rule("city", **more)  # type: ignore[arg-type]
+    line = rule("city", **more)
     assert suggested(line, pattern) == expected
     assert expected in choices(line, pattern)
 

@@ -255,7 +255,7 @@ def test_a_moment_is_taken_anew_for_every_now() -> None:
 
 def test_text_of_a_policy_never_becomes_code() -> None:
     hostile = '"""\\n__import__("os").abort()  # {v0} %s'
-    tree = Leaf("title", "is", hostile, condition("title is x").place, hostile)  # type: ignore[union-attr]
+    tree = Leaf("title", "is", hostile, condition("title is x").place, hostile)
     nasty_name = Leaf("a); breakpoint(", "contains", hostile, tree.place, "")
     matched = compile_conditions({hostile: tree, "'": nasty_name})
     assert matched({"title": hostile, "a); breakpoint(": f"x{hostile}x"}, NOW) == {hostile, "'"}

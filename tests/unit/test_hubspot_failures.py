@@ -76,9 +76,9 @@ def test_only_a_listed_status_is_a_definite_answer(status: int, expected: Fate) 
 @pytest.mark.parametrize(
     "error",
     [
-        transport.NewConnectionError(None, "refused"),  # type: ignore[arg-type]
+        transport.NewConnectionError(None, "refused"),
         transport.ConnectTimeoutError("slow"),
-        transport.MaxRetryError(None, "/", transport.NewConnectionError(None, "refused")),  # type: ignore[arg-type]
+        transport.MaxRetryError(None, "/", transport.NewConnectionError(None, "refused")),
         transport.SSLError(ssl.SSLCertVerificationError("self signed")),
         transport.LocationParseError("nowhere"),
     ],
@@ -91,11 +91,11 @@ def test_without_a_connection_nothing_was_sent(error: Exception) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        transport.ReadTimeoutError(None, "/", "slow"),  # type: ignore[arg-type]
+        transport.ReadTimeoutError(None, "/", "slow"),
         transport.ProtocolError("Connection aborted."),
         transport.IncompleteRead(3, 5),
-        transport.MaxRetryError(None, "/", transport.ProtocolError("reset")),  # type: ignore[arg-type]
-        transport.MaxRetryError(None, "/", None),  # type: ignore[arg-type]
+        transport.MaxRetryError(None, "/", transport.ProtocolError("reset")),
+        transport.MaxRetryError(None, "/", None),
         transport.SSLError(ssl.SSLEOFError("cut off")),
         ConnectionResetError(),
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text"),
@@ -106,7 +106,7 @@ def test_whatever_else_breaks_may_have_been_sent(error: Exception) -> None:
 
 
 def test_a_transport_failure_names_the_kind_and_no_address() -> None:
-    error = transport.ReadTimeoutError(None, "/crm/v3/objects/contacts/ada@example.com", "x")  # type: ignore[arg-type]
+    error = transport.ReadTimeoutError(None, "/crm/v3/objects/contacts/ada@example.com", "x")
     found = transport_failure(error)
     assert (found.why, "ada" in repr(vars(found))) == ("ReadTimeoutError", False)
 

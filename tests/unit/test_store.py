@@ -79,7 +79,7 @@ def test_truce_and_sqlite_utils_use_the_same_library() -> None:
 
 def test_two_libraries_on_one_file_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = ModuleType("sqlean")
-    other.sqlite_version = "3.40.1"  # type: ignore[attr-defined]
+    other.sqlite_version = "3.40.1"
     monkeypatch.setattr(sqlite_utils.utils, "sqlite3", other)
     with pytest.raises(ConfigError, match="two SQLite libraries"):
         Store.open(path, NOTES)
