@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from agent.config_text import config_text
 from agent.errors import ConfigError
+from agent.policy_files import shipped_examples, shipped_policies
 from agent.private_files import PRIVATE_FILE
 
 SecretSource = Literal["keyring", "file", "env", "systemd"]
@@ -125,7 +125,7 @@ def is_practice_domain(domain: str) -> bool:
 
 def possible_beginnings() -> list[str]:
     """What one can begin with: that for which policies are shipped."""
-    about = {_about(name) for name in _shipped()}
+    about = {_about(name) for name in shipped_policies()}
     return [name for name, (main, *_) in BEGINNINGS.items() if main in about]
 
 
@@ -134,18 +134,15 @@ def _write_policies(folder: Path, answers: Answers) -> tuple[tuple[Path, ...], t
         return (), (folder,)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = BEGINNINGS[answers.begins_with]
+    (folder / "examples").mkdir(exist_ok=True)
+    texts = {folder / name: text for name, text in shipped_policies().items()}
+    texts |= {folder / "examples" / name: text for name, text in shipped_examples().items()}
     written = []
-    for name, text in _shipped().items():
-        if _about(name) in wanted or _about(name) not in _ABOUT_RECORDS:
-            _write_new(folder / name, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
-            written.append(folder / name)
+    for path, text in texts.items():
+        if _about(path.name) in wanted or _about(path.name) not in _ABOUT_RECORDS:
+            _write_new(path, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
+            written.append(path)
     return tuple(written), ()
-
-
-def _shipped() -> dict[str, str]:
-    """{file name: text} of the policies that come with Truce, in name order."""
-    found = [source for source in files("policies").iterdir() if source.name.endswith(".yaml")]
-    return {source.name: source.read_text(encoding="utf-8") for source in sorted(found, key=lambda each: each.name)}
 
 
 def _about(file_name: str) -> str:

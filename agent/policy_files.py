@@ -8,6 +8,10 @@ from typing import Any
 
 from agent.errors import PolicyError, Problem, UsageError
 
+SHIPPED = Path(__file__).parents[1] / "policies"
+"""Beside this package, in a checkout and where it is installed. Not asked of the import system: a folder called
+``policies`` in the directory one works in would be taken for a part of it."""
+
 MOST_BYTES = 256 * 1024
 MOST_TOTAL_BYTES = 2 * 1024 * 1024
 
@@ -80,6 +84,20 @@ class FolderWatch:
             else:
                 found.append((path.name, status.st_mtime_ns, status.st_size, status.st_ino))
         return tuple(found)
+
+
+def shipped_policies() -> dict[str, str]:
+    """{file name: text} of the policies that come with Truce, in name order."""
+    return _texts(SHIPPED)
+
+
+def shipped_examples() -> dict[str, str]:
+    """{file name: text} of their examples: each file is called like the policy file it is about."""
+    return _texts(SHIPPED / "examples")
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
 
 
 def read_example_sources(folder: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from terminal import Terminal, terminal_at
 
+from agent.policy_files import shipped_examples
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
@@ -84,6 +85,9 @@ def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     note(documents, "doctor", terminal.json("doctor"))
     note(documents, "check", terminal.json("check"))
     note(documents, "check", terminal.json("check", "--explain"))
+    examples = terminal.folder / "policies" / "examples"
+    examples.mkdir()
+    (examples / "company-duplicates.yaml").write_text(shipped_examples()["company-duplicates.yaml"], encoding="utf-8")
     note(documents, "test", terminal.json("test"))
     plan = note(documents, "plan", terminal.json("plan"))
     note(documents, "apply", terminal.json("apply", plan["plan"]))
