@@ -35,11 +35,15 @@ class SearchIndex:
         if self.space.visible_delay_seconds <= 0:
             return
         for record_id, before in transaction.originals():
-            if before is not None and not before.deleted:
-                version = before.photographed()
-                version.history = []
-                kept = versions.setdefault(f"{before.object_type} {record_id}", [])
-                kept[:] = [*since_visible(kept, now), version]
+            if before is None:
+                continue
+            key, row = f"{before.object_type} {record_id}", self.space.row(before.object_type, record_id)
+            if before.deleted or row is None or row.deleted:
+                versions.pop(key, None)
+                continue
+            version = before.photographed()
+            version.history = []
+            versions[key] = [*since_visible(versions.get(key, []), now), version]
 
     @property
     def _versions(self) -> Versions:
