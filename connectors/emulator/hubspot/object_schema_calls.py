@@ -38,6 +38,7 @@ def create_schema(call: Call) -> Response:
     """The new object type with its properties, and its association types to the named objects."""
     call.require(WRITE_SCOPES)
     described = _described(call)
+    others = [call.portal.kind(str(name)).name for name in as_list(call.body.get("associatedObjects"))]
     _custom(call)[described["name"]] = described
     kind = custom_kind(described)
     definitions = custom_object_properties(kind)
@@ -46,8 +47,8 @@ def create_schema(call: Call) -> Response:
         definitions[told["name"]] = new_definition(kind, definition, call.portal.stamp_now())
     call.portal.space.settings["properties"][described["name"]] = definitions
     call.portal.schema_changed()
-    for name in as_list(call.body.get("associatedObjects")):
-        _associate(call, described["name"], call.portal.kind(str(name)).name)
+    for other in others:
+        _associate(call, described["name"], other)
     return reply(_shown(call, described), 201)
 
 
