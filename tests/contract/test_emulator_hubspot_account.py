@@ -398,7 +398,7 @@ def states(portal: PracticePortal, email: str = EMAIL) -> list[str]:
 
 
 def test_people_are_subscribed_by_kind_of_e_mail(portal: PracticePortal) -> None:
-    """18"""
+    """consent"""
     api = portal.client.communication_preferences
     kinds = api.definition_api.get_page().subscription_definitions
     assert [one.name for one in kinds] == ["Newsletter", "Product updates", "One to One"]
@@ -413,7 +413,7 @@ def test_people_are_subscribed_by_kind_of_e_mail(portal: PracticePortal) -> None
 
 
 def test_v3_does_not_subscribe_again_who_left_unless_switched_so(portal: PracticePortal) -> None:
-    """18"""
+    """consent"""
     api = portal.client.communication_preferences.status_api
     asked = {"emailAddress": EMAIL, "subscriptionId": "411001"}
     api.unsubscribe(asked)
@@ -424,7 +424,7 @@ def test_v3_does_not_subscribe_again_who_left_unless_switched_so(portal: Practic
 
 @pytest.mark.parametrize("version", ["v4", "2026-03", "2026-09"])
 def test_leaving_all_e_mail_marks_the_contact(portal: PracticePortal, version: str) -> None:
-    """18"""
+    """consent"""
     contact = portal.make(email=EMAIL)
     base = f"/communication-preferences/{version}/statuses/{EMAIL}"
     assert portal.request("GET", f"{base}/unsubscribe-all", channel="EMAIL")[1]["results"] == []
@@ -439,14 +439,14 @@ def test_leaving_all_e_mail_marks_the_contact(portal: PracticePortal, version: s
 
 
 def test_leaving_all_holds_for_an_address_without_a_contact(portal: PracticePortal) -> None:
-    """18"""
+    """consent"""
     base = "/communication-preferences/v4/statuses/nobody@example.com"
     portal.request("POST", f"{base}/unsubscribe-all", {}, channel="EMAIL")
     assert len(portal.request("GET", f"{base}/unsubscribe-all", channel="EMAIL")[1]["results"]) == 1
 
 
 def test_a_person_who_leaves_at_the_desk_is_seen_by_the_api(portal: PracticePortal) -> None:
-    """18, 60"""
+    """60, consent"""
     contact = portal.make(email=EMAIL)
     portal.person_edits("contacts", contact, hs_email_optout="true")
     base = f"/communication-preferences/v4/statuses/{EMAIL}"
@@ -454,7 +454,7 @@ def test_a_person_who_leaves_at_the_desk_is_seen_by_the_api(portal: PracticePort
 
 
 def test_v4_sets_one_kind_and_says_what_it_did(portal: PracticePortal) -> None:
-    """18"""
+    """consent"""
     contact = portal.make(email=EMAIL)
     base = f"/communication-preferences/v4/statuses/{EMAIL}"
     reasons = []
@@ -470,14 +470,14 @@ def test_v4_sets_one_kind_and_says_what_it_did(portal: PracticePortal) -> None:
     "change", [{"statusState": "MAYBE"}, {"channel": "SMS"}, {"subscriptionId": 1}, {"subscriptionId": None}]
 )
 def test_a_preference_that_makes_no_sense_is_refused(portal: PracticePortal, change: Json) -> None:
-    """18"""
+    """consent"""
     body = {"subscriptionId": 411001, "statusState": "SUBSCRIBED", "channel": "EMAIL", **change}
     assert portal.request("POST", f"/communication-preferences/v4/statuses/{EMAIL}", body)[0] == 400
     assert portal.request("GET", f"/communication-preferences/v4/statuses/{EMAIL}")[0] == 400
 
 
 def test_preferences_in_batches(portal: PracticePortal) -> None:
-    """18"""
+    """consent"""
     base, people = "/communication-preferences/2026-03/statuses/batch", [EMAIL, "bea@example.com"]
     status = {"subscriptionId": 411001, "statusState": "SUBSCRIBED", "channel": "EMAIL"}
     inputs = [{**status, "subscriberIdString": one} for one in (*people, "no address")]
@@ -495,7 +495,7 @@ def test_preferences_in_batches(portal: PracticePortal) -> None:
 
 
 def test_preferences_need_their_scope(portal: PracticePortal) -> None:
-    """10"""
+    """10, consent"""
     portal.person("permissions", remove_scope="communication_preferences.write")
     path = f"/communication-preferences/v4/statuses/{EMAIL}/unsubscribe-all?channel=EMAIL"
     assert portal.raw("POST", path).status_code == 403

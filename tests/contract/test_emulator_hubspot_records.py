@@ -467,7 +467,7 @@ def test_privacy_deletion_leaves_nothing(portal: PracticePortal) -> None:
 
 
 def test_activities_are_made_read_and_tied_to_people(portal: PracticePortal) -> None:
-    """14"""
+    """activities"""
     contact = portal.make(email="ada@example.com")
     kinds = {"tasks": 204, "notes": 202, "calls": 194, "meetings": 200, "emails": 198}
     for object_type, number in kinds.items():
@@ -482,7 +482,7 @@ def test_activities_are_made_read_and_tied_to_people(portal: PracticePortal) -> 
 
 
 def test_a_task_has_its_own_choices(portal: PracticePortal) -> None:
-    """14, 18"""
+    """18, activities"""
     task = portal.make("tasks", hs_task_subject="Call Ada", hs_task_status="NOT_STARTED", hs_task_priority="HIGH")
     portal.change("tasks", task, hs_task_status="COMPLETED")
     assert portal.value("tasks", task, "hs_task_status") == "COMPLETED"
@@ -490,7 +490,7 @@ def test_a_task_has_its_own_choices(portal: PracticePortal) -> None:
 
 
 def test_a_lead_needs_its_primary_contact_and_goes_with_it(portal: PracticePortal) -> None:
-    """14, 18"""
+    """leads"""
     contact = portal.make(email="ada@example.com")
     assert code(portal.make, "leads") == (400, "VALIDATION_ERROR")
     primary = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 578}]

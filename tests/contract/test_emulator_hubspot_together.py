@@ -408,7 +408,7 @@ def test_labels_are_listed_changed_and_taken_away(portal: PracticePortal) -> Non
         ("USER_DEFINED", board["associationTypeId"], "Council"),
     ]
     api.remove("contacts", "companies", board["associationTypeId"])
-    assert portal.company_labels(contact) == {company: [279]}
+    assert portal.company_labels(contact) == {company: [1, 279]}
     assert code(api.remove, "contacts", "companies", 999) == (404, "OBJECT_NOT_FOUND")
 
 
