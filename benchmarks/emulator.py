@@ -3,7 +3,8 @@
     python -m benchmarks.emulator [--contacts 10000] [--calls 300]
 
 One kept connection, the standard library's HTTP client, so that the emulator is measured and not a client library. The
-goal is 5 ms at the median. Nothing is asserted; absolute figures depend on the machine.
+goal is 5 ms at the median. Nothing is asserted; absolute figures depend on the machine, and on a busy one only the
+processor time (emulator and client together, in one process) means something.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
 
-PROPERTIES, INPUTS = 40, 100
+PROPERTIES, INPUTS, WARM_UP = 40, 100, 10
 SEEDER = Actor("seed", "system", "Seed")
 
 
@@ -31,9 +32,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with Emulator.start(Options(clock="virtual")) as emulator:
         names, ids = fill(emulator, arguments.contacts)
+        begun = time.process_time()
         times = sorted(timed(emulator, names, ids, arguments.calls))
+        worked = (time.process_time() - begun) * 1000 / (arguments.calls + WARM_UP)
     print(f"batch read of {INPUTS} contacts with {len(names)} properties, {arguments.contacts:,} contacts in all")
-    print(f"  median {statistics.median(times):.2f} ms   9 of 10 within {times[len(times) * 9 // 10]:.2f} ms")
+    fastest = times[len(times) // 10]
+    print(f"  median {statistics.median(times):.2f} ms   1 of 10 within {fastest:.2f} ms   processor {worked:.2f} ms")
 
 
 def fill(emulator: Emulator, count: int) -> tuple[list[str], list[str]]:
@@ -48,13 +52,13 @@ def fill(emulator: Emulator, count: int) -> tuple[list[str], list[str]]:
 
 
 def timed(emulator: Emulator, names: list[str], ids: list[str], calls: int) -> list[float]:
-    """Milliseconds of each call, the first ten left out."""
+    """Milliseconds of each call, the first ones left out."""
     headers = {
         "Authorization": f"Bearer {emulator.credentials['hubspot']['token']}",
         "Content-Type": "application/json",
     }
     connection, rng, times = HTTPConnection(urlsplit(emulator.hubspot_url).netloc), Random(1), []
-    for _ in range(calls + 10):
+    for _ in range(calls + WARM_UP):
         body = json.dumps({"properties": names, "inputs": [{"id": one} for one in rng.sample(ids, INPUTS)]})
         begun = time.perf_counter()
         connection.request("POST", "/crm/v3/objects/contacts/batch/read", body, headers)
@@ -64,7 +68,7 @@ def timed(emulator: Emulator, names: list[str], ids: list[str], calls: int) -> l
         if answer.status != 200:
             raise SystemExit(f"the emulator answered {answer.status}")
     connection.close()
-    return times[10:]
+    return times[WARM_UP:]
 
 
 if __name__ == "__main__":

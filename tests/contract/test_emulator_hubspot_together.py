@@ -8,6 +8,7 @@ import pytest
 from practice_portal import PLAIN_COMPANY, PRIMARY_COMPANY, Json, PracticePortal, code, problem, refusal, where
 
 from connectors.emulator.admin_client import AdminRefusedError
+from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
 
@@ -492,6 +493,17 @@ def test_a_record_lists_what_it_is_associated_with(portal: PracticePortal) -> No
 
 
 # People --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_seeded_is_an_import_and_what_anna_edits_is_hers(emulator: Emulator) -> None:
+    """22, 60"""
+    emulator.renew(Options(clock="virtual", contacts=5))
+    portal = PracticePortal(emulator)
+    contact = portal.found(where("email", "HAS_PROPERTY"))[0]
+    portal.person("edit", object="contacts", id=contact, values={"firstname": "Zoe"}, actor="anna")
+    versions = portal.history("contacts", contact, "firstname")
+    assert [one.source_type for one in versions] == ["CRM_UI", "IMPORT"]
+    assert versions[0].timestamp > versions[1].timestamp
 
 
 def test_ten_thousand_records_can_share_one_moment(portal: PracticePortal) -> None:
