@@ -14,7 +14,7 @@ from connectors.emulator.hubspot.association_types import (
     label_of,
 )
 from connectors.emulator.hubspot.batch_calls import document, inputs_of
-from connectors.emulator.hubspot.call import Call, as_list, as_object
+from connectors.emulator.hubspot.call import Call, as_list, as_object, shaped
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
@@ -25,6 +25,7 @@ READ_LIMIT, WRITE_LIMIT = 1_000, 2_000
 MOST_LABELS = 50
 LABEL_CAP_STATUS = 437
 FIRST_LABEL_NUMBER = 36
+LABEL: dict[str, type] = {"label": str, "name": str, "inverseLabel": str, "associationTypeId": int}
 Document = dict[str, Any]
 
 
@@ -149,7 +150,8 @@ def list_labels(call: Call) -> Response:
 def create_label(call: Call) -> Response:
     """A label for both directions, or with ``inverseLabel`` one for each. Raises Refusal: 437, too many."""
     call.require(call.kind.schema_scopes("write"))
-    there, label, name = _there(call), call.body.get("label"), call.body.get("name")
+    there, told = _there(call), shaped(call.body, LABEL)
+    label, name = told.get("label"), told.get("name")
     direction = direction_between(call.portal, call.kind, there)
     if not label or not name:
         raise bad_request(text("property_needs", names="label, name"))
@@ -160,7 +162,7 @@ def create_label(call: Call) -> Response:
     if any(one.name == label for one in own):
         raise bad_request(text("label_exists", name=label))
     first = FIRST_LABEL_NUMBER - 2 + 2 * call.portal.space.next_number("association label")
-    labels = [label, call.body.get("inverseLabel") or label]
+    labels = [label, told.get("inverseLabel") or label]
     line = {"from": call.kind.name, "to": there.name, "name": name, "types": [first, first + 1], "labels": labels}
     call.portal.space.settings["association_labels"].append(line)
     call.portal.schema_changed()
@@ -171,9 +173,10 @@ def create_label(call: Call) -> Response:
 
 def change_label(call: Call) -> Response:
     call.require(call.kind.schema_scopes("write"))
-    line, place = _own_line(call, call.body.get("associationTypeId"))
-    line["labels"][place] = call.body.get("label") or line["labels"][place]
-    line["labels"][1 - place] = call.body.get("inverseLabel") or line["labels"][1 - place]
+    told = shaped(call.body, LABEL)
+    line, place = _own_line(call, told.get("associationTypeId"))
+    line["labels"][place] = told.get("label") or line["labels"][place]
+    line["labels"][1 - place] = told.get("inverseLabel") or line["labels"][1 - place]
     call.portal.schema_changed()
     return no_content()
 

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from connectors.emulator.hubspot.batch_calls import document
-from connectors.emulator.hubspot.call import Call
+from connectors.emulator.hubspot.call import Call, as_object
 from connectors.emulator.hubspot.properties import SHIPPED_AT
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, load, text
 from connectors.emulator.hubspot.replies import reply
@@ -126,7 +126,7 @@ def batch_write(call: Call) -> Response:
     """Each input alone."""
     call.require(WRITE_SCOPES)
     found, errors = [], []
-    for one in call.list_of("inputs")[: _within_limit(call)]:
+    for one in map(as_object, call.list_of("inputs")[: _within_limit(call)]):
         try:
             found.append(_set(call, _email(str(one.get("subscriberIdString", ""))), one))
         except Refusal as refusal:

@@ -7,10 +7,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connectors.emulator.hubspot.call import Call, as_list, as_object
+from connectors.emulator.hubspot.call import Call, as_list, shaped
 from connectors.emulator.hubspot.kinds import custom_kind
 from connectors.emulator.hubspot.properties import custom_object_properties, new_definition
-from connectors.emulator.hubspot.property_calls import NAME, check_shape, options_of
+from connectors.emulator.hubspot.property_calls import DEFINITION, NAME, check_shape, options_of
 from connectors.emulator.hubspot.refusals import bad_request, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
 
@@ -20,6 +20,15 @@ CHANGEABLE = (
     "description", "labels", "primaryDisplayProperty", "secondaryDisplayProperties", "requiredProperties",
     "searchableProperties",
 )  # fmt: skip
+SCHEMA: dict[str, type] = {
+    "name": str,
+    "labels": dict,
+    "description": str,
+    "primaryDisplayProperty": str,
+    "properties": list,
+    "associatedObjects": list,
+    **dict.fromkeys(CHANGEABLE[-3:], list),
+}
 OBJECT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 READ_SCOPES, WRITE_SCOPES = ["crm.schemas.custom.read"], ["crm.schemas.custom.write"]
 
@@ -42,7 +51,7 @@ def create_schema(call: Call) -> Response:
     _custom(call)[described["name"]] = described
     kind = custom_kind(described)
     definitions = custom_object_properties(kind)
-    for told in map(as_object, as_list(call.body.get("properties"))):
+    for told in (shaped(one, DEFINITION) for one in call.body["properties"]):
         definition = {**told, "options": options_of(told.get("options"))}
         definitions[told["name"]] = new_definition(kind, definition, call.portal.stamp_now())
     call.portal.space.settings["properties"][described["name"]] = definitions
@@ -55,7 +64,8 @@ def create_schema(call: Call) -> Response:
 def change_schema(call: Call) -> Response:
     call.require(WRITE_SCOPES)
     described = _wanted(call)
-    described.update({name: call.body[name] for name in CHANGEABLE if name in call.body})
+    told = shaped(call.body, SCHEMA)
+    described.update({name: told[name] for name in CHANGEABLE if name in told})
     described["updatedAt"] = call.portal.stamp_now()
     call.portal.schema_changed()
     return reply(described)
@@ -97,20 +107,15 @@ def _wanted(call: Call) -> Described:
 
 def _described(call: Call) -> Described:
     """Raises Refusal 400."""
-    body, at = call.body, call.portal.stamp_now()
+    body, at = shaped(call.body, SCHEMA), call.portal.stamp_now()
     missing = [key for key in ("name", "labels", "primaryDisplayProperty", "properties") if not body.get(key)]
     if missing:
         raise bad_request(text("property_needs", names=", ".join(missing)))
-    name = str(body["name"])
+    name = body["name"]
     if OBJECT_NAME.fullmatch(name) is None or name.lower() in call.portal.kinds:
         raise bad_request(text("bad_object_name", name=name))
-    told = [as_object(one) for one in as_list(body["properties"])]
-    for one in told:
-        if NAME.fullmatch(str(one.get("name"))) is None:
-            raise bad_request(text("bad_property_name", name=one.get("name")))
-        check_shape(one)
-    known = {one["name"] for one in told}
-    listed = {key: as_list(body.get(key)) for key in CHANGEABLE[-3:]}
+    known = {_property_name(one) for one in body["properties"]}
+    listed = {key: [str(one) for one in body.get(key, ())] for key in CHANGEABLE[-3:]}
     for key in (body["primaryDisplayProperty"], *(one for names in listed.values() for one in names)):
         if key not in known:
             raise bad_request(text("unknown_property", name=key))
@@ -120,7 +125,7 @@ def _described(call: Call) -> Described:
         "objectTypeId": f"2-{number}",
         "name": name,
         "fullyQualifiedName": f"p{call.portal.portal_id}_{name}",
-        "labels": as_object(body["labels"]),
+        "labels": body["labels"],
         "description": body.get("description", ""),
         "primaryDisplayProperty": body["primaryDisplayProperty"],
         **listed,
@@ -128,6 +133,18 @@ def _described(call: Call) -> Described:
         "createdAt": at,
         "updatedAt": at,
     }
+
+
+def _property_name(given: Any) -> str:
+    """Raises Refusal: 400, it cannot be a property."""
+    told = shaped(given, DEFINITION)
+    missing = [key for key in ("name", "label", "type", "fieldType") if not told.get(key)]
+    if missing:
+        raise bad_request(text("property_needs", names=", ".join(missing)))
+    if NAME.fullmatch(told["name"]) is None:
+        raise bad_request(text("bad_property_name", name=told["name"]))
+    check_shape({**told, "options": options_of(told.get("options"))})
+    return str(told["name"])
 
 
 def _shown(call: Call, described: Described) -> Described:

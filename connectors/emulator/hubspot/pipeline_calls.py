@@ -6,12 +6,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connectors.emulator.hubspot.call import Call, as_list, as_object
+from connectors.emulator.hubspot.call import Call, shaped
 from connectors.emulator.hubspot.pipelines import Pipeline, dressed, kept_metadata, pipelines_of
 from connectors.emulator.hubspot.refusals import bad_request, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
 
 Stage = dict[str, Any]
+PIPELINE: dict[str, type] = {"label": str, "displayOrder": int, "stages": list}
+STAGE: dict[str, type] = {"label": str, "displayOrder": int, "metadata": dict, "stageId": str}
 CHANGEABLE = ("label", "displayOrder", "metadata")
 
 
@@ -46,7 +48,8 @@ def replace_pipeline(call: Call) -> Response:
 def change_pipeline(call: Call) -> Response:
     pipeline = _pipeline(call, "write")
     _require_own(call)
-    changes: dict[str, Any] = {name: call.body[name] for name in CHANGEABLE[:2] if name in call.body}
+    told = shaped(call.body, PIPELINE)
+    changes: dict[str, Any] = {name: told[name] for name in CHANGEABLE[:2] if name in told}
     pipeline.update(changes, updatedAt=call.portal.stamp_now())
     return reply(pipeline)
 
@@ -88,9 +91,10 @@ def change_stage(call: Call) -> Response:
     """PATCH takes what it is given; a PUT needs label, order and metadata."""
     pipeline = _pipeline(call, "write")
     stage = _stage(call, pipeline)
-    changes = {name: call.body[name] for name in CHANGEABLE if name in call.body}
+    told = shaped(call.body, STAGE)
+    changes = {name: told[name] for name in CHANGEABLE if name in told}
     if "metadata" in changes:
-        changes["metadata"] = kept_metadata(call.kind, {**stage["metadata"], **as_object(changes["metadata"])})
+        changes["metadata"] = kept_metadata(call.kind, {**stage["metadata"], **changes["metadata"]})
     after = [{**one, **changes} if one["id"] == stage["id"] else one for one in pipeline["stages"]]
     _require_closed_stage(call, after)
     if call.kind.has_lifecycle:
@@ -149,27 +153,28 @@ def _stage(call: Call, pipeline: Pipeline) -> Stage:
 
 
 def _new_pipeline(call: Call, pipeline_id: str) -> Pipeline:
-    label, stages = call.body.get("label"), as_list(call.body.get("stages"))
-    if not label or not stages:
+    told = shaped(call.body, PIPELINE)
+    if not told.get("label") or not told.get("stages"):
         raise bad_request(text("property_needs", names="label, stages"))
-    made = [_new_stage(call, as_object(one), order) for order, one in enumerate(stages)]
+    made = [_new_stage(call, one, order) for order, one in enumerate(told["stages"])]
     _require_closed_stage(call, made)
-    pipeline = dressed(call.body.get("displayOrder", 0), {"id": pipeline_id, "label": label}, made)
+    pipeline = dressed(told.get("displayOrder", 0), {"id": pipeline_id, "label": told["label"]}, made)
     return {**pipeline, "createdAt": call.portal.stamp_now(), "updatedAt": call.portal.stamp_now()}
 
 
-def _new_stage(call: Call, told: dict[str, Any], order: int) -> Stage:
+def _new_stage(call: Call, given: Any, order: int) -> Stage:
+    told = shaped(given, STAGE)
     if not told.get("label"):
         raise bad_request(text("property_needs", names="label"))
-    metadata = {} if call.kind.has_lifecycle else kept_metadata(call.kind, as_object(told.get("metadata", {})))
-    facts = {"id": str(told.get("stageId") or _new_id(call)), "label": told["label"], "metadata": metadata}
+    metadata = {} if call.kind.has_lifecycle else kept_metadata(call.kind, told.get("metadata", {}))
+    facts = {"id": told.get("stageId") or _new_id(call), "label": told["label"], "metadata": metadata}
     stage = dressed(told.get("displayOrder", order), facts)
     return {**stage, "createdAt": call.portal.stamp_now(), "updatedAt": call.portal.stamp_now()}
 
 
 def _as_sent(kept: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
     """HubSpot echoes metadata as it came; what it made of it shows in the next read."""
-    shown = {**kept, **({"metadata": sent["metadata"]} if "metadata" in sent else {})}
+    shown = {**kept, **({"metadata": sent["metadata"]} if sent.get("metadata") else {})}
     if "stages" in kept:
         told = sent.get("stages") or [{} for _ in kept["stages"]]
         shown["stages"] = [_as_sent(stage, one) for stage, one in zip(kept["stages"], told, strict=True)]
