@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "emulator.md"
+LABEL = re.compile(r"(?:^|, ?)(\w+)")
 ROW = re.compile(r"\| (?P<label>\d+|[a-z]+) \| .+ \| (?P<tests>`test_.+`) \|")
 
 
@@ -20,9 +21,9 @@ def rows_of(vendor: str) -> list[tuple[str, list[str]]]:
 
 
 def behaviours(vendor: str) -> dict[str, set[str]]:
-    """{name of a test: the numbers or words in its docstring}."""
+    """{name of a test: the numbers or words its docstring begins with, up to a colon}."""
     return {
-        name: {label.strip() for label in told.partition("\n")[0].split(",")}
+        name: set(LABEL.findall(told.partition("\n")[0].partition(":")[0]))
         for path in sorted((ROOT / "tests" / "contract").glob(f"test_emulator_{vendor}_*.py"))
         for name, told in claims_in(path)
     }
