@@ -19,7 +19,7 @@ import orjson
 
 from connectors.emulator.world import AuditLine, End, Row, Space, Transaction, World
 
-FORMAT = 1
+FORMAT = 2
 OURS = "connectors.emulator."
 TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
