@@ -19,7 +19,7 @@ import orjson
 
 from connectors.emulator.world import AuditLine, End, Row, Space, Transaction, World
 
-FORMAT = 1
+FORMAT = 2
 OURS = "connectors.emulator."
 TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -160,6 +160,7 @@ def space_as_json(space: Space) -> dict[str, Any]:
         "counters": dict(sorted(space.counters.items())),
         "visible_delay_seconds": space.visible_delay_seconds,
         "settings": packed(space.settings),
+        "earlier": packed(space.earlier),
     }
 
 
@@ -194,6 +195,7 @@ def restore(world: World, body: Mapping[str, Any]) -> None:
         space.counters = dict(kept["counters"])
         space.visible_delay_seconds = kept["visible_delay_seconds"]
         space.settings = unpacked(kept["settings"])
+        space.earlier = unpacked(kept["earlier"])
         space.rebuild_indexes()
     world.transactions = body["transactions"]
     world.clock.restore(body["clock"])

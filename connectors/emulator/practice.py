@@ -77,7 +77,12 @@ class Options:
                 "client_secret": f"practice-secret-{self.seed}",
                 "domain": "practice.my",
             },
-            "hubspot": {"token": f"pat-practice-{self.seed}"},
+            "hubspot": {
+                "token": f"pat-practice-{self.seed}",
+                "client_id": f"practice-app-{self.seed}",
+                "client_secret": f"practice-app-secret-{self.seed}",
+                "refresh_token": f"practice-refresh-{self.seed}",
+            },
         }
 
 

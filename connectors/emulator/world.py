@@ -140,6 +140,8 @@ class Space:
         """Rows remember the earlier values of their fields."""
         self.keeps_blanks = True
         """A field without a value stays in the row as None; otherwise it is left out, which takes a third."""
+        self.earlier: dict[str, list[Row]] = {}
+        """Versions of rows that late queries go on showing; the vendor's own. In snapshots, not in the state file."""
         self.on_finish: Callable[[Transaction], None] = lambda transaction: None
         """The vendor's own view of changes that queries see later; called once their visibility is set."""
 

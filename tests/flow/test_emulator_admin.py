@@ -160,8 +160,8 @@ def test_settings_switch_behaviour(admin: Admin, world: World, contact: str) -> 
     admin.post("/edit", system="salesforce", object="Contact", id=contact, values={"Title": "CEO"})
     row = world.spaces["salesforce"].table("Contact")[contact]
     assert (row.visible_at - row.stamp).total_seconds() == 4
-    admin.post("/settings", system="hubspot", name="noop_history", value=True)
-    assert world.spaces["hubspot"].settings["noop_history"] is True
+    admin.post("/settings", system="hubspot", name="shuffled_results", value=False)
+    assert world.spaces["hubspot"].settings["shuffled_results"] is False
 
 
 def test_the_virtual_clock_stands_still_until_advanced(admin: Admin, clock: Clock) -> None:
@@ -231,7 +231,7 @@ def test_equal_acts_give_equal_snapshots(emulator: Emulator, admin: Admin) -> No
 def test_a_foreign_snapshot_is_refused_and_changes_nothing(admin: Admin, contact: str) -> None:
     before = admin.get("/snapshot")
     with pytest.raises(AdminRefusedError, match="no snapshot"):
-        admin.put("/snapshot", {"format": 1, "systems": {}})
+        admin.put("/snapshot", {"format": 2, "systems": {}})
     assert admin.get("/snapshot") == before
 
 

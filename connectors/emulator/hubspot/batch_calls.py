@@ -23,7 +23,7 @@ from connectors.emulator.hubspot.replies import no_content, reply
 from connectors.emulator.hubspot.shapes import Done, histories, record, written
 from connectors.emulator.world import End, Row, Transaction
 
-BATCH_LIMIT = 100
+BATCH_LIMIT, BATCH_LIMIT_WITH_HISTORY = 100, 50
 Input = dict[str, Any]
 Handle = Callable[[Transaction, Input], Done | None]
 """Write one input; None when it vanishes without a word."""
@@ -40,13 +40,14 @@ def inputs_of(call: Call, limit: int = BATCH_LIMIT) -> list[Input]:
 def batch_read(call: Call) -> Response:
     kind = call.kind
     call.require(kind.scopes("read"))
-    inputs, archived = inputs_of(call), call.flag("archived")
+    with_history = call.texts_of("propertiesWithHistory")
+    inputs = inputs_of(call, BATCH_LIMIT_WITH_HISTORY if with_history else BATCH_LIMIT)
+    archived = call.flag("archived")
     id_property = call.body.get("idProperty")
     if id_property not in (None, "", "hs_object_id"):
         require_unique(call, kind, id_property)
     schema = call.portal.schema(kind)
     names = schema.selected(call.texts_of("properties"))
-    with_history = call.texts_of("propertiesWithHistory")
     results, missing = [], []
     for record_id in dict.fromkeys(str(one.get("id", "")) for one in inputs):
         row = _exact(call, record_id, id_property)

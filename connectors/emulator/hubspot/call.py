@@ -17,6 +17,14 @@ from connectors.emulator.hubspot.refusals import bad_request, malformed, missing
 from connectors.emulator.world import Actor
 
 API_HOST = "https://api.hubapi.com"
+JAVA_TYPES: dict[type, str] = {
+    str: "java.lang.String",
+    int: "java.lang.Integer",
+    bool: "java.lang.Boolean",
+    list: "java.util.ArrayList",
+    dict: "java.util.LinkedHashMap",
+}
+"""HubSpot's error texts speak of the types of its own language."""
 
 
 @dataclass
@@ -48,7 +56,7 @@ class Call:
         """Raises Refusal: 400 without a category for anything that is no JSON object."""
         found = self.json
         if not isinstance(found, dict):
-            raise unreadable("java.util.LinkedHashMap")
+            raise unreadable(JAVA_TYPES[dict])
         return found
 
     @cached_property
@@ -121,7 +129,7 @@ def is_whole(given: str) -> bool:
 def as_object(given: Any) -> dict[str, Any]:
     """Raises Refusal: 400 without a category."""
     if not isinstance(given, dict):
-        raise unreadable("java.util.LinkedHashMap")
+        raise unreadable(JAVA_TYPES[dict])
     return given
 
 
@@ -130,8 +138,22 @@ def as_list(given: Any) -> list[Any]:
     if given is None:
         return []
     if not isinstance(given, list):
-        raise unreadable("java.util.ArrayList")
+        raise unreadable(JAVA_TYPES[list])
     return given
+
+
+def shaped(given: Any, types: Mapping[str, type]) -> dict[str, Any]:
+    """An object whose known parts are of these types; null is the same as not there.
+
+    Raises:
+        Refusal: 400 without a category, a part is of another type.
+    """
+    told = as_object(given)
+    for name, wanted in types.items():
+        value = told.get(name)
+        if value is not None and (not isinstance(value, wanted) or (wanted is int and isinstance(value, bool))):
+            raise unreadable(JAVA_TYPES[wanted])
+    return {name: value for name, value in told.items() if value is not None or name not in types}
 
 
 def unreadable(java_type: str) -> Exception:

@@ -20,6 +20,7 @@ from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Actor, Row, Transaction, World
 
 SETUP = Actor("setup", "system", "Setup")
+IMPORT = Actor("import", "system", "Import")
 PERMISSIONS: dict[str, tuple[str, Any]] = {
     "hide": ("dataSensitivity", "sensitive"),
     "show": ("dataSensitivity", "non_sensitive"),
@@ -139,9 +140,11 @@ class Desk:
     def seed_many(self, object_type: str, rows: Sequence[dict[str, Any]], *, actor: Actor) -> list[str]:
         """Fast and without validation: values in stored form; ``_id``, ``_created_at``, ``_modified_at`` optional.
 
-        They have been there for long, so that searches see them at once.
+        They have been there for long, so that searches see them at once. What the system brings is an import,
+        whoever did it: a person's own changes come later and are the person's.
         """
         kind = self._kind(object_type)
+        actor = IMPORT if actor.cause == "system" else actor
         ids: list[str] = []
         with self._at_once(), self.portal.transaction(actor) as transaction:
             for given in rows:

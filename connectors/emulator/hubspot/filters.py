@@ -53,11 +53,11 @@ class Filters:
 
     def test(self, given: dict[str, Any]) -> Test:
         """Raises Refusal: 400, an unknown operator or property, or a value of another type."""
-        name, operator = str(given.get("propertyName")), given.get("operator")
+        name, operator = str(given.get("propertyName")), str(given.get("operator"))
         if operator not in OPERATORS:
             raise bad_request(text("bad_operator", operator=operator))
         if name.startswith(ASSOCIATION):
-            return self._associated(name.removeprefix(ASSOCIATION), str(operator), given)
+            return self._associated(name.removeprefix(ASSOCIATION), operator, given)
         read, wanted = reader(self.schema, name), Wanted(self.schema, name)
         if operator == "HAS_PROPERTY":
             return lambda row: read(row) is not None
@@ -77,7 +77,7 @@ class Filters:
             return lambda row: (held := read(row)) is not None and _within(value, held, high)
         if operator in {"EQ", "NEQ"}:
             return self._signed(read, lambda held: held == value, is_negative=operator == "NEQ")
-        compare = ORDERS[str(operator)]
+        compare = ORDERS[operator]
         return lambda row: (held := read(row)) is not None and compare(held, value)
 
     def query(self, words: str) -> Test:

@@ -1,6 +1,6 @@
 """The search index: it shows a record as it was until ``visible_delay_seconds`` after each change.
 
-Reads by id are never late. The versions a search still shows are kept in ``space.settings["indexed"]``.
+Reads by id are never late. The versions a search still shows are kept in ``space.earlier``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from datetime import datetime
 
 from connectors.emulator.world import Row, Space, Transaction
 
-Versions = dict[str, list[Row]]
-
 
 class SearchIndex:
     def __init__(self, space: Space, now: Callable[[], datetime]) -> None:
@@ -20,7 +18,7 @@ class SearchIndex:
 
     def rows(self, object_type: str) -> list[Row]:
         """Every live record as a search sees it now; archived ones leave at once."""
-        now, versions = self.now(), self._versions
+        now, versions = self.now(), self.space.earlier
         live = [row for row in self.space.table(object_type).values() if not row.deleted]
         if not versions:
             return [row for row in live if row.visible_at <= now]
@@ -29,25 +27,24 @@ class SearchIndex:
 
     def remember(self, transaction: Transaction) -> None:
         """Keep what searches go on showing of the rows that ``transaction`` changed."""
-        now, versions = self.now(), self._versions
+        now, versions = self.now(), self.space.earlier
         for key in [key for key in versions if not self._is_outstanding(key, now)]:
             del versions[key]
         if self.space.visible_delay_seconds <= 0:
             return
         for record_id, before in transaction.originals():
-            if before is not None and not before.deleted:
-                version = before.photographed()
-                version.history = []
-                kept = versions.setdefault(f"{before.object_type} {record_id}", [])
-                kept[:] = [*since_visible(kept, now), version]
-
-    @property
-    def _versions(self) -> Versions:
-        found: Versions = self.space.settings.setdefault("indexed", {})
-        return found
+            if before is None:
+                continue
+            key, row = f"{before.object_type} {record_id}", self.space.row(before.object_type, record_id)
+            if before.deleted or row is None or row.deleted:
+                versions.pop(key, None)
+                continue
+            version = before.photographed()
+            version.history = []
+            versions[key] = [*since_visible(versions.get(key, []), now), version]
 
     def _version(self, row: Row, now: datetime) -> Row | None:
-        kept = self._versions.get(f"{row.object_type} {row.id}", [])
+        kept = self.space.earlier.get(f"{row.object_type} {row.id}", [])
         return next((version for version in reversed(kept) if version.visible_at <= now), None)
 
     def _is_outstanding(self, key: str, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.portal import Portal
 from connectors.emulator.hubspot.properties import SHIPPED_AT
-from connectors.emulator.hubspot.refusals import load
+from connectors.emulator.hubspot.refusals import bad_request, load, text
 
 Pipeline = dict[str, Any]
 
@@ -49,7 +49,7 @@ def lifecycle_pipeline(portal: Portal, kind: Kind) -> Pipeline:
     options = portal.space.settings["properties"][kind.name]["lifecyclestage"]["options"]
     facts = {"id": f"{kind.name}-lifecycle-pipeline", "label": "Lifecycle Stage Pipeline"}
     stages = [
-        {**dressed(option["displayOrder"], {"id": option["value"], "label": option["label"], "metadata": {}})}
+        dressed(option["displayOrder"], {"id": option["value"], "label": option["label"], "metadata": {}})
         for option in sorted(options, key=lambda option: int(option["displayOrder"]))
     ]
     return dressed(0, facts, stages)
@@ -81,16 +81,42 @@ def stage_facts(portal: Portal, kind: Kind, stage_id: str | None) -> dict[str, A
     return {}
 
 
+def kept_metadata(kind: Kind, told: dict[str, Any]) -> dict[str, str]:
+    """A stage's metadata as kept: texts, and ``isClosed`` from what it says. Raises Refusal 400."""
+    metadata = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in told.items()}
+    if kind.name == "deals":
+        probability = as_probability(metadata.get("probability"))
+        return {**metadata, "isClosed": is_closed(probability), "probability": str(probability)}
+    if kind.name == "tickets":
+        state = metadata.get("ticketState", "OPEN")
+        if state not in {"OPEN", "CLOSED"}:
+            raise bad_request(text("bad_ticket_state", value=state))
+        return {**metadata, "isClosed": "true" if state == "CLOSED" else "false", "ticketState": state}
+    return metadata
+
+
+def as_probability(given: str | None) -> float:
+    """Raises Refusal: 400, a deal stage needs a number from 0 to 1."""
+    try:
+        probability = float(given or "")
+    except ValueError:
+        probability = -1.0
+    if not 0.0 <= probability <= 1.0:
+        raise bad_request(text("bad_probability", value=given))
+    return probability
+
+
+def is_closed(probability: float) -> str:
+    return "true" if probability in {0.0, 1.0} else "false"
+
+
 def computed_from_stage(portal: Portal, kind: Kind, stage_id: str | None) -> dict[str, str | None]:
     """The deal properties that follow from its stage."""
-    if kind.name != "deals" or stage_id is None:
+    facts = stage_facts(portal, kind, stage_id) if kind.name == "deals" else {}
+    if "probability" not in facts:
         return {}
-    facts = stage_facts(portal, kind, stage_id)
-    probability = facts.get("probability")
-    closed = probability is not None and float(probability) in {0.0, 1.0}
-    won = probability is not None and float(probability) == 1.0
     return {
-        "hs_is_closed": "true" if closed else "false",
-        "hs_is_closed_won": "true" if won else "false",
-        "hs_deal_stage_probability": probability,
+        "hs_is_closed": facts["isClosed"],
+        "hs_is_closed_won": "true" if float(facts["probability"]) == 1.0 else "false",
+        "hs_deal_stage_probability": facts["probability"],
     }

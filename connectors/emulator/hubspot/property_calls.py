@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from connectors.emulator.hubspot.batch_calls import document, inputs_of
-from connectors.emulator.hubspot.call import Call, as_list, as_object
+from connectors.emulator.hubspot.call import Call, as_list, shaped
 from connectors.emulator.hubspot.properties import DEFAULT_WIDGET, Definition, new_definition, usual_group
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, text
 from connectors.emulator.hubspot.replies import no_content, reply
@@ -34,6 +34,23 @@ CHANGEABLE = (
     "formField",
 )
 """What a PATCH changes. Uniqueness and sensitivity are ignored with a 200."""
+DEFINITION: dict[str, type] = {
+    "name": str,
+    "label": str,
+    "type": str,
+    "fieldType": str,
+    "groupName": str,
+    "description": str,
+    "dataSensitivity": str,
+    "options": list,
+    "displayOrder": int,
+    "hidden": bool,
+    "formField": bool,
+    "hasUniqueValue": bool,
+    "externalOptions": bool,
+}
+OPTION: dict[str, type] = {"label": str, "value": str, "description": str, "displayOrder": int, "hidden": bool}
+GROUP: dict[str, type] = {"name": str, "label": str, "displayOrder": int}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
 
 
@@ -66,7 +83,8 @@ def change_property(call: Call) -> Response:
     """``options`` replaces the whole list; left out, the list stays."""
     call.require(call.kind.schema_scopes("write"))
     definition = wanted(call, call.params["name"], archived=False)
-    changes = {name: call.body[name] for name in CHANGEABLE if name in call.body}
+    told = shaped(call.body, DEFINITION)
+    changes = {name: told[name] for name in CHANGEABLE if name in told}
     if definition["modificationMetadata"]["readOnlyDefinition"] and set(changes) - {"options"}:
         raise bad_request(text("read_only_definition", name=definition["name"]))
     if "options" in changes:
@@ -132,12 +150,13 @@ def wanted(call: Call, name: str, *, archived: bool) -> Definition:
     return definition
 
 
-def created(call: Call, told: dict[str, Any]) -> Definition:
+def created(call: Call, given: dict[str, Any]) -> Definition:
     """Raises Refusal: 400 or, for a name that is there, 409. An archived one of that name is restored."""
+    told = shaped(given, DEFINITION)
     missing = [key for key in ("name", "label", "type", "fieldType", "groupName") if not told.get(key)]
     if missing:
         raise bad_request(text("property_needs", names=", ".join(missing)))
-    name = str(told["name"])
+    name = told["name"]
     if NAME.fullmatch(name) is None:
         raise bad_request(text("bad_property_name", name=name))
     known = definitions_of(call)
@@ -179,8 +198,8 @@ def options_of(given: Any) -> list[dict[str, Any]]:
     """Complete options. Raises Refusal: 400, a value twice or without a label."""
     options = []
     for order, one in enumerate(as_list(given)):
-        told = as_object(one)
-        if not isinstance(told.get("label"), str) or not isinstance(told.get("value"), str):
+        told = shaped(one, OPTION)
+        if not told.get("label") or "value" not in told:
             raise bad_request(text("bad_option_definition"))
         options.append({"displayOrder": order, "hidden": False, **told})
     values = [option["value"] for option in options]
@@ -212,20 +231,22 @@ def read_group(call: Call) -> Response:
 
 def create_group(call: Call) -> Response:
     call.require(call.kind.schema_scopes("write"))
-    name = str(call.body.get("name") or "")
-    if not name or not call.body.get("label"):
+    told = shaped(call.body, GROUP)
+    name = told.get("name")
+    if not name or not told.get("label"):
         raise bad_request(text("property_needs", names="name, label"))
     groups = groups_of(call)
     if name in groups:
         raise name_taken(text("group_exists", name=name), "Properties.PROPERTY_GROUP_WITH_NAME_EXISTS")
-    groups[name] = new_group(name, call.body["label"], call.body.get("displayOrder", -1))
+    groups[name] = new_group(name, told["label"], told.get("displayOrder", -1))
     return reply(groups[name], 201)
 
 
 def change_group(call: Call) -> Response:
     call.require(call.kind.schema_scopes("write"))
     group = _group(call)
-    group.update({key: call.body[key] for key in ("label", "displayOrder") if key in call.body})
+    told = shaped(call.body, GROUP)
+    group.update({key: told[key] for key in ("label", "displayOrder") if key in told})
     return reply(group)
 
 

@@ -21,8 +21,11 @@ def provision(portal: Portal, credentials: dict[str, Any]) -> None:
     settings["calls_today"] = {"day": "", "count": 0}
     settings["actors"] = {}
     settings["tokens"] = {credentials["token"]: new_token(account["app_id"], account["scopes"], None)}
-    settings["apps"] = {}
-    settings["refresh_tokens"] = {}
+    app_id, client_id = account["oauth_app_id"], credentials["client_id"]
+    settings["apps"] = {
+        client_id: {"secret": credentials["client_secret"], "app_id": app_id, "scopes": account["scopes"]}
+    }
+    settings["refresh_tokens"] = {credentials["refresh_token"]: client_id}
     settings["owners"] = {}
     for person in account["owners"]:
         add_owner(portal, person["login"], person["firstName"], person["lastName"], archived="archived" in person)
@@ -33,6 +36,8 @@ def provision(portal: Portal, credentials: dict[str, Any]) -> None:
     settings["property_groups"] = {}
     settings["pipelines"] = shipped_pipelines()
     settings["gdpr_blocklist"] = []
+    settings["consent"] = {}
+    settings["left_all"] = {}
     if not portal.world.clock.is_virtual:
         portal.space.visible_delay_seconds = INDEX_LAG_SECONDS
     portal.schema_changed()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from connectors.emulator.hubspot.association_types import directions
 from connectors.emulator.hubspot.associations import MIRROR, Associations
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.lifecycle import STAGE, entry_dates, without_backward_move
@@ -48,6 +49,8 @@ class Records:
             self.associations.set_primary_company(transaction, row.id, company_id)
         for there, labels in ends:
             self.associations.associate(transaction, here, there, labels)
+        if kind.name == "leads" and not self._has_primary_contact(here):
+            raise bad_request(text("lead_needs_contact"))
         return Done(row, [*sent, *row.values], writing.warnings, is_new=True)
 
     def update(
@@ -73,6 +76,13 @@ class Records:
 
     def archive(self, transaction: Transaction, row: Row) -> None:
         transaction.mark(row, op="delete", deleted=True)
+
+    def drop_leads_alone(self, transaction: Transaction, ends: Iterable[End]) -> None:
+        """A lead without a primary contact is archived."""
+        for end in dict.fromkeys(ends):
+            row = self.portal.space.row(*end)
+            if end[0] == "leads" and row is not None and not row.deleted and not self._has_primary_contact(end):
+                self.archive(transaction, row)
 
     def restore(self, transaction: Transaction, kind: Kind, row: Row) -> None:
         """Only people can; the id stays. Raises Refusal: its unique values are taken by now."""
@@ -112,6 +122,10 @@ class Records:
                 if self.portal.setting("unique_conflict") == 409:
                     raise Refusal(409, message, "CONFLICT")
                 raise invalid_values([Problem(name, "CONFLICTING_UNIQUE_VALUE", message)])
+
+    def _has_primary_contact(self, lead: End) -> bool:
+        primary = directions(self.portal)["leads", "contacts"].primary
+        return any(primary in labels for _, labels in self.associations.of(lead, self.portal.kinds["contacts"]))
 
     def _writing(self, transaction: Transaction, kind: Kind, row: Row | None, version: str) -> Writing:
         by_people = transaction.actor.cause != "api"

@@ -10,7 +10,18 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
-from connectors.emulator.hubspot import account_calls, batch_calls, property_calls, record_calls, search_calls
+from connectors.emulator.hubspot import (
+    account_calls,
+    association_calls,
+    batch_calls,
+    consent_calls,
+    oauth_calls,
+    object_schema_calls,
+    pipeline_calls,
+    property_calls,
+    record_calls,
+    search_calls,
+)
 from connectors.emulator.hubspot.call import Call
 
 Handler = Callable[[Call], Response]
@@ -56,8 +67,10 @@ def find(segments: list[str]) -> Route | None:
 def table() -> dict[int, list[Route]]:
     """{number of segments: routes}, more exact paths first."""
     found: dict[int, list[Route]] = defaultdict(list)
-    for route in (*_object_routes(), *_property_routes(), *_account_routes()):
-        found[len(route.literals)].append(route)
+    resources = (_object_routes, _association_routes, _property_routes, _pipeline_routes, _account_routes)
+    for routes in (*resources, _consent_routes, _oauth_routes):
+        for route in routes():
+            found[len(route.literals)].append(route)
     return found
 
 
@@ -85,24 +98,131 @@ def _object_routes() -> Iterator[Route]:
         yield _route(version, base + "/{id}", single)
 
 
+def _association_routes() -> Iterator[Route]:
+    batch = {
+        "read": association_calls.batch_read,
+        "create": association_calls.batch_create,
+        "archive": association_calls.batch_archive,
+        "associate/default": association_calls.batch_associate_default,
+        "labels/archive": association_calls.batch_archive_labels,
+    }
+    for version in SINCE_V4:
+        record = _base("objects", version) + "/{object_type}/{id}/associations"
+        pair = {"PUT": association_calls.associate_labelled, "DELETE": association_calls.remove_pair}
+        yield _route(version, record + "/{to_type}", {"GET": association_calls.list_of_record})
+        yield _route(version, record + "/{to_type}/{to_id}", pair)
+        yield _route(version, record + "/default/{to_type}/{to_id}", {"PUT": association_calls.associate_default})
+        types = _base("associations", version) + "/{object_type}/{to_type}"
+        for words, handler in batch.items():
+            yield _route(version, f"{types}/batch/{words}", {"POST": handler})
+        labels = {
+            "GET": association_calls.list_labels,
+            "POST": association_calls.create_label,
+            "PUT": association_calls.change_label,
+        }
+        yield _route(version, types + "/labels", labels)
+        yield _route(version, types + "/labels/{type_id}", {"DELETE": association_calls.archive_label})
+
+
 def _property_routes() -> Iterator[Route]:
     for version in (NUMBERED, *DATED):
         base = _base("properties", version) + "/{object_type}"
-        yield _route(version, base, {"GET": property_calls.list_properties, "POST": property_calls.create_property})
+        collection = {"GET": property_calls.list_properties, "POST": property_calls.create_property}
+        groups = {"GET": property_calls.list_groups, "POST": property_calls.create_group}
+        group = {
+            "GET": property_calls.read_group,
+            "PATCH": property_calls.change_group,
+            "DELETE": property_calls.archive_group,
+        }
         single = {
             "GET": property_calls.read_property,
             "PATCH": property_calls.change_property,
             "DELETE": property_calls.archive_property,
         }
+        yield _route(version, base, collection)
+        yield _route(version, base + "/groups", groups)
+        yield _route(version, base + "/groups/{name}", group)
+        yield _route(version, base + "/batch/read", {"POST": property_calls.batch_read})
+        yield _route(version, base + "/batch/create", {"POST": property_calls.batch_create})
+        yield _route(version, base + "/batch/archive", {"POST": property_calls.batch_archive})
         yield _route(version, base + "/{name}", single)
+
+
+def _pipeline_routes() -> Iterator[Route]:
+    for version in (NUMBERED, *DATED):
+        base = _base("pipelines", version) + "/{object_type}"
+        pipeline = {
+            "GET": pipeline_calls.read_pipeline,
+            "PUT": pipeline_calls.replace_pipeline,
+            "PATCH": pipeline_calls.change_pipeline,
+            "DELETE": pipeline_calls.archive_pipeline,
+        }
+        stage = {
+            "GET": pipeline_calls.read_stage,
+            "PUT": pipeline_calls.replace_stage,
+            "PATCH": pipeline_calls.change_stage,
+            "DELETE": pipeline_calls.archive_stage,
+        }
+        stages = {"GET": pipeline_calls.list_stages, "POST": pipeline_calls.create_stage}
+        yield _route(version, base, {"GET": pipeline_calls.list_pipelines, "POST": pipeline_calls.create_pipeline})
+        yield _route(version, base + "/{pipeline_id}", pipeline)
+        yield _route(version, base + "/{pipeline_id}/stages", stages)
+        yield _route(version, base + "/{pipeline_id}/stages/{stage_id}", stage)
 
 
 def _account_routes() -> Iterator[Route]:
     for version in (NUMBERED, *DATED):
         yield _route(version, f"/account-info/{version}/details", {"GET": account_calls.details})
-        base = _base("owners", version)
-        yield _route(version, base, {"GET": account_calls.list_owners})
-        yield _route(version, base + "/{id}", {"GET": account_calls.read_owner})
+        usage = f"/account-info/{version}/api-usage/daily/private-apps"
+        yield _route(version, usage, {"GET": account_calls.daily_usage})
+        owners = _base("owners", version)
+        yield _route(version, owners, {"GET": account_calls.list_owners})
+        yield _route(version, owners + "/{id}", {"GET": account_calls.read_owner})
+        schemas = f"/crm-object-schemas/{version}/schemas"
+        collection = {"GET": object_schema_calls.list_schemas, "POST": object_schema_calls.create_schema}
+        single = {
+            "GET": object_schema_calls.read_schema,
+            "PATCH": object_schema_calls.change_schema,
+            "DELETE": object_schema_calls.archive_schema,
+        }
+        yield _route(version, schemas, collection)
+        yield _route(version, schemas + "/{object_type}", single)
+        associations = {"POST": object_schema_calls.create_association}
+        yield _route(version, schemas + "/{object_type}/associations", associations)
+
+
+def _consent_routes() -> Iterator[Route]:
+    yield _route("v3", "/communication-preferences/v3/definitions", {"GET": consent_calls.definitions})
+    yield _route("v3", "/communication-preferences/v3/status/email/{email}", {"GET": consent_calls.v3_statuses})
+    yield _route("v3", "/communication-preferences/v3/subscribe", {"POST": consent_calls.v3_subscribe})
+    yield _route("v3", "/communication-preferences/v3/unsubscribe", {"POST": consent_calls.v3_unsubscribe})
+    for version in SINCE_V4:
+        base = f"/communication-preferences/{version}"
+        out_of_all = {"GET": consent_calls.read_out_of_all, "POST": consent_calls.unsubscribe_from_all}
+        single = {"GET": consent_calls.statuses, "POST": consent_calls.set_status}
+        yield _route(version, base + "/definitions", {"GET": consent_calls.definitions})
+        yield _route(version, base + "/statuses/batch/read", {"POST": consent_calls.batch_read})
+        yield _route(version, base + "/statuses/batch/write", {"POST": consent_calls.batch_write})
+        leave = {"POST": consent_calls.batch_unsubscribe_from_all}
+        yield _route(version, base + "/statuses/batch/unsubscribe-all", leave)
+        left = {"POST": consent_calls.batch_read_out_of_all}
+        yield _route(version, base + "/statuses/batch/unsubscribe-all/read", left)
+        yield _route(version, base + "/statuses/{email}", single)
+        yield _route(version, base + "/statuses/{email}/unsubscribe-all", out_of_all)
+
+
+def _oauth_routes() -> Iterator[Route]:
+    """No token is asked for: these give one."""
+    for version in ("v1", "v3", *DATED):
+        yield _route(version, f"/oauth/{version}/token", {"POST": oauth_calls.token}, is_open=True)
+    for version in ("v3", *DATED):
+        base = f"/oauth/{version}/token"
+        yield _route(version, base + "/introspect", {"POST": oauth_calls.introspect}, is_open=True)
+        yield _route(version, base + "/revoke", {"POST": oauth_calls.revoke}, is_open=True)
+    described = {"GET": oauth_calls.describe_access_token}
+    yield _route("v1", "/oauth/v1/access-tokens/{token}", described, is_open=True)
+    key = {"POST": oauth_calls.describe_service_key}
+    yield _route("v2", "/oauth/v2/private-apps/get/access-token-info", key, is_open=True)
 
 
 def _base(resource: str, version: str) -> str:

@@ -28,6 +28,7 @@ merge_keeps_oldest_date     True         a merged record is as old as the older 
 archive_follows_merge       True         DELETE of a merged-away id archives the survivor [U]
 negative_needs_value        True         NEQ, NOT_IN, NOT_CONTAINS_TOKEN do not match a record without a value [U]
 clearing_keeps_stage_dates  True         clearing the lifecycle stage leaves the dates of its stages [U]
+v3_resubscribes             False        v3 ``subscribe`` works for somebody who unsubscribed [U]
 shuffled_results            True         batch results come in another order than the inputs
 default_lifecyclestage      "lead"       stage of a contact or company that is created without one; None: none
 deal_created_stage          None         stage that contacts and companies of a new deal move up to
@@ -73,6 +74,7 @@ DEFAULTS: dict[str, Any] = {
     "archive_follows_merge": True,
     "negative_needs_value": True,
     "clearing_keeps_stage_dates": True,
+    "v3_resubscribes": False,
     "shuffled_results": True,
     "default_lifecyclestage": "lead",
     "deal_created_stage": None,
