@@ -67,3 +67,7 @@ class Pace:
             else:
                 self.sleep(left)
         self._begun.append(self.seconds())
+
+    def rest(self) -> None:
+        """Let a whole period pass: somebody else has used up the turns of this one."""
+        self.sleep(self.period)

@@ -17,6 +17,10 @@ from connectors.hubspot.records import checked_row, record_of, rows_of, values_o
 from connectors.hubspot.vendor import SYSTEM, also_unique, stamp_field
 
 NOT_FOUND = "OBJECT_NOT_FOUND"
+TOO_MANY = 429
+OF_ONE_SECOND = "SECONDLY"
+TOO_SOON_AT_MOST = 4
+"""Times a search is asked when the account's searches of that second are used up."""
 
 
 def refused(reply: Reply, doing: str) -> Exception:
@@ -60,8 +64,7 @@ class Search:
         self, object_type: str, filters: Sequence[Mapping[str, str]], last_id: int
     ) -> tuple[list[dict[str, Any]], int]:
         after = {"propertyName": "hs_object_id", "operator": "GT", "value": str(last_id)}
-        self.pace.wait()
-        reply = self.client.search(
+        reply = self._asked(
             object_type,
             {
                 "filterGroups": [{"filters": [*filters, after]}],
@@ -77,6 +80,17 @@ class Search:
         if not isinstance(total, int):
             raise bad_reply("a search has no total")
         return rows_of(body), total
+
+    def _asked(self, object_type: str, query: Mapping[str, Any]) -> Reply:
+        """The searches of one second are the account's: another app, or our own process before this one, may have
+        used them up. A search that came too soon did nothing, so it is asked again when the second is over."""
+        for _ in range(TOO_SOON_AT_MOST):
+            self.pace.wait()
+            reply = self.client.search(object_type, query)
+            if reply.status != TOO_MANY or complaint(reply.status, reply.loose_json()).policy != OF_ONE_SECOND:
+                break
+            self.pace.rest()
+        return reply
 
 
 @dataclass(slots=True)

@@ -267,8 +267,20 @@ def test_a_pull_without_permission_ends_in_access_denied(server: ScriptedServer,
         list(connector.changed("contacts", [], WINDOW))
 
 
-def test_being_throttled_says_how_long_to_wait(server: ScriptedServer, connector: HubSpot) -> None:
-    server.script(hits(1, 200, total=230), Answer({"policyName": "SECONDLY", "errorType": "RATE_LIMIT"}, 429))
+TOO_SOON = Answer({"policyName": "SECONDLY", "errorType": "RATE_LIMIT"}, 429)
+
+
+def test_a_search_that_came_too_soon_is_asked_again_when_the_second_is_over(
+    server: ScriptedServer, connector: HubSpot, time: FakeTime
+) -> None:
+    server.script(hits(1, 200, total=230), TOO_SOON, TOO_SOON, hits(201, 30, total=30))
+    pages = list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
+    assert len(pages) == 2
+    assert time.now == 2.0
+
+
+def test_being_throttled_for_long_says_how_long_to_wait(server: ScriptedServer, connector: HubSpot) -> None:
+    server.script(hits(1, 200, total=230), TOO_SOON)
     with pytest.raises(Unavailable) as caught:
         list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
     assert caught.value.retry_after == 1.0
