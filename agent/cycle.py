@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, duplicates, guard, identify, outdated_reviews, planner, proposals, unsettled
+from agent import (
+    apply,
+    confirm,
+    duplicates,
+    fights,
+    guard,
+    identify,
+    outdated_reviews,
+    planner,
+    proposals,
+    unsettled,
+)
 from agent.changes import OPEN, Batch, Change, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
@@ -61,7 +72,7 @@ def run(installation: Installation) -> CycleReport:
     report.reviews = len(draft.reviews) + len(questions)
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
-    unfinished = _write(installation, draft.allowed, report)
+    unfinished = _write(installation, fights.without_fights(installation, draft.allowed), report)
     dispose(installation, unfinished | draft.waiting | draft.busy)
     return report
 
@@ -84,12 +95,26 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
         results.append(changed_records(connector, installation.mirror, pulling))
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
-    installation.owners = {
-        (owner.system, owner.id): owner
-        for connector in installation.connectors.values()
-        for owner in connector.owners()
-    }
+    owners = [owner for connector in installation.connectors.values() for owner in connector.owners()]
+    installation.mirror.keep_owners(owners)
+    installation.owners = {(owner.system, owner.id): owner for owner in owners}
     return results
+
+
+def decide_all_again(installation: Installation, reason: str) -> None:
+    """What a policy may do has changed: the next cycle looks at every record, not only at those that change."""
+    now = installation.clock()
+    for entity_type in installation.policies.policies.entity_types.values():
+        for system, object_types in entity_type.records.items():
+            for object_type in object_types:
+                installation.mirror.pend_all(system, object_type, reason, now)
+
+
+def decide_again(installation: Installation, entity_ids: Sequence[str], reason: str) -> None:
+    """A person opened the way for these entities: the next cycle looks at them."""
+    members = installation.crosswalk.members(entity_ids)
+    refs = [link.ref for links in members.values() for link in links if link.state == "linked"]
+    installation.mirror.pend(refs, reason, installation.clock())
 
 
 def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:

@@ -6,14 +6,17 @@ Plan, apply and every cycle share this one planner, so a preview cannot be false
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent import guard
 from agent.changes import Change, Mode, ReviewRequest, TraceStep, Verdict
 from agent.decide import decide
+from agent.decide.view import View
 from agent.guard import Circumstances
 from agent.installation import Installation
+from agent.lifting import Cells, as_if_lifted
+from agent.places import places_of
 from agent.records import FieldValue
 from agent.unsettled import unsettled_entities
 from agent.views import views
@@ -68,15 +71,16 @@ def draft(
     *,
     by_person: bool = False,
     confirmed: bool = False,
-    lifted: frozenset[tuple[str, str, str]] = frozenset(),
+    lifted: Mapping[str, Cells] | None = None,
 ) -> Draft:
     """Decide these entities and judge the outcome. Writes nothing anywhere.
 
-    ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
+    ``lifted``: per entity, frozen cells to decide as if their freeze were lifted.
     """
     result = Draft(busy=unsettled_entities(installation).intersection(entity_ids))
     changes: list[Change] = []
-    for view in views(installation, [each for each in entity_ids if each not in result.busy], lifted):
+    calm = [each for each in entity_ids if each not in result.busy]
+    for view in _views(installation, calm, lifted or {}):
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)
         if view.coming:
@@ -94,6 +98,13 @@ def draft(
     )
     result.judged = list(zip(changes, verdicts, strict=True))
     return result
+
+
+def _views(installation: Installation, entity_ids: Sequence[str], lifted: Mapping[str, Cells]) -> Iterator[View]:
+    places = places_of(installation.policies.policies)
+    for view in views(installation, entity_ids):
+        cells = lifted.get(view.entity_id)
+        yield as_if_lifted(view, cells, places) if cells else view
 
 
 def circumstances(installation: Installation, *, by_person: bool = False, confirmed: bool = False) -> Circumstances:
