@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,9 @@ def here(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def run(here: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(here: Stage, capsys: pytest.CaptureFixture[str]) -> Run:
     def command(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["truce", "-c", str(here.folder / "config.yaml"), *words])
-        code = run_with_advice(truce)
+        code = run_with_advice(truce, ["-c", str(here.folder / "config.yaml"), *words])
         said = capsys.readouterr()
         return code, said.out + said.err
 

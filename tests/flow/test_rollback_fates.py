@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flow_stage import STAGES, Pair, Stage, person_policy
 
@@ -17,8 +19,8 @@ def written_title(stage: Stage) -> tuple[Pair, str]:
     return ada, batch
 
 
-def only(result: dict[str, object], name: str) -> dict[str, object]:
-    (found,) = result[name]  # type: ignore[misc]
+def only(result: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = result[name]
     return dict(found)
 
 
