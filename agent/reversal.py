@@ -15,6 +15,7 @@ from agent.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing,
 from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.ledger_queries import EntryQuery
+from agent.live import read_live
 from agent.records import FieldValue, Readout, Record, Ref
 from agent.selection import Selection, Written, select, unwritten
 
@@ -222,24 +223,16 @@ def _with_editors(installation: Installation, verdicts: Sequence[Verdict]) -> li
 
 
 def _read_live(installation: Installation, written: Sequence[Written]) -> dict[Ref, Readout]:
-    wanted: dict[tuple[str, str], set[Ref]] = defaultdict(set)
-    fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+    """Every record concerned, with its name and with what tells of a conversion."""
+    wanted: dict[Ref, set[str]] = defaultdict(set)
     for each in written:
-        place = (each.ref.system, each.ref.object_type)
-        capabilities = installation.connectors[place[0]].capabilities
-        wanted[place].add(each.ref)
-        fields[place].update(cell.vendor_field for cell in each.cells if each.entry.change.op != "delete")
-        fields[place].update(capabilities.name_fields.get(place[1], ()))
-        if (conversion := capabilities.conversions.get(place[1])) is not None:
-            fields[place].update((conversion.flag, conversion.id_field))
-    live: dict[Ref, Readout] = {}
-    for place, refs in sorted(wanted.items()):
-        connector = installation.connectors[place[0]]
-        ordered = sorted(refs)
-        for start in range(0, len(ordered), connector.capabilities.read_chunk):
-            chunk = ordered[start : start + connector.capabilities.read_chunk]
-            live.update(zip(chunk, connector.read(chunk, sorted(fields[place])), strict=True))
-    return live
+        capabilities = installation.connectors[each.ref.system].capabilities
+        fields = wanted[each.ref]
+        fields.update(cell.vendor_field for cell in each.cells if each.entry.change.op != "delete")
+        fields.update(capabilities.name_fields.get(each.ref.object_type, ()))
+        if (conversion := capabilities.conversions.get(each.ref.object_type)) is not None:
+            fields.update((conversion.flag, conversion.id_field))
+    return read_live(installation, wanted)
 
 
 def _schemas(installation: Installation, written: Sequence[Written]) -> dict[tuple[str, str], ObjectSchema]:

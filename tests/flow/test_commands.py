@@ -137,6 +137,24 @@ def test_a_group_is_previewed_in_words_with_the_command_that_writes_it(here: Sta
     assert 'truce rollback --policy person-basics --since "1 day ago" --field city --apply' in said
 
 
+def test_batches_are_listed_in_groups_and_each_says_how_to_undo_it(here: Stage, run: Run) -> None:
+    here.pair({"Title": "CEO"}, {"jobtitle": "Boss"})
+    run("plan")
+    run("apply", "P-1")
+    revision = as_json(run("plan", "--json"), "plan")["revision"]
+    undos = {
+        "plan": "truce rollback B-1",
+        "policy": 'truce rollback --policy person-basics --since "',
+        "revision": f"truce rollback --revision {revision[:8]}",
+        "hour": "truce rollback B-1",
+    }
+    for by, undo in undos.items():
+        (group,) = as_json(run("batches", "--by", by, "--json"), "batches")["groups"]
+        assert (group["written"], group["batches"], group["undo"].startswith(undo)) == (1, ["B-1"], True)
+    code, said = run("batches", "--by", "policy")
+    assert (code, said.startswith("person-basics  1 changes in B-1")) == (0, True)
+
+
 def test_codes_tell_what_happened(here: Stage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     here.write_policies(limits=limits_policy(batch="{records: 1}"))
     here.pairs(2, {"Title": "CEO"}, {"jobtitle": "Boss"})
