@@ -236,6 +236,13 @@ class Connector(Protocol):
         """Records whose ``key`` field equals ``value``. Strongly consistent only if ``key`` is a unique field."""
         ...
 
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        """Names of the people who last edited these (record, field), as far as the vendor tells; others are left out.
+
+        Where a vendor only knows who last saved the record, it is that person. Never our own user.
+        """
+        ...
+
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """Send writes of one op and one object type, at most ``write_chunk`` (or ``conditional_chunk``) of them.
 

@@ -15,6 +15,7 @@ from agent import (
     confirm,
     consent,
     duplicates,
+    fights,
     guard,
     identify,
     outdated_reviews,
@@ -73,7 +74,7 @@ def run(installation: Installation) -> CycleReport:
     report.reviews = len(draft.reviews) + len(questions)
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
-    again = _write(installation, draft.allowed, report)
+    again = _write(installation, fights.without_fights(installation, draft.allowed), report)
     dispose(installation, {entry.change.entity_id for entry in again} | draft.waiting | draft.busy)
     _keep_opt_outs(installation, again)
     return report
@@ -102,12 +103,26 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
 
 
 def read_owners(installation: Installation) -> None:
-    """Who may own records: needed to compare owners, and asked anew at every pull."""
-    installation.owners = {
-        (owner.system, owner.id): owner
-        for connector in installation.connectors.values()
-        for owner in connector.owners()
-    }
+    """Who may own records: needed to compare owners, asked anew at every pull, and kept for those who only look."""
+    owners = [owner for connector in installation.connectors.values() for owner in connector.owners()]
+    installation.mirror.keep_owners(owners)
+    installation.owners = {(owner.system, owner.id): owner for owner in owners}
+
+
+def decide_all_again(installation: Installation, reason: str) -> None:
+    """What a policy may do has changed: the next cycle looks at every record, not only at those that change."""
+    now = installation.clock()
+    for entity_type in installation.policies.policies.entity_types.values():
+        for system, object_types in entity_type.records.items():
+            for object_type in object_types:
+                installation.mirror.pend_all(system, object_type, reason, now)
+
+
+def decide_again(installation: Installation, entity_ids: Sequence[str], reason: str) -> None:
+    """A person opened the way for these entities: the next cycle looks at them."""
+    members = installation.crosswalk.members(entity_ids)
+    refs = [link.ref for links in members.values() for link in links if link.state == "linked"]
+    installation.mirror.pend(refs, reason, installation.clock())
 
 
 def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.changes import Batch, Entry, State, TraceStep
+from agent import guard, planner
+from agent.changes import Batch, Entry, State, TraceStep, Verdict
 from agent.decide import decide
+from agent.decide.creation import CREATE
+from agent.decide.view import View
 from agent.errors import NotFound
+from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.mirror import Observed
 from agent.places import entity_type_of, places_of
 from agent.records import FieldValue, Record, Ref
+from agent.reviews import Review
 from agent.views import views
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenBy:
-    """One write of ours to the field, with who stood behind it. ``editor`` last changed the policy file then."""
+    """One write of ours to the field, made or not, and who stood behind it. ``editor`` last changed the policies then.
+
+    ``entry.state`` tells what became of it, ``batch.hold_reason`` why it waits.
+    """
 
     entry: Entry
     batch: Batch
@@ -33,8 +41,19 @@ class WrittenBy:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the guard says today of a write that deciding would make."""
+
+    system: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """All we know of one field of one entity. ``now`` is {system: value}; ``decision`` is what deciding says today."""
+    """All we know of one field of one entity. ``now`` is {system: value}; ``decision`` is what deciding says today.
+
+    ``judged``, ``freezes`` and ``questions`` are what would stand in the way of a write now.
+    """
 
     entity_id: str
     name: str
@@ -44,6 +63,9 @@ class Story:
     writes: tuple[WrittenBy, ...]
     seen: tuple[tuple[Ref, Observed], ...]
     decision: tuple[TraceStep, ...]
+    judged: tuple[Judged, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    questions: tuple[Review, ...] = ()
 
 
 def find_records(installation: Installation, wanted: str) -> list[Record]:
@@ -88,56 +110,86 @@ def why(installation: Installation, wanted: str, field: str | None = None) -> li
         None,
     )
     if entity_id is None:
-        raise NotFound(
-            f"{installation.display_name(records[0])} is not paired, so Truce never writes it",
-            where=str(records[0].ref),
-            why="it is unclear or new; see the reviews",
-            next_step="truce review",
-        )
+        raise _unpaired(installation, records)
     view = next(iter(views(installation, [entity_id])), None)
     if view is None:
         raise NotFound(f"{wanted} is deleted in both systems", where=entity_id)
-    trace = decide(view, installation.policies).trace
     known = _fields_of(installation, view.entity_type)
     if field is not None and field not in known:
         raise NotFound(f"no policy names a field {field}", why=f"known are {', '.join(sorted(known))}")
-    wanted_fields = [field] if field else sorted(known)
-    sides = [record for record in view.sides.values() if record is not None]
-    return [_story(installation, entity_id, name, sides, trace) for name in wanted_fields]
+    desk = _Desk(installation, view)
+    return [desk.story(name) for name in ([field] if field else sorted(known))]
+
+
+def _unpaired(installation: Installation, records: Sequence[Record]) -> NotFound:
+    """Why a record belongs to nobody: the question that stands about it, or that nobody looked at it yet."""
+    refs = {record.ref for record in records}
+    asked = next((review for review in installation.reviews.list() if refs & set(review.refs)), None)
+    return NotFound(
+        f"{installation.display_name(records[0])} is not paired, so Truce never writes it",
+        where=str(records[0].ref),
+        why=asked.sentence if asked else "it was not decided yet",
+        next_step=f"truce review {asked.id}" if asked else "truce plan",
+    )
 
 
 def _fields_of(installation: Installation, entity_type: str) -> set[str]:
     names = {rule.name for rule in installation.policies.policies.rules_for(entity_type)}
     if any(policy.about == entity_type for policy in installation.policies.policies.lifecycle):
         names.add("lifecycle")
+    if installation.policies.policies.entity_types[entity_type].creates:
+        names.add(CREATE)
     return names
 
 
-def _story(
-    installation: Installation,
-    entity_id: str,
-    field: str,
-    sides: Sequence[Record],
-    trace: Sequence[TraceStep],
-) -> Story:
-    entries = installation.ledger.entries(entity_id=entity_id, newest_first=True)
-    writes = [
-        _written(installation, entry, field)
-        for entry in entries
-        if entry.state in (State.CONFIRMED, State.UNKNOWN) and any(cell.field == field for cell in entry.change.cells)
-    ]
-    now: dict[str, FieldValue] = {}
-    seen: list[tuple[Ref, Observed]] = []
-    for record in sides:
-        vendor_field = _vendor_field(installation, entity_id, field, record.ref)
-        if vendor_field is None:
-            continue
-        now[record.ref.system] = record.fields.get(vendor_field)
-        seen += [(record.ref, observed) for observed in installation.mirror.history(record.ref, vendor_field)]
-    name = installation.display_name(sides[0]) if sides else entity_id
-    refs = tuple(record.ref for record in sides)
-    steps = tuple(step for step in trace if step.field in (field, ""))
-    return Story(entity_id, name, field, refs, now, tuple(writes), tuple(seen), steps)
+class _Desk:
+    """One entity, decided and judged as it would be now."""
+
+    def __init__(self, installation: Installation, view: View) -> None:
+        self._installation = installation
+        self._entity_id = view.entity_id
+        self._sides = [record for record in view.sides.values() if record is not None]
+        decision = decide(view, installation.policies)
+        self._trace = decision.trace
+        verdicts = guard.judge(
+            decision.changes, installation.policies.policies.limits, planner.circumstances(installation)
+        )
+        self._judged = list(zip(decision.changes, verdicts, strict=True))
+        self._entries = installation.ledger.entries(entity_id=view.entity_id, newest_first=True)
+        self._freezes = installation.freezes.by_entity([view.entity_id]).get(view.entity_id, ())
+        self._questions = tuple(installation.reviews.open_for([view.entity_id]))
+
+    def story(self, field: str) -> Story:
+        now: dict[str, FieldValue] = {}
+        seen: list[tuple[Ref, Observed]] = []
+        for record in self._sides:
+            vendor_field = _vendor_field(self._installation, self._entity_id, field, record.ref)
+            if vendor_field is None:
+                continue
+            now[record.ref.system] = record.fields.get(vendor_field)
+            seen += [(record.ref, each) for each in self._installation.mirror.history(record.ref, vendor_field)]
+        return Story(
+            entity_id=self._entity_id,
+            name=self._installation.display_name(self._sides[0]) if self._sides else self._entity_id,
+            field=field,
+            refs=tuple(record.ref for record in self._sides),
+            now=now,
+            writes=tuple(self._written(field)),
+            seen=tuple(seen),
+            decision=tuple(step for step in self._trace if step.field in (field, "")),
+            judged=tuple(
+                Judged(change.system, verdict)
+                for change, verdict in self._judged
+                if any(cell.field == field for cell in change.cells)
+            ),
+            freezes=tuple(freeze for freeze in self._freezes if freeze.field == field),
+            questions=self._questions,
+        )
+
+    def _written(self, field: str) -> Iterator[WrittenBy]:
+        for entry in self._entries:
+            if entry.state is not State.PLANNED and any(cell.field == field for cell in entry.change.cells):
+                yield _written(self._installation, entry, field)
 
 
 def _vendor_field(installation: Installation, entity_id: str, field: str, ref: Ref) -> str | None:

@@ -37,7 +37,7 @@ from agent.ledger_rows import (
 )
 from agent.records import Ref
 from agent.store import Clock, Connection, RandomBytes, Schema, Store, marks, maybe_micros, to_micros
-from agent.stored_json import storable, to_json
+from agent.stored_json import from_json, storable, to_json
 from agent.stored_plans import Revision, StoredPlan
 from agent.verify import Verification, verify_ledger
 
@@ -317,6 +317,11 @@ class Ledger:
         limited = -1 if limit is None else limit
         rows = self.store.read_tuples(f"{BATCH_SELECT} {where} ORDER BY number DESC LIMIT ?", (*params, limited))
         return batches_from(self.store, rows)
+
+    def reversals(self) -> dict[str, tuple[str, ...]]:
+        """{rollback: the batches it undid}, oldest first."""
+        rows = self.store.read_tuples("SELECT number, reverts FROM batches WHERE reverts IS NOT NULL ORDER BY number")
+        return {f"B-{number}": tuple(from_json(reverts)) for number, reverts in rows}
 
     def events(self, *, kind: str | None = None, subject: str | None = None, limit: int | None = None) -> list[Event]:
         """Newest first."""

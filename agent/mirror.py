@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agent import mirror_bases, mirror_keys, mirror_outcomes, mirror_pending
+from agent import mirror_bases, mirror_keys, mirror_outcomes, mirror_owners, mirror_pending
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
@@ -25,7 +25,7 @@ from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, KeyMaking, M
 from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
 from agent.mirror_pending import Disposition, Pending
-from agent.records import Cursor, Pulled, Record, Ref
+from agent.records import Cursor, Owner, Pulled, Record, Ref
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
 
 __all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
@@ -54,11 +54,9 @@ class Mirror:
 
     @classmethod
     def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:
-        """Open for writing; a new file is bound to this ledger as it is now (``ledger_seq``: its last
-        number).
+        """Open for writing; a new file is bound to this ledger as it is now (``ledger_seq``: its last number).
 
-        What the ledger recorded before is not replayed into an empty mirror: the first pull shows the
-        present.
+        What the ledger recorded before is not replayed into an empty mirror: the first pull shows the present.
         """
         store = Store.open(path, MIRROR_TABLES, durability="rebuildable", cache_megabytes=32)
         mirror = cls(store)
@@ -268,6 +266,14 @@ class Mirror:
     def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""
         return load_history(self._store, self._sets, self._shelf(ref.system, ref.object_type), ref, field)
+
+    def keep_owners(self, owners: Sequence[Owner]) -> None:
+        with self._store.write() as connection:
+            mirror_owners.save_owners(connection, owners)
+
+    def owners(self) -> list[Owner]:
+        """As of the last pull; empty before the first."""
+        return mirror_owners.load_owners(self._store)
 
     # --- what is to be decided ---
 

@@ -6,21 +6,26 @@ runs the very same function between two chunks. Every result has the shapes of d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import apply, approving, cycle, rollback
 from agent import plan as plans
 from agent.ceiling import ceiling, set_ceiling
-from agent.changes import Change, State, Verdict
+from agent.changes import Change, State
+from agent.changes import Verdict as Judgement
 from agent.errors import NotFound, UsageError
+from agent.explain import find_records
+from agent.fates import Fate, Verdict
 from agent.freeze import Freeze
 from agent.installation import Installation
+from agent.local_time import read_moment, spoken, zone_of
 from agent.orders_align import ALIGN_ORDERS
 from agent.orders_pairing import PAIRING_ORDERS
-from agent.places import places_of
-from agent.records import Ref
-from agent.rollback import Fate, Reversal
+from agent.places import entity_type_of, places_of
+from agent.reversal import Reversal, plan_reversal
+from agent.selection import Selection
 
 Body = Mapping[str, Any]
 Result = dict[str, Any]
@@ -75,19 +80,37 @@ def run_cycle(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def preview_rollback(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    reversal = rollback.plan_reversal(installation, body["batches"])
-    return reversal_result(reversal)
+    return reversal_result(plan_reversal(installation, _selection(installation, body)))
 
 
 def roll_back(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    batch_ids = tuple(body["batches"])
-    interrupted = rollback.unfinished(installation, batch_ids)
+    selection = _selection(installation, body)
+    interrupted = rollback.unfinished(installation, selection)
     if interrupted is not None:
         batch, tally = rollback.resume(installation, interrupted, progress)
-        return {"resumed": True, "batches": list(batch_ids), **written_result(installation, batch.id, tally)}
-    reversal = rollback.plan_reversal(installation, batch_ids)
-    batch, tally = rollback.roll_back(installation, reversal, actor, progress)
-    return {"resumed": False, **reversal_result(reversal), **written_result(installation, batch.id, tally)}
+        return {"resumed": True, "batches": list(batch.reverts), **written_result(installation, batch.id, tally)}
+    reversal = plan_reversal(installation, selection)
+    written = rollback.roll_back(installation, selection, reversal, actor, progress)
+    result = {"resumed": False, **reversal_result(reversal)}
+    if written is None:
+        return {**result, **NOTHING_WRITTEN}
+    batch, tally = written
+    return {**result, **written_result(installation, batch.id, tally)}
+
+
+def _selection(installation: Installation, body: Body) -> Selection:
+    """What a person named, with the moment read in the installation's time zone, and all of it in words."""
+    zone = zone_of(installation.policies.policies)
+    since = read_moment(body["since"], installation.clock(), zone) if body.get("since") else None
+    batches = tuple(dict.fromkeys(body.get("batches", ())))
+    words = [", ".join(batches)] if batches else []
+    words += [str(body[name]) for name in ("policy", "record") if body.get(name)]
+    words += [f"since {spoken(since, zone)}"] if since else []
+    words += [f"{name} {body[name]}" for name in ("revision", "field") if body.get(name)]
+    return Selection(
+        batches, body.get("policy"), since, body.get("revision"), body.get("record"), body.get("field"),
+        " ".join(words), frozenset(body.get("overwrite", ())),
+    )  # fmt: skip
 
 
 def approve(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
@@ -116,6 +139,7 @@ def pause(installation: Installation, body: Body, actor: str, progress: apply.Pr
 def resume(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     _known_policy(installation, body["policy"])
     installation.approvals.resume(body["policy"], actor)
+    cycle.decide_all_again(installation, "resumed")
     return {"policy": body["policy"], "paused": False, "by": actor}
 
 
@@ -136,38 +160,35 @@ def go_live(installation: Installation, body: Body, actor: str, progress: apply.
             next_step="truce go-live " + header.name,
         )
     installation.approvals.activate(header.name, header.meaning, actor)
+    cycle.decide_all_again(installation, "live")
     return {"policy": header.name, "live": True, "by": actor, "mode": header.mode}
 
 
 def freeze(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    entity_id = installation.crosswalk.entity_of(Ref.parse(body["record"]))
+    records = find_records(installation, body["record"])
+    entity_id = next((found for each in records if (found := installation.crosswalk.entity_of(each.ref))), None)
     if entity_id is None:
         raise NotFound(f"{body['record']} is not paired", next_step="truce plan")
     places = places_of(installation.policies.policies).by_field
-    systems = {
-        system
-        for (kind, name), where in places.items()
-        if name == body["field"] and entity_id.startswith(kind)
-        for system in where
-    }
+    systems = sorted(places.get((entity_type_of(entity_id), body["field"]), {}))
     if not systems:
         raise NotFound(f"no policy names a field {body['field']}", where=body["record"])
-    reason = body.get("reason", "") or f"asked by {actor}"
+    head = {"record": body["record"], "field": body["field"]}
     if body.get("lift"):
-        cells = [(entity_id, body["field"], system) for system in sorted(systems)]
-        return {
-            "record": body["record"],
-            "field": body["field"],
-            "lifted": installation.freezes.lift_cells(cells, actor),
-        }
+        lifted = installation.freezes.lift_cells([(entity_id, body["field"], system) for system in systems], actor)
+        cycle.decide_again(installation, [entity_id], "lifted")
+        return {**head, "lifted": lifted}
+    reason = body.get("reason", "") or f"asked by {actor}"
     installation.freezes.add(
-        [Freeze(entity_id, body["field"], system, "", "person", reason) for system in sorted(systems)], actor
+        [Freeze(entity_id, body["field"], system, "", "person", reason) for system in systems], actor
     )
-    return {"record": body["record"], "field": body["field"], "frozen": sorted(systems), "reason": reason}
+    return {**head, "frozen": systems, "reason": reason}
 
 
 def answer_review(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    installation.reviews.resolve(body["review"], body["answer"], actor)
+    review = installation.reviews.resolve(body["review"], body["answer"], actor)
+    entities = {installation.crosswalk.entity_of(ref) for ref in review.refs} | {review.entity_id}
+    cycle.decide_again(installation, [name for name in entities if name], "answered")
     return {"review": body["review"], "answer": body["answer"], "by": actor}
 
 
@@ -217,7 +238,7 @@ def plan_result(installation: Installation, plan: plans.Plan) -> Result:
     }
 
 
-def _plan_lines(installation: Installation, judged: tuple[tuple[Change, Verdict], ...]) -> list[dict[str, Any]]:
+def _plan_lines(installation: Installation, judged: tuple[tuple[Change, Judgement], ...]) -> list[dict[str, Any]]:
     """One line per field and target: how many of each meaning, the verdicts, one example with its policy line."""
     grouped: dict[tuple[str, str], dict[str, Any]] = {}
     for change, verdict in judged:
@@ -285,28 +306,37 @@ def written_result(installation: Installation, batch_id: str, tally: apply.Tally
 
 
 def reversal_result(reversal: Reversal) -> Result:
-    counts = reversal.counts
+    """What ``rollback --json`` prints of a preview: counts of records, then cell by cell."""
+    groups: Counter[str] = Counter()
+    for fate, count in reversal.counts.items():
+        groups[fate.group] += count
+    left = [verdict for verdict in reversal.verdicts if verdict.fate not in (Fate.RESTORE, Fate.ALREADY)]
+    restored = [verdict for verdict in reversal.verdicts if verdict.fate is Fate.RESTORE]
     return {
+        "undo": reversal.words,
         "batches": list(reversal.batches),
-        "restore": counts[Fate.RESTORE],
-        "already": counts[Fate.ALREADY],
-        "keep": counts[Fate.CONFLICT_EDITED],
-        "skip": counts[Fate.CONFLICT_DELETED] + counts[Fate.CONFLICT_MERGED],
-        "blocked": counts[Fate.BLOCKED_DEPENDENT] + counts[Fate.UNREADABLE] + counts[Fate.ERASED],
+        **{name: groups[name] for name in ("restore", "already", "keep", "skip", "blocked")},
+        "fates": {fate.value: count for fate, count in sorted(reversal.counts.items())},
         "frozen_cells": len(reversal.freezes),
-        "left": [
-            {
-                "record": str(verdict.entry.change.ref or verdict.entry.record_id),
-                "name": verdict.name,
-                "field": verdict.cell.field if verdict.cell else "create",
-                "fate": verdict.fate.value,
-                "live": verdict.live,
-                "would_be": verdict.target,
-                "note": verdict.note,
-            }
-            for verdict in reversal.verdicts
-            if verdict.fate not in (Fate.RESTORE, Fate.ALREADY)
-        ][:MOST_LISTED],
+        "lifted_cells": len(reversal.lifts),
+        "unwritten": reversal.unwritten,
+        "restored": [_verdict_result(verdict) for verdict in restored[:MOST_LISTED]],
+        "left": [_verdict_result(verdict) for verdict in left[:MOST_LISTED]],
+    }
+
+
+def _verdict_result(verdict: Verdict) -> Result:
+    return {
+        "cell": verdict.key,
+        "record": str(verdict.ref),
+        "name": verdict.name,
+        "field": verdict.cell.field if verdict.cell else "create",
+        "batch": verdict.entry.batch_id,
+        "fate": verdict.fate.value,
+        "live": verdict.live,
+        "would_be": verdict.target,
+        "note": verdict.note,
+        "who": verdict.who,
     }
 
 

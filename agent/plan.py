@@ -89,7 +89,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     wanted = [change for change, _ in draft.judged]
     proposals.withdraw(installation, set(entities) - draft.busy, wanted, word_for_word=True)
     judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
-    lifts, lifting = _if_lifted(installation, draft, only)
+    lifts, lifting = _if_lifted(installation, entities, only)
     changes = [change for change, _ in judged] + lifting
     sources = plan_binding.sources_of(installation, changes)
     binding = plan_binding.binding_of(installation)
@@ -111,26 +111,28 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
 
 
 def _if_lifted(
-    installation: Installation, draft: planner.Draft, only: Sequence[str]
+    installation: Installation, entities: Sequence[str], only: Sequence[str]
 ) -> tuple[list[FrozenCell], list[Change]]:
     """The cells an undo froze that would be written otherwise, and their entities' changes without those freezes."""
-    undone = {
-        (freeze.entity_id, freeze.field, freeze.system)
-        for freezes in installation.freezes.by_entity([entity_id for entity_id, _ in draft.frozen]).values()
-        for freeze in freezes
-        if freeze.kind == "rollback"
+    frozen = {
+        entity_id: frozenset((freeze.field, freeze.system) for freeze in freezes if freeze.kind == "rollback")
+        for entity_id, freezes in installation.freezes.by_entity(entities).items()
     }
+    undone = {entity_id: cells for entity_id, cells in frozen.items() if cells}
+    draft = planner.draft(installation, sorted(undone), by_person=True, lifted=undone)
     wanted = [
-        (entity_id, step.field, step.system)
-        for entity_id, step in draft.frozen
-        if (entity_id, step.field, step.system) in undone and (not only or step.policy in only)
+        change
+        for change, verdict in draft.judged
+        if verdict.decision != "refuse" and (not only or change.policies & set(only))
     ]
-    if not wanted:
-        return [], []
-    entities = sorted({entity_id for entity_id, _, _ in wanted})
-    again = planner.draft(installation, entities, by_person=True, lifted=frozenset(wanted))
-    changes = [change for change, verdict in again.judged if verdict.decision != "refuse"]
-    return wanted, [change for change in changes if not only or change.policies & set(only)]
+    lifts = {
+        (change.entity_id, field, change.system)
+        for change in wanted
+        for field in (["create"] if change.op == "create" else [cell.field for cell in change.cells])
+        if (field, change.system) in undone[change.entity_id]
+    }
+    entities_lifted = {entity_id for entity_id, _, _ in lifts}
+    return sorted(lifts), [change for change in wanted if change.entity_id in entities_lifted]
 
 
 def load(installation: Installation, plan_id: str) -> Plan:
@@ -277,6 +279,7 @@ def _renew_meanings(installation: Installation, plan: Plan, actor: str) -> None:
         active = installation.approvals.active_meaning(name)
         if active not in (None, header.meaning) and name in plan.policies and (not plan.only or name in plan.only):
             installation.approvals.activate(name, header.meaning, actor)
+            cycle.decide_all_again(installation, "live again")
 
 
 def _raise_held(

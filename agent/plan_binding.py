@@ -14,6 +14,7 @@ from agent.changes import Change, Entry, State
 from agent.confirm import same_value
 from agent.errors import PlanStale
 from agent.installation import Installation
+from agent.live import read_live
 from agent.places import Places, entity_type_of, places_of
 from agent.records import FieldValue, Record, Ref
 
@@ -110,25 +111,11 @@ def _why_moved(installation: Installation, change: Change, behind: Sources, live
 
 
 def _read_all(installation: Installation, changes: Sequence[Change], sources: Sequence[Sources]) -> dict[Ref, Record]:
-    wanted: dict[tuple[str, str], set[Ref]] = defaultdict(set)
-    fields: dict[tuple[str, str], set[str]] = defaultdict(set)
-
-    def want(ref: Ref, names: set[str]) -> None:
-        wanted[ref.system, ref.object_type].add(ref)
-        fields[ref.system, ref.object_type].update(names)
-
+    wanted: dict[Ref, set[str]] = defaultdict(set)
     for change, behind in zip(changes, sources, strict=True):
         if change.ref is not None:
-            want(change.ref, {cell.vendor_field for cell in change.cells} | set(change.decided_from))
+            wanted[change.ref].update({cell.vendor_field for cell in change.cells}, change.decided_from)
         for ref, values in behind.items():
-            want(ref, set(values))
-    live: dict[Ref, Record] = {}
-    for place, refs in sorted(wanted.items()):
-        connector = installation.connectors[place[0]]
-        ordered = sorted(refs)
-        size = connector.capabilities.read_chunk
-        for start in range(0, len(ordered), size):
-            for readout in connector.read(ordered[start : start + size], sorted(fields[place])):
-                if isinstance(readout, Record):
-                    live[readout.ref] = readout
-    return live
+            wanted[ref].update(values)
+    live = read_live(installation, wanted)
+    return {ref: readout for ref, readout in live.items() if isinstance(readout, Record)}

@@ -6,14 +6,17 @@ Plan, apply and every cycle share this one planner, so a preview cannot be false
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent import consent, guard
 from agent.changes import Change, Mode, ReviewRequest, TraceStep, Verdict
 from agent.decide import decide
+from agent.decide.view import View
 from agent.guard import Circumstances
 from agent.installation import Installation
+from agent.lifting import Cells, as_if_lifted
+from agent.places import places_of
 from agent.records import FieldValue, Ref
 from agent.unsettled import may_still_land
 from agent.views import views
@@ -68,18 +71,19 @@ def draft(
     *,
     by_person: bool = False,
     confirmed: bool = False,
-    lifted: frozenset[tuple[str, str, str]] = frozenset(),
+    lifted: Mapping[str, Cells] | None = None,
     addresses: Iterable[tuple[str, list[Ref]]] = (),
 ) -> Draft:
     """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere.
 
-    ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
+    ``lifted``: per entity, frozen cells to decide as if their freeze were lifted.
     """
     unsettled = may_still_land(installation)
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
     changes: list[Change] = []
-    for view in views(installation, [each for each in entity_ids if each not in result.busy], lifted):
+    calm = [each for each in entity_ids if each not in result.busy]
+    for view in _views(installation, calm, lifted or {}):
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)
         if view.coming:
@@ -101,6 +105,13 @@ def draft(
     )
     result.judged = list(zip(changes, verdicts, strict=True))
     return result
+
+
+def _views(installation: Installation, entity_ids: Sequence[str], lifted: Mapping[str, Cells]) -> Iterator[View]:
+    places = places_of(installation.policies.policies)
+    for view in views(installation, entity_ids):
+        cells = lifted.get(view.entity_id)
+        yield as_if_lifted(view, cells, places) if cells else view
 
 
 def circumstances(installation: Installation, *, by_person: bool = False, confirmed: bool = False) -> Circumstances:

@@ -28,18 +28,13 @@ BLOCKING_REVIEWS = {
 """Open review kind → flag that keeps parts of deciding away from the entity."""
 
 
-def views(
-    installation: Installation, entity_ids: Sequence[str], lifted: frozenset[tuple[str, str, str]] = frozenset()
-) -> Iterator[View]:
-    """One View per entity, in order; entities without any live record are left out.
-
-    ``lifted``: frozen cells (entity, field, system) that are shown as not frozen.
-    """
+def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[View]:
+    """One View per entity, in order; entities without any live record are left out."""
     owners = OwnerMap(installation.owners, _owner_table(installation))
     now = installation.clock()
     suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
     for start in range(0, len(entity_ids), SLICE):
-        yield from _slice(installation, entity_ids[start : start + SLICE], owners, suspected, now, lifted)
+        yield from _slice(installation, entity_ids[start : start + SLICE], owners, suspected, now)
 
 
 def _slice(
@@ -48,7 +43,6 @@ def _slice(
     owners: OwnerMap,
     suspected: frozenset[Ref],
     now: datetime,
-    lifted: frozenset[tuple[str, str, str]],
 ) -> Iterator[View]:
     members = installation.crosswalk.members(entity_ids)
     records = installation.mirror.records([link.ref for links in members.values() for link in links])
@@ -79,9 +73,7 @@ def _slice(
             others=tuple(records[link.ref] for link in links if link.role != "active" and link.ref in records),
             bases=bases.get(entity_id, {}),
             frozen=tuple(
-                Frozen(item.field, item.system, item.rule, item.reason)
-                for item in freezes.get(entity_id, ())
-                if (entity_id, item.field, item.system) not in lifted
+                Frozen(item.field, item.system, item.rule, item.reason) for item in freezes.get(entity_id, ())
             ),
             owners=owners,
             flags=frozenset(flags.get(entity_id, set()) | _link_flags(links)),

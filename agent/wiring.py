@@ -129,6 +129,7 @@ def open_installation(
             policies=prepare(PolicySet("", {})),
             asks_vendors=writer and asks_vendors,
             mode=ceiling(ledger, config.run.mode).mode,
+            owners={(owner.system, owner.id): owner for owner in mirror.owners()},
         )
         if writer:
             check_memory(installation)
@@ -169,7 +170,7 @@ def reload_policies(installation: Installation, editor: str | None = None) -> bo
         return False
     policies = _checked(installation, sources)
     ledger = installation.ledger
-    if installation.asks_vendors and ledger.revision(policies.revision) is None:
+    if installation.asks_vendors:
         who = editor or _editor(installation.config.policies, installation.config)
         ledger.save_revision(policies.revision, policies.sources, who)
     installation.policies = prepare(policies)

@@ -180,6 +180,10 @@ class Memory(World):
             and (is_unique or self._is_indexed(row))
         ]
 
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        """Nobody has a name here."""
+        return {}
+
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         self._check_call(writes)
         if any(write.op == "create" or is_id(write.record_id) for write in writes):

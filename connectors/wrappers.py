@@ -63,6 +63,9 @@ class _Around:
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         return self.inner.find(object_type, key, value, fields)
 
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        return self.inner.editors(cells)
+
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self.inner.write(writes)
 
@@ -171,6 +174,10 @@ class Throttled(_Around):
         with self._turn():
             return self.inner.find(object_type, key, value, fields)
 
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        with self._turn():
+            return self.inner.editors(cells)
+
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         failures = self._failures
         with self._turn():
@@ -278,6 +285,10 @@ class Recorded(_Around):
             records = self.inner.find(object_type, key, value, fields)
             answers["Record"] = len(records)
         return records
+
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        with self._noted("editors", asked=len(cells)):
+            return self.inner.editors(cells)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         object_type = writes[0].object_type if writes else ""

@@ -15,7 +15,7 @@ SOME_FAILED = 3
 @click.command("apply")
 @click.argument("plan_id", metavar="PLAN")
 @click.option("--confirm", type=int, metavar="COUNT", help="You saw COUNT changes: lifts limits of volume for them.")
-@click.option("--lift-freezes", is_flag=True, help="Also lift the freezes of an earlier undo that the plan lists.")
+@click.option("--lift-freezes", is_flag=True, help="Also write what an undo froze, as the plan lists it.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, plan_id: str, confirm: int | None, lift_freezes: bool, as_json: bool) -> int:

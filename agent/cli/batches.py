@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,18 +10,29 @@ from agent.changes import HELD, Batch
 from agent.cli.display import moment, number, print_json, table
 from agent.cli.session import json_option, session_of
 
+if TYPE_CHECKING:
+    from agent.batch_groups import By, Group
+
 
 @click.command("batches")
 @click.option("--waiting", is_flag=True, help="Only those that wait for approval.")
+@click.option("--by", type=click.Choice(["plan", "policy", "revision", "hour"]), help="In groups, each with its undo.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, waiting: bool, limit: int, as_json: bool) -> None:
+def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_json: bool) -> None:
     """List batches: what one cycle, one plan or one undo wrote."""
+    from agent.batch_groups import grouped
+
     with session_of(ctx).reading() as installation:
         batches = installation.ledger.batches(states=HELD if waiting else None, limit=limit)
+        groups = grouped(installation, batches, by) if by else []
     if as_json:
-        print_json({"batches": [as_document(batch) for batch in batches]})
+        found = {"groups": [_group_document(group) for group in groups]} if by else {}
+        print_json({"batches": [as_document(batch) for batch in batches], **found})
+        return
+    if by:
+        _show_groups(groups)
         return
     if not batches:
         click.echo("No batch waits for approval." if waiting else "Nothing was written yet.")
@@ -38,6 +49,25 @@ def command(ctx: click.Context, waiting: bool, limit: int, as_json: bool) -> Non
         for batch in batches
     ]
     table(["batch", "when", "state", "changes", "what", "by"], rows, right=[3])
+
+
+def _show_groups(groups: list[Group]) -> None:
+    if not groups:
+        click.echo("Nothing was written yet.")
+    for group in groups:
+        count = len(group.batches)
+        named = f"{count} batches" if count > 1 else group.batches[0].id
+        click.echo(f"{group.name}  {number(group.written)} changes in {named}")
+        click.echo(f"  undo   {group.undo}")
+
+
+def _group_document(group: Group) -> dict[str, Any]:
+    return {
+        "group": group.name,
+        "batches": [batch.id for batch in group.batches],
+        "written": group.written,
+        "undo": group.undo,
+    }
 
 
 def as_document(batch: Batch) -> dict[str, Any]:

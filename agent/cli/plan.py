@@ -39,7 +39,10 @@ def show_plan(result: dict[str, Any]) -> None:
     for reason in result["held_reasons"]:
         click.echo(f"HOLD  {reason}")
     if result["frozen_count"]:
-        click.echo(f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write.")
+        click.echo(
+            f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write; "
+            f"to write them too: truce apply {result['plan']} --lift-freezes"
+        )
     if result["changes"]:
         click.echo(f"{result['plan']}: {number(result['changes'])} changes, {number(result['held'])} of them held.")
         click.echo(f"  next   truce apply {result['plan']}")

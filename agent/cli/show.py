@@ -1,4 +1,4 @@
-"""``truce show``: one batch with every change."""
+"""``truce show``: one batch with every change, or a plan once more."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ LISTED = 30
 
 
 @click.command("show")
-@click.argument("batch_id", metavar="BATCH")
+@click.argument("batch_id", metavar="BATCH|PLAN")
 @click.option("--all", "every", is_flag=True, help=f"List every change, not only the first {LISTED}.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, batch_id: str, every: bool, as_json: bool) -> None:
-    """Show BATCH (such as B-7): why it was made, every change, its risk, and what to do with it."""
+    """Show BATCH (such as B-7): why, every change, its risk, and what to do with it; or PLAN (P-3) once more."""
+    if batch_id.startswith("P-"):
+        _show_plan(ctx, batch_id, as_json)
+        return
     with session_of(ctx).reading() as installation:
         batch = installation.ledger.batch(batch_id)
+        undone_by = [undo for undo, undone in installation.ledger.reversals().items() if batch_id in undone]
         entries = installation.ledger.entries(batch_id=batch_id)
         names = {entry.id: _name(installation, entry) for entry in entries}
     if as_json:
-        print_json({**as_document(batch), "entries": [_entry_document(entry, names[entry.id]) for entry in entries]})
+        listed = [_entry_document(entry, names[entry.id]) for entry in entries]
+        print_json({**as_document(batch), "undone_by": undone_by, "entries": listed})
         return
-    _show_head(batch, entries)
+    _show_head(batch, entries, undone_by)
     for entry in entries if every else entries[:LISTED]:
         _show_entry(entry, names[entry.id])
     if not every and len(entries) > LISTED:
@@ -42,7 +47,20 @@ def _name(installation: Any, entry: Entry) -> str:
     return str(installation.display_name(record)) if record is not None else f"new {entry.change.object_type}"
 
 
-def _show_head(batch: Batch, entries: list[Entry]) -> None:
+def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
+    from agent import plan as plans
+    from agent.cli.plan import show_plan
+    from agent.orders import plan_result
+
+    with session_of(ctx).reading() as installation:
+        result = plan_result(installation, plans.read(installation, plan_id))
+    if as_json:
+        print_json(result)
+    else:
+        show_plan(result)
+
+
+def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str]) -> None:
     waiting = f"   WAITING: {batch.hold_reason}" if batch.state == "held" else ""
     click.echo(f"{batch.id}  {batch.title}{waiting}")
     lines = sorted({cell.why.line for entry in entries for cell in entry.change.cells if cell.why.line})
@@ -63,6 +81,8 @@ def _show_head(batch: Batch, entries: list[Entry]) -> None:
         click.echo(f"approved by {', '.join(batch.approved_by)}")
     if batch.reverts:
         click.echo(f"undoes  {', '.join(batch.reverts)}")
+    if undone_by:
+        click.echo(f"undone by {', '.join(undone_by)}")
 
 
 def _show_entry(entry: Entry, name: str) -> None:
@@ -80,7 +100,7 @@ def _show_entry(entry: Entry, name: str) -> None:
 def _show_next(batch: Batch, entries: list[Entry]) -> None:
     if batch.state == "held":
         click.echo(
-            f"approve truce approve {batch.id} --count {len(entries)}"
+            f"approve truce approve {batch.id} --count {batch.counts.get('held', 0)}"
             f"    nobody acts: expires {moment(batch.expires_at)}"
         )
     elif batch.kind != "rollback" and batch.state == "done":

@@ -10,7 +10,7 @@ from agent.cli.display import clean, moment, print_json
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
-    from agent.explain import Story, WrittenBy
+    from agent.explain import Judged, Story, WrittenBy
 
 
 @click.command("why")
@@ -44,6 +44,18 @@ def _show(story: Story, *, detailed: bool) -> None:
     for step in story.decision:
         place = f" ({step.line})" if step.line else ""
         click.echo(f"  today    {step.disposition}: {step.sentence}{place}")
+    for judged in story.judged:
+        click.echo(f"  guard    {judged.system}: {_guard_says(judged)}")
+    for freeze in story.freezes:
+        click.echo(f"  frozen   {freeze.system}, since {moment(freeze.made_at)}: {freeze.reason}")
+    for question in story.questions if detailed else ():
+        click.echo(f"  asked    {question.id}: {question.sentence}")
+
+
+def _guard_says(judged: Judged) -> str:
+    words = {"allow": "written with the next cycle", "hold": "waits for a person", "refuse": "not written"}
+    said = words[judged.verdict.decision]
+    return f"{said}: {judged.verdict.sentence}" if judged.verdict.sentence else said
 
 
 def _show_write(written: WrittenBy) -> None:
@@ -52,12 +64,24 @@ def _show_write(written: WrittenBy) -> None:
     if written.approved_by:
         people += f", approved by {', '.join(written.approved_by)}"
     elif batch.kind != "cycle":
-        people += f", applied by {batch.actor}"
+        people += f", {'undone' if batch.kind == 'rollback' else 'applied'} by {batch.actor}"
     click.echo(
         f"  {moment(written.entry.recorded_at)}  “{clean(written.before)}” → “{clean(written.after)}” "
         f"← {batch.id} ← {written.line or written.policy}{people}"
     )
-    click.echo(f"           {written.sentence}; {written.entry.state.value}, read back “{clean(written.observed)}”")
+    click.echo(f"           {written.sentence}; {_outcome(written)}")
+
+
+def _outcome(written: WrittenBy) -> str:
+    """What became of it."""
+    from agent.changes import State
+
+    entry, batch = written.entry, written.batch
+    if entry.state is State.CONFIRMED:
+        return f"confirmed, read back “{clean(written.observed)}”"
+    if entry.state is State.HELD:
+        return f"waits in {batch.id}: {batch.hold_reason}"
+    return f"not written, {entry.state.value}: {entry.error}" if entry.error else entry.state.value
 
 
 def _document(story: Story) -> dict[str, Any]:
@@ -81,10 +105,18 @@ def _document(story: Story) -> dict[str, Any]:
                 "policy": written.policy,
                 "editor": written.editor,
                 "approved_by": list(written.approved_by),
+                "waits": written.batch.hold_reason if written.entry.state.value == "held" else None,
+                "error": written.entry.error,
             }
             for written in story.writes
         ],
         "today": [
             {"disposition": step.disposition, "because": step.sentence, "line": step.line} for step in story.decision
         ],
+        "guard": [
+            {"system": each.system, "decision": each.verdict.decision, "because": each.verdict.sentence}
+            for each in story.judged
+        ],
+        "frozen": [{"system": each.system, "kind": each.kind, "because": each.reason} for each in story.freezes],
+        "questions": [{"review": each.id, "question": each.sentence} for each in story.questions],
     }

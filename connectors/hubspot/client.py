@@ -145,10 +145,12 @@ class Client:
     def search(self, object_type: str, query: Mapping[str, Any]) -> Reply:
         return self._send(partial(self._library.crm.objects.search_api.do_search, object_type, dict(query)))
 
-    def batch_read(self, object_type: str, record_ids: Sequence[str], names: Sequence[str]) -> Reply:
+    def batch_read(
+        self, object_type: str, record_ids: Sequence[str], names: Sequence[str], *, history: Sequence[str] = ()
+    ) -> Reply:
         body = {
             "properties": list(names),
-            "propertiesWithHistory": [],
+            "propertiesWithHistory": list(history),
             "inputs": [{"id": record_id} for record_id in record_ids],
         }
         return self._send(partial(self._library.crm.objects.batch_api.read, object_type, body))

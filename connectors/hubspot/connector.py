@@ -21,6 +21,7 @@ from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone
 from connectors.hubspot.abilities import abilities
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
+from connectors.hubspot.editors import editors_of
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
 from connectors.hubspot.pulling import Puller, next_page
@@ -132,6 +133,17 @@ class HubSpot:
         """
         return self._reader.find(object_type, key, value, fields, is_unique=self._is_unique(object_type, key))
 
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        """Per property, from its history; the owners tell which user is who."""
+        if not cells:
+            return {}
+        people: dict[str, str] = {}
+        for archived in (True, False):
+            for item in self._owner_rows(archived=archived):
+                user_id = item.get("userId") or item.get("userIdIncludingInactive")
+                people[str(user_id)] = _owner(item, archived=archived).name
+        return editors_of(self._client, cells, people)
+
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """``expects_version`` is compared right before the write; ``writing`` names the window left."""
         return self._writer.write(writes) if writes else []
@@ -149,13 +161,16 @@ class HubSpot:
         return (object_type, key) in self._unique or also_unique(object_type, key) is not None
 
     def _owners(self, *, archived: bool) -> Iterator[Owner]:
+        yield from (_owner(item, archived=archived) for item in self._owner_rows(archived=archived))
+
+    def _owner_rows(self, *, archived: bool) -> Iterator[dict[str, Any]]:
         after: str | None = None
         while True:
             reply = self._client.owners(after=after, archived=archived)
             if not reply.is_success:
                 raise refused(reply, "reading the owners")
             body = reply.json_object("results")
-            yield from (_owner(item, archived=archived) for item in body["results"])
+            yield from body["results"]
             following = next_page(body)
             if following is None:
                 return

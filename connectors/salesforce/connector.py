@@ -31,6 +31,7 @@ from connectors.salesforce.writing import Writing
 
 _ORGANIZATION = "SELECT Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey FROM Organization LIMIT 1"
 _PRACTICE = "Developer Edition"
+_SAVED_BY = "LastModifiedById"
 _USERS = "SELECT Id, Name, Email, Username, IsActive FROM User ORDER BY Id"
 _QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue' ORDER BY Id"
 
@@ -130,6 +131,20 @@ class Salesforce:
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         return self._reading.find(object_type, key, value, fields)
+
+    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+        """Salesforce tells who last saved a record, not who changed which field."""
+        refs = sorted({ref for ref, _ in cells})
+        if not refs:
+            return {}
+        ours = self._login.token().user_id
+        people = {owner.id: owner.name for owner in self.owners() if owner.id != ours}
+        by = {
+            readout.ref: people.get(str(readout.fields.get(_SAVED_BY)))
+            for readout in self.read(refs, [_SAVED_BY])
+            if isinstance(readout, Record)
+        }
+        return {(ref, name): person for ref, name in cells if (person := by.get(ref)) is not None}
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self._writing.write(writes)

@@ -14,12 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import validate
 
 from agent import apply
 from agent.config import Config
 from agent.connector import Connector
-from agent.installation import Installation
+from agent.errors import Interrupted
+from agent.installation import Installation, never
 from agent.orders import ORDERS
 from agent.pairing import ACCEPTED
 from agent.records import FieldValue, Ref
@@ -30,7 +32,10 @@ from connectors.hubspot.connector import HubSpot
 from connectors.salesforce.connector import Salesforce
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
-SHAPES = {kind: json.loads((SCHEMAS / f"{kind}.json").read_text(encoding="utf-8")) for kind in ("plan", "apply")}
+SHAPES = {
+    kind: json.loads((SCHEMAS / f"{kind}.json").read_text(encoding="utf-8")) for kind in ("plan", "apply", "rollback")
+}
+SHAPES["preview-rollback"] = SHAPES["rollback"]
 
 ANNA, BEN, TOM = "anna@example.com", "ben@example.com", "tom@example.com"
 ONE_DAY = 86_400.0
@@ -160,6 +165,14 @@ class Stage:
                 installation.ledger.record_event(ACCEPTED, "person", ANNA, {})
             yield installation
 
+    @contextmanager
+    def started_reading(self) -> Iterator[Installation]:
+        """A process that only looks: no lock, no vendor."""
+        with open_installation(
+            self.config, writer=False, connectors=self._connectors(), clock=self.clock.now
+        ) as installation:
+            yield installation
+
     def close(self) -> None:
         """Let go of everything, as the end of a process does."""
         self._open.close()
@@ -249,6 +262,14 @@ class Stage:
     def rollback(self, *batches: str, actor: str = "", **selection: Any) -> dict[str, Any]:
         return self.order("rollback", actor, batches=list(batches), **selection)
 
+    def interrupt(self, kind: str, **body: Any) -> None:
+        """Give an order and stop it, as Ctrl-C does, once it has written something."""
+        mark = self.mark()
+        self.installation.stop = lambda: bool(self.written(mark))
+        with pytest.raises(Interrupted):
+            self.order(kind, **body)
+        self.installation.stop = never
+
     def approve(self, batch: str, actor: str = "", count: int | None = None, reason: str = "") -> dict[str, Any]:
         """Approve what waits, by default all that does."""
         shown = self.states(batch).get("held", 0) if count is None else count
@@ -294,7 +315,7 @@ class Stage:
     def pairs(self, count: int, salesforce: Mapping[str, FieldValue], hubspot: Mapping[str, FieldValue]) -> list[Pair]:
         return [self.pair(salesforce, hubspot) for _ in range(count)]
 
-    def edit(self, ref: Ref, actor: str = "kim", **values: FieldValue) -> None:
+    def edit(self, ref: Ref, actor: str | dict[str, str] = "kim", **values: FieldValue) -> None:
         """Somebody edits a record at their desk."""
         self.admin.post("/edit", system=ref.system, object=ref.object_type, id=ref.id, values=dict(values), actor=actor)
         self.advance(1)

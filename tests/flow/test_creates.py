@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from policy_stage import EDITOR, PolicyStage, acting, shipped
 
-from agent import rollback
+from agent import apply
 from agent.changes import State
+from agent.orders import ORDERS
 from connectors.emulator.serve import Emulator
 
 LEADS_TOO = """\
@@ -153,4 +154,4 @@ def test_values_travel_only_where_the_line_lets_the_new_side_be_written(emulator
 
 def undo(stage: PolicyStage, batch_id: str) -> None:
     stage.wait(300)
-    rollback.roll_back(stage.installation, rollback.plan_reversal(stage.installation, (batch_id,)), EDITOR)
+    ORDERS["rollback"](stage.installation, {"batches": [batch_id]}, EDITOR, apply.silent)

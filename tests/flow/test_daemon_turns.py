@@ -268,7 +268,7 @@ def test_a_cycle_gives_way_to_an_order_at_the_next_chunk_and_goes_on_afterwards(
 
 
 def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_on(daemon: Daemon) -> None:
-    number = orders(daemon).queue("freeze", {"record": "no reference at all", "field": "job_title"}, "anna")
+    number = orders(daemon).queue("freeze", {"misspelt": "no reference at all", "field": "job_title"}, "anna")
     daemon.glance()
     answer = orders(daemon).collect(number)
     assert answer is not None

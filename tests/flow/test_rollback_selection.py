@@ -1,0 +1,184 @@
+"""Undo by policy and moment, revision, record and field: the same undo, entered another way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from flow_stage import FIELDS, ONE_DAY, Pair, Stage, person_policy
+
+from agent.errors import NotFound, UsageError
+from connectors.emulator.clock import Clock
+
+PHONES = person_policy(fields="  mobile: {salesforce: MobilePhone, hubspot: mobilephone, wins: salesforce}\n")
+
+
+def phones_policy() -> str:
+    """A second policy about the same people."""
+    text = PHONES.replace("policy: person-basics", "policy: person-phones").replace("defines:", "about:")
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("records:", "match:"))) + "\n"
+
+
+def start_at(stage: Stage, moment: datetime) -> None:
+    """Move the practice clock forward to a moment."""
+    clock: Clock = stage.clock
+    stage.advance((moment - clock.now()).total_seconds())
+
+
+def person(stage: Stage) -> Pair:
+    return stage.pair(
+        {"Title": "CEO", "MailingCity": "Bonn", "MobilePhone": "1"},
+        {"jobtitle": "Boss", "city": "Berlin", "mobilephone": "2"},
+    )
+
+
+def held_values(stage: Stage, ada: Pair) -> tuple[object, ...]:
+    return tuple(stage.value(ada.hub, name) for name in ("jobtitle", "city", "mobilephone"))
+
+
+def test_what_one_policy_wrote_goes_back_and_the_other_stays(stage: Stage) -> None:
+    stage.write_policies(phones=phones_policy())
+    ada = person(stage)
+    stage.apply()
+    assert held_values(stage, ada) == ("CEO", "Bonn", "1")
+    preview = stage.preview(policy="person-phones")
+    assert (preview["undo"], preview["batches"], preview["restore"]) == ("person-phones", ["B-1"], 1)
+    done = stage.rollback(policy="person-phones")
+    assert done["written"] == 1
+    assert held_values(stage, ada) == ("CEO", "Bonn", "2")
+    assert {freeze.field for freeze in stage.installation.freezes.standing()} == {"mobile"}
+
+
+def test_one_field_of_one_batch(stage: Stage) -> None:
+    ada = person(stage)
+    batch = stage.apply()["batch"]
+    stage.rollback(batch, field="city")
+    assert held_values(stage, ada)[:2] == ("CEO", "Berlin")
+
+
+def test_one_record_by_its_e_mail_over_all_batches(stage: Stage) -> None:
+    ada, eve = person(stage), person(stage)
+    stage.apply()
+    stage.edit(ada.contact, Title="CFO")
+    stage.advance(700)
+    stage.apply()
+    stage.advance(700)
+    done = stage.rollback(record="p1@acme.example")
+    assert done["batches"] == ["B-1", "B-2"]
+    assert held_values(stage, ada)[:2] == ("Boss", "Berlin")
+    assert held_values(stage, eve)[:2] == ("CEO", "Bonn")
+
+
+def test_a_record_in_one_system_by_its_reference(stage: Stage) -> None:
+    ada = stage.pair({"Title": "CEO", "Phone": "1"}, {"jobtitle": "Boss", "phone": "2"})
+    stage.apply()
+    stage.rollback(record=str(ada.contact))
+    assert (stage.value(ada.contact, "Phone"), stage.value(ada.hub, "jobtitle")) == ("1", "CEO")
+
+
+def test_since_a_moment_in_the_installations_time_zone(stage: Stage) -> None:
+    """The people policy says Europe/Berlin: 17:00 there is 16:00 UTC in November."""
+    start_at(stage, datetime(2026, 11, 6, 15, 50, tzinfo=UTC))
+    ada, eve = person(stage), person(stage)
+    first = stage.plan()
+    stage.apply(first)
+    start_at(stage, datetime(2026, 11, 6, 16, 10, tzinfo=UTC))
+    stage.edit(eve.contact, Title="CFO")
+    stage.apply()
+    start_at(stage, datetime(2026, 11, 9, 8, 0, tzinfo=UTC))
+    preview = stage.preview(policy="person-basics", since="Fri 17:00")
+    assert preview["undo"] == "person-basics since Fri 06 Nov 2026 17:00 CET"
+    assert preview["batches"] == ["B-2"]
+    stage.rollback(policy="person-basics", since="Fri 17:00")
+    assert (held_values(stage, ada)[0], held_values(stage, eve)[0]) == ("CEO", "CEO")
+    stage.rollback(policy="person-basics", since="Fri 16:00")
+    assert (held_values(stage, ada)[0], held_values(stage, eve)[0]) == ("Boss", "Boss")
+
+
+def test_what_waited_for_its_approval_counts_from_when_it_was_written(stage: Stage) -> None:
+    stage.write_policies(person=person_policy(mode="ask"))
+    ada = person(stage)
+    (batch,) = stage.cycle()["held"]
+    stage.advance(20 * 3_600)
+    stage.approve(batch)
+    assert stage.preview(since="1 hour ago")["batches"] == [batch]
+    stage.rollback(since="1 hour ago")
+    assert held_values(stage, ada)[0] == "Boss"
+
+
+def test_what_was_decided_under_one_revision(stage: Stage) -> None:
+    ada = person(stage)
+    old = stage.installation.policies.policies.revision
+    stage.apply()
+    stage.advance(700)
+    wrong = FIELDS.replace("hubspot: jobtitle, wins: salesforce unless blank", "hubspot: jobtitle, wins: hubspot")
+    stage.write_policies(person=person_policy(fields=wrong))
+    new = stage.installation.policies.policies.revision
+    stage.edit(ada.hub, jobtitle="Chief")
+    stage.advance(700)
+    stage.apply()
+    assert stage.value(ada.contact, "Title") == "Chief"
+    stage.advance(700)
+    assert stage.preview(revision=old[:8])["batches"] == ["B-1"]
+    done = stage.rollback(revision=new[:8])
+    assert done["batches"] == ["B-2"]
+    assert stage.value(ada.contact, "Title") == "CEO"
+    with pytest.raises(NotFound, match="revision beef"):
+        stage.preview(revision="beef")
+
+
+def test_a_revision_taken_up_again_is_in_force_again(stage: Stage) -> None:
+    ada = person(stage)
+    old = stage.installation.policies.policies.revision
+    stage.plan()
+    stage.advance(700)
+    stage.write_policies(person=person_policy(losing_edit="report"))
+    stage.advance(700)
+    stage.write_policies(person=person_policy())
+    assert stage.installation.policies.policies.revision == old
+    stage.apply()
+    assert stage.rollback(revision=old)["batches"] == ["B-1"]
+    assert held_values(stage, ada)[0] == "Boss"
+
+
+def test_an_undo_is_not_part_of_a_group_and_a_group_can_be_undone_again(stage: Stage) -> None:
+    ada = person(stage)
+    stage.apply()
+    undo = stage.rollback(policy="person-basics")["batch"]
+    again = stage.rollback(policy="person-basics")
+    assert (again["batches"], again["already"], again["batch"]) == (["B-1"], 1, None)
+    stage.advance(ONE_DAY)
+    stage.rollback(undo)
+    assert held_values(stage, ada)[:2] == ("CEO", "Bonn")
+
+
+def test_an_interrupted_group_undo_goes_on_with_the_same_words(stage: Stage) -> None:
+    people = stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+    stage.apply()
+    stage.advance(700)
+    stage.interrupt("rollback", policy="person-basics", field="phone")
+    done = stage.rollback(policy="person-basics", field="phone")
+    assert (done["resumed"], done["written"]) == (True, 2)
+    assert {stage.value(ada.contact, "Phone") for ada in people} == {"1"}
+
+
+def test_a_create_undone_by_field_loses_the_value_and_stays(stage: Stage) -> None:
+    stage.write_policies(person=person_policy(create="{hubspot: {from: [Contact]}}"))
+    stage.make_contact(Email="new@acme.example", Title="CEO")
+    stage.advance(60)
+    stage.apply()
+    (made,) = stage.ids("hubspot", "contacts")
+    stage.advance(700)
+    stage.rollback(policy="person-basics", field="job_title")
+    assert stage.ids("hubspot", "contacts") == [made]
+    row = stage.emulator.world.spaces["hubspot"].table("contacts")[made]
+    assert (row.values.get("jobtitle") or None, row.values["email"]) == (None, "new@acme.example")
+
+
+def test_a_selection_must_select(stage: Stage) -> None:
+    with pytest.raises(UsageError, match="what shall be undone"):
+        stage.preview()
+    with pytest.raises(NotFound, match="person-basics since"):
+        stage.preview(policy="person-basics", since="yesterday")
+    with pytest.raises(UsageError, match="no day"):
+        stage.preview(policy="person-basics", since="someday")
