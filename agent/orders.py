@@ -33,6 +33,8 @@ MOST_LISTED = 200
 
 
 def make_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    for name in body.get("policies", ()):
+        _known_policy(installation, name)
     plan = plans.make(installation, only=tuple(body.get("policies", ())))
     return plan_result(installation, plan)
 
@@ -138,7 +140,15 @@ def go_live(installation: Installation, body: Body, actor: str, progress: apply.
 
 
 def freeze(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    entity_id = installation.crosswalk.entity_of(Ref.parse(body["record"]))
+    try:
+        ref = Ref.parse(body["record"])
+    except ValueError:
+        raise UsageError(
+            f"{body['record']!r} is no record",
+            why="a record is named like salesforce:Contact/003…",
+            next_step="truce why E-MAIL",
+        ) from None
+    entity_id = installation.crosswalk.entity_of(ref)
     if entity_id is None:
         raise NotFound(f"{body['record']} is not paired", next_step="truce plan")
     places = places_of(installation.policies.policies).by_field
@@ -149,7 +159,9 @@ def freeze(installation: Installation, body: Body, actor: str, progress: apply.P
         for system in where
     }
     if not systems:
-        raise NotFound(f"no policy names a field {body['field']}", where=body["record"])
+        raise NotFound(
+            f"no policy names a field {body['field']}", where=body["record"], next_step=f"truce why {body['record']}"
+        )
     reason = body.get("reason", "") or f"asked by {actor}"
     if body.get("lift"):
         cells = [(entity_id, body["field"], system) for system in sorted(systems)]
@@ -310,5 +322,5 @@ def _known_policy(installation: Installation, name: str) -> Any:
     header = installation.policies.policies.headers.get(name)
     if header is None:
         known = ", ".join(sorted(installation.policies.policies.headers))
-        raise NotFound(f"there is no policy {name}", why=f"known are {known}")
+        raise NotFound(f"there is no policy {name}", why=f"known are {known}", next_step="truce check")
     return header

@@ -94,8 +94,7 @@ def advice(error: TruceError) -> list[str]:
     if isinstance(error, UsageError) and error.problems:
         for problem in error.problems:
             lines += problem_lines(problem)
-    what = one_line(error.what)
-    lines.append(f"{what[:1].upper()}{what[1:]}.")
+    lines.append(f"{_sentence(one_line(error.what))}.")
     if error.where and error.where not in error.what:
         lines.append(f"  where  {one_line(error.where)}")
     if error.why:
@@ -103,6 +102,12 @@ def advice(error: TruceError) -> list[str]:
     if error.next_step:
         lines.append(f"  next   {one_line(error.next_step)}")
     return lines
+
+
+def _sentence(text: str) -> str:
+    """A capital letter in front, unless it begins with a name (``person-basics``, ``salesforce:Contact/003…``)."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def interrupted() -> TruceError:

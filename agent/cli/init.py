@@ -82,7 +82,7 @@ def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
         raise UsageError(
             f"the domain {domain}.salesforce.com is no sandbox",
             why="a sandbox has --NAME.sandbox in its domain, a developer org has .develop",
-            next_step="truce init, with the sandbox's domain or with --production",
+            next_step="truce init --production, or give the domain of the sandbox",
         )
     native = given["native_connector"]
     if native is None:

@@ -114,7 +114,7 @@ def clear(folder: Path) -> None:
         raise UsageError(
             f"{folder} is not a demo folder",
             why="it has files in it that the demo did not make",
-            next_step="use --folder",
+            next_step="truce demo --folder practice",
         )
     stop(folder)
     shutil.rmtree(folder)
