@@ -22,6 +22,7 @@ OUR_MISTAKE = 1
 WRONG_USAGE = UsageError.exit_code
 INTERRUPTED = 130
 
+HANGING = len("  where  ")
 _PACKAGES = ("agent", "connectors")
 
 
@@ -58,8 +59,10 @@ def tell(error: TruceError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": as_document(error)}, ensure_ascii=False))
         return
+    from agent.cli.display import say
+
     for line in advice(error):
-        click.echo(line, err=True)
+        say(line, hanging=HANGING, err=True)
 
 
 def as_document(error: TruceError) -> dict[str, object]:
