@@ -41,7 +41,7 @@ def run_with_advice(command: click.Command, args: Sequence[str]) -> int:
         return _wrong_usage(error, as_json=as_json)
     except TruceError as error:
         return _tell_and_leave(error, as_json=as_json)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click turns a broken pipe into SystemExit(1), and nothing else
         return _reader_is_gone()
     except OSError as error:
         if "--traceback" in args:

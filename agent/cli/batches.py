@@ -33,7 +33,7 @@ def command(ctx: click.Context, waiting: bool, limit: int, as_json: bool) -> Non
             batch.state,
             number(sum(batch.counts.values())),
             batch.title,
-            batch.actor,
+            batch.actor.partition("@")[0],
         ]
         for batch in batches
     ]

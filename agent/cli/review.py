@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import number, print_json
+from agent.cli.display import number, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.errors import NotFound, UsageError
 from agent.people import needs_name
@@ -57,6 +57,6 @@ def command(ctx: click.Context, review_id: str | None, answer: str | None, kind:
     if not found:
         click.echo("Nothing waits for an answer.")
     for item in found[:LISTED]:
-        click.echo(f"{item.id:<7} {item.kind:<10} {item.sentence}" + (f"  ({item.line})" if item.line else ""))
+        say(f"{item.id:<7} {item.kind:<10} {item.sentence}" + (f"  ({item.line})" if item.line else ""), hanging=19)
     if len(found) > LISTED:
         click.echo(f"… {number(len(found) - LISTED)} more (--json lists all)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import clean, moment, print_json
+from agent.cli.display import clean, moment, print_json, say
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
@@ -28,22 +28,22 @@ def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -
         print_json({"record": record, "fields": [_document(story) for story in stories]})
         return
     first = stories[0]
-    click.echo(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
+    say(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
     for story in stories:
         _show(story, detailed=field is not None)
 
 
 def _show(story: Story, *, detailed: bool) -> None:
     now = " · ".join(f"{system} “{clean(value)}”" for system, value in sorted(story.now.items()))
-    click.echo(f"{story.field}: {now}")
+    say(f"{story.field}: {now}", hanging=2)
     for written in story.writes if detailed else story.writes[:1]:
         _show_write(written)
     if detailed:
         for ref, observed in story.seen:
-            click.echo(f"  seen     {moment(observed.first_seen)}  {ref.system}  “{clean(observed.value)}”")
+            say(f"  seen     {moment(observed.first_seen)}  {ref.system}  “{clean(observed.value)}”", hanging=11)
     for step in story.decision:
         place = f" ({step.line})" if step.line else ""
-        click.echo(f"  today    {step.disposition}: {step.sentence}{place}")
+        say(f"  today    {step.disposition}: {step.sentence}{place}", hanging=11)
 
 
 def _show_write(written: WrittenBy) -> None:
@@ -53,11 +53,14 @@ def _show_write(written: WrittenBy) -> None:
         people += f", approved by {', '.join(written.approved_by)}"
     elif batch.kind != "cycle":
         people += f", applied by {batch.actor}"
-    click.echo(
+    say(
         f"  {moment(written.entry.recorded_at)}  “{clean(written.before)}” → “{clean(written.after)}” "
-        f"← {batch.id} ← {written.line or written.policy}{people}"
+        f"← {batch.id} ← {written.line or written.policy}{people}",
+        hanging=11,
     )
-    click.echo(f"           {written.sentence}; {written.entry.state.value}, read back “{clean(written.observed)}”")
+    say(
+        f"           {written.sentence}; {written.entry.state.value}, read back “{clean(written.observed)}”", hanging=11
+    )
 
 
 def _document(story: Story) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Teller:
             return
         click.echo()
         click.secho("NOW YOU", bold=True, nl=False)
-        click.echo(f"   the practice CRMs keep running")
+        click.echo("   the practice CRMs keep running")
         for command in (
             f"cd {folder}",
             f"{truce} today",

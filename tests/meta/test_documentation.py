@@ -8,19 +8,18 @@ from pathlib import Path
 
 import click
 import pytest
+from command_words import COMMANDS, unknown_commands
 from jsonschema import Draft202012Validator
 
 from agent import errors
 from agent.cli import advice, apply, plan
-from agent.cli.reference import PAGES, every_command
+from agent.cli.reference import PAGES
 from agent.config import Config, load_config
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = dict(every_command())
 LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
 CALLABLE = {**LEAVES, "truce demo": COMMANDS["truce demo"]}
 TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "policies/README.md"]
-TYPED = re.compile(r"(?<![\w-])truce((?: -{0,2}[a-z][a-z-]*)+)")
 ALWAYS_JSON = {"truce emulator serve"}
 
 
@@ -42,22 +41,7 @@ def test_a_generated_page_is_what_the_code_says(page: str) -> None:
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_that_is_named_exists(path: Path) -> None:
-    unknown = set()
-    for line in code_of(text_of(path)).splitlines():
-        for words in TYPED.findall(line):
-            if not is_known(words.split()):
-                unknown.add(f"truce{words}")
-    assert unknown == set()
-
-
-def is_known(words: list[str]) -> bool:
-    name = "truce"
-    while words and not words[0].startswith("-") and isinstance(COMMANDS[name], click.Group):
-        if f"{name} {words[0]}" not in COMMANDS:
-            return False
-        name, words = f"{name} {words[0]}", words[1:]
-    options = {option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
-    return all(word in options | {"--help"} for word in words if word.startswith("--"))
+    assert {words for line in code_of(text_of(path)).splitlines() for words in unknown_commands(line)} == set()
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:
