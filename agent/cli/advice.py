@@ -117,7 +117,7 @@ def interrupted() -> TruceError:
     """Ctrl-C, or the end of the input at a question."""
     error = TruceError(
         "stopped",
-        why="what was written by then is recorded, and the next start settles what was under way",
+        why="nothing is half done: whatever was sent is recorded, and the next start settles it",
         next_step="repeat the command: it goes on where it stopped",
     )
     error.exit_code = INTERRUPTED
