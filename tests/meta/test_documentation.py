@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from command_words import COMMANDS, unknown_commands
 from jsonschema import Draft202012Validator
 
@@ -15,6 +17,7 @@ from agent import errors
 from agent.cli import advice, apply, plan
 from agent.cli.reference import PAGES
 from agent.config import Config, load_config
+from agent.decide.yaml_source import plain_value, read_source
 
 ROOT = Path(__file__).parents[2]
 LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
@@ -100,3 +103,32 @@ def test_the_example_config_is_a_config() -> None:
         "keyring:salesforce-client-secret",
         "keyring:hubspot-token",
     }
+
+
+def policies_of(folder: Path) -> list[Any]:
+    documents = [
+        document
+        for path in sorted(folder.glob("*.yaml"))
+        for document in read_source(path.name, text_of(path)).documents
+    ]
+    return [plain_value(document) for document in documents]
+
+
+def test_editors_accept_every_shipped_policy() -> None:
+    editor = Draft202012Validator(json.loads(text_of(ROOT / "docs/schemas/policy.json")))
+    shipped = policies_of(ROOT / "policies")
+    assert len(shipped) >= 7
+    assert [error.message for policy in shipped for error in editor.iter_errors(policy)] == []
+
+
+def test_the_command_prints_the_schema_of_editors() -> None:
+    said = CliRunner().invoke(COMMANDS["truce"], ["check", "--editor-schema"], standalone_mode=False)
+    assert json.loads(said.output) == json.loads(text_of(ROOT / "docs/schemas/policy.json"))
+
+
+def test_editors_notice_a_typo() -> None:
+    editor = Draft202012Validator(json.loads(text_of(ROOT / "docs/schemas/policy.json")))
+    (policy,) = [policy for policy in policies_of(ROOT / "policies") if policy["policy"] == "person-basics"]
+    assert not editor.is_valid({**policy, "matsch": ["email"]})
+    assert not editor.is_valid({**policy, "losing_edit": "forget"})
+    assert not editor.is_valid({**policy, "kind": "feelds"})
