@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from agent.demo.practice import Practice
+from agent.people import current_person
 
 PEOPLE = {"anna": "anna@example.com", "ben": "ben@example.com", "tom": "tom@example.com"}
 LINK_FIELD = "Truce_Key__c"
@@ -47,7 +47,7 @@ def write_setting(practice: Practice) -> Path:
             "link_keys": dict.fromkeys(("contacts", "companies"), LINK_PROPERTY),
         },
         "run": {"every_seconds": 60, "mode": "ask"},
-        "people": {getpass.getuser(): PEOPLE["anna"]},
+        "people": {current_person({}).login: PEOPLE["anna"]},
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
