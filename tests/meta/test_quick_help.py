@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("simple_salesforce", "hubspot", "pydantic", "rich", "keyring", "apscheduler", "orjson", "yaml", "pysqlite3")
+HEAVY = ("simple_salesforce", "hubspot", "pydantic", "rich", "keyring", "apscheduler", "structlog", "yaml", "pysqlite3")
 
 ALL_HELP = f"""
 import contextlib, io, sys
