@@ -54,6 +54,11 @@ def say(text: str, *, hanging: int = 0, err: bool = False) -> None:
     click.echo(text, err=err)
 
 
+def row(label: str, text: str, *, width: int = 12) -> None:
+    """A label and what belongs to it; in a terminal everything after the label keeps its own column."""
+    say(f"{label:<{width}}{text}", hanging=width)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """Exactly one JSON document on stdout."""
     click.echo(json.dumps(document, ensure_ascii=False, default=str))
