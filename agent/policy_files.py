@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ MOST_BYTES = 256 * 1024
 MOST_TOTAL_BYTES = 2 * 1024 * 1024
 
 
+NAMED_IN_CONFIG = "correct `policies:` in the config, or put the files there"
+
+
 def read_sources(folder: Path) -> dict[str, str]:
     """{file name: text} of every ``*.yaml`` directly in the folder, in name order.
 
@@ -20,7 +24,9 @@ def read_sources(folder: Path) -> dict[str, str]:
         PolicyError: a file that is not a plain readable UTF-8 file inside the folder.
     """
     if not folder.is_dir():
-        raise UsageError("there is no policies folder", where=str(folder), next_step="truce init")
+        raise UsageError("there is no policies folder", where=str(folder), next_step=NAMED_IN_CONFIG)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UsageError("the policies folder cannot be read", where=str(folder), next_step=f"ls -ld {folder}")
     root = folder.resolve()
     sources: dict[str, str] = {}
     problems: list[Problem] = []
@@ -44,7 +50,7 @@ def read_sources(folder: Path) -> dict[str, str]:
     if problems:
         raise PolicyError(problems)
     if not sources:
-        raise UsageError("there is no policy file", where=str(folder), next_step="truce init")
+        raise UsageError("there is no policy file", where=str(folder), next_step=NAMED_IN_CONFIG)
     return sources
 
 

@@ -132,6 +132,17 @@ class TestInit:
         assert said.code == 2
         assert "no policies to begin with invoices" in said.err
 
+    def test_a_user_whom_the_computer_does_not_know_can_begin(
+        self, nothing: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unknown(uid: int) -> None:
+            raise KeyError(uid)
+
+        monkeypatch.setattr("pwd.getpwuid", unknown)
+        for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
+            monkeypatch.delenv(name, raising=False)
+        assert nothing("init", *ME).code == 0
+
 
 class TestSecrets:
     def test_set_without_a_name_asks_for_every_missing_one(self, nothing: Terminal) -> None:

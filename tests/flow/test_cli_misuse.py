@@ -169,12 +169,25 @@ class TestFiles:
         company.edit("config.yaml", "policies: policies", "policies: politics")
         assert is_advice(company("plan"), 2)
 
+    def test_a_policies_folder_that_cannot_be_read(self, company: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("agent.policy_files.os.access", lambda *_: False)
+        said = company("check", "--offline")
+        assert is_advice(said, 2)
+        assert "The policies folder cannot be read." in said.err
+
     def test_a_typo_in_a_policy_is_found_at_its_line(self, company: Terminal) -> None:
         company.edit("policies/person-basics.yaml", "wins: salesforce", "wns: salesforce")
         said = company("plan")
         assert is_advice(said, 2)
         assert "unknown key `wns`" in said.err
         assert "Did you mean `wins`?" in said.err
+
+    def test_a_broken_policy_keeps_nobody_from_looking_and_undoing(self, written: Terminal) -> None:
+        batch = next(each for each in written.json("batches")["batches"] if each["state"] == "done")["batch"]
+        written.edit("policies/person-basics.yaml", "wins: salesforce", "wns: salesforce")
+        looking = (("status",), ("today",), ("batches",), ("show", batch), ("review",), ("ledger", "verify"))
+        for words in (*looking, ("rollback", batch), ("pause", "company-basics"), ("mode", "watch")):
+            assert (words, written(*words).code) == (words, 0)
 
     def test_a_policy_that_is_no_text(self, company: Terminal) -> None:
         (company.folder / "policies" / "noise.yaml").write_bytes(b"\xff\x00\xfe")
