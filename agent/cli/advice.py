@@ -6,6 +6,7 @@ A person never sees a traceback for a mistake of theirs, and one of ours is said
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -171,8 +172,8 @@ def _reader_is_gone() -> int:
 def _survive_any_terminal() -> None:
     """A terminal that cannot show a character shows a question mark instead of ending the command."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _place_of(error: Exception) -> str:

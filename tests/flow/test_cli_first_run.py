@@ -52,7 +52,9 @@ class TestInit:
         said = nothing("init", *ME)
         assert said.code == 0
         assert stat.S_IMODE(nothing.config.stat().st_mode) == 0o600
-        policies = {path.name: path.read_text(encoding="utf-8") for path in (nothing.folder / "policies").iterdir()}
+        policies = {
+            path.name: path.read_text(encoding="utf-8") for path in (nothing.folder / "policies").glob("*.yaml")
+        }
         assert {"person-basics.yaml", "company-basics.yaml", "daily-limits.yaml", "sales-team.yaml"} <= set(policies)
         assert all("anna@example.com" not in text for text in policies.values())
         assert "me@company.example" in policies["person-basics.yaml"]
@@ -60,6 +62,7 @@ class TestInit:
     def test_what_it_writes_is_sound(self, nothing: Terminal) -> None:
         nothing("init", *ME)
         assert nothing("check", "--offline").code == 0
+        assert nothing.json("test")["failed"] == 0
 
     def test_says_what_comes_next(self, nothing: Terminal) -> None:
         said = nothing("init", *ME)

@@ -52,11 +52,13 @@ def _begin(terminal: Terminal, documents: Documents) -> None:
     note(documents, "secrets-check", terminal.json("secrets", "check", "file:secrets/hubspot-token"))
     note(documents, "secrets-forget", terminal.json("secrets", "forget", "file:secrets/hubspot-token"))
     note(documents, "mode", terminal.json("mode"))
+    note(documents, "test", terminal.json("test"))
 
 
 def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     note(documents, "doctor", terminal.json("doctor"))
     note(documents, "check", terminal.json("check"))
+    note(documents, "check", terminal.json("check", "--explain"))
     plan = note(documents, "plan", terminal.json("plan"))
     note(documents, "apply", terminal.json("apply", plan["plan"]))
     note(documents, "batches", terminal.json("batches"))
