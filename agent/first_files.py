@@ -6,18 +6,16 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
+from agent import shipped
 from agent.config_text import config_text
 from agent.errors import ConfigError
 from agent.private_files import PRIVATE_FILE
 
 SecretSource = Literal["keyring", "file", "env", "systemd"]
 
-EXAMPLES = "examples"
 EXAMPLE_PERSON = "anna@example.com"
 """Who answers for the shipped policies until somebody real does."""
 
@@ -127,33 +125,27 @@ def is_practice_domain(domain: str) -> bool:
 
 def possible_beginnings() -> list[str]:
     """What one can begin with: that for which policies are shipped."""
-    about = {_about(name) for name in _shipped(files("policies"))}
+    about = {_about(name) for name in shipped.texts()}
     return [name for name, (main, *_) in BEGINNINGS.items() if main in about]
 
 
 def _write_policies(folder: Path, answers: Answers) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     if folder.exists() and any(folder.glob("*.y*ml")):
         return (), (folder,)
-    written = _copy(files("policies"), folder, answers)
-    _copy(files("policies").joinpath(EXAMPLES), folder / EXAMPLES, answers)
+    written = _copy(shipped.POLICIES, folder, answers)
+    _copy(shipped.EXAMPLES, folder / shipped.EXAMPLES.name, answers)
     return written, ()
 
 
-def _copy(source: Traversable, target: Path, answers: Answers) -> tuple[Path, ...]:
+def _copy(source: Path, target: Path, answers: Answers) -> tuple[Path, ...]:
     target.mkdir(parents=True, exist_ok=True)
     wanted = BEGINNINGS[answers.begins_with]
     written = []
-    for name, text in _shipped(source).items():
+    for name, text in shipped.texts(source).items():
         if _about(name) in wanted or _about(name) not in _ABOUT_RECORDS:
             _write_new(target / name, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
             written.append(target / name)
     return tuple(written)
-
-
-def _shipped(folder: Traversable) -> dict[str, str]:
-    """{file name: text} of what comes with Truce, in name order."""
-    found = [source for source in folder.iterdir() if source.name.endswith(".yaml")]
-    return {source.name: source.read_text(encoding="utf-8") for source in sorted(found, key=lambda each: each.name)}
 
 
 def _about(file_name: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
+from agent import shipped
 from agent.demo.practice import Practice
 from agent.people import current_person
 
@@ -63,10 +63,8 @@ def copy_policies(target: Path) -> None:
     to move back and is held.
     """
     target.mkdir(parents=True, exist_ok=True)
-    for source in files("policies").iterdir():
-        if source.name.endswith(".yaml"):
-            text = source.read_text(encoding="utf-8")
-            (target / source.name).write_text(_for_a_first_meeting(text), encoding="utf-8")
+    for name, text in shipped.texts().items():
+        (target / name).write_text(_for_a_first_meeting(text), encoding="utf-8")
     shutil.copystat(target.parent, target)
 
 

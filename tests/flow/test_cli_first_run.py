@@ -351,3 +351,14 @@ class TestMode:
         admin.fault(id="down", times="always", action="status", status=503)
         assert company("mode", "watch").code == 0
         assert company("pause", "person-basics").code == 0
+
+
+def test_a_folder_named_policies_where_truce_is_started_is_not_taken_for_the_shipped_one(
+    nothing: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "elsewhere" / "policies" / "mine.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("policy: mine\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(mine.parents[1])
+    nothing("init", *ME)
+    assert not (nothing.folder / "policies" / "mine.yaml").exists()
