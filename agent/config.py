@@ -233,6 +233,8 @@ def _in_plain_words(problem: ErrorDetails, allowed: Sequence[str]) -> tuple[str,
         return "this is no place of a secret", "Write keyring:NAME, env:NAME, file:PATH or systemd:NAME."
     if kind == "string_pattern_mismatch" and "https" in text:
         return "this is no address", "https, or http on this computer only."
+    if kind in ("model_type", "model_attributes_type"):
+        return "settings of its own belong here", "Write them below it, each two spaces in."
     if kind == "literal_error":
         return f"write one of {problem['ctx']['expected']}", ""
     return text[:1].lower() + text[1:], ""

@@ -159,7 +159,7 @@ class Unavailable(ConnectorError):
     """The vendor cannot answer now. ``retry_after`` is in seconds when the vendor said so."""
 
     def __init__(self, what: str, *, system: str = "", retry_after: float | None = None, why: str = "") -> None:
-        super().__init__(what, system=system, why=why, next_step="truce status")
+        super().__init__(what, system=system, why=why, next_step="truce doctor")
         self.retry_after = retry_after
 
 

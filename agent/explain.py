@@ -91,8 +91,7 @@ def find_records(installation: Installation, wanted: str) -> list[Record]:
 def _matching(installation: Installation, system: str, object_type: str, wanted: str) -> list[Record]:
     mirror = installation.mirror
     refs = {Ref(system, object_type, wanted)}
-    if wanted.startswith(f"{system}:{object_type}/"):
-        refs.add(Ref.parse(wanted))
+    refs.add(Ref(system, object_type, wanted.removeprefix(f"{system}:{object_type}/")))
     for kind in ("email", "domain"):
         refs.update(mirror.by_key(system, object_type, kind, wanted.strip().lower()))
     return list(mirror.records(sorted(refs)).values())

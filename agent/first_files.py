@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent import shipped
 from agent.config_text import config_text
 from agent.errors import ConfigError
-from agent.policy_files import shipped_examples, shipped_policies
 from agent.private_files import PRIVATE_FILE
 
 SecretSource = Literal["keyring", "file", "env", "systemd"]
@@ -125,24 +125,27 @@ def is_practice_domain(domain: str) -> bool:
 
 def possible_beginnings() -> list[str]:
     """What one can begin with: that for which policies are shipped."""
-    about = {_about(name) for name in shipped_policies()}
+    about = {_about(name) for name in shipped.texts()}
     return [name for name, (main, *_) in BEGINNINGS.items() if main in about]
 
 
 def _write_policies(folder: Path, answers: Answers) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     if folder.exists() and any(folder.glob("*.y*ml")):
         return (), (folder,)
-    folder.mkdir(parents=True, exist_ok=True)
+    written = _copy(shipped.POLICIES, folder, answers)
+    _copy(shipped.EXAMPLES, folder / shipped.EXAMPLES.name, answers)
+    return written, ()
+
+
+def _copy(source: Path, target: Path, answers: Answers) -> tuple[Path, ...]:
+    target.mkdir(parents=True, exist_ok=True)
     wanted = BEGINNINGS[answers.begins_with]
-    (folder / "examples").mkdir(exist_ok=True)
-    texts = {folder / name: text for name, text in shipped_policies().items()}
-    texts |= {folder / "examples" / name: text for name, text in shipped_examples().items()}
     written = []
-    for path, text in texts.items():
-        if _about(path.name) in wanted or _about(path.name) not in _ABOUT_RECORDS:
-            _write_new(path, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
-            written.append(path)
-    return tuple(written), ()
+    for name, text in shipped.texts(source).items():
+        if _about(name) in wanted or _about(name) not in _ABOUT_RECORDS:
+            _write_new(target / name, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
+            written.append(target / name)
+    return tuple(written)
 
 
 def _about(file_name: str) -> str:

@@ -31,6 +31,10 @@ OF_RECORD = (
 SQLite use the partial index."""
 
 
+_LISTED_BY = {"P": "truce plan", "R": "truce review"}
+"""Which command names what begins with this letter; everything else is part of a batch."""
+
+
 def number_of(name: str, letter: str) -> int:
     """57 for ``B-57``.
 
@@ -39,7 +43,7 @@ def number_of(name: str, letter: str) -> int:
     """
     start, dash, digits = name.partition("-")
     if start != letter or not dash or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-        raise NotFound(f"{name!r} is not a name like {letter}-12", next_step="truce batches")
+        raise NotFound(f"{name!r} is not a name like {letter}-12", next_step=_LISTED_BY.get(letter, "truce batches"))
     return int(digits)
 
 

@@ -66,7 +66,7 @@ def start_logging(mask: SecretMask, *, verbose: bool = False, file: Path | None 
     """JSON lines on stderr (or in a file) when nobody watches, readable lines in a terminal."""
     to_terminal = file is None and sys.stderr.isatty()
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=True)
+        structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ)
         if to_terminal
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -40,6 +40,8 @@ MOST_LISTED = 200
 
 
 def make_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    for name in body.get("policies", ()):
+        _known_policy(installation, name)
     plan = plans.make(installation, only=tuple(body.get("policies", ())))
     return plan_result(installation, plan)
 
@@ -172,7 +174,9 @@ def freeze(installation: Installation, body: Body, actor: str, progress: apply.P
     places = places_of(installation.policies.policies).by_field
     systems = sorted(places.get((entity_type_of(entity_id), body["field"]), {}))
     if not systems:
-        raise NotFound(f"no policy names a field {body['field']}", where=body["record"])
+        raise NotFound(
+            f"no policy names a field {body['field']}", where=body["record"], next_step=f"truce why {body['record']}"
+        )
     head = {"record": body["record"], "field": body["field"]}
     if body.get("lift"):
         lifted = installation.freezes.lift_cells([(entity_id, body["field"], system) for system in systems], actor)
@@ -344,5 +348,5 @@ def _known_policy(installation: Installation, name: str) -> Any:
     header = installation.policies.policies.headers.get(name)
     if header is None:
         known = ", ".join(sorted(installation.policies.policies.headers))
-        raise NotFound(f"there is no policy {name}", why=f"known are {known}")
+        raise NotFound(f"there is no policy {name}", why=f"known are {known}", next_step="truce check")
     return header

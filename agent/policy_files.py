@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
 from agent.errors import PolicyError, Problem, UsageError
 
-SHIPPED = Path(__file__).parents[1] / "policies"
-"""Beside this package, in a checkout and where it is installed. Not asked of the import system: a folder called
-``policies`` in the directory one works in would be taken for a part of it."""
-
 MOST_BYTES = 256 * 1024
 MOST_TOTAL_BYTES = 2 * 1024 * 1024
+
+
+NAMED_IN_CONFIG = "correct `policies:` in the config, or put the files there"
 
 
 def read_sources(folder: Path) -> dict[str, str]:
@@ -24,7 +24,9 @@ def read_sources(folder: Path) -> dict[str, str]:
         PolicyError: a file that is not a plain readable UTF-8 file inside the folder.
     """
     if not folder.is_dir():
-        raise UsageError("there is no policies folder", where=str(folder), next_step="truce init")
+        raise UsageError("there is no policies folder", where=str(folder), next_step=NAMED_IN_CONFIG)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UsageError("the policies folder cannot be read", where=str(folder), next_step=f"ls -ld {folder}")
     root = folder.resolve()
     sources: dict[str, str] = {}
     problems: list[Problem] = []
@@ -48,7 +50,7 @@ def read_sources(folder: Path) -> dict[str, str]:
     if problems:
         raise PolicyError(problems)
     if not sources:
-        raise UsageError("there is no policy file", where=str(folder), next_step="truce init")
+        raise UsageError("there is no policy file", where=str(folder), next_step=NAMED_IN_CONFIG)
     return sources
 
 
@@ -84,20 +86,6 @@ class FolderWatch:
             else:
                 found.append((path.name, status.st_mtime_ns, status.st_size, status.st_ino))
         return tuple(found)
-
-
-def shipped_policies() -> dict[str, str]:
-    """{file name: text} of the policies that come with Truce, in name order."""
-    return _texts(SHIPPED)
-
-
-def shipped_examples() -> dict[str, str]:
-    """{file name: text} of their examples: each file is called like the policy file it is about."""
-    return _texts(SHIPPED / "examples")
-
-
-def _texts(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
 
 
 def read_example_sources(folder: Path) -> dict[str, str]:

@@ -52,7 +52,7 @@ def require_private(path: Path, *, kind: str = "file") -> None:
     if found.st_uid != os.geteuid():
         raise ConfigError(
             f"the {kind} belongs to another user", where=str(path), why=f"owner is user id {found.st_uid}",
-            next_step="run truce as the user who owns it",
+            next_step="run it as the user who owns it",
         )  # fmt: skip
     if stat.S_IMODE(found.st_mode) & _OTHERS:
         mode = PRIVATE_DIRECTORY if kind == "directory" else PRIVATE_FILE

@@ -30,6 +30,7 @@ from agent.lock import WriterLock
 from agent.mirror import Mirror
 from agent.people import file_owner
 from agent.policy_files import read_sources
+from agent.private_files import make_private_directory
 from agent.reviews import Reviews
 from agent.secrets import read_secret
 from agent.store import Clock
@@ -105,7 +106,7 @@ def open_installation(
     """
     with ExitStack() as stack:
         if writer:
-            config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_directory(config.state)
             stack.enter_context(WriterLock.take(config.state / LOCK, _holder(command)))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:

@@ -6,6 +6,7 @@ A person never sees a traceback for a mistake of theirs, and one of ours is said
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ OUR_MISTAKE = 1
 WRONG_USAGE = UsageError.exit_code
 INTERRUPTED = 130
 
+HANGING = len("  where  ")
 _PACKAGES = ("agent", "connectors")
 
 
@@ -40,7 +42,7 @@ def run_with_advice(command: click.Command, args: Sequence[str]) -> int:
         return _wrong_usage(error, as_json=as_json)
     except TruceError as error:
         return _tell_and_leave(error, as_json=as_json)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click turns a broken pipe into SystemExit(1), and nothing else
         return _reader_is_gone()
     except OSError as error:
         if "--traceback" in args:
@@ -58,8 +60,10 @@ def tell(error: TruceError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": as_document(error)}, ensure_ascii=False))
         return
+    from agent.cli.display import say
+
     for line in advice(error):
-        click.echo(line, err=True)
+        say(line, hanging=HANGING, err=True)
 
 
 def as_document(error: TruceError) -> dict[str, object]:
@@ -94,8 +98,7 @@ def advice(error: TruceError) -> list[str]:
     if isinstance(error, UsageError) and error.problems:
         for problem in error.problems:
             lines += problem_lines(problem)
-    what = one_line(error.what)
-    lines.append(f"{what[:1].upper()}{what[1:]}.")
+    lines.append(f"{_sentence(one_line(error.what))}.")
     if error.where and error.where not in error.what:
         lines.append(f"  where  {one_line(error.where)}")
     if error.why:
@@ -105,11 +108,17 @@ def advice(error: TruceError) -> list[str]:
     return lines
 
 
+def _sentence(text: str) -> str:
+    """A capital letter in front, unless it begins with a name (``person-basics``, ``salesforce:Contact/003…``)."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
+
+
 def interrupted() -> TruceError:
     """Ctrl-C, or the end of the input at a question."""
     error = TruceError(
         "stopped",
-        why="what was written by then is recorded, and the next start settles what was under way",
+        why="nothing is half done: whatever was sent is recorded, and the next start settles it",
         next_step="repeat the command: it goes on where it stopped",
     )
     error.exit_code = INTERRUPTED
@@ -163,8 +172,8 @@ def _reader_is_gone() -> int:
 def _survive_any_terminal() -> None:
     """A terminal that cannot show a character shows a question mark instead of ending the command."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _place_of(error: Exception) -> str:

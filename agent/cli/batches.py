@@ -44,7 +44,7 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
             batch.state,
             number(sum(batch.counts.values())),
             batch.title,
-            batch.actor,
+            batch.actor.partition("@")[0],
         ]
         for batch in batches
     ]

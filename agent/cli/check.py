@@ -21,13 +21,20 @@ HAS_ERRORS = 2
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="Do not ask the CRMs which fields exist.")
 @click.option("--explain", is_flag=True, help="Say in plain words what the policies were understood to mean.")
+@click.option("--editor-schema", is_flag=True, help="Print the JSON Schema by which an editor completes and checks.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, folder: Path | None, offline: bool, explain: bool, as_json: bool) -> int:
+def command(
+    ctx: click.Context, folder: Path | None, offline: bool, explain: bool, editor_schema: bool, as_json: bool
+) -> int:
     """Check the policy files in FOLDER (default: the one in the config). Nothing is changed."""
     from agent.decide import parse
+    from agent.decide.json_schema import policy_json_schema
     from agent.decide.policy_words import in_words
 
+    if editor_schema:
+        print_json(policy_json_schema())
+        return 0
     sources, schemas = _read(ctx, folder, offline)
     today = datetime.now(UTC).date()
     problems = parse.check(sources, schemas, today)

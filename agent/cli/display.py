@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from agent.apply import Progress
 
 LONGEST_VALUE = 40
+NARROW = 60
+"""Columns below which a table cannot be read."""
+NARROWEST = 20
 
 
 def clean(value: object) -> str:
@@ -31,6 +36,27 @@ def clean(value: object) -> str:
 def one_line(text: str) -> str:
     """Our own words, which may quote what somebody typed or a vendor said: nothing in them may forge a line."""
     return "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
+
+
+def say(text: str, *, hanging: int = 0, err: bool = False) -> None:
+    """A line; in a terminal broken between words, with ``hanging`` spaces in front of what follows the first.
+
+    Piped it stays one line: what a person greps for is not torn apart.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if stream.isatty():
+        width = max(shutil.get_terminal_size().columns, NARROWEST)
+        follows = " " * min(hanging, width // 3)
+        text = "\n".join(
+            textwrap.fill(line, width, subsequent_indent=follows, break_on_hyphens=False, break_long_words=False)
+            for line in text.splitlines()
+        )
+    click.echo(text, err=err)
+
+
+def row(label: str, text: str, *, width: int = 12) -> None:
+    """A label and what belongs to it; in a terminal everything after the label keeps its own column."""
+    say(f"{label:<{width}}{text}", hanging=width)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -51,7 +77,11 @@ def problem_lines(problem: Problem) -> list[str]:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-    """A plain aligned table; columns named in ``right`` are numbers."""
+    """A plain aligned table; columns named in ``right`` are numbers. In a narrow terminal one block per row."""
+    if shutil.get_terminal_size().columns < NARROW:
+        for row in rows:
+            say(" · ".join(f"{heading} {cell}" for heading, cell in zip(headings, row, strict=True)), hanging=2)
+        return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -83,10 +113,10 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[far]}"), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        task = bars.add_task(what, total=None, far="")
+        yield lambda done, total: bars.update(task, completed=done, total=total, far=f"{done:,} of {total:,}")

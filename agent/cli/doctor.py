@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.display import one_line, print_json
+from agent.cli.display import one_line, print_json, say
 from agent.cli.session import Session, json_option, session_of
 from agent.errors import TruceError
 
@@ -35,15 +35,15 @@ def command(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         print_json({"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting})
     else:
-        click.echo(_summary(len(errors), acting, has_written))
-        click.echo(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else 'truce plan'}")
+        say(_summary(len(errors), acting, has_written))
+        say(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else 'truce plan'}")
     return errors[0].exit_code if errors else 0
 
 
 def _show(finding: Finding) -> None:
-    click.echo(f"{MARKS[finding.level]} {finding.subject}: {one_line(finding.text)}")
+    say(f"{MARKS[finding.level]} {finding.subject}: {one_line(finding.text)}", hanging=8)
     for step in finding.steps if finding.level != "ok" else ():
-        click.echo(f"          → {one_line(step)}")
+        say(f"        → {one_line(step)}", hanging=10)
 
 
 def _summary(errors: int, acting: list[str], has_written: bool) -> str:

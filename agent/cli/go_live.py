@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from agent.cli.display import print_json
@@ -20,6 +22,12 @@ def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
     """Show what POLICY would write now, then let it act by itself. Approves its meaning, not its comments."""
     session = session_of(ctx)
     person = needs_name(session.person, "let a policy act")
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise UsageError(
+            "there is nobody to ask, so nothing was changed",
+            why="this is no terminal; --yes says that the plan was seen elsewhere",
+            next_step=f"truce plan --policy {policy}",
+        )
     plan = session.order("plan", {"policies": [policy]}, "deciding", quiet=as_json)
     with session.reading() as installation:
         header = installation.policies.policies.headers.get(policy)
@@ -31,8 +39,6 @@ def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
             click.echo(f"{policy} says mode: {header.mode}, so it will not write by itself before that line says act.")
         if not yes:
             click.confirm(f"{person}: let {policy} act by itself from now on?", abort=True)
-    elif not yes:
-        raise UsageError("--json needs --yes, because nobody can be asked", next_step=f"truce plan --policy {policy}")
     result = session.order("go-live", {"policy": policy, "meaning": header.meaning}, quiet=as_json)
     if as_json:
         print_json(result)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option
 from agent.errors import ConfigError, TruceError, UsageError
 
@@ -57,7 +57,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
         click.echo(f"{kept} has policies already; they are left as they are.")
     if answers.has_native_connector:
         click.echo("Truce only watches (mode: watch) while HubSpot's own connector writes.")
-    click.echo("Nothing is written to a CRM before you have seen a plan and applied it. Next:")
+    say("Nothing is written to a CRM before you have seen a plan and applied it. Next:")
     for step, why in steps:
         click.echo(f"  {step:<24}{why}")
 
@@ -82,7 +82,7 @@ def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
         raise UsageError(
             f"the domain {domain}.salesforce.com is no sandbox",
             why="a sandbox has --NAME.sandbox in its domain, a developer org has .develop",
-            next_step="truce init, with the sandbox's domain or with --production",
+            next_step="truce init --production, or give the domain of the sandbox",
         )
     native = given["native_connector"]
     if native is None:
@@ -113,7 +113,7 @@ def _ask(question: str, understood: Callable[[str], str]) -> str:
         try:
             return understood(str(click.prompt(question)))
         except TruceError as error:
-            click.echo(f"{error.what}: {error.why}")
+            say(f"{error.what}: {error.why}", hanging=2)
 
 
 def _email(typed: str) -> str:
@@ -143,7 +143,7 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
     if not may_ask:
         return best
     places = click.Choice(["keyring", "file", "env", "systemd"])
-    return click.prompt("Where are the secrets kept?", type=places, default=best)
+    return click.prompt("Where are the keys of both CRMs kept?", type=places, default=best)
 
 
 def _next_steps(answers: Any) -> list[tuple[str, str]]:

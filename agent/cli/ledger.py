@@ -14,7 +14,7 @@ def command() -> None:
     """The ledger: what was written, before it was written."""
 
 
-@command.command("verify")
+@command.command("verify", short_help="Recompute everything the ledger claims.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import number, print_json
+from agent.cli.display import number, print_json, say
 from agent.cli.session import json_option, session_of
+from agent.errors import NotFound, UsageError
 from agent.people import needs_name
 
 LISTED = 30
@@ -20,6 +21,8 @@ LISTED = 30
 def command(ctx: click.Context, review_id: str | None, answer: str | None, kind: str | None, as_json: bool) -> None:
     """List open questions, or answer one: truce review R-3 --answer "keep both"."""
     session = session_of(ctx)
+    if answer is not None and not (review_id and answer.strip()):
+        raise UsageError("an answer needs a question and words", next_step='truce review R-3 --answer "keep both"')
     if review_id and answer:
         needs_name(session.person, "answer reviews")
         result = session.order("review", {"review": review_id, "answer": answer}, quiet=as_json)
@@ -32,6 +35,8 @@ def command(ctx: click.Context, review_id: str | None, answer: str | None, kind:
         found = [item for item in installation.reviews.list() if kind in (None, item.kind)]
     if review_id:
         found = [item for item in found if item.id == review_id]
+        if not found:
+            raise NotFound(f"there is no open question {review_id}", next_step="truce review")
     if as_json:
         print_json(
             {
@@ -52,6 +57,6 @@ def command(ctx: click.Context, review_id: str | None, answer: str | None, kind:
     if not found:
         click.echo("Nothing waits for an answer.")
     for item in found[:LISTED]:
-        click.echo(f"{item.id:<7} {item.kind:<10} {item.sentence}" + (f"  ({item.line})" if item.line else ""))
+        say(f"{item.id:<7} {item.kind:<10} {item.sentence}" + (f"  ({item.line})" if item.line else ""), hanging=19)
     if len(found) > LISTED:
         click.echo(f"… {number(len(found) - LISTED)} more (--json lists all)")

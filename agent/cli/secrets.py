@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option, session_of
 from agent.errors import ConfigError
 
@@ -36,7 +37,10 @@ def list_secrets(ctx: click.Context, as_json: bool) -> int:
         )
     else:
         for setting, (place, trouble) in states.items():
-            click.echo(f"{setting:<26}{place}  {'can be read' if trouble is None else f'missing: {trouble}'}")
+            say(f"{setting:<26}{'can be read' if trouble is None else 'MISSING':<13}{place}", hanging=39)
+        first = next((trouble for _, trouble in states.values() if trouble is not None), None)
+        if first is not None:
+            say(f"  next   {'truce secrets set' if first.startswith('truce secrets set') else first}", hanging=9)
     return ConfigError.exit_code if any(trouble for _, trouble in states.values()) else 0
 
 
@@ -116,7 +120,14 @@ def _trouble(place: str) -> str | None:
     return None
 
 
+def _question(place: str) -> str:
+    """What is asked for, in words where ``truce init`` gave the secret its name."""
+    from agent.first_files import SECRETS
+
+    return SECRETS.get(re.split("[:/]", place)[-1], place)
+
+
 def _value_of(place: str) -> str:
     if sys.stdin.isatty():
-        return str(click.prompt(place, hide_input=True, err=True))
+        return str(click.prompt(_question(place), hide_input=True, err=True))
     return sys.stdin.readline()

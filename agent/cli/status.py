@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.batches import as_document
-from agent.cli.display import moment, number, print_json
+from agent.cli.display import moment, number, print_json, row
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
@@ -36,63 +36,73 @@ def _show(found: Status) -> None:
     _show_policies(found)
     for order in found.orders:
         far = f" {number(order.done)} of {number(order.total)}" if order.total else ""
-        click.echo(f"Order       {order.kind} by {order.actor}: {order.state}{far}")
-    click.echo(
-        f"Mode        {found.mode}; " + ", ".join(f"{name} {mode}" for name, mode in sorted(found.policies.items()))
-    )
-    click.echo(f"Open        {number(found.open_entries)} entries, {number(found.unknown_entries)} of them unknown")
+        row("Order", f"{order.kind} by {order.actor}: {order.state}{far}")
+    row("Mode", f"{found.mode}; {_by_mode(found.policies)}")
+    row("Open", f"{number(found.open_entries)} entries, {number(found.unknown_entries)} of them unknown")
     for batch in found.unfinished:
-        click.echo(f"Unfinished  {batch.id} {batch.title}: goes on at the next start")
+        row("Unfinished", f"{batch.id} {batch.title}: goes on at the next start")
     for batch in found.waiting:
-        click.echo(f"Waiting     {batch.id} {batch.title}: {batch.hold_reason}, expires {moment(batch.expires_at)}")
+        row("Waiting", f"{batch.id} {batch.title}: {batch.hold_reason}, expires {moment(batch.expires_at)}")
     questions = " · ".join(f"{number(count)} {kind}" for kind, count in sorted(found.reviews.items())) or "none"
-    click.echo(f"Questions   {questions}")
+    row("Questions", f"{questions}")
     frozen = " · ".join(f"{number(count)} {age}" for age, count in found.freezes.items() if count) or "none"
-    click.echo(f"Frozen      {frozen}")
+    row("Frozen", f"{frozen}")
     for place, watermark in sorted(found.cursors.items()):
-        click.echo(f"Pulled      {place} up to {moment(watermark)}")
-    click.echo(f"Pending     {number(found.pending)} changes not decided yet")
-    click.echo(f"Disk        {_gigabytes(found.free_bytes)} free · ledger and mirror {_gigabytes(found.state_bytes)}")
+        row("Pulled", f"{place} up to {moment(watermark)}")
+    row("Pending", f"{number(found.pending)} changes not decided yet")
+    row("Disk", f"{_gigabytes(found.free_bytes)} free · ledger and mirror {_gigabytes(found.state_bytes)}")
     if found.last_trouble:
-        click.echo(f"Last stop   {found.last_trouble}")
+        row("Last stop", f"{found.last_trouble}")
+
+
+def _by_mode(policies: dict[str, str]) -> str:
+    """``all 7 policies ask``, or who does what where they differ."""
+    names: dict[str, list[str]] = {}
+    for name, mode in sorted(policies.items()):
+        names.setdefault(mode, []).append(name)
+    if len(names) == 1:
+        return f"all {len(policies)} policies {next(iter(names))}"
+    return "; ".join(f"{mode}: {', '.join(those)}" for mode, those in sorted(names.items()))
 
 
 def _show_daemon(found: Status) -> None:
     writer, noted = found.writer, found.health
     if writer is not None and (noted is None or writer.get("pid") != noted.pid):
-        click.echo(f"Writer      {writer.get('command')}, pid {writer.get('pid')}, since {writer.get('since')}")
+        row("Writer", f"{writer.get('command')}, pid {writer.get('pid')}, since {writer.get('since')}")
     if noted is None:
-        click.echo("Daemon      not running: truce run")
+        row("Daemon", "not running: truce run")
         return
     if found.state in ("stopped", "ended unexpectedly"):
-        click.echo(f"Daemon      {found.state} (it was pid {noted.pid}): truce run")
+        row("Daemon", f"{found.state} (it was pid {noted.pid}): truce run")
     else:
-        click.echo(f"Daemon      {found.state}, pid {noted.pid} since {moment(noted.started_at)}")
+        row("Daemon", f"{found.state}, pid {noted.pid} since {moment(noted.started_at)}")
     last = noted.last_cycle
     if last is not None:
-        click.echo(
-            f"Last cycle  {moment(last.ended_at)}: {number(last.changed)} changed, {number(last.written)} written"
-            f" in {last.seconds:.1f} s"
+        row(
+            "Last cycle",
+            f"{moment(last.ended_at)}: {number(last.changed)} changed, {number(last.written)} written"
+            f" in {last.seconds:.1f} s",
         )
     if found.state not in ("stopped", "ended unexpectedly"):
-        click.echo(f"Next cycle  {moment(noted.next_cycle_at) or 'now'}")
+        row("Next cycle", f"{moment(noted.next_cycle_at) or 'now'}")
     if noted.breaker.is_open:
         breaker = noted.breaker
-        click.echo(
-            f"Trouble     {breaker.what} since {moment(breaker.since)}, {number(breaker.failures)} tries"
-            + (f": {breaker.why}" if breaker.why else "")
+        row(
+            "Trouble",
+            f"{breaker.what} since {moment(breaker.since)}, {number(breaker.failures)} tries"
+            + (f": {breaker.why}" if breaker.why else ""),
         )
     if noted.config_changed:
-        click.echo("Config      changed since the daemon started: restart it to take that over")
+        row("Config", "changed since the daemon started: restart it to take that over")
 
 
 def _show_policies(found: Status) -> None:
     if found.policy_trouble is None:
         return
-    click.echo(f"Policies    not taken over: {found.policy_trouble.what}; the last good set stays in force")
+    row("Policies", f"not taken over: {found.policy_trouble.what}; the last good set stays in force")
     for problem in found.policy_trouble.problems[:5]:
-        click.echo(f"            {problem['file']}:{problem['line']}: {problem['message']}")
-    click.echo("            truce check   (a mended file is taken over by itself)")
+        row("", f"{problem['file']}:{problem['line']}: {problem['message']}")
+    row("", "truce check   (a mended file is taken over by itself)")
 
 
 def _gigabytes(count: int) -> str:

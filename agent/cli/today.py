@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.batches import as_document
-from agent.cli.display import moment, number, print_json
+from agent.cli.display import moment, number, print_json, row
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
     from agent.standing import Today
+
+
+_line = partial(row, width=24)
 
 
 @click.command("today")
@@ -34,20 +38,21 @@ def command(ctx: click.Context, hours: int, as_json: bool) -> None:
 def _show(found: Today) -> None:
     back = sum(item.count for item in found.changed_back)
     detail = ", ".join(f"{item.count} {item.field.replace('_', ' ')}" for item in found.changed_back[:3])
-    click.echo(
-        f"Since {moment(found.since)}   {number(found.written)} changes · people changed {number(back)} back"
+    _line(
+        f"Since {moment(found.since)}",
+        f"{number(found.written)} changes · people changed {number(back)} back"
         + (f" ({detail})" if detail else "")
-        + f" · {number(found.unknown)} unknown"
+        + f" · {number(found.unknown)} unknown",
     )
     questions = " · ".join(f"{number(count)} {kind}" for kind, count in sorted(found.reviews.items()))
-    waits = f"{len(found.waiting)} batches" if found.waiting else "no batch"
-    click.echo(f"Waiting for you         {waits}" + (f" · {questions}" if questions else ""))
-    click.echo(f"Stopped                 {'; '.join(found.stopped) or 'nothing'}")
+    waits = f"{len(found.waiting)} batch{'es' if len(found.waiting) != 1 else ''}" if found.waiting else "no batch"
+    _line("Waiting for you", waits + (f" · {questions}" if questions else ""))
+    _line("Stopped", "; ".join(found.stopped) or "nothing")
     if found.nearest_limit:
         name, used, allowed = found.nearest_limit
-        click.echo(f"Nearest limit           {name.replace('_', ' ')} {used} of {allowed}")
+        _line("Nearest limit", f"{name.replace('_', ' ')} {used} of {allowed}")
     if found.agreement is not None:
-        click.echo(f"Both CRMs               agree on {found.agreement:.1%} of fields we watch")
+        _line("Both CRMs", f"agree on {found.agreement:.1%} of fields we watch")
     if found.waiting:
         click.echo(f"  next   truce show {found.waiting[0].id}")
     elif found.reviews:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import clean, moment, print_json
+from agent.cli.display import clean, moment, print_json, say
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
@@ -28,28 +28,28 @@ def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -
         print_json({"record": record, "fields": [_document(story) for story in stories]})
         return
     first = stories[0]
-    click.echo(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
+    say(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
     for story in stories:
         _show(story, detailed=field is not None)
 
 
 def _show(story: Story, *, detailed: bool) -> None:
     now = " · ".join(f"{system} “{clean(value)}”" for system, value in sorted(story.now.items()))
-    click.echo(f"{story.field}: {now}")
+    say(f"{story.field}: {now}", hanging=2)
     for written in story.writes if detailed else story.writes[:1]:
         _show_write(written)
     if detailed:
         for ref, observed in story.seen:
-            click.echo(f"  seen     {moment(observed.first_seen)}  {ref.system}  “{clean(observed.value)}”")
+            say(f"  seen     {moment(observed.first_seen)}  {ref.system}  “{clean(observed.value)}”", hanging=11)
     for step in story.decision:
         place = f" ({step.line})" if step.line else ""
-        click.echo(f"  today    {step.disposition}: {step.sentence}{place}")
+        say(f"  today    {step.disposition}: {step.sentence}{place}", hanging=11)
     for judged in story.judged:
-        click.echo(f"  guard    {judged.system}: {_guard_says(judged)}")
+        say(f"  guard    {judged.system}: {_guard_says(judged)}", hanging=11)
     for freeze in story.freezes:
-        click.echo(f"  frozen   {freeze.system}, since {moment(freeze.made_at)}: {freeze.reason}")
+        say(f"  frozen   {freeze.system}, since {moment(freeze.made_at)}: {freeze.reason}", hanging=11)
     for question in story.questions if detailed else ():
-        click.echo(f"  asked    {question.id}: {question.sentence}")
+        say(f"  asked    {question.id}: {question.sentence}", hanging=11)
 
 
 def _guard_says(judged: Judged) -> str:
@@ -65,11 +65,12 @@ def _show_write(written: WrittenBy) -> None:
         people += f", approved by {', '.join(written.approved_by)}"
     elif batch.kind != "cycle":
         people += f", {'undone' if batch.kind == 'rollback' else 'applied'} by {batch.actor}"
-    click.echo(
+    say(
         f"  {moment(written.entry.recorded_at)}  “{clean(written.before)}” → “{clean(written.after)}” "
-        f"← {batch.id} ← {written.line or written.policy}{people}"
+        f"← {batch.id} ← {written.line or written.policy}{people}",
+        hanging=11,
     )
-    click.echo(f"           {written.sentence}; {_outcome(written)}")
+    say(f"           {written.sentence}; {_outcome(written)}", hanging=11)
 
 
 def _outcome(written: WrittenBy) -> str:

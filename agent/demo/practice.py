@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
-from agent.errors import UsageError
+from agent.errors import TruceError, UsageError
 
 MARKER = "practice.json"
 STOP_SECONDS = 10.0
@@ -34,18 +37,21 @@ class Practice:
 
     def ask(self, path: str) -> Any:
         """GET on the admin side."""
-        with urlopen(f"{self.admin}{path}", timeout=60) as reply:  # noqa: S310  (loopback only)
-            return json.load(reply)
+        return self._call("GET", path, None)
 
     def tell(self, path: str, body: dict[str, Any]) -> Any:
         """POST on the admin side: something a person does in a CRM."""
-        request = Request(  # noqa: S310  (loopback only)
-            f"{self.admin}{path}",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urlopen(request, timeout=60) as reply:  # noqa: S310
-            return json.load(reply)
+        return self._call("POST", path, json.dumps(body))
+
+    def _call(self, method: str, path: str, body: str | None) -> Any:
+        address = urlsplit(self.admin)
+        with closing(HTTPConnection(str(address.hostname), address.port, timeout=60)) as connection:
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            content = reply.read()
+        if reply.status != HTTPStatus.OK:
+            raise TruceError("the practice CRMs refused", where=path, why=f"HTTP {reply.status}")
+        return json.loads(content)
 
     def changes_since(self, seq: int) -> list[dict[str, Any]]:
         """The practice CRMs' own audit; Truce never reads it."""
@@ -114,7 +120,7 @@ def clear(folder: Path) -> None:
         raise UsageError(
             f"{folder} is not a demo folder",
             why="it has files in it that the demo did not make",
-            next_step="use --folder",
+            next_step="truce demo --folder practice",
         )
     stop(folder)
     shutil.rmtree(folder)

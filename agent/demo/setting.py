@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import shutil
 from pathlib import Path
 
 import yaml
 
+from agent import shipped
 from agent.demo.practice import Practice
-from agent.policy_files import shipped_policies
+from agent.people import current_person
 
 PEOPLE = {"anna": "anna@example.com", "ben": "ben@example.com", "tom": "tom@example.com"}
 LINK_FIELD = "Truce_Key__c"
@@ -47,7 +47,7 @@ def write_setting(practice: Practice) -> Path:
             "link_keys": dict.fromkeys(("contacts", "companies"), LINK_PROPERTY),
         },
         "run": {"every_seconds": 60, "mode": "ask"},
-        "people": {getpass.getuser(): PEOPLE["anna"]},
+        "people": {current_person({}).login: PEOPLE["anna"]},
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -63,7 +63,7 @@ def copy_policies(target: Path) -> None:
     to move back and is held.
     """
     target.mkdir(parents=True, exist_ok=True)
-    for name, text in shipped_policies().items():
+    for name, text in shipped.texts().items():
         (target / name).write_text(_for_a_first_meeting(text), encoding="utf-8")
     shutil.copystat(target.parent, target)
 

@@ -64,12 +64,13 @@ class Teller:
             return
         click.echo()
         click.secho("NOW YOU", bold=True, nl=False)
-        click.echo(f"   the practice CRMs keep running; {truce} demo stop ends them")
+        click.echo("   the practice CRMs keep running")
         for command in (
             f"cd {folder}",
             f"{truce} today",
             f"{truce} show {batch_id}",
-            f"{truce} plan        # after you changed a line in policies/",
+            f"{truce} plan                      # after you changed a line in policies/",
+            f"{truce} demo stop --folder .      # ends the practice CRMs",
         ):
             click.echo(f"  {command}")
 

@@ -52,7 +52,9 @@ class TestInit:
         said = nothing("init", *ME)
         assert said.code == 0
         assert stat.S_IMODE(nothing.config.stat().st_mode) == 0o600
-        policies = {path.name: path.read_text(encoding="utf-8") for path in (nothing.folder / "policies").iterdir()}
+        policies = {
+            path.name: path.read_text(encoding="utf-8") for path in (nothing.folder / "policies").glob("*.yaml")
+        }
         assert {"person-basics.yaml", "company-basics.yaml", "daily-limits.yaml", "sales-team.yaml"} <= set(policies)
         assert all("anna@example.com" not in text for text in policies.values())
         assert "me@company.example" in policies["person-basics.yaml"]
@@ -60,6 +62,7 @@ class TestInit:
     def test_what_it_writes_is_sound(self, nothing: Terminal) -> None:
         nothing("init", *ME)
         assert nothing("check", "--offline").code == 0
+        assert nothing.json("test")["failed"] == 0
 
     def test_says_what_comes_next(self, nothing: Terminal) -> None:
         said = nothing("init", *ME)
@@ -131,6 +134,17 @@ class TestInit:
         said = nothing("init", *ME, "--first", "invoices")
         assert said.code == 2
         assert "no policies to begin with invoices" in said.err
+
+    def test_a_user_whom_the_computer_does_not_know_can_begin(
+        self, nothing: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unknown(uid: int) -> None:
+            raise KeyError(uid)
+
+        monkeypatch.setattr("pwd.getpwuid", unknown)
+        for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
+            monkeypatch.delenv(name, raising=False)
+        assert nothing("init", *ME).code == 0
 
 
 class TestSecrets:
@@ -337,3 +351,14 @@ class TestMode:
         admin.fault(id="down", times="always", action="status", status=503)
         assert company("mode", "watch").code == 0
         assert company("pause", "person-basics").code == 0
+
+
+def test_a_folder_named_policies_where_truce_is_started_is_not_taken_for_the_shipped_one(
+    nothing: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "elsewhere" / "policies" / "mine.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("policy: mine\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(mine.parents[1])
+    nothing("init", *ME)
+    assert not (nothing.folder / "policies" / "mine.yaml").exists()

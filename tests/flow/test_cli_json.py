@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from terminal import Terminal, terminal_at
 
-from agent.policy_files import shipped_examples
+from agent import shipped
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
@@ -55,6 +55,7 @@ def _begin(terminal: Terminal, documents: Documents) -> None:
     note(documents, "secrets-check", terminal.json("secrets", "check", "file:secrets/hubspot-token"))
     note(documents, "secrets-forget", terminal.json("secrets", "forget", "file:secrets/hubspot-token"))
     note(documents, "mode", terminal.json("mode"))
+    note(documents, "test", terminal.json("test"))
 
 
 def _meet(terminal: Terminal, documents: Documents) -> None:
@@ -87,7 +88,9 @@ def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     note(documents, "check", terminal.json("check", "--explain"))
     examples = terminal.folder / "policies" / "examples"
     examples.mkdir()
-    (examples / "company-duplicates.yaml").write_text(shipped_examples()["company-duplicates.yaml"], encoding="utf-8")
+    (examples / "company-duplicates.yaml").write_text(
+        shipped.texts(shipped.EXAMPLES)["company-duplicates.yaml"], encoding="utf-8"
+    )
     note(documents, "test", terminal.json("test"))
     plan = note(documents, "plan", terminal.json("plan"))
     note(documents, "apply", terminal.json("apply", plan["plan"]))

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
+from command_words import COMMANDS, unknown_commands
 from jsonschema import Draft202012Validator
 
 from agent import errors
 from agent.cli import advice, apply, plan
-from agent.cli.reference import PAGES, every_command
+from agent.cli.reference import PAGES
 from agent.config import Config, load_config
+from agent.decide.yaml_source import plain_value, read_source
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = dict(every_command())
 LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
 CALLABLE = {
     words: command
@@ -24,7 +27,6 @@ CALLABLE = {
     if not isinstance(command, click.Group) or (command.invoke_without_command and words != "truce")
 }
 TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "policies/README.md"]
-TYPED = re.compile(r"(?<![\w-])truce((?: -{0,2}[a-z][a-z-]*)+)")
 ALWAYS_JSON = {"truce emulator serve"}
 
 
@@ -46,22 +48,7 @@ def test_a_generated_page_is_what_the_code_says(page: str) -> None:
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_that_is_named_exists(path: Path) -> None:
-    unknown = set()
-    for line in code_of(text_of(path)).splitlines():
-        for words in TYPED.findall(line):
-            if not is_known(words.split()):
-                unknown.add(f"truce{words}")
-    assert unknown == set()
-
-
-def is_known(words: list[str]) -> bool:
-    name = "truce"
-    while words and not words[0].startswith("-") and isinstance(COMMANDS[name], click.Group):
-        if f"{name} {words[0]}" not in COMMANDS:
-            return False
-        name, words = f"{name} {words[0]}", words[1:]
-    options = {option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
-    return all(word in options | {"--help"} for word in words if word.startswith("--"))
+    assert {words for line in code_of(text_of(path)).splitlines() for words in unknown_commands(line)} == set()
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:
@@ -120,3 +107,32 @@ def test_the_example_config_is_a_config() -> None:
         "keyring:salesforce-client-secret",
         "keyring:hubspot-token",
     }
+
+
+def policies_of(folder: Path) -> list[Any]:
+    documents = [
+        document
+        for path in sorted(folder.glob("*.yaml"))
+        for document in read_source(path.name, text_of(path)).documents
+    ]
+    return [plain_value(document) for document in documents]
+
+
+def test_editors_accept_every_shipped_policy() -> None:
+    editor = Draft202012Validator(json.loads(text_of(ROOT / "docs/schemas/policy.json")))
+    shipped = policies_of(ROOT / "policies")
+    assert len(shipped) >= 7
+    assert [error.message for policy in shipped for error in editor.iter_errors(policy)] == []
+
+
+def test_the_command_prints_the_schema_of_editors() -> None:
+    said = CliRunner().invoke(COMMANDS["truce"], ["check", "--editor-schema"], standalone_mode=False)
+    assert json.loads(said.output) == json.loads(text_of(ROOT / "docs/schemas/policy.json"))
+
+
+def test_editors_notice_a_typo() -> None:
+    editor = Draft202012Validator(json.loads(text_of(ROOT / "docs/schemas/policy.json")))
+    (policy,) = [policy for policy in policies_of(ROOT / "policies") if policy["policy"] == "person-basics"]
+    assert not editor.is_valid({**policy, "matsch": ["email"]})
+    assert not editor.is_valid({**policy, "losing_edit": "forget"})
+    assert not editor.is_valid({**policy, "kind": "feelds"})

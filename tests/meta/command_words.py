@@ -1,0 +1,27 @@
+"""Is what a text tells people to type a command of ours?"""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from agent.cli.reference import every_command
+
+COMMANDS = dict(every_command())
+_TYPED = re.compile(r"(?<![\w/-])truce((?: -{0,2}[a-z][a-z-]*)+)")
+
+
+def unknown_commands(text: str) -> set[str]:
+    """Every ``truce …`` in the text whose command or option does not exist."""
+    return {f"truce{words}" for words in _TYPED.findall(text) if not _is_known(words.split())}
+
+
+def _is_known(words: list[str]) -> bool:
+    name = "truce"
+    while words and not words[0].startswith("-") and isinstance(COMMANDS[name], click.Group):
+        if f"{name} {words[0]}" not in COMMANDS:
+            return False
+        name, words = f"{name} {words[0]}", words[1:]
+    options = {option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return all(word in options | {"--help"} for word in words if word.startswith("--"))

@@ -1,0 +1,23 @@
+"""Help is quick because it imports next to nothing; what is imported can be counted, time cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("simple_salesforce", "hubspot", "pydantic", "rich", "keyring", "apscheduler", "structlog", "yaml", "pysqlite3")
+
+ALL_HELP = f"""
+import contextlib, io, sys
+from agent.cli import COMMANDS, truce
+from agent.cli.advice import run_with_advice
+for words in ([], *([name] for name in COMMANDS)):
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run_with_advice(truce, [*words, "--help"]) == 0
+    print(*words, *sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+
+
+def test_the_help_of_no_command_imports_anything_heavy() -> None:
+    said = subprocess.run([sys.executable, "-c", ALL_HELP], capture_output=True, text=True, check=True).stdout
+    assert [line for line in said.splitlines() if any(name in line.split() for name in HEAVY)] == []
