@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 
 from agent import apply
-from agent.commands import Command
+from agent.commands import URGENT, Command
 from agent.error_documents import to_document
-from agent.errors import LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
+from agent.errors import Interrupted, LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
 from agent.installation import Installation, Stop
 from agent.orders import NEEDS_SOUND_POLICIES, ORDERS
 
@@ -57,9 +57,17 @@ class OrderDesk:
             self.installation.commands.finish(command.id, {"error": to_document(error)})
 
     def _carry_out(self, command: Command, stop: Stop) -> None:
-        before, self.installation.stop = self.installation.stop, stop
+        """Run it and answer. An undo does not wait for it: the order gives way at its next chunk, and goes on after."""
+        before = self.installation.stop
+        self.installation.stop = lambda: stop() or self._is_overtaken(command)
         try:
             result = self._result_of(command)
+        except Interrupted as error:
+            if stop():
+                self._answer_failure(command, error)
+            else:
+                log.info("order gives way to an undo", number=command.id, order=command.kind)
+                self.installation.commands.put_back(command.id)
         except BEYOND_ONE_ORDER as error:
             self._answer_failure(command, error)
             raise
@@ -73,6 +81,9 @@ class OrderDesk:
             log.info("order done", number=command.id, order=command.kind)
         finally:
             self.installation.stop = before
+
+    def _is_overtaken(self, command: Command) -> bool:
+        return command.kind != URGENT and self.installation.commands.has(URGENT)
 
     def _result_of(self, command: Command) -> dict[str, Any]:
         if command.kind in NEEDS_SOUND_POLICIES:

@@ -89,6 +89,10 @@ def roll_back(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def approve(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    if _is_half_written(installation, body["batch"]):
+        tally = apply.write(installation, body["batch"], progress=progress)
+        by = installation.ledger.batch(body["batch"]).approved_by
+        return {"approved_by": list(by), "still_needed": 0, **written_result(installation, body["batch"], tally)}
     given = approving.approve(installation, body["batch"], actor, body["count"], body.get("reason", ""))
     if given.still_needed:
         return {"batch": body["batch"], "approved_by": list(given.by), "still_needed": given.still_needed}
@@ -98,6 +102,12 @@ def approve(installation: Installation, body: Body, actor: str, progress: apply.
         "still_needed": 0,
         **written_result(installation, body["batch"], tally),
     }
+
+
+def _is_half_written(installation: Installation, batch_id: str) -> bool:
+    """Approved by everybody asked for, and interrupted while it was written."""
+    batch = installation.ledger.batch(batch_id)
+    return batch.state == "open" and batch.hold_reason is not None
 
 
 def reject(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:

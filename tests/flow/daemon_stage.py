@@ -280,16 +280,24 @@ class Home:
     def people(self, count: int, title: str = "CEO", other: str = "boss") -> None:
         """People who are in both CRMs with different job titles."""
         for number in range(count):
-            email = f"p{number}@example.com"
-            self.admin.post(
-                "/create", system="salesforce", object="Contact",
-                values={"LastName": f"P{number}", "Email": email, "Title": title},
-            )  # fmt: skip
-            self.admin.post(
-                "/create", system="hubspot", object="contacts",
-                values={"lastname": f"P{number}", "email": email, "jobtitle": other},
-            )  # fmt: skip
+            self._both(f"p{number}", title, other)
         self.emulator.world.clock.advance(60)
+
+    def person(self, name: str, title: str, other: str) -> None:
+        """One more of them."""
+        self._both(name, title, other)
+        self.emulator.world.clock.advance(60)
+
+    def _both(self, name: str, title: str, other: str) -> None:
+        email = f"{name}@example.com"
+        here = {"LastName": name.title(), "Email": email, "Title": title}
+        there = {"lastname": name.title(), "email": email, "jobtitle": other}
+        self.admin.post("/create", system="salesforce", object="Contact", values=here)
+        self.admin.post("/create", system="hubspot", object="contacts", values=there)
+
+    @property
+    def loaded(self) -> Config:
+        return load_config(self.config)
 
     @property
     def words(self) -> list[str]:
