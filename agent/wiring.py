@@ -87,13 +87,15 @@ def open_installation(
     editor: str | None = None,
     command: str = "",
     with_policies: bool = True,
+    memory_accepted_by: str = "",
     secret: Callable[[str], str] = read_secret,
 ) -> Iterator[Installation]:
     """Open everything; close it again whatever happens.
 
     ``editor`` is who changed the policies last, when that is known better than by the owner of the files. ``command``
     is what others read about the holder of the lock. ``with_policies=False`` leaves them to the caller and so asks no
-    vendor: ``reload_policies``, ``take_last_good``.
+    vendor: ``reload_policies``, ``take_last_good``. ``memory_accepted_by`` is the person who says that an older or
+    another ledger is to be gone on with.
 
     A reader needs no vendor and no lock; nor does a writer need a vendor who only writes down a person's word
     (``asks_vendors`` False). A writer holds the lock, has checked its own memory, and remembers the policies it runs
@@ -130,11 +132,34 @@ def open_installation(
             asks_vendors=writer and asks_vendors,
             mode=ceiling(ledger, config.run.mode).mode,
         )
+        if memory_accepted_by:
+            accept_memory(installation, memory_accepted_by)
         if writer:
             check_memory(installation)
+            ledger.remember()
         if with_policies:
             _take_what_is_sound(installation, editor)
         yield installation
+
+
+@contextmanager
+def open_ledger(config: Config) -> Iterator[Ledger]:
+    """Only the ledger, for looking; beside a daemon and without policies."""
+    ledger = look_at_ledger(config.state / LEDGER)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def look_at_ledger(path: Path) -> Ledger:
+    """A ledger, wherever it stands; every write raises."""
+    return Ledger.open_read_only(path, clock=wall_clock)
+
+
+def locked(config: Config, command: str) -> WriterLock:
+    """Only the writer lock, for work on the files themselves. Raises LockHeld."""
+    return WriterLock.take(config.state / LOCK, _holder(command))
 
 
 @contextmanager
@@ -200,7 +225,7 @@ def check_memory(installation: Installation) -> None:
             "the ledger is not the one this installation knew, so nothing is written",
             where=str(installation.config.state / LEDGER),
             why=f"the side file says it is {memory}: restored from an old backup, or replaced",
-            next_step="truce ledger verify",
+            next_step="put the newer one back; if it is lost: truce ledger accept",
         )
     verification = installation.ledger.verify()
     if not verification.ok:
@@ -211,6 +236,25 @@ def check_memory(installation: Installation) -> None:
     if standing != "ok":
         installation.mirror.reset(installation.ledger.ledger_id, installation.ledger.last_seq)
         installation.mode = lowest_mode(installation.mode)
+
+
+def accept_memory(installation: Installation, person: str) -> None:
+    """Go on with a ledger that has lost its latest past: everything is read and paired anew, every policy only
+    proposes until its plan was seen, and no number is used that the lost part may have used.
+
+    Raises:
+        UsageError: nothing is lost, so there is nothing to accept.
+    """
+    ledger = installation.ledger
+    memory = ledger.memory_check()
+    if memory == "ok":
+        raise UsageError("the ledger remembers everything, so there is nothing to accept", next_step="truce status")
+    with ledger.store.write():
+        installation.approvals.deactivate_all(person)
+        installation.crosswalk.skip_numbers()
+        ledger.record_event("ledger accepted", memory, person, {})
+    installation.mirror.reset(ledger.ledger_id, ledger.last_seq)
+    ledger.remember(accept=True)
 
 
 def lowest_mode(mode: Mode) -> Mode:

@@ -171,6 +171,11 @@ class Bench:
         installation.stop = daemon._gives_way
         return daemon
 
+    def allow_approving(self) -> None:
+        """Map the login of this computer to a person."""
+        named = {**PLAIN_CONFIG, "people": {getpass.getuser(): "anna@example.com"}}
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(named), encoding="utf-8")
+
     def live(self, installation: Installation) -> None:
         """As ``truce go-live`` does."""
         header = installation.policies.policies.headers["person-basics"]
@@ -231,6 +236,19 @@ class Answer:
     @property
     def document(self) -> Any:
         return json.loads(self.out)
+
+
+def run_truce(config: Path, *words: str) -> Answer:
+    """Run a command in this process, as ``main`` does: quicker than a process of its own, and the same."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            given = truce.main(["-c", str(config), *words], prog_name="truce", standalone_mode=False)
+            code = given if isinstance(given, int) else 0
+        except TruceError as error:
+            tell(error, as_json="--json" in words)
+            code = error.exit_code
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
 class Home:
@@ -319,16 +337,7 @@ class Home:
         return running
 
     def truce(self, *words: str) -> Answer:
-        """Run a command in this process, as ``main`` does: quicker than a process of its own, and the same."""
-        out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            try:
-                given = truce.main(["-c", str(self.config), *words], prog_name="truce", standalone_mode=False)
-                code = given if isinstance(given, int) else 0
-            except TruceError as error:
-                tell(error, as_json="--json" in words)
-                code = error.exit_code
-        return Answer(code, out.getvalue(), err.getvalue())
+        return run_truce(self.config, *words)
 
     def json(self, *words: str) -> Any:
         """The document a command prints with ``--json``."""

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from agent import cycle
 from agent.changes import Cell, Change, State, Why
 from agent.commands import Commands
-from agent.daemon import Daemon
-from agent.errors import AccessDenied, LockHeld, PolicyError, StorageFull, Unavailable
+from agent.daemon import LEAST_FREE_BYTES, Daemon
+from agent.errors import AccessDenied, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
 from agent.ledger import Intent
 from agent.pull import PullResult
@@ -156,6 +156,26 @@ def test_a_full_disk_pauses_the_daemon_and_sends_nothing(
     assert bench.next_cycle_in() == 5
     daemon.turn()
     assert bench.titles() == {"CEO"}
+
+
+def test_a_disk_that_is_nearly_full_stops_cycles_until_there_is_room(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(1)
+    room = [LEAST_FREE_BYTES - 1]
+    nearly_full = bench.daemon_on(daemon.installation, free_bytes=lambda: room[0])
+    nearly_full.turn()
+    assert nearly_full.health.breaker.what == "the disk is nearly full, so nothing is begun"
+    assert bench.titles() == {"boss"}
+    room[0] += 1
+    nearly_full.turn()
+    assert bench.titles() == {"CEO"}
+
+
+def test_a_ledger_deleted_under_the_daemon_ends_it(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(1)
+    (bench.config.state / "ledger.db").unlink()
+    with pytest.raises(LedgerMissing):
+        daemon.turn()
+    assert bench.titles() == {"boss"}
 
 
 def test_another_writer_ends_the_daemon(bench: Bench, daemon: Daemon) -> None:
