@@ -136,6 +136,7 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
         ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
         if not ours:
             continue
+        installation.give_way("pairing")
         resolution = identify.resolve(installation, entity_type, ours)
         entities += sorted(resolution.entities)
         questions += resolution.reviews
@@ -143,6 +144,17 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
     installation.reviews.open_or_refresh(questions)
     outdated_reviews.close_settled(installation, refs, entities, questions)
     return entities, questions
+
+
+def decide_again(installation: Installation, reason: str) -> int:
+    """Have the next cycle decide every record: what a rule means has changed for all of them. Returns how many."""
+    now = installation.clock()
+    return sum(
+        installation.mirror.pend_all(system, object_type, reason, now)
+        for entity_type in installation.policies.policies.entity_types.values()
+        for system, object_types in entity_type.records.items()
+        for object_type in object_types
+    )
 
 
 def remember(installation: Installation, draft: planner.Draft) -> None:

@@ -16,7 +16,7 @@ from agent.guard import Circumstances
 from agent.installation import Installation
 from agent.records import FieldValue
 from agent.unsettled import unsettled_entities
-from agent.views import views
+from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
 
@@ -73,10 +73,16 @@ def draft(
     """Decide these entities and judge the outcome. Writes nothing anywhere.
 
     ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
+
+    Raises:
+        Interrupted: asked to stop, or somebody ordered something, between two slices of a large mirror.
     """
     result = Draft(busy=unsettled_entities(installation).intersection(entity_ids))
     changes: list[Change] = []
-    for view in views(installation, [each for each in entity_ids if each not in result.busy], lifted):
+    idle = [each for each in entity_ids if each not in result.busy]
+    for position, view in enumerate(views(installation, idle, lifted)):
+        if position % SLICE == 0:
+            installation.give_way("deciding")
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)
         if view.coming:

@@ -10,7 +10,10 @@ import pytest
 from daemon_stage import BROKEN, BROKEN_LINE, LIMITS, POLICY, Bench
 from structlog.testing import capture_logs
 
+from agent.changes import Decision
 from agent.daemon import Daemon
+from agent.decide import Prepared, decide
+from agent.decide.view import View
 from agent.errors import PolicyError, Unavailable
 from agent.policy_files import FolderWatch
 
@@ -169,7 +172,49 @@ def test_the_whole_mirror_is_decided_again_when_a_policy_goes_live(bench: Bench)
         bench.pairs(3)
         daemon.turn()
         assert bench.titles() == {"boss"}
-        header = daemon.installation.policies.policies.headers["person-basics"]
-        order(daemon, "go-live", policy=header.name, meaning=header.meaning)
+        _go_live(daemon)
         daemon.turn()
         assert bench.titles() == {"CEO"}
+
+
+def test_the_whole_mirror_is_decided_again_when_a_changed_policy_was_applied(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(3)
+    daemon.turn()
+    bench.write_policy(OTHER_WINNER)
+    look(daemon)
+    applied = order(daemon, "apply", plan=order(daemon, "plan")["plan"])
+    assert applied["written"] == 0
+    bench.hubspot.person_edit(next(iter(bench.hubspot.rows)), {"jobtitle": "Chair"})
+    bench.watch.advance(minutes=2)
+    applied = order(daemon, "apply", plan=order(daemon, "plan")["plan"])
+    assert applied["written"] == 1
+    assert len(daemon.installation.mirror.pending()) == 6
+    daemon.turn()
+    assert daemon.installation.mirror.pending() == []
+
+
+def test_deciding_a_large_mirror_gives_way_to_an_order_and_begins_again(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.planner.SLICE", 5)
+    bench.pairs(20)
+    decided = []
+
+    def count_and_order(view: View, policies: Prepared) -> Decision:
+        decided.append(view.entity_id)
+        if len(decided) == 7:
+            daemon.installation.commands.queue("pause", {"policy": "limits"}, "anna")
+        return decide(view, policies)
+
+    monkeypatch.setattr("agent.planner.decide", count_and_order)
+    daemon.turn()
+    assert len(decided) == 10
+    assert bench.titles() == {"boss"}
+    daemon.glance()
+    daemon.turn()
+    assert bench.titles() == {"CEO"}
+
+
+def _go_live(daemon: Daemon) -> None:
+    header = daemon.installation.policies.policies.headers["person-basics"]
+    order(daemon, "go-live", policy=header.name, meaning=header.meaning)
