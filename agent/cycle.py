@@ -79,11 +79,12 @@ def recover(installation: Installation) -> unsettled.Recovery:
 def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
+    between = partial(installation.give_way, "pulling")
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        results.append(changed_records(connector, installation.mirror, pulling))
+        results.append(changed_records(connector, installation.mirror, pulling, between))
         if sweep and not connector.capabilities.sees_deletions:
-            results.append(vanished_records(connector, installation.mirror, pulling))
+            results.append(vanished_records(connector, installation.mirror, pulling, between))
     installation.owners = {
         (owner.system, owner.id): owner
         for connector in installation.connectors.values()

@@ -26,7 +26,7 @@ from agent.errors import LedgerDamaged, PolicyError, SafetyStop, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger import Ledger
-from agent.lock import WriterLock
+from agent.lock import WriterLock, require_local_disk
 from agent.mirror import Mirror
 from agent.people import file_owner
 from agent.policy_files import read_sources
@@ -108,6 +108,7 @@ def open_installation(
     with ExitStack() as stack:
         if writer:
             config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_local_disk(config.state)
             stack.enter_context(WriterLock.take(config.state / LOCK, _holder(command)))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from agent.daemon import LEAST_FREE_BYTES, Daemon
 from agent.errors import AccessDenied, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
 from agent.ledger import Intent
+from agent.mirror import Mirror
 from agent.pull import PullResult
+from agent.records import Pulled, Ref
 
 
 @pytest.fixture
@@ -285,6 +287,28 @@ def test_a_cycle_gives_way_to_an_order_at_the_next_chunk_and_goes_on_afterwards(
     bench.watch.advance(minutes=2)
     daemon.turn()
     assert "CTO" in bench.titles()
+
+
+def test_a_long_pull_gives_way_between_two_pages_and_tells_its_supervisor_at_each(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = daemon.installation.mirror.cursor("hubspot", "contacts")
+    bench.pairs(150)  # two pages a side
+    bench.beats.clear()
+    absorb = Mirror.absorb
+    pages: list[int] = []
+
+    def absorb_and_stop(self: Mirror, items: Sequence[Pulled], **more: Any) -> list[Ref]:
+        pages.append(len(items))
+        if len(pages) == 3:
+            daemon.stop()
+        return absorb(self, items, **more)
+
+    monkeypatch.setattr(Mirror, "absorb", absorb_and_stop)
+    daemon.turn()
+    assert pages == [100, 50, 100]
+    assert len(bench.beats) >= len(pages)
+    assert daemon.installation.mirror.cursor("hubspot", "contacts") == cursor
 
 
 def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_on(daemon: Daemon) -> None:
