@@ -108,8 +108,7 @@ def open_installation(
     with ExitStack() as stack:
         if writer:
             config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            require_local_disk(config.state)
-            stack.enter_context(WriterLock.take(config.state / LOCK, _holder(command)))
+            stack.enter_context(locked(config, command))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:
             ledger.begin_epoch(f"pid {os.getpid()}")
@@ -133,11 +132,8 @@ def open_installation(
             asks_vendors=writer and asks_vendors,
             mode=ceiling(ledger, config.run.mode).mode,
         )
-        if memory_accepted_by:
-            accept_memory(installation, memory_accepted_by)
         if writer:
-            check_memory(installation)
-            ledger.remember()
+            _prove_memory(installation, memory_accepted_by)
         if with_policies:
             _take_what_is_sound(installation, editor)
         yield installation
@@ -159,7 +155,8 @@ def look_at_ledger(path: Path) -> Ledger:
 
 
 def locked(config: Config, command: str) -> WriterLock:
-    """Only the writer lock, for work on the files themselves. Raises LockHeld."""
+    """Only the writer lock, for work on the files themselves. Raises LockHeld; ConfigError on a network share."""
+    require_local_disk(config.state)
     return WriterLock.take(config.state / LOCK, _holder(command))
 
 
@@ -212,6 +209,13 @@ def take_last_good(installation: Installation) -> bool:
             return False
         return True
     return False
+
+
+def _prove_memory(installation: Installation, accepted_by: str) -> None:
+    if accepted_by:
+        accept_memory(installation, accepted_by)
+    check_memory(installation)
+    installation.ledger.remember()
 
 
 def check_memory(installation: Installation) -> None:

@@ -8,7 +8,7 @@ import click
 
 from agent.cli.display import number, print_json
 from agent.cli.session import json_option, session_of
-from agent.errors import LedgerDamaged
+from agent.errors import LedgerDamaged, UsageError
 from agent.people import needs_name
 
 
@@ -88,18 +88,26 @@ def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 @command.command("accept")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
 @click.pass_context
-def accept(ctx: click.Context, yes: bool) -> None:
+def accept(ctx: click.Context, yes: bool, as_json: bool) -> None:
     """Go on with a ledger that has lost its latest past. Nothing is written before a person has seen a plan."""
     from agent.wiring import open_installation
 
     session = session_of(ctx)
     person = needs_name(session.person, "accept a ledger that lost its past")
+    if as_json and not yes:
+        raise UsageError("--json needs --yes, because nobody can be asked", next_step="truce ledger accept")
     if not yes:
         click.echo("What was written since this copy was made can no longer be explained or undone by Truce.")
         click.confirm("Is the newer ledger lost for good?", abort=True)
-    opened = open_installation(session.config, command=ctx.command_path, with_policies=False, memory_accepted_by=person)
-    with opened:
-        pass
+    opened = open_installation(
+        session.config, command=ctx.command_path, asks_vendors=False, with_policies=False, memory_accepted_by=person
+    )
+    with opened as installation:
+        lines = installation.ledger.last_seq
+    if as_json:
+        print_json({"lines": lines, "by": person})
+        return
     click.echo("Accepted. Both CRMs are read again, and every policy only proposes until you let it go live.")
     click.echo("  next   truce plan")

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from agent.daemon import CLOCK_JUMP_SECONDS, Daemon, new_scheduler
 
 
-class Counting(BaseExecutor):  # type: ignore[misc]
+class Counting(BaseExecutor):
     """Notes what it is given to run, and when each was due; runs nothing."""
 
     def __init__(self) -> None:

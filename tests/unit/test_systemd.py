@@ -26,7 +26,7 @@ def config(folder: Path, token: str = "systemd:hubspot-token") -> Config:
 def unit(folder: Path = Path("/srv/truce"), **more: Any) -> tuple[str, ConfigParser]:
     text = unit_text(config(folder, **more), folder / "config.yaml", Path("/opt/truce/bin/truce"), "truce")
     parsed = ConfigParser(strict=False, interpolation=None)
-    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.optionxform = str
     parsed.read_string(text)
     return text, parsed
 
