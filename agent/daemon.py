@@ -203,8 +203,7 @@ class Daemon:
             self.health.config_changed = True
             self._note()
             log.warning("the config file changed", next="restart the daemon to take it over")
-        if self.installation.commands.has():
-            self._serve_or_turn_away()
+        self._serve_or_turn_away()
 
     def _guarded(self, job: Callable[[], object]) -> None:
         """A job must not raise into the scheduler, which would only log it; what needs a person ends the daemon."""
@@ -285,6 +284,8 @@ class Daemon:
         if self._desk_breaker.until is not None and self.installation.clock() < self._desk_breaker.until:
             return
         try:
+            if not self.installation.commands.has():
+                return
             if self.health.ready:
                 self._serve()
                 self._next_turn(self.installation.clock())

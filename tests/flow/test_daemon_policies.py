@@ -153,6 +153,18 @@ def test_a_vendor_that_is_down_when_policies_change_is_not_asked_every_second(be
     assert daemon.installation.policies.policies.sources["person.yaml"].endswith("# a remark\n")
 
 
+def test_what_was_never_checked_against_the_vendors_is_not_remembered_as_good(bench: Bench) -> None:
+    with bench.daemon() as daemon:
+        daemon.turn()
+    bench.write_policy(POLICY.replace("salesforce: Title", "salesforce: Titel"))
+    with bench.open(asks_vendors=False) as installation:
+        assert installation.policies.policies.sources["person.yaml"] != POLICY
+    with bench.daemon() as daemon:
+        daemon.turn()
+        assert daemon.health.policy_trouble is not None
+        assert daemon.installation.policies.policies.sources["person.yaml"] == POLICY
+
+
 def test_a_new_file_and_a_removed_one_are_changes(tmp_path: Path) -> None:
     watch = FolderWatch(tmp_path)
     watch.remember()

@@ -15,7 +15,7 @@ from agent import cycle
 from agent.changes import Cell, Change, State, Why
 from agent.commands import Commands
 from agent.daemon import LEAST_FREE_BYTES, Daemon
-from agent.errors import AccessDenied, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
+from agent.errors import AccessDenied, Busy, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
 from agent.ledger import Intent
 from agent.mirror import Mirror
@@ -319,6 +319,25 @@ def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_o
     assert answer["error"]["exit_code"] == 1
     assert "no reference" not in repr(answer)
     assert not daemon._stopping.is_set()
+
+
+def test_a_ledger_that_is_busy_for_long_does_not_end_the_daemon(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna")
+
+    def busy(*kinds: str) -> bool:
+        raise Busy("ledger.db is busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon.installation.commands, "has", busy)
+        daemon.glance()
+        daemon.turn()
+    daemon.glance()
+    assert orders(daemon).collect(number) is None
+    bench.watch.advance(seconds=5)
+    daemon.glance()
+    assert orders(daemon).collect(number) is not None
 
 
 def test_an_order_a_dead_daemon_had_begun_is_answered_at_the_next_start(bench: Bench, daemon: Daemon) -> None:
