@@ -290,7 +290,8 @@ class Daemon:
                 self._serve()
                 self._next_turn(self.installation.clock())
             elif self.health.breaker.is_open:
-                self._desk.turn_away(self._not_ready())
+                with self._policies.unchecked(self.installation):
+                    self._desk.serve_without_vendors(self._stopping.is_set, self._not_ready())
         except TruceError as error:
             self._end_if_harmful(error)
             self._desk_breaker = self._desk_breaker.after(error, self.installation.clock())
@@ -301,7 +302,9 @@ class Daemon:
     def _not_ready(self) -> TruceError:
         breaker = self.health.breaker
         return Unavailable(
-            "the daemon could not start working yet, so it takes no orders", system=breaker.system, why=breaker.what
+            "the daemon could not start working yet, so it takes no such orders",
+            system=breaker.system,
+            why=breaker.what,
         )
 
     # --- how it went ---

@@ -204,6 +204,19 @@ def test_a_vendor_that_is_down_at_the_start_is_waited_for(bench: Bench) -> None:
         assert daemon.health.ready
 
 
+def test_a_word_of_a_person_is_taken_while_the_daemon_waits_for_a_vendor_to_start(bench: Bench) -> None:
+    bench.salesforce.go_down(error=down("salesforce"))
+    with bench.daemon() as daemon:
+        daemon.turn()
+        number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna")
+        daemon.glance()
+        assert orders(daemon).collect(number) == {"policy": "person-basics", "paused": True, "by": "anna"}
+        assert daemon.installation.policies.policies.revision == ""
+        daemon.turn()
+        assert daemon.health.ready
+        assert daemon.installation.approvals.is_paused("person-basics")
+
+
 def test_broken_policies_at_the_very_first_start_end_it_with_every_mistake(bench: Bench) -> None:
     bench.write_policy("policy: person-basics\nkind: fields\n")
     with bench.daemon() as daemon, pytest.raises(PolicyError):
