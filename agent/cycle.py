@@ -147,7 +147,7 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
     return entities, questions
 
 
-def decide_again(installation: Installation, reason: str) -> int:
+def decide_all_again(installation: Installation, reason: str) -> int:
     """Have the next cycle decide every record: what a rule means has changed for all of them. Returns how many."""
     now = installation.clock()
     return sum(

@@ -143,7 +143,7 @@ def go_live(installation: Installation, body: Body, actor: str, progress: apply.
             where=str(header.place),
             next_step="truce go-live " + header.name,
         )
-    cycle.decide_again(installation, f"{header.name} went live")
+    cycle.decide_all_again(installation, f"{header.name} went live")
     installation.approvals.activate(header.name, header.meaning, actor)
     return {"policy": header.name, "live": True, "by": actor, "mode": header.mode}
 
