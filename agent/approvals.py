@@ -97,6 +97,16 @@ class Approvals:
         """The policy proposes again until somebody activates it."""
         self._note(policy, None, person)
 
+    def deactivate_all(self, person: str) -> list[str]:
+        """Every policy proposes again until somebody activates it. Returns those that acted."""
+        rows = self._ledger.store.read_tuples(
+            "SELECT policy FROM activations WHERE id IN (SELECT MAX(id) FROM activations GROUP BY policy)"
+            " AND meaning IS NOT NULL ORDER BY policy"
+        )
+        for (policy,) in rows:
+            self._note(policy, None, person)
+        return [policy for (policy,) in rows]
+
     def active_meaning(self, policy: str) -> str | None:
         """The meaning that may act, or None."""
         found = self.activation(policy)

@@ -18,6 +18,9 @@ from agent.errors import Interrupted
 from agent.store import Clock, Store, from_micros, marks, to_micros
 from agent.stored_json import from_json, to_json
 
+URGENT = "rollback"
+"""Taken before all others, and not kept waiting by them."""
+
 INTERRUPTED = to_document(
     Interrupted(
         "the daemon ended while it carried this out",
@@ -72,8 +75,8 @@ class Commands:
             row = connection.execute(
                 "UPDATE commands SET state = 'running', started_at = ? WHERE id = ("
                 f" SELECT id FROM commands WHERE {_OPEN} AND state = 'queued'"
-                " ORDER BY kind != 'rollback', id LIMIT 1) RETURNING id, kind, body, actor",
-                (to_micros(self._clock()),),
+                " ORDER BY kind != ?, id LIMIT 1) RETURNING id, kind, body, actor",
+                (to_micros(self._clock()), URGENT),
             ).fetchone()
         return Command(row[0], row[1], from_json(row[2]), row[3]) if row is not None else None
 

@@ -27,6 +27,10 @@ BLOCK = 100
 """Entity numbers are taken from the ledger by the block; what is left of one at a restart is never used."""
 
 
+SKIPPED = 10_000_000
+"""More entities than were ever numbered between a backup and its restore."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewLink:
     """A record that joins an entity. ``role`` is ``active`` or ``duplicate`` (read, never written).
@@ -207,6 +211,13 @@ class Crosswalk:
                 (entity_id, entity_type, int(digits)),
             )
         return self.peek_key(entity_id)
+
+    def skip_numbers(self) -> None:
+        """Never hand out again what a lost, newer ledger may have handed out: keys made of it stand in the CRMs, and
+        a create under one of them would write into somebody else's record."""
+        self._spare.clear()
+        with self._store.write() as connection:
+            connection.execute("UPDATE entity_numbers SET handed_out = handed_out + ?", (SKIPPED,))
 
     def _take_numbers(self, entity_type: str, count: int) -> int:
         """The first of so many numbers that nobody else gets."""

@@ -93,11 +93,12 @@ def recover(installation: Installation) -> unsettled.Recovery:
 def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
+    between = partial(installation.give_way, "pulling")
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        results.append(changed_records(connector, installation.mirror, pulling))
+        results.append(changed_records(connector, installation.mirror, pulling, between))
         if sweep and not connector.capabilities.sees_deletions:
-            results.append(vanished_records(connector, installation.mirror, pulling))
+            results.append(vanished_records(connector, installation.mirror, pulling, between))
     read_owners(installation)
     return results
 
@@ -169,6 +170,7 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
         ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
         if not ours:
             continue
+        installation.give_way("pairing")
         resolution = identify.resolve(installation, entity_type, ours)
         entities += sorted(resolution.entities)
         questions += resolution.reviews
@@ -176,6 +178,17 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
     installation.reviews.open_or_refresh(questions)
     outdated_reviews.close_settled(installation, refs, entities, questions)
     return entities, questions
+
+
+def decide_all_again(installation: Installation, reason: str) -> int:
+    """Have the next cycle decide every record: what a rule means has changed for all of them. Returns how many."""
+    now = installation.clock()
+    return sum(
+        installation.mirror.pend_all(system, object_type, reason, now)
+        for entity_type in installation.policies.policies.entity_types.values()
+        for system, object_types in entity_type.records.items()
+        for object_type in object_types
+    )
 
 
 def remember(installation: Installation, draft: planner.Draft) -> None:

@@ -27,6 +27,7 @@ from agent.errors import (
     LedgerDamaged,
     LedgerMissing,
     LockHeld,
+    StorageFull,
     TruceError,
     Unavailable,
     UsageError,
@@ -43,6 +44,9 @@ GLANCE_SECONDS = 1
 
 CLOCK_JUMP_SECONDS = 120.0
 """A wall clock set back leaves interval jobs waiting for the old time; beyond this they are armed anew."""
+
+LEAST_FREE_BYTES = 256 * 1024 * 1024
+"""With less room on the disk no cycle begins: a batch must never run out of it half way."""
 
 RESULTS_KEPT = timedelta(days=1)
 
@@ -77,6 +81,7 @@ class Daemon:
         scheduler: Any = None,
         heartbeat: Callable[[str], None] = lambda state: None,
         config_changed: Callable[[], bool] = lambda: False,
+        free_bytes: Callable[[], int] = lambda: LEAST_FREE_BYTES,
         abandon: Callable[[], None] = lambda: None,
         pid: int = 0,
     ) -> None:
@@ -87,6 +92,7 @@ class Daemon:
         self._scheduler = scheduler if scheduler is not None else new_scheduler()
         self._heartbeat = heartbeat
         self._config_changed = config_changed
+        self._free_bytes = free_bytes
         self._abandon = abandon
         self._desk = OrderDesk(installation, self._read_policies, seconds, self._progress)
         self._desk_breaker = Breaker()
@@ -170,6 +176,7 @@ class Daemon:
         began_at, began = self.installation.clock(), self._seconds()
         self._note("cycle")
         try:
+            self._check_files()
             self._ask_whether_back()
             self._get_ready()
             self._serve()
@@ -196,8 +203,7 @@ class Daemon:
             self.health.config_changed = True
             self._note()
             log.warning("the config file changed", next="restart the daemon to take it over")
-        if self.installation.commands.has():
-            self._serve_or_turn_away()
+        self._serve_or_turn_away()
 
     def _guarded(self, job: Callable[[], object]) -> None:
         """A job must not raise into the scheduler, which would only log it; what needs a person ends the daemon."""
@@ -213,6 +219,26 @@ class Daemon:
                     log.exception("our own mistake")
                 self._failure = error
                 self._stopping.set()
+
+    def _check_files(self) -> None:
+        """SQLite would go on writing into a file that was deleted under it, and nobody would notice.
+
+        Raises:
+            LedgerMissing: the ledger is gone or another file. StorageFull: the disk is nearly full.
+        """
+        state = self.installation.config.state
+        if not self.installation.ledger.store.is_same_file():
+            raise LedgerMissing(
+                "the ledger was deleted or replaced under the running daemon", where=str(state),
+                next_step="truce ledger restore FILE",
+            )  # fmt: skip
+        free = self._free_bytes()
+        if free < LEAST_FREE_BYTES:
+            raise StorageFull(
+                "the disk is nearly full, so nothing is begun", where=str(state),
+                why=f"{free // 1024**2} MB are free, {LEAST_FREE_BYTES // 1024**2} MB are needed",
+                next_step="free space on that disk",
+            )  # fmt: skip
 
     def _get_ready(self) -> None:
         """Once, before anything else: policies to go by, and what a crash left open settled."""
@@ -258,11 +284,14 @@ class Daemon:
         if self._desk_breaker.until is not None and self.installation.clock() < self._desk_breaker.until:
             return
         try:
+            if not self.installation.commands.has():
+                return
             if self.health.ready:
                 self._serve()
                 self._next_turn(self.installation.clock())
             elif self.health.breaker.is_open:
-                self._desk.turn_away(self._not_ready())
+                with self._policies.unchecked(self.installation):
+                    self._desk.serve_without_vendors(self._stopping.is_set, self._not_ready())
         except TruceError as error:
             self._end_if_harmful(error)
             self._desk_breaker = self._desk_breaker.after(error, self.installation.clock())
@@ -273,7 +302,9 @@ class Daemon:
     def _not_ready(self) -> TruceError:
         breaker = self.health.breaker
         return Unavailable(
-            "the daemon could not start working yet, so it takes no orders", system=breaker.system, why=breaker.what
+            "the daemon could not start working yet, so it takes no such orders",
+            system=breaker.system,
+            why=breaker.what,
         )
 
     # --- how it went ---

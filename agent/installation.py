@@ -13,7 +13,7 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import Prepared
-from agent.errors import UsageError
+from agent.errors import Interrupted, UsageError
 from agent.freeze import Freezes
 from agent.ledger import Ledger
 from agent.mirror import Mirror
@@ -53,6 +53,15 @@ class Installation:
     asks_vendors: bool = True
     """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""
     policy_problem: UsageError | None = None
+
+    def give_way(self, doing: str) -> None:
+        """To be called between two slices of long work that can begin again.
+
+        Raises:
+            Interrupted: asked to stop, or something more urgent waits.
+        """
+        if self.stop():
+            raise Interrupted(f"stopped while {doing}; nothing was written", next_step="run the same command again")
 
     def expiry(self) -> datetime:
         """When a batch held now stops waiting."""

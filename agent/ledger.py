@@ -377,6 +377,10 @@ class Ledger:
         """Note beside the ledger how far it is; ``accept`` once a person settled a failed memory check."""
         self._memory.write(self.store, accept=accept)
 
+    def distrust_memory(self) -> None:
+        """A copy was put back in place of this ledger: from now on a person has to accept that something is lost."""
+        self._memory.distrust(self.store)
+
     def _move_batch(self, batch_id: str, state: BatchState, actor: str | None) -> None:
         at = to_micros(self.clock())
         with signing(self.store) as (connection, pen):

@@ -44,6 +44,11 @@ class Memory:
         seq, head = store.read_tuples("SELECT seq, hash FROM head")[0]
         write_private_file(self.path, orjson.dumps({"ledger_id": self._ledger_id, "last_seq": seq, "hash": head.hex()}))
 
+    def distrust(self, store: Store) -> None:
+        """Say ``older`` from now on: a copy was put back. What it lacks need not show in the chain; pairs do not."""
+        seq, _ = store.read_tuples("SELECT seq, hash FROM head")[0]
+        write_private_file(self.path, orjson.dumps({"ledger_id": self._ledger_id, "last_seq": seq + 1, "hash": ""}))
+
     def _load(self) -> tuple[str, int, str] | None:
         try:
             require_private(self.path)

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from agent.errors import LockHeld
+from agent.errors import ConfigError, LockHeld
 from agent.private_files import PRIVATE_FILE, require_private
 
 TRIES = 10
@@ -26,6 +26,12 @@ BREATH_SECONDS = 0.01
 
 DAEMON = "truce run"
 """What the daemon says it is: only it takes orders from the queue."""
+
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "ncpfs", "davfs", "fuse.sshfs", "fuse.glusterfs",
+     "fuse.davfs2", "fuse.rclone", "fuse.s3fs"}
+)  # fmt: skip
 
 
 class WriterLock:
@@ -82,6 +88,32 @@ class WriterLock:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def require_local_disk(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> None:
+    """Refuse a folder on a network share: two computers could each believe to hold the lock, and SQLite's own locks
+    are not to be trusted there either (sqlite.org, "How to corrupt"). Where the system does not tell, anything goes.
+
+    Raises:
+        ConfigError: it is on such a share.
+    """
+    try:
+        lines = mounts.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    real = folder.resolve()
+    best: tuple[int, str] = (0, "")
+    for line in lines:
+        words, _, more = line.partition(" - ")
+        point = Path(words.split()[4].replace("\\040", " "))
+        if real.is_relative_to(point):
+            best = max(best, (len(point.parts), more.split()[0]))
+    if best[1] in NETWORK_FILE_SYSTEMS:
+        raise ConfigError(
+            "the state folder is on a network share", where=str(folder),
+            why=f"file locks cannot be trusted on {best[1]}, so two writers could meet",
+            next_step="name a folder on a local disk under state in config.yaml",
+        )  # fmt: skip
 
 
 def find_holder(path: Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, MutableMapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
 
@@ -139,7 +139,6 @@ class _Rotating:
         self._handler.flush()
 
 
-def _opened(path: Path) -> TextIO:
+def _opened(path: Path) -> Any:
     os.umask(0o077)
-    stream: Any = _Rotating(path)
-    return stream  # type: ignore[no-any-return]
+    return _Rotating(path)

@@ -9,11 +9,11 @@ from typing import Any
 import structlog
 
 from agent import apply
-from agent.commands import Command
+from agent.commands import URGENT, Command
 from agent.error_documents import to_document
-from agent.errors import LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
+from agent.errors import Interrupted, LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
 from agent.installation import Installation, Stop
-from agent.orders import NEEDS_SOUND_POLICIES, ORDERS
+from agent.orders import ASKING_NO_VENDOR, NEEDS_SOUND_POLICIES, ORDERS
 
 log = structlog.get_logger("truce")
 
@@ -50,16 +50,27 @@ class OrderDesk:
             self.heartbeat()
         return served
 
-    def turn_away(self, error: TruceError) -> None:
-        """Answer what waits with the reason why nothing can be carried out yet."""
-        while (command := self.installation.commands.next()) is not None:
-            log.warning("order refused", number=command.id, order=command.kind, what=error.what)
-            self.installation.commands.finish(command.id, {"error": to_document(error)})
+    def serve_without_vendors(self, stop: Stop, error: TruceError) -> None:
+        """Carry out what needs no vendor; answer the rest with the reason why it cannot be done yet."""
+        while not stop() and (command := self.installation.commands.next()) is not None:
+            log.info("order", number=command.id, order=command.kind)
+            if command.kind in ASKING_NO_VENDOR:
+                self._carry_out(command, stop)
+            else:
+                self._answer_failure(command, error)
 
     def _carry_out(self, command: Command, stop: Stop) -> None:
-        before, self.installation.stop = self.installation.stop, stop
+        """Run it and answer. An undo does not wait for it: the order gives way at its next chunk, and goes on after."""
+        before = self.installation.stop
+        self.installation.stop = lambda: stop() or self._is_overtaken(command)
         try:
             result = self._result_of(command)
+        except Interrupted as error:
+            if stop():
+                self._answer_failure(command, error)
+            else:
+                log.info("order gives way to an undo", number=command.id, order=command.kind)
+                self.installation.commands.put_back(command.id)
         except BEYOND_ONE_ORDER as error:
             self._answer_failure(command, error)
             raise
@@ -73,6 +84,9 @@ class OrderDesk:
             log.info("order done", number=command.id, order=command.kind)
         finally:
             self.installation.stop = before
+
+    def _is_overtaken(self, command: Command) -> bool:
+        return command.kind != URGENT and self.installation.commands.has(URGENT)
 
     def _result_of(self, command: Command) -> dict[str, Any]:
         if command.kind in NEEDS_SOUND_POLICIES:

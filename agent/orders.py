@@ -116,6 +116,10 @@ def _selection(installation: Installation, body: Body) -> Selection:
 
 
 def approve(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    if _is_half_written(installation, body["batch"]):
+        tally = apply.write(installation, body["batch"], progress=progress)
+        by = installation.ledger.batch(body["batch"]).approved_by
+        return {"approved_by": list(by), "still_needed": 0, **written_result(installation, body["batch"], tally)}
     given = approving.approve(installation, body["batch"], actor, body["count"], body.get("reason", ""))
     if given.still_needed:
         return {"batch": body["batch"], "approved_by": list(given.by), "still_needed": given.still_needed}
@@ -125,6 +129,12 @@ def approve(installation: Installation, body: Body, actor: str, progress: apply.
         "still_needed": 0,
         **written_result(installation, body["batch"], tally),
     }
+
+
+def _is_half_written(installation: Installation, batch_id: str) -> bool:
+    """Approved by everybody asked for, and interrupted while it was written."""
+    batch = installation.ledger.batch(batch_id)
+    return batch.state == "open" and batch.hold_reason is not None
 
 
 def reject(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
@@ -161,6 +171,7 @@ def go_live(installation: Installation, body: Body, actor: str, progress: apply.
             where=str(header.place),
             next_step="truce go-live " + header.name,
         )
+    cycle.decide_all_again(installation, f"{header.name} went live")
     installation.approvals.activate(header.name, header.meaning, actor)
     cycle.decide_all_again(installation, "live")
     return {"policy": header.name, "live": True, "by": actor, "mode": header.mode}

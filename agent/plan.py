@@ -278,6 +278,7 @@ def _renew_meanings(installation: Installation, plan: Plan, actor: str) -> None:
     for name, header in installation.policies.policies.headers.items():
         active = installation.approvals.active_meaning(name)
         if active not in (None, header.meaning) and name in plan.policies and (not plan.only or name in plan.only):
+            cycle.decide_all_again(installation, f"{name} changed and its plan was applied")
             installation.approvals.activate(name, header.meaning, actor)
             cycle.decide_all_again(installation, "live again")
 

@@ -19,7 +19,7 @@ from agent.lifting import Cells, as_if_lifted
 from agent.places import places_of
 from agent.records import FieldValue, Ref
 from agent.unsettled import may_still_land
-from agent.views import views
+from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
 
@@ -77,13 +77,18 @@ def draft(
     """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere.
 
     ``lifted``: per entity, frozen cells to decide as if their freeze were lifted.
+
+    Raises:
+        Interrupted: asked to stop, or somebody ordered something, between two slices of a large mirror.
     """
     unsettled = may_still_land(installation)
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
     changes: list[Change] = []
     calm = [each for each in entity_ids if each not in result.busy]
-    for view in _views(installation, calm, lifted or {}):
+    for position, view in enumerate(_views(installation, calm, lifted or {})):
+        if position % SLICE == 0:
+            installation.give_way("deciding")
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)
         if view.coming:

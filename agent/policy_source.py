@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from agent.errors import UsageError
 from agent.installation import Installation
@@ -41,6 +42,19 @@ class PolicySource:
             raise
         installation.policy_problem = None
         return changed
+
+    @contextmanager
+    def unchecked(self, installation: Installation) -> Iterator[None]:
+        """The files as they read, for orders that only write down a person's word while no vendor answers."""
+        before, installation.asks_vendors = installation.policies, False
+        try:
+            try:
+                self._take(installation)
+            except UsageError:
+                self._take_last_good(installation)
+            yield
+        finally:
+            installation.policies, installation.asks_vendors = before, True
 
     def take_first(self, installation: Installation) -> None:
         """At a start: the files, or the last good set when they have mistakes.

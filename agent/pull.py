@@ -26,6 +26,13 @@ SMALL_POPULATION = 20
 MatchKeys = Callable[[Record], Iterable[tuple[str, str]]]
 
 
+Between = Callable[[], None]
+
+
+def straight_on() -> None:
+    """A ``Between`` that never stops a pull."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pulling:
     """What to pull of one object type: the fields policies name, and how to read its match keys.
@@ -49,8 +56,10 @@ class PullResult:
     seen: int
 
 
-def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> PullResult:
-    """Pull one object type into the mirror.
+def changed_records(
+    connector: Connector, mirror: Mirror, pulling: Pulling, between: Between = straight_on
+) -> PullResult:
+    """Pull one object type into the mirror; ``between`` is called after every page and may raise.
 
     Raises:
         ConnectorError: the vendor failed part way; what was absorbed stays, the cursor does not move.
@@ -78,11 +87,14 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> P
             seen_at=until,
             cursor=moved if is_last else None,
         )
+        between()
     return PullResult(tuple(changed), seen)
 
 
-def vanished_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> PullResult:
-    """Re-read every record we believe alive; absorb what has gone or was merged.
+def vanished_records(
+    connector: Connector, mirror: Mirror, pulling: Pulling, between: Between = straight_on
+) -> PullResult:
+    """Re-read every record we believe alive; absorb what has gone or was merged. ``between`` as above.
 
     For systems whose change query cannot show deletions (HubSpot's search never returns archived records).
     """
@@ -96,6 +108,7 @@ def vanished_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> 
                 found.append(Tombstone(readout.ref, now))
             elif isinstance(readout, MergedInto):
                 found.append(readout)
+        between()
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=False)
     watch.check(found, is_last=True)
     changed = mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, seen_at=now)

@@ -242,6 +242,24 @@ class Store:
         if found != ["ok"]:
             raise _damaged(self.path, str(found[0]))
 
+    def copy_to(self, path: Path) -> None:
+        """A consistent copy while others write, as one ordinary private file; nothing of that name may be there.
+
+        Never copy the file itself: with a log beside it, a plain copy loses what the log holds.
+
+        Raises:
+            ConfigError: something of that name exists. StorageFull: no room; the half-made copy is removed.
+        """
+        if not create_private_file(path):
+            raise ConfigError("a file of that name is there already", where=str(path))
+        try:
+            with _translated(path), contextlib.closing(_connect(path, "rw")) as target:
+                self._connection.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
+        except BaseException:
+            path.unlink()
+            raise
+
     def checkpoint(self) -> None:
         """Move everything committed into the main file and empty the log, so that nothing erased stays in it."""
         if USES_WAL:

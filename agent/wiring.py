@@ -26,7 +26,7 @@ from agent.errors import LedgerDamaged, PolicyError, SafetyStop, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger import Ledger
-from agent.lock import WriterLock
+from agent.lock import WriterLock, require_local_disk
 from agent.mirror import Mirror
 from agent.people import file_owner
 from agent.policy_files import read_sources
@@ -88,13 +88,15 @@ def open_installation(
     editor: str | None = None,
     command: str = "",
     with_policies: bool = True,
+    memory_accepted_by: str = "",
     secret: Callable[[str], str] = read_secret,
 ) -> Iterator[Installation]:
     """Open everything; close it again whatever happens.
 
     ``editor`` is who changed the policies last, when that is known better than by the owner of the files. ``command``
     is what others read about the holder of the lock. ``with_policies=False`` leaves them to the caller and so asks no
-    vendor: ``reload_policies``, ``take_last_good``.
+    vendor: ``reload_policies``, ``take_last_good``. ``memory_accepted_by`` is the person who says that an older or
+    another ledger is to be gone on with.
 
     A reader needs no vendor and no lock; nor does a writer need a vendor who only writes down a person's word
     (``asks_vendors`` False). A writer holds the lock, has checked its own memory, and remembers the policies it runs
@@ -107,7 +109,7 @@ def open_installation(
     with ExitStack() as stack:
         if writer:
             make_private_directory(config.state)
-            stack.enter_context(WriterLock.take(config.state / LOCK, _holder(command)))
+            stack.enter_context(locked(config, command))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:
             ledger.begin_epoch(f"pid {os.getpid()}")
@@ -133,10 +135,31 @@ def open_installation(
             owners={(owner.system, owner.id): owner for owner in mirror.owners()},
         )
         if writer:
-            check_memory(installation)
+            _prove_memory(installation, memory_accepted_by)
         if with_policies:
             _take_what_is_sound(installation, editor)
         yield installation
+
+
+@contextmanager
+def open_ledger(config: Config) -> Iterator[Ledger]:
+    """Only the ledger, for looking; beside a daemon and without policies."""
+    ledger = look_at_ledger(config.state / LEDGER)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def look_at_ledger(path: Path) -> Ledger:
+    """A ledger, wherever it stands; every write raises."""
+    return Ledger.open_read_only(path, clock=wall_clock)
+
+
+def locked(config: Config, command: str) -> WriterLock:
+    """Only the writer lock, for work on the files themselves. Raises LockHeld; ConfigError on a network share."""
+    require_local_disk(config.state)
+    return WriterLock.take(config.state / LOCK, _holder(command))
 
 
 @contextmanager
@@ -190,6 +213,13 @@ def take_last_good(installation: Installation) -> bool:
     return False
 
 
+def _prove_memory(installation: Installation, accepted_by: str) -> None:
+    if accepted_by:
+        accept_memory(installation, accepted_by)
+    check_memory(installation)
+    installation.ledger.remember()
+
+
 def check_memory(installation: Installation) -> None:
     """Refuse to write with a lost, replaced or older ledger, or with a mirror that belongs to another one.
 
@@ -202,7 +232,7 @@ def check_memory(installation: Installation) -> None:
             "the ledger is not the one this installation knew, so nothing is written",
             where=str(installation.config.state / LEDGER),
             why=f"the side file says it is {memory}: restored from an old backup, or replaced",
-            next_step="truce ledger verify",
+            next_step="put the newer one back; if it is lost: truce ledger accept",
         )
     verification = installation.ledger.verify()
     if not verification.ok:
@@ -213,6 +243,25 @@ def check_memory(installation: Installation) -> None:
     if standing != "ok":
         installation.mirror.reset(installation.ledger.ledger_id, installation.ledger.last_seq)
         installation.mode = lowest_mode(installation.mode)
+
+
+def accept_memory(installation: Installation, person: str) -> None:
+    """Go on with a ledger that has lost its latest past: everything is read and paired anew, every policy only
+    proposes until its plan was seen, and no number is used that the lost part may have used.
+
+    Raises:
+        UsageError: nothing is lost, so there is nothing to accept.
+    """
+    ledger = installation.ledger
+    memory = ledger.memory_check()
+    if memory == "ok":
+        raise UsageError("the ledger remembers everything, so there is nothing to accept", next_step="truce status")
+    with ledger.store.write():
+        installation.approvals.deactivate_all(person)
+        installation.crosswalk.skip_numbers()
+        ledger.record_event("ledger accepted", memory, person, {})
+    installation.mirror.reset(ledger.ledger_id, ledger.last_seq)
+    ledger.remember(accept=True)
 
 
 def lowest_mode(mode: Mode) -> Mode:

@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pause": ("pause", "Stop a policy from writing."),
     "resume": ("resume", "Let a paused policy go on."),
     "freeze": ("freeze", "Keep Truce away from one field of one record."),
-    "ledger": ("ledger", "Prove that nothing in the ledger was altered."),
+    "ledger": ("ledger", "Prove the ledger is unaltered, back it up, put a backup back."),
     "secrets": ("secrets", "Put the keys of both CRMs where the config looks for them."),
     "emulator": ("emulator", "Run the two practice CRMs."),
 }

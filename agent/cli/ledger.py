@@ -1,12 +1,15 @@
-"""``truce ledger verify``: re-derive everything the ledger claims."""
+"""``truce ledger``: prove it, copy it, put a copy back."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
 from agent.cli.display import number, print_json
 from agent.cli.session import json_option, session_of
-from agent.errors import LedgerDamaged
+from agent.errors import LedgerDamaged, UsageError
+from agent.people import needs_name
 
 
 @click.group("ledger")
@@ -19,14 +22,92 @@ def command() -> None:
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:
     """Recompute the hash chain and every state; name the first line that does not fit."""
-    with session_of(ctx).reading() as installation:
-        result = installation.ledger.verify()
-        memory = installation.ledger.memory_check()
+    from agent.wiring import open_ledger
+
+    with open_ledger(session_of(ctx).config) as ledger:
+        result = ledger.verify()
+        memory = ledger.memory_check()
     if not result.ok:
-        raise LedgerDamaged("the ledger was altered", why=result.message, next_step="restore it from a backup")
+        raise LedgerDamaged("the ledger was altered", why=result.message, next_step="truce ledger restore FILE")
     if as_json:
         print_json({"ok": result.ok, "checked": result.rows, "memory": memory, "message": result.message})
     else:
         click.echo(f"{number(result.rows)} ledger lines verified: unaltered.")
         if memory != "ok":
             click.echo(f"But the side file says it is {memory}: restored from an old backup, or replaced.")
+
+
+@command.command("backup")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--keep", type=click.IntRange(min=1), help="Keep that many copies in FOLDER and remove older ones.")
+@json_option
+@click.pass_context
+def backup(ctx: click.Context, folder: Path, keep: int | None, as_json: bool) -> None:
+    """Copy the ledger into FOLDER, also while the daemon runs, and prove the copy."""
+    from agent.backup import back_up
+    from agent.wiring import look_at_ledger, open_ledger, wall_clock
+
+    with open_ledger(session_of(ctx).config) as ledger:
+        made = back_up(ledger, folder, wall_clock(), look_at_ledger, keep=keep)
+    if as_json:
+        print_json(
+            {
+                "file": str(made.path),
+                "bytes": made.bytes,
+                "lines": made.rows,
+                "removed": [str(path) for path in made.removed],
+            }
+        )
+        return
+    click.echo(f"{made.path}: {number(made.rows)} ledger lines, verified.")
+    if made.removed:
+        click.echo(f"Removed {number(len(made.removed))} older.")
+
+
+@command.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@click.pass_context
+def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Put the copy FILE back as the ledger. What is there now is set aside, not deleted."""
+    from agent.backup import restore as put_back
+    from agent.wiring import LEDGER, locked, look_at_ledger, wall_clock
+
+    config = session_of(ctx).config
+    with locked(config, ctx.command_path):
+        done = put_back(file, config.state / LEDGER, wall_clock(), look_at_ledger)
+    if as_json:
+        print_json({"lines": done.rows, "aside": str(done.aside) if done.aside else None})
+        return
+    click.echo(f"{number(done.rows)} ledger lines are back.")
+    if done.aside is not None:
+        click.echo(f"What was there is in {done.aside}")
+    click.echo("A copy is older than what was lost, so nothing is written until a person says that is so.")
+    click.echo("  next   truce ledger accept")
+
+
+@command.command("accept")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_context
+def accept(ctx: click.Context, yes: bool, as_json: bool) -> None:
+    """Go on with a ledger that has lost its latest past. Nothing is written before a person has seen a plan."""
+    from agent.wiring import open_installation
+
+    session = session_of(ctx)
+    person = needs_name(session.person, "accept a ledger that lost its past")
+    if as_json and not yes:
+        raise UsageError("--json needs --yes, because nobody can be asked", next_step="truce ledger accept")
+    if not yes:
+        click.echo("What was written since this copy was made can no longer be explained or undone by Truce.")
+        click.confirm("Is the newer ledger lost for good?", abort=True)
+    opened = open_installation(
+        session.config, command=ctx.command_path, asks_vendors=False, with_policies=False, memory_accepted_by=person
+    )
+    with opened as installation:
+        lines = installation.ledger.last_seq
+    if as_json:
+        print_json({"lines": lines, "by": person})
+        return
+    click.echo("Accepted. Both CRMs are read again, and every policy only proposes until you let it go live.")
+    click.echo("  next   truce plan")

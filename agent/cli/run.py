@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,7 @@ def _run_daemon(session: Session, mask: SecretMask) -> None:
             seconds=time.monotonic,
             heartbeat=systemd.tell,
             config_changed=lambda: _differs(session.config_path, text),
+            free_bytes=lambda: shutil.disk_usage(config.state).free,
             abandon=_abandon,
             pid=os.getpid(),
         ).run(signals)

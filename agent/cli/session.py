@@ -28,7 +28,9 @@ if TYPE_CHECKING:  # nothing heavy is imported before a command really runs: its
 
 LOOK_EVERY_SECONDS = 0.1
 PATIENCE_SECONDS = 10.0
-"""How long to wait for another command to finish, and for a daemon to be started again by its supervisor."""
+"""How long to wait for another command to finish."""
+ALONE_SECONDS = 3.0
+"""How long nobody must hold the lock before the daemon that took the order counts as gone."""
 
 
 class Session:
@@ -120,7 +122,7 @@ class Session:
             if report is not None:
                 progress(report["done"], report["total"])
             alone = 0.0 if find_holder(self._lock) is not None else alone + LOOK_EVERY_SECONDS
-            if alone >= PATIENCE_SECONDS:
+            if alone >= ALONE_SECONDS:
                 raise _abandoned(kind, withdrawn=commands.withdraw(number))
             time.sleep(LOOK_EVERY_SECONDS)
 

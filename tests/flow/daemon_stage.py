@@ -171,6 +171,11 @@ class Bench:
         installation.stop = daemon._gives_way
         return daemon
 
+    def allow_approving(self) -> None:
+        """Map the login of this computer to a person."""
+        named = {**PLAIN_CONFIG, "people": {getpass.getuser(): "anna@example.com"}}
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(named), encoding="utf-8")
+
     def live(self, installation: Installation) -> None:
         """As ``truce go-live`` does."""
         header = installation.policies.policies.headers["person-basics"]
@@ -233,6 +238,19 @@ class Answer:
         return json.loads(self.out)
 
 
+def run_truce(config: Path, *words: str) -> Answer:
+    """Run a command in this process, as ``main`` does: quicker than a process of its own, and the same."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            given = truce.main(["-c", str(config), *words], prog_name="truce", standalone_mode=False)
+            code = given if isinstance(given, int) else 0
+        except TruceError as error:
+            tell(error, as_json="--json" in words)
+            code = error.exit_code
+    return Answer(code, out.getvalue(), err.getvalue())
+
+
 class Home:
     """An installation on the emulator, used through the command line as people do."""
 
@@ -280,16 +298,24 @@ class Home:
     def people(self, count: int, title: str = "CEO", other: str = "boss") -> None:
         """People who are in both CRMs with different job titles."""
         for number in range(count):
-            email = f"p{number}@example.com"
-            self.admin.post(
-                "/create", system="salesforce", object="Contact",
-                values={"LastName": f"P{number}", "Email": email, "Title": title},
-            )  # fmt: skip
-            self.admin.post(
-                "/create", system="hubspot", object="contacts",
-                values={"lastname": f"P{number}", "email": email, "jobtitle": other},
-            )  # fmt: skip
+            self._both(f"p{number}", title, other)
         self.emulator.world.clock.advance(60)
+
+    def person(self, name: str, title: str, other: str) -> None:
+        """One more of them."""
+        self._both(name, title, other)
+        self.emulator.world.clock.advance(60)
+
+    def _both(self, name: str, title: str, other: str) -> None:
+        email = f"{name}@example.com"
+        here = {"LastName": name.title(), "Email": email, "Title": title}
+        there = {"lastname": name.title(), "email": email, "jobtitle": other}
+        self.admin.post("/create", system="salesforce", object="Contact", values=here)
+        self.admin.post("/create", system="hubspot", object="contacts", values=there)
+
+    @property
+    def loaded(self) -> Config:
+        return load_config(self.config)
 
     @property
     def words(self) -> list[str]:
@@ -311,16 +337,7 @@ class Home:
         return running
 
     def truce(self, *words: str) -> Answer:
-        """Run a command in this process, as ``main`` does: quicker than a process of its own, and the same."""
-        out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            try:
-                given = truce.main(["-c", str(self.config), *words], prog_name="truce", standalone_mode=False)
-                code = given if isinstance(given, int) else 0
-            except TruceError as error:
-                tell(error, as_json="--json" in words)
-                code = error.exit_code
-        return Answer(code, out.getvalue(), err.getvalue())
+        return run_truce(self.config, *words)
 
     def json(self, *words: str) -> Any:
         """The document a command prints with ``--json``."""

@@ -37,6 +37,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
         _look_and_write(terminal, documents)
         _people_decide(terminal, documents)
         _undo(terminal, documents)
+        _lose_and_put_back(terminal, documents)
         _go_wrong(terminal, documents)
     _practice(tmp_path_factory.mktemp("practice"), documents)
     return documents
@@ -128,6 +129,13 @@ def _undo(terminal: Terminal, documents: Documents) -> None:
     note(documents, "status", terminal.json("status"))
     note(documents, "freeze", terminal.json("freeze", record, field))
     note(documents, "freeze", terminal.json("freeze", record, field, "--lift"))
+
+
+def _lose_and_put_back(terminal: Terminal, documents: Documents) -> None:
+    folder = terminal.folder / "copies"
+    copy = note(documents, "ledger-backup", terminal.json("ledger", "backup", str(folder), "--keep", "3"))
+    note(documents, "ledger-restore", terminal.json("ledger", "restore", copy["file"]))
+    note(documents, "ledger-accept", terminal.json("ledger", "accept", "--yes"))
 
 
 def _go_wrong(terminal: Terminal, documents: Documents) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from structlog.testing import capture_logs
 from agent import cycle
 from agent.changes import Cell, Change, State, Why
 from agent.commands import Commands
-from agent.daemon import Daemon
-from agent.errors import AccessDenied, LockHeld, PolicyError, StorageFull, Unavailable
+from agent.daemon import LEAST_FREE_BYTES, Daemon
+from agent.errors import AccessDenied, Busy, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
 from agent.ledger import Intent
+from agent.mirror import Mirror
 from agent.pull import PullResult
+from agent.records import Pulled, Ref
 
 
 @pytest.fixture
@@ -158,6 +160,26 @@ def test_a_full_disk_pauses_the_daemon_and_sends_nothing(
     assert bench.titles() == {"CEO"}
 
 
+def test_a_disk_that_is_nearly_full_stops_cycles_until_there_is_room(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(1)
+    room = [LEAST_FREE_BYTES - 1]
+    nearly_full = bench.daemon_on(daemon.installation, free_bytes=lambda: room[0])
+    nearly_full.turn()
+    assert nearly_full.health.breaker.what == "the disk is nearly full, so nothing is begun"
+    assert bench.titles() == {"boss"}
+    room[0] += 1
+    nearly_full.turn()
+    assert bench.titles() == {"CEO"}
+
+
+def test_a_ledger_deleted_under_the_daemon_ends_it(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(1)
+    (bench.config.state / "ledger.db").unlink()
+    with pytest.raises(LedgerMissing):
+        daemon.turn()
+    assert bench.titles() == {"boss"}
+
+
 def test_another_writer_ends_the_daemon(bench: Bench, daemon: Daemon) -> None:
     bench.pairs(1)
     daemon.installation.ledger.store.read("UPDATE meta SET value = value + 1 WHERE name = 'epoch'")
@@ -180,6 +202,19 @@ def test_a_vendor_that_is_down_at_the_start_is_waited_for(bench: Bench) -> None:
         for _ in range(3):
             daemon.turn()
         assert daemon.health.ready
+
+
+def test_a_word_of_a_person_is_taken_while_the_daemon_waits_for_a_vendor_to_start(bench: Bench) -> None:
+    bench.salesforce.go_down(error=down("salesforce"))
+    with bench.daemon() as daemon:
+        daemon.turn()
+        number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna")
+        daemon.glance()
+        assert orders(daemon).collect(number) == {"policy": "person-basics", "paused": True, "by": "anna"}
+        assert daemon.installation.policies.policies.revision == ""
+        daemon.turn()
+        assert daemon.health.ready
+        assert daemon.installation.approvals.is_paused("person-basics")
 
 
 def test_broken_policies_at_the_very_first_start_end_it_with_every_mistake(bench: Bench) -> None:
@@ -267,6 +302,28 @@ def test_a_cycle_gives_way_to_an_order_at_the_next_chunk_and_goes_on_afterwards(
     assert "CTO" in bench.titles()
 
 
+def test_a_long_pull_gives_way_between_two_pages_and_tells_its_supervisor_at_each(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = daemon.installation.mirror.cursor("hubspot", "contacts")
+    bench.pairs(150)  # two pages a side
+    bench.beats.clear()
+    absorb = Mirror.absorb
+    pages: list[int] = []
+
+    def absorb_and_stop(self: Mirror, items: Sequence[Pulled], **more: Any) -> list[Ref]:
+        pages.append(len(items))
+        if len(pages) == 3:
+            daemon.stop()
+        return absorb(self, items, **more)
+
+    monkeypatch.setattr(Mirror, "absorb", absorb_and_stop)
+    daemon.turn()
+    assert pages == [100, 50, 100]
+    assert len(bench.beats) >= len(pages)
+    assert daemon.installation.mirror.cursor("hubspot", "contacts") == cursor
+
+
 def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_on(daemon: Daemon) -> None:
     number = orders(daemon).queue("freeze", {"misspelt": "no reference at all", "field": "job_title"}, "anna")
     daemon.glance()
@@ -275,6 +332,25 @@ def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_o
     assert answer["error"]["exit_code"] == 1
     assert "no reference" not in repr(answer)
     assert not daemon._stopping.is_set()
+
+
+def test_a_ledger_that_is_busy_for_long_does_not_end_the_daemon(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna")
+
+    def busy(*kinds: str) -> bool:
+        raise Busy("ledger.db is busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon.installation.commands, "has", busy)
+        daemon.glance()
+        daemon.turn()
+    daemon.glance()
+    assert orders(daemon).collect(number) is None
+    bench.watch.advance(seconds=5)
+    daemon.glance()
+    assert orders(daemon).collect(number) is not None
 
 
 def test_an_order_a_dead_daemon_had_begun_is_answered_at_the_next_start(bench: Bench, daemon: Daemon) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigError, LockHeld
-from agent.lock import WriterLock, find_holder
+from agent.lock import TRIES, WriterLock, find_holder, require_local_disk
 
 US = {"pid": 17, "command": "truce run"}
 
@@ -121,3 +121,52 @@ def test_a_shorter_holder_leaves_nothing_of_a_longer_one(path: Path) -> None:
     WriterLock.take(path, {"pid": 1, "command": "x" * 500}).release()
     with WriterLock.take(path, {"pid": 2}):
         assert json.loads(path.read_text()) == {"pid": 2}
+
+
+def test_somebody_who_only_looks_does_not_keep_a_writer_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    WriterLock.take(path, US).release()
+    looker = os.open(path, os.O_RDWR)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    waited: list[float] = []
+
+    def look_away(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == TRIES // 2:
+            os.close(looker)
+
+    monkeypatch.setattr("agent.lock.time.sleep", look_away)
+    with WriterLock.take(path, US):
+        assert find_holder(path) == US
+    assert len(waited) == TRIES // 2
+
+
+def test_what_a_dead_holder_wrote_is_not_believed(path: Path) -> None:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"pid": os.getpid(), "command": "truce run"}), encoding="utf-8")
+    assert find_holder(path) is None
+    with WriterLock.take(path, US):
+        assert find_holder(path) == US
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+23 22 0:30 / {share} rw,relatime shared:2 - {kind} server:/export rw
+"""
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_state_folder_on_a_network_share_is_refused(tmp_path: Path, kind: str) -> None:
+    share = tmp_path / "share"
+    (share / "state").mkdir(parents=True)
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS.format(share=share, kind=kind), encoding="utf-8")
+    with pytest.raises(ConfigError, match="network share"):
+        require_local_disk(share / "state", mounts)
+    require_local_disk(tmp_path, mounts)
+
+
+def test_a_local_disk_below_a_share_is_fine_and_so_is_a_system_that_does_not_tell(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS.format(share=tmp_path, kind="ext4"), encoding="utf-8")
+    require_local_disk(tmp_path / "state", mounts)
+    require_local_disk(tmp_path, tmp_path / "nothing")
