@@ -49,6 +49,7 @@ def run(installation: Installation) -> CycleReport:
         ConnectorError: a vendor failed; everything committed so far stays, the rest is done next time.
         SafetyStop, StorageFull, Interrupted: see those.
     """
+    installation.ledger.require_same_file()
     proposals.expire(installation)
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from agent.approvals import Approvals
 from agent.ceiling import ceiling
-from agent.changes import Mode
 from agent.commands import Commands
 from agent.config import Config
 from agent.connector import Connector, ObjectSchema
@@ -22,7 +21,7 @@ from agent.crosswalk import Crosswalk
 from agent.decide import prepare
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
-from agent.errors import LedgerDamaged, PolicyError, SafetyStop, UsageError
+from agent.errors import PolicyError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger import Ledger
@@ -31,6 +30,7 @@ from agent.mirror import Mirror
 from agent.people import file_owner
 from agent.policy_files import read_sources
 from agent.reviews import Reviews
+from agent.safety import check_accounts, check_ledger, check_mirror
 from agent.secrets import read_secret
 from agent.store import Clock
 
@@ -96,8 +96,8 @@ def open_installation(
     vendor: ``reload_policies``, ``take_last_good``.
 
     A reader needs no vendor and no lock; nor does a writer need a vendor who only writes down a person's word
-    (``asks_vendors`` False). A writer holds the lock, has checked its own memory, and remembers the policies it runs
-    with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
+    (``asks_vendors`` False). A writer holds the lock, has checked its own memory (``agent.safety``), and remembers the
+    policies it runs with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
     ``Installation.policy_problem`` says why.
 
     Raises:
@@ -109,6 +109,7 @@ def open_installation(
             stack.enter_context(WriterLock.take(config.state / LOCK, _holder(command)))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:
+            check_ledger(ledger, config.state / LEDGER)
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = dict(connectors or {})
         if not links:
@@ -131,7 +132,7 @@ def open_installation(
             mode=ceiling(ledger, config.run.mode).mode,
         )
         if writer:
-            check_memory(installation)
+            check_mirror(installation)
         if with_policies:
             _take_what_is_sound(installation, editor)
         yield installation
@@ -188,36 +189,6 @@ def take_last_good(installation: Installation) -> bool:
     return False
 
 
-def check_memory(installation: Installation) -> None:
-    """Refuse to write with a lost, replaced or older ledger, or with a mirror that belongs to another one.
-
-    Raises:
-        SafetyStop: the ledger is not the one this folder knew. LedgerDamaged: its chain is broken.
-    """
-    memory = installation.ledger.memory_check()
-    if memory != "ok":
-        raise SafetyStop(
-            "the ledger is not the one this installation knew, so nothing is written",
-            where=str(installation.config.state / LEDGER),
-            why=f"the side file says it is {memory}: restored from an old backup, or replaced",
-            next_step="truce ledger verify",
-        )
-    verification = installation.ledger.verify()
-    if not verification.ok:
-        raise LedgerDamaged(
-            "the ledger was altered", where=str(installation.config.state / LEDGER), why=verification.message
-        )
-    standing = installation.mirror.check_against(installation.ledger.ledger_id, installation.ledger.last_seq)
-    if standing != "ok":
-        installation.mirror.reset(installation.ledger.ledger_id, installation.ledger.last_seq)
-        installation.mode = lowest_mode(installation.mode)
-
-
-def lowest_mode(mode: Mode) -> Mode:
-    """A rebuilt mirror only proposes until a person has seen a plan."""
-    return "ask" if mode == "act" else mode
-
-
 def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool) -> tuple[Ledger, Mirror]:
     path = config.state / LEDGER
     if writer:
@@ -243,11 +214,15 @@ def _take_what_is_sound(installation: Installation, editor: str | None) -> None:
 
 
 def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySet:
-    """A set of texts as policies, checked against the vendors' schemas where those may be asked."""
+    """A set of texts as policies, checked against the vendors' schemas where those may be asked.
+
+    This is the first thing a start asks the vendors, so it also makes sure that they are the accounts paired.
+    """
     today: date = installation.clock().date()
     policies = load(sources, None, today)
     if not installation.asks_vendors:
         return policies
+    check_accounts(installation)
     return load(sources, schemas_of(installation.connectors, policies), today)
 
 
