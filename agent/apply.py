@@ -11,7 +11,7 @@ the last ten minutes, and in every rollback, the write itself carries a precondi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -289,10 +289,7 @@ def _fresh(installation: Installation, connector: Connector, block: Sequence[Ent
     guarded = any(entry.change.guarded or entry.change.op == "delete" for entry in block)
     if connector.capabilities.echoes_writes and not guarded:
         known = installation.mirror.records(refs)
-        oldest = installation.clock() - FRESH_FOR
-        if len(known) == len(set(refs)) and all(
-            item.seen_at is not None and item.seen_at >= oldest for item in known.values()
-        ):
+        if len(known) == len(set(refs)) and _are_fresh(installation, connector.system, known.values()):
             return known
     fields = sorted(_compared_fields(block))
     found: dict[Ref, Record] = {}
@@ -302,6 +299,14 @@ def _fresh(installation: Installation, connector: Connector, block: Sequence[Ent
         elif not isinstance(readout, Gone | MergedInto):
             raise Unavailable(f"{readout.ref} cannot be read", system=connector.system, why=readout.reason)
     return found
+
+
+def _are_fresh(installation: Installation, system: str, records: Iterable[Record]) -> bool:
+    """Seen within the last minute of the vendor's clock; ours may be wrong by hours."""
+    now = installation.vendor_now(system)
+    return now is not None and all(
+        record.seen_at is not None and record.seen_at >= now - FRESH_FOR for record in records
+    )
 
 
 def _read_in_chunks(connector: Connector, refs: Sequence[Ref], fields: Sequence[str]) -> Iterator[Readout]:

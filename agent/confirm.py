@@ -9,6 +9,7 @@ Order: outcomes COMMIT in the ledger, then one mirror COMMIT; a crash between th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from agent.changes import Entry, State
 from agent.connector import Connector, WriteOutcome
@@ -54,8 +55,15 @@ def teach_mirror(installation: Installation, settled: Sequence[Entry], last_seq:
     _link_created(installation, confirmed)
     bases = _bases(installation, confirmed)
     installation.mirror.absorb_outcomes(
-        [(entry, bases.get(entry.id, {})) for entry in confirmed], last_seq, installation.clock()
+        [(entry, bases.get(entry.id, {})) for entry in confirmed], last_seq, _seen_at(installation, confirmed)
     )
+
+
+def _seen_at(installation: Installation, confirmed: Sequence[Entry]) -> datetime:
+    """On the vendor's clock, where it was heard: what we saw is later compared with what the vendor stamps."""
+    systems = {entry.change.system for entry in confirmed}
+    heard = [moment for system in systems if (moment := installation.vendor_now(system)) is not None]
+    return min(heard, default=installation.clock())
 
 
 def is_echo(entry: Entry, live: Mapping[str, FieldValue]) -> bool:

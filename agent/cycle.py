@@ -82,7 +82,10 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     results = []
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        results.append(changed_records(connector, installation.mirror, pulling))
+        ours = installation.clock()
+        result = changed_records(connector, installation.mirror, pulling)
+        installation.heard[connector.system] = (result.until, ours)
+        results.append(result)
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
     installation.owners = {

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from invariants import assert_at_rest, assert_invariants
 from scenarios import ACycle, go_live, several_cycles
-from small_world import ALLOWED, Colleagues, Time, config_of, opened
+from small_world import ALLOWED, ANNA, Colleagues, Time, config_of, opened
 from sweep import Theatre
 
-from agent import cycle
+from agent import apply, cycle, plan
 from agent.changes import State
 from agent.errors import LedgerDamaged, LockHeld, SafetyStop
 from agent.installation import Installation
+from agent.ledger import Intent
 from agent.store import sqlite3
 from agent.wiring import open_installation
 
@@ -251,6 +252,29 @@ def test_a_clock_that_jumps_loses_and_repeats_nothing(synced: Site, hours: int) 
     assert account
     assert "Chair" in [row["jobtitle"] for row in values["hubspot contacts"]]
     assert "iota.example" in [row["domain"] for row in values["hubspot companies"]]
+
+
+def test_a_clock_an_hour_behind_does_not_make_an_old_copy_fresh(synced: Site) -> None:
+    """What was seen ten minutes ago is read again before it is written over, whatever our clock says."""
+    wrong = _Jumping(synced.time)
+    wrong.by = timedelta(hours=-1)
+    with opened(synced.theatre.site, synced.folder, wrong) as installation:
+        ann = _id_of(installation, "Email", "ann@acme.example")
+        synced.colleagues.edit("salesforce", "Contact", ann, Title="Chair")
+        synced.time.wait(600)
+        changes = plan.make(installation).changes
+        twin = next(
+            record.ref.id
+            for record in installation.mirror.scan("hubspot", "contacts")
+            if record.fields["email"] == "ann@acme.example"
+        )
+        synced.time.wait(120)
+        synced.colleagues.edit("hubspot", "contacts", twin, jobtitle="By hand")
+        intents = [Intent(change, State.PLANNED) for change in changes if change.record_id == twin]
+        batch = installation.ledger.open_batch("plan", "Job title", ANNA, intents)
+        tally = apply.write(installation, batch.id)
+        assert tally.drifted == 1
+    assert "By hand" in [row["jobtitle"] for row in synced.theatre.values()["hubspot contacts"]]
 
 
 class _Jumping(Time):
