@@ -31,7 +31,7 @@ def check_ledger(ledger: Ledger, path: Path) -> None:
             "the ledger is not the one this installation knew, so nothing is written",
             where=str(path),
             why=f"the side file says it is {memory}: restored from an old backup, or replaced",
-            next_step="truce ledger verify",
+            next_step="put the newest copy of that file back",
         )
     verification = ledger.verify()
     if not verification.ok:
