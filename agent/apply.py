@@ -254,8 +254,7 @@ def _send(
     try:
         outcomes = connector.write([_as_write(entry, live) for entry in chunk])
     except TruceError as error:
-        entries = [installation.ledger.entry(entry.id) for entry in chunk]
-        record(installation, [put_off(entry, f"not sent: {error.what}") for entry in entries])
+        record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in chunk])
         raise
     by_id = {outcome.entry_id: outcome for outcome in outcomes}
     paired = [(entry, by_id.get(entry.id) or WriteOutcome(entry.id, "unknown")) for entry in chunk]
