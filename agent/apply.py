@@ -11,7 +11,7 @@ the last ten minutes, and in every rollback, the write itself carries a precondi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -261,8 +261,7 @@ def _send(
     try:
         outcomes = connector.write([_as_write(entry, live) for entry in chunk])
     except TruceError as error:
-        entries = [installation.ledger.entry(entry.id) for entry in chunk]
-        record(installation, [put_off(entry, f"not sent: {error.what}") for entry in entries])
+        record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in chunk])
         raise
     by_id = {outcome.entry_id: outcome for outcome in outcomes}
     paired = [(entry, by_id.get(entry.id) or WriteOutcome(entry.id, "unknown")) for entry in chunk]
@@ -296,10 +295,7 @@ def _fresh(installation: Installation, connector: Connector, block: Sequence[Ent
     guarded = any(entry.change.guarded or entry.change.op == "delete" for entry in block)
     if connector.capabilities.echoes_writes and not guarded:
         known = installation.mirror.records(refs)
-        oldest = installation.clock() - FRESH_FOR
-        if len(known) == len(set(refs)) and all(
-            item.seen_at is not None and item.seen_at >= oldest for item in known.values()
-        ):
+        if len(known) == len(set(refs)) and _are_fresh(installation, connector.system, known.values()):
             return known
     fields = sorted(_compared_fields(block))
     found: dict[Ref, Record] = {}
@@ -309,6 +305,14 @@ def _fresh(installation: Installation, connector: Connector, block: Sequence[Ent
         elif not isinstance(readout, Gone | MergedInto):
             raise Unavailable(f"{readout.ref} cannot be read", system=connector.system, why=readout.reason)
     return found
+
+
+def _are_fresh(installation: Installation, system: str, records: Iterable[Record]) -> bool:
+    """Seen within the last minute of the vendor's clock; ours may be wrong by hours."""
+    now = installation.vendor_now(system)
+    return now is not None and all(
+        record.seen_at is not None and record.seen_at >= now - FRESH_FOR for record in records
+    )
 
 
 def _read_in_chunks(connector: Connector, refs: Sequence[Ref], fields: Sequence[str]) -> Iterator[Readout]:

@@ -9,6 +9,7 @@ Order: outcomes COMMIT in the ledger, then one mirror COMMIT; a crash between th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from agent.changes import Entry, State
 from agent.connector import Connector, WriteOutcome
@@ -26,7 +27,7 @@ MOST_ATTEMPTS = 5
 def settle(installation: Installation, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]) -> list[Entry]:
     """Record outcomes whose observed values are known, then teach the mirror. Returns the settled entries."""
     by_id = {outcome.entry_id: outcome for outcome in outcomes}
-    settlements = [_settlement(entry, by_id[entry.id]) for entry in entries]
+    settlements = [_settlement(installation, entry, by_id[entry.id]) for entry in entries]
     return record(installation, settlements)
 
 
@@ -54,8 +55,15 @@ def teach_mirror(installation: Installation, settled: Sequence[Entry], last_seq:
     _link_created(installation, confirmed)
     bases = _bases(installation, confirmed)
     installation.mirror.absorb_outcomes(
-        [(entry, bases.get(entry.id, {})) for entry in confirmed], last_seq, installation.clock()
+        [(entry, bases.get(entry.id, {})) for entry in confirmed], last_seq, _seen_at(installation, confirmed)
     )
+
+
+def _seen_at(installation: Installation, confirmed: Sequence[Entry]) -> datetime:
+    """On the vendor's clock, where it was heard: what we saw is later compared with what the vendor stamps."""
+    systems = {entry.change.system for entry in confirmed}
+    heard = [moment for system in systems if (moment := installation.vendor_now(system)) is not None]
+    return min(heard, default=installation.clock())
 
 
 def is_echo(entry: Entry, live: Mapping[str, FieldValue]) -> bool:
@@ -85,23 +93,24 @@ def _plain(value: FieldValue) -> str:
     return text.lower() if "@" in text else text
 
 
-def _settlement(entry: Entry, outcome: WriteOutcome) -> Settlement:
+def _settlement(installation: Installation, entry: Entry, outcome: WriteOutcome) -> Settlement:
     if outcome.status == "unknown":
         return Settlement(entry.id, State.UNKNOWN, record_id=outcome.record_id, error="the reply was lost")
     if outcome.status == "rejected":
         error = outcome.error
         text = f"{error.code}: {error.message}" if error else "rejected"
         if error is not None and error.kind == "throttled":
-            return put_off(entry, text)
+            return put_off(installation, entry, text)
         moved = error is not None and error.kind == "moved"
         return Settlement(entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text)
     return applied(entry, outcome.record_id, outcome.version, outcome.observed)
 
 
-def put_off(entry: Entry, why: str) -> Settlement:
+def put_off(installation: Installation, entry: Entry, why: str) -> Settlement:
     """It certainly had no effect and may be sent again later; given up after ``MOST_ATTEMPTS``."""
-    if entry.attempts >= MOST_ATTEMPTS:
-        return Settlement(entry.id, State.FAILED, error=f"{why} ({entry.attempts} attempts)")
+    attempts = installation.ledger.entry(entry.id).attempts
+    if attempts >= MOST_ATTEMPTS:
+        return Settlement(entry.id, State.FAILED, error=f"{why} ({attempts} attempts)")
     return Settlement(entry.id, State.PLANNED, error=why)
 
 

@@ -59,11 +59,12 @@ class Link:
 
 
 class Crosswalk:
-    """Links, entity ids (``person-57``) and link keys (``person-57-1``), in the ledger's file."""
+    """Links, entity ids (``person-57``) and link keys (``person-57-1-9f3c2a81``), in the ledger's file."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._store = ledger.store
         self._clock = ledger.clock
+        self._ledger_tag = ledger.ledger_id[:8]
         self._spare: dict[str, tuple[int, int]] = {}
 
     def entity_of(self, ref: Ref) -> str | None:
@@ -195,9 +196,13 @@ class Crosswalk:
             return row is not None or _is_linked(connection, ref)
 
     def peek_key(self, entity_id: str) -> str:
-        """The link key a create of this entity would carry now."""
+        """The link key a create of this entity would carry now, as ``person-57-1-9f3c2a81``.
+
+        The end names this ledger: a second installation, or one that lost its ledger, counts from 1 again, and a key
+        of theirs must never be one of ours (Salesforce would write over the record that has it).
+        """
         rows = self._store.read_tuples("SELECT key_number FROM entities WHERE entity = ?", (entity_id,))
-        return f"{entity_id}-{rows[0][0] if rows else 1}"
+        return f"{entity_id}-{rows[0][0] if rows else 1}-{self._ledger_tag}"
 
     def next_key(self, entity_id: str) -> str:
         """The link key for a create about to be recorded, on the disk when this returns.

@@ -61,6 +61,7 @@ def run(installation: Installation) -> CycleReport:
         ConnectorError: a vendor failed; everything committed so far stays, the rest is done next time.
         SafetyStop, StorageFull, Interrupted: see those.
     """
+    installation.ledger.require_same_file()
     proposals.expire(installation)
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)
@@ -96,7 +97,10 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     between = partial(installation.give_way, "pulling")
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        results.append(changed_records(connector, installation.mirror, pulling, between))
+        ours = installation.clock()
+        result = changed_records(connector, installation.mirror, pulling, between)
+        installation.heard[connector.system] = (result.until, ours)
+        results.append(result)
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling, between))
     read_owners(installation)
@@ -108,15 +112,6 @@ def read_owners(installation: Installation) -> None:
     owners = [owner for connector in installation.connectors.values() for owner in connector.owners()]
     installation.mirror.keep_owners(owners)
     installation.owners = {(owner.system, owner.id): owner for owner in owners}
-
-
-def decide_all_again(installation: Installation, reason: str) -> None:
-    """What a policy may do has changed: the next cycle looks at every record, not only at those that change."""
-    now = installation.clock()
-    for entity_type in installation.policies.policies.entity_types.values():
-        for system, object_types in entity_type.records.items():
-            for object_type in object_types:
-                installation.mirror.pend_all(system, object_type, reason, now)
 
 
 def decide_again(installation: Installation, entity_ids: Sequence[str], reason: str) -> None:

@@ -53,6 +53,16 @@ class Installation:
     asks_vendors: bool = True
     """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""
     policy_problem: UsageError | None = None
+    heard: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    """{system: (its clock, ours)} when it was last asked for the time."""
+
+    def vendor_now(self, system: str) -> datetime | None:
+        """About what a system's own clock shows; None if it was never asked, or ours was set back since."""
+        if system not in self.heard:
+            return None
+        theirs, ours = self.heard[system]
+        passed = self.clock() - ours
+        return theirs + passed if passed >= timedelta() else None
 
     def give_way(self, doing: str) -> None:
         """To be called between two slices of long work that can begin again.

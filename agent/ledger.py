@@ -16,7 +16,7 @@ from agent import freeze, stored_plans
 from agent import ledger_writing as writing
 from agent.chain import Pen, Salts, signing, write_event
 from agent.changes import OPEN_STATES, Batch, BatchKind, BatchState, Entry, State
-from agent.errors import LedgerDamaged, LockHeld, NotFound
+from agent.errors import LedgerDamaged, LockHeld, NotFound, SafetyStop
 from agent.events import Event, find_events
 from agent.ledger_memory import Memory, MemoryCheck
 from agent.ledger_queries import (
@@ -116,6 +116,19 @@ class Ledger:
     def close(self) -> None:
         self.store.close()
 
+    def require_same_file(self) -> None:
+        """SQLite goes on writing into a file that was moved away, where nobody will find it again.
+
+        Raises:
+            SafetyStop: the ledger was moved, deleted or replaced while we run.
+        """
+        if not self.store.is_same_file():
+            raise SafetyStop(
+                "the ledger was moved, deleted or replaced under a running Truce, so nothing more is written",
+                where=str(self.store.path),
+                next_step="truce status",
+            )
+
     def begin_epoch(self, holder: str) -> int:
         """Note that a new writer took over (once, after the lock); an older one is refused from now on."""
         with self.store.write() as connection:
@@ -176,8 +189,9 @@ class Ledger:
 
         Raises:
             ValueError: an entry is in a state that cannot be intended.
-            LockHeld: another writer took over.
+            LockHeld: another writer took over. SafetyStop: the file is gone or another one is in its place.
         """
+        self.require_same_file()
         now = self.clock()
         with signing(self.store) as (connection, pen):
             self._require_own_epoch(connection)

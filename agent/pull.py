@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agent.connector import Connector, Page, Window
 from agent.errors import SafetyStop
@@ -50,10 +50,14 @@ class Pulling:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """``changed`` are records whose mapped values moved; ``seen`` counts everything the vendor sent."""
+    """``changed`` are records whose mapped values moved; ``seen`` counts everything the vendor sent.
+
+    ``until`` is what the vendor's clock showed when the pull began.
+    """
 
     changed: tuple[Ref, ...]
     seen: int
+    until: datetime
 
 
 def changed_records(
@@ -88,7 +92,7 @@ def changed_records(
             cursor=moved if is_last else None,
         )
         between()
-    return PullResult(tuple(changed), seen)
+    return PullResult(tuple(changed), seen, until)
 
 
 def vanished_records(
@@ -112,7 +116,7 @@ def vanished_records(
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=False)
     watch.check(found, is_last=True)
     changed = mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, seen_at=now)
-    return PullResult(tuple(changed), len(refs))
+    return PullResult(tuple(changed), len(refs), now)
 
 
 class _ShrinkWatch:

@@ -70,6 +70,7 @@ def _is_for_a_person(entry: Entry) -> bool:
 class _Look:
     """One look at one kind of record, at one moment of the vendor's clock."""
 
+    installation: Installation
     connector: Connector
     now: datetime
 
@@ -96,7 +97,7 @@ class _Look:
         conditional = entry.change.guarded and self.connector.capabilities.conditional_write
         keyed = entry.change.op == "create" and entry.change.key is not None
         if keyed or conditional or self._is_second(entry, NOT_THERE_YET):
-            return put_off(entry, NOT_APPLIED)
+            return put_off(self.installation, entry, NOT_APPLIED)
         return self._first(entry, NOT_THERE_YET)
 
     def _other_value(self, entry: Entry) -> Settlement:
@@ -124,7 +125,7 @@ def _seen(entry: Entry, what: str) -> datetime | None:
 def _look(
     installation: Installation, connector: Connector, object_type: str, entries: Sequence[Entry]
 ) -> list[Settlement]:
-    look = _Look(connector, connector.now())
+    look = _Look(installation, connector, connector.now())
     fields = sorted({cell.vendor_field for entry in entries for cell in entry.change.cells})
     known = [entry for entry in entries if entry.change.record_id]
     refs = [Ref(connector.system, object_type, str(entry.change.record_id)) for entry in known]

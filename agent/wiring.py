@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from agent.approvals import Approvals
 from agent.ceiling import ceiling
-from agent.changes import Mode
 from agent.commands import Commands
 from agent.config import Config
 from agent.connector import Connector, ObjectSchema
@@ -22,7 +21,7 @@ from agent.crosswalk import Crosswalk
 from agent.decide import prepare
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
-from agent.errors import LedgerDamaged, PolicyError, SafetyStop, UsageError
+from agent.errors import PolicyError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger import Ledger
@@ -32,6 +31,7 @@ from agent.people import file_owner
 from agent.policy_files import read_sources
 from agent.private_files import make_private_directory
 from agent.reviews import Reviews
+from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.secrets import read_secret
 from agent.store import Clock
 
@@ -99,8 +99,8 @@ def open_installation(
     another ledger is to be gone on with.
 
     A reader needs no vendor and no lock; nor does a writer need a vendor who only writes down a person's word
-    (``asks_vendors`` False). A writer holds the lock, has checked its own memory, and remembers the policies it runs
-    with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
+    (``asks_vendors`` False). A writer holds the lock, has checked its own memory (``agent.safety``), and remembers the
+    policies it runs with. Where the files hold mistakes and the ledger knows an earlier set, that one is in force and
     ``Installation.policy_problem`` says why.
 
     Raises:
@@ -112,6 +112,7 @@ def open_installation(
             stack.enter_context(locked(config, command))
         ledger, mirror = _open_state(config, stack, clock, writer=writer)
         if writer:
+            check_ledger(ledger, config.state / LEDGER, is_accepted=bool(memory_accepted_by))
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = dict(connectors or {})
         if not links:
@@ -135,7 +136,10 @@ def open_installation(
             owners={(owner.system, owner.id): owner for owner in mirror.owners()},
         )
         if writer:
-            _prove_memory(installation, memory_accepted_by)
+            if memory_accepted_by:
+                accept_memory(installation, memory_accepted_by)
+            check_mirror(installation)
+            ledger.remember()
         if with_policies:
             _take_what_is_sound(installation, editor)
         yield installation
@@ -213,62 +217,6 @@ def take_last_good(installation: Installation) -> bool:
     return False
 
 
-def _prove_memory(installation: Installation, accepted_by: str) -> None:
-    if accepted_by:
-        accept_memory(installation, accepted_by)
-    check_memory(installation)
-    installation.ledger.remember()
-
-
-def check_memory(installation: Installation) -> None:
-    """Refuse to write with a lost, replaced or older ledger, or with a mirror that belongs to another one.
-
-    Raises:
-        SafetyStop: the ledger is not the one this folder knew. LedgerDamaged: its chain is broken.
-    """
-    memory = installation.ledger.memory_check()
-    if memory != "ok":
-        raise SafetyStop(
-            "the ledger is not the one this installation knew, so nothing is written",
-            where=str(installation.config.state / LEDGER),
-            why=f"the side file says it is {memory}: restored from an old backup, or replaced",
-            next_step="put the newer one back; if it is lost: truce ledger accept",
-        )
-    verification = installation.ledger.verify()
-    if not verification.ok:
-        raise LedgerDamaged(
-            "the ledger was altered", where=str(installation.config.state / LEDGER), why=verification.message
-        )
-    standing = installation.mirror.check_against(installation.ledger.ledger_id, installation.ledger.last_seq)
-    if standing != "ok":
-        installation.mirror.reset(installation.ledger.ledger_id, installation.ledger.last_seq)
-        installation.mode = lowest_mode(installation.mode)
-
-
-def accept_memory(installation: Installation, person: str) -> None:
-    """Go on with a ledger that has lost its latest past: everything is read and paired anew, every policy only
-    proposes until its plan was seen, and no number is used that the lost part may have used.
-
-    Raises:
-        UsageError: nothing is lost, so there is nothing to accept.
-    """
-    ledger = installation.ledger
-    memory = ledger.memory_check()
-    if memory == "ok":
-        raise UsageError("the ledger remembers everything, so there is nothing to accept", next_step="truce status")
-    with ledger.store.write():
-        installation.approvals.deactivate_all(person)
-        installation.crosswalk.skip_numbers()
-        ledger.record_event("ledger accepted", memory, person, {})
-    installation.mirror.reset(ledger.ledger_id, ledger.last_seq)
-    ledger.remember(accept=True)
-
-
-def lowest_mode(mode: Mode) -> Mode:
-    """A rebuilt mirror only proposes until a person has seen a plan."""
-    return "ask" if mode == "act" else mode
-
-
 def _open_state(config: Config, stack: ExitStack, clock: Clock, *, writer: bool) -> tuple[Ledger, Mirror]:
     path = config.state / LEDGER
     if writer:
@@ -294,11 +242,15 @@ def _take_what_is_sound(installation: Installation, editor: str | None) -> None:
 
 
 def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySet:
-    """A set of texts as policies, checked against the vendors' schemas where those may be asked."""
+    """A set of texts as policies, checked against the vendors' schemas where those may be asked.
+
+    This is the first thing a start asks the vendors, so it also makes sure that they are the accounts paired.
+    """
     today: date = installation.clock().date()
     policies = load(sources, None, today)
     if not installation.asks_vendors:
         return policies
+    check_accounts(installation)
     return load(sources, schemas_of(installation.connectors, policies), today)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sweep import Theatre
+from victim import Victims
 
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
@@ -15,3 +16,10 @@ from connectors.emulator.serve import Emulator
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     with Emulator.start(Options(clock="virtual")) as emulator:
         yield Theatre(emulator, tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture(scope="session")
+def victims(theatre: Theatre) -> Iterator[Victims]:
+    waiting = Victims(theatre.site)
+    yield waiting
+    waiting.close()

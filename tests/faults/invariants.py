@@ -27,12 +27,14 @@ def assert_invariants(
 
     ``allowed``: {(system, object type): vendor fields a policy names or the link key}.
     """
-    ours = [line for line in audit if line["cause"] == "api"]
+    lines = list(audit)
+    ours = [line for line in lines if line["cause"] == "api"]
     entries = {entry.id: entry for entry in ledger.entries()}
     _every_change_has_its_entry(ours, entries)
     _every_confirmed_write_happened_once(ours, entries)
     _no_field_outside_the_policies(ours, entries, allowed)
     _one_record_per_key(ours, entries)
+    _no_undo_over_a_person(lines, entries)
     verification = ledger.verify()
     assert verification.ok, verification.message
 
@@ -90,6 +92,22 @@ def _one_record_per_key(ours: list[AuditLine], entries: Mapping[str, Entry]) -> 
     """No duplicate creates."""
     created = Counter(entries[str(line["entry_id"])].change.key for line in ours if line["op"] == "create")
     assert all(count == 1 for key, count in created.items() if key is not None), created
+
+
+def _no_undo_over_a_person(lines: list[AuditLine], entries: Mapping[str, Entry]) -> None:
+    """People win: whoever touched a field last before an undo wrote it was never a person."""
+    last_by: dict[tuple[str, str, str, str], str] = {}
+    for line in lines:
+        if line["op"] not in WRITES:
+            continue
+        entry = entries.get(str(line["entry_id"])) if line["cause"] == "api" else None
+        for name in line["after"] or {}:
+            place = (line["system"], line["object"], str(line["id"]), name)
+            is_undo = entry is not None and any(
+                cell.vendor_field == name and cell.meaning == "restore" for cell in entry.change.cells
+            )
+            assert not (is_undo and last_by.get(place) == "person"), f"an undo overwrote a person: {line}"
+            last_by[place] = line["cause"]
 
 
 def assert_at_rest(installation: Installation) -> None:

@@ -62,6 +62,10 @@ class Time:
     def seconds(self) -> float:
         return self.passed
 
+    def catch_up(self) -> None:
+        """Another process has waited meanwhile."""
+        self.passed = (datetime.fromisoformat(self.admin.get("/clock")["now"]) - self.start).total_seconds()
+
     def wait(self, seconds: float) -> None:
         self.admin.post("/clock/advance", seconds=seconds)
         self.passed += seconds

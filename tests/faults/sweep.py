@@ -13,6 +13,7 @@ from breaking import Killed, Place, Power, powered
 from invariants import AuditLine, assert_at_rest, assert_invariants
 from scenarios import SETTLING_SECONDS, Scenario
 from small_world import ALLOWED, Colleagues, Site, Time, fill, opened, write_setting
+from victim import Victims
 
 from agent import cycle
 from agent.changes import State
@@ -107,6 +108,14 @@ class Theatre:
                     played.error = error
             played.counts, played.writing_calls = power.counts, power.writing_calls
             self.admin.delete("/faults")
+            self.recover(stage, folder, time, played)
+            return played
+
+    def kill(self, victims: Victims, scenario: Scenario, place: Path, cut_at: Place) -> Played:
+        """As ``play`` with ``cut_at``, but the process is a real one and really killed."""
+        with self.set(scenario, place) as (stage, folder, time):
+            played = Played(was_killed=victims.play(scenario.name, folder, cut_at))
+            time.catch_up()
             self.recover(stage, folder, time, played)
             return played
 

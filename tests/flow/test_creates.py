@@ -41,7 +41,7 @@ def test_a_new_record_carries_the_link_key_of_its_entity(stage: PolicyStage) -> 
     stage.cycle()
     (person,) = stage.refs("hubspot", "contacts")
     values = stage.values(person)
-    assert values["truce_key"] == f"{stage.entity(contact)}-1"
+    assert str(values["truce_key"]).startswith(f"{stage.entity(contact)}-1-")
     assert (values["email"], values["lastname"], values["jobtitle"]) == ("ann@acme.com", "Lee", "CEO")
     assert values["phone"] == "+12025550143"
 
@@ -128,7 +128,7 @@ def test_after_an_undone_create_the_next_one_has_a_new_key(stage: PolicyStage) -
     stage.edit(contact, Title="CEO")
     stage.cycle()
     (person,) = stage.refs("hubspot", "contacts")
-    assert stage.values(person)["truce_key"] == f"{entity_id}-2"
+    assert str(stage.values(person)["truce_key"]).startswith(f"{entity_id}-2-")
 
 
 def test_a_lost_reply_of_a_create_makes_no_second_record(stage: PolicyStage) -> None:

@@ -133,22 +133,29 @@ def test_marking_what_is_not_linked_says_so(crosswalk: Crosswalk) -> None:
 def test_a_key_stays_the_same_until_its_create_is_undone(crosswalk: Crosswalk, tmp_path: Path) -> None:
     """Asking a vendor twice under one key cannot create twice; a key taken back is never used again."""
     crosswalk.link("person-1", "person", PERSON, "active")
-    assert crosswalk.peek_key("person-1") == "person-1-1"
-    assert crosswalk.next_key("person-1") == "person-1-1"
-    assert crosswalk.next_key("person-1") == "person-1-1"
+    assert crosswalk.peek_key("person-1") == "person-1-1-ledger-1"
+    assert crosswalk.next_key("person-1") == "person-1-1-ledger-1"
+    assert crosswalk.next_key("person-1") == "person-1-1-ledger-1"
     crosswalk.link("person-1", "person", CONTACT, "active")
     crosswalk.mark(CONTACT, "lost")
-    assert crosswalk.peek_key("person-1") == "person-1-1"
+    assert crosswalk.peek_key("person-1") == "person-1-1-ledger-1"
     for _ in range(2):
         crosswalk.mark(CONTACT, "undone")
-    assert crosswalk.next_key("person-1") == "person-1-2"
-    assert Crosswalk(open_ledger(tmp_path)).peek_key("person-1") == "person-1-2"
+    assert crosswalk.next_key("person-1") == "person-1-2-ledger-1"
+    assert Crosswalk(open_ledger(tmp_path)).peek_key("person-1") == "person-1-2-ledger-1"
+
+
+def test_two_ledgers_never_use_the_same_key(crosswalk: Crosswalk, tmp_path: Path) -> None:
+    """A second installation counts from 1 too; Salesforce would write over the record that has the key."""
+    (tmp_path / "other").mkdir(mode=0o700)
+    other = Crosswalk(open_ledger(tmp_path / "other", new_id="another-ledger"))
+    assert other.peek_key("person-1") != crosswalk.peek_key("person-1")
 
 
 def test_a_key_may_be_asked_for_before_the_first_link(crosswalk: Crosswalk) -> None:
-    assert crosswalk.next_key("company-7") == "company-7-1"
+    assert crosswalk.next_key("company-7") == "company-7-1-ledger-1"
     crosswalk.link("company-7", "company", PERSON, "active")
-    assert crosswalk.peek_key("company-7") == "company-7-1"
+    assert crosswalk.peek_key("company-7") == "company-7-1-ledger-1"
 
 
 def test_entities_come_in_order_of_their_numbers(crosswalk: Crosswalk) -> None:
