@@ -91,7 +91,7 @@ class _Names:
     def field(self, system: str, object_type: str, name: str) -> str:
         schema = self._schemas.get((system, object_type))
         known = schema.fields.get(name) if schema is not None else None
-        return f"{name} (“{known.label}”)" if known is not None and known.label != name else name
+        return _labelled(name, known.label) if known is not None else name
 
     def word(self, system: str, by_type: Mapping[str, str], value: str) -> str:
         """A picklist word, with the label people see."""
@@ -99,9 +99,15 @@ class _Names:
             schema = self._schemas.get((system, object_type))
             known = schema.fields.get(field) if schema is not None else None
             for choice in known.choices if known is not None else ():
-                if choice.value == value and choice.label != value:
-                    return f"{value} (“{choice.label}”)"
+                if choice.value == value:
+                    return _labelled(value, choice.label)
         return value
+
+
+def _labelled(name: str, label: str) -> str:
+    """The label only where it tells more than the name."""
+    plain, shown = ("".join(filter(str.isalnum, text)).casefold() for text in (name, label))
+    return name if plain == shown else f"{name} (“{label}”)"
 
 
 def _section(header: Header, body: Iterator[str], *, is_deciding: bool = True) -> list[str]:

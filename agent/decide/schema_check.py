@@ -92,7 +92,7 @@ class _RuleCheck:
                 "Give Truce's user the right to read it, or correct the name.",
             )
             return None
-        advice = _instead_of(name, schema)
+        advice = _elsewhere(name, schema, self.schemas) or _instead_of(name, schema)
         others = [other for other, named in self.rule.where[system].items() if named == name and other != object_type]
         if others and isinstance(node, TextNode):
             advice = (
@@ -267,6 +267,14 @@ def _instead_of(name: str, schema: ObjectSchema) -> str:
         return "Look it up in the vendor's settings; it may also be hidden from Truce's user."
     internal = near if near in schema.fields else next(f.name for f in schema.fields.values() if f.label == near)
     return f"Did you mean `{internal}`? It may also be hidden from Truce's user."
+
+
+def _elsewhere(name: str, schema: ObjectSchema, schemas: Schemas) -> str:
+    """Salesforce's Contact has no Industry: some fields belong to the company."""
+    owners = [kind for (system, kind), other in schemas.items() if system == schema.system and name in other.fields]
+    if not owners:
+        return ""
+    return f"`{name}` is a field of {in_words(sorted(owners))}; name it in the policy about that, or per object type."
 
 
 def _line_of(document: Document, rule: FieldRule) -> Node:
