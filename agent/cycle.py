@@ -95,7 +95,9 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     results = []
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
+        began = installation.clock()
         results.append(changed_records(connector, installation.mirror, pulling))
+        installation.skews[connector.system] = results[-1].vendor_now - began
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
     read_owners(installation)

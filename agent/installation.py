@@ -49,6 +49,8 @@ class Installation:
     policies: Prepared
     mode: Mode
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
+    skews: dict[str, timedelta] = field(default_factory=dict)
+    """{system: how far its clock is ahead of ours}, measured at every pull."""
     stop: Stop = never
     asks_vendors: bool = True
     """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agent.connector import Connector, Page, Window
 from agent.errors import SafetyStop
@@ -43,10 +43,14 @@ class Pulling:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """``changed`` are records whose mapped values moved; ``seen`` counts everything the vendor sent."""
+    """``changed`` are records whose mapped values moved; ``seen`` counts everything the vendor sent.
+
+    ``vendor_now`` is the vendor's clock when the pull began.
+    """
 
     changed: tuple[Ref, ...]
     seen: int
+    vendor_now: datetime
 
 
 def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> PullResult:
@@ -77,8 +81,9 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> P
             key_fields=pulling.key_fields,
             seen_at=until,
             cursor=moved if is_last else None,
+            unchanged_until=window.since,
         )
-    return PullResult(tuple(changed), seen)
+    return PullResult(tuple(changed), seen, until)
 
 
 def vanished_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> PullResult:
@@ -99,7 +104,7 @@ def vanished_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> 
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=False)
     watch.check(found, is_last=True)
     changed = mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, seen_at=now)
-    return PullResult(tuple(changed), len(refs))
+    return PullResult(tuple(changed), len(refs), now)
 
 
 class _ShrinkWatch:

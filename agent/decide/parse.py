@@ -257,7 +257,11 @@ class _Draft:
             policy, defined = fields.read(document, about, rules, records, names, context, self.today)
             creates = [rule.rule for rule in defined.creates.values()] if defined is not None else []
             lines = [rule.rule for rule in rules]
-            found.append(_meant(policy, document, [lines, creates, context.of(policy.header.unless)]))
+            if self.schemas:
+                for rule in (rule for rule in policy.rules if rule.cases):
+                    schema_check.check_rule(document, rule, self.schemas)  # all that its cases may write
+            borrowed = [context.of(case.when) for rule in policy.rules for case in rule.cases]
+            found.append(_meant(policy, document, [lines, creates, context.of(policy.header.unless), *borrowed]))
             if defined is not None and entity is not None and entity.defined_by is document:
                 entity_types[about] = defined
                 self._check_creates(document, defined)

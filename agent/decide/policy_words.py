@@ -23,6 +23,7 @@ from agent.decide.policy import (
     Move,
     PeoplePolicy,
     PolicySet,
+    Winner,
 )
 from agent.decide.reference import wire
 
@@ -42,6 +43,11 @@ FIRST_TIMES = {
 LOSING_EDITS = {
     "revert": "an edit on the side that does not win is taken back",
     "report": "an edit on the side that does not win is left and reported",
+}
+_ALONE = {
+    "ask": "a person decides each difference",
+    "first value": "the first value stays",
+    "opt-out": "consent; shown, not written as a field",
 }
 MEANINGS = {
     "blanks": "values cleared",
@@ -175,17 +181,21 @@ def _rule(rule: FieldRule, names: _Names) -> str:
 def _wins(rule: FieldRule) -> str:
     if rule.wins is None:
         return "only read"
-    if rule.wins == "ask":
-        return "a person decides each difference"
-    if rule.wins == "first value":
-        return "the first value stays"
-    if rule.wins == "opt-out":
-        return "consent; shown, not written as a field"
-    other = next(wire(system).name for system in rule.where if system != rule.wins)
-    winner = wire(rule.wins).name
-    if rule.unless_blank:
-        return f"{winner} wins; where it is blank, {other} fills it"
-    return f"{winner} wins; {other} is never copied"
+    cases = [f"when {spoken(case.when)}: {_winner(case.winner, case.undecided, rule)}" for case in rule.cases]
+    rest = _winner(Winner(rule.wins, rule.unless_blank), rule.undecided, rule)
+    return "; ".join([*cases, f"otherwise: {rest}"]) if cases else rest
+
+
+def _winner(winner: Winner, undecided: Winner | None, rule: FieldRule) -> str:
+    if winner.side == "newest":
+        fallback = _winner(undecided, None, rule) if undecided is not None else "a person decides each difference"
+        return f"the newest value wins; where nobody can tell which is newer, {fallback}"
+    if winner.side in _ALONE:
+        return _ALONE[winner.side]
+    other = next(wire(system).name for system in rule.where if system != winner.side)
+    name = wire(winner.side).name
+    rest = f"where it is blank, {other} fills it" if winner.unless_blank else f"{other} is never copied"
+    return f"{name} wins; {rest}"
 
 
 def _dedupe(policy: DedupePolicy) -> Iterator[str]:

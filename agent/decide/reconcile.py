@@ -7,19 +7,29 @@ A blank never overwrites a value unless the rule may clear and the winning side 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from agent.changes import Meaning
 from agent.decide.owners import NoCounterpart
-from agent.decide.policy import FieldRule
+from agent.decide.policy import FieldRule, Winner
+from agent.decide.prepared import NEWEST
 from agent.decide.reference import wire
 from agent.decide.values import Reading, Unmapped
-from agent.decide.view import Base
+from agent.decide.view import Base, Interval
 from agent.records import FieldValue
 
 FIRST_VALUE = "first value"
 ASK = "ask"
+LEAST_GAP = timedelta(seconds=2)
+"""Vendors' clocks are read from whole seconds, one on each side."""
+
+
+Times = Mapping[tuple[str, str], Interval]
+_NO_TIMES: Times = MappingProxyType({})
 
 
 class Translator(Protocol):
@@ -84,8 +94,12 @@ def reconcile(
     here: tuple[str, str, FieldValue],
     there: tuple[str, str, FieldValue],
     base: Base | None,
+    set_between: Times = _NO_TIMES,
 ) -> Outcome:
-    """Decide one field. ``here`` and ``there`` are (system, vendor field, live value), both visible."""
+    """Decide one field. ``here`` and ``there`` are (system, vendor field, live value), both visible.
+
+    ``set_between``: by (system, vendor field), when the live value was set; only ``newest`` asks.
+    """
     sides = (_side(translator, here, base), _side(translator, there, base))
     for side in sides:
         if not side.live.is_mapped:
@@ -95,11 +109,45 @@ def reconcile(
     if rule.wins is None:
         return Outcome("nothing", "only read")
     try:
+        if rule.wins == NEWEST:
+            return _protected(rule, _newest(rule, translator, sides, set_between))
         return _protected(rule, _Field(rule, translator, sides).outcome())
     except Unmapped as unmapped:
         return _unmapped(rule, "", unmapped.reading)
     except NoCounterpart as nobody:
         return Outcome("skipped", str(nobody))
+
+
+def _newest(rule: FieldRule, translator: Translator, sides: tuple[Side, Side], set_between: Times) -> Outcome:
+    """The side that changed alone; with both, the one provably set later; else what ``else`` says."""
+    if any(side.settled is None for side in sides):
+        blank = next((side for side in sides if side.live.is_blank), None)
+        if blank is not None:
+            filled = sides[0] if blank is sides[1] else sides[1]
+            return _Field(rule.with_winner(Winner(filled.system)), translator, sides).outcome()
+        if rule.first_time != "winner":
+            return _Field(rule.with_winner(Winner(ASK)), translator, sides).outcome()
+    changed = [side for side in sides if side.has_changed]
+    if not changed and all(side.settled is not None for side in sides):
+        return _Field(rule, translator, sides).outcome()
+    newest = changed[0] if len(changed) == 1 else _latest(sides, set_between)
+    if newest is not None:
+        winner = Winner(newest.system, unless_blank=True)
+        return _Field(rule.with_winner(winner), translator, sides, "has the newest").outcome()
+    outcome = _Field(rule.with_winner(rule.undecided or Winner(ASK)), translator, sides).outcome()
+    return replace(outcome, sentence=f"it cannot be known which {rule.name} is newer; {outcome.sentence}")
+
+
+def _latest(sides: tuple[Side, Side], set_between: Times) -> Side | None:
+    """The side whose value was set after the other's had been set for certain."""
+    times = [set_between.get((side.system, side.vendor_field)) for side in sides]
+    for index, side in enumerate(sides):
+        mine, theirs = times[index], times[1 - index]
+        if mine is None or theirs is None or mine.after is None:
+            continue
+        if mine.after - theirs.until >= LEAST_GAP:
+            return side
+    return None
 
 
 def _side(translator: Translator, at: tuple[str, str, FieldValue], base: Base | None) -> Side:
@@ -134,10 +182,12 @@ def _protected(rule: FieldRule, outcome: Outcome) -> Outcome:
 class _Field:
     """One field whose sides differ, under a rule that says who wins."""
 
-    def __init__(self, rule: FieldRule, translator: Translator, sides: tuple[Side, Side]) -> None:
+    def __init__(self, rule: FieldRule, translator: Translator, sides: tuple[Side, Side], how: str = "wins") -> None:
+        """``how``: why the winner wins, as it stands in a sentence before the line's name."""
         self.rule = rule
         self.translator = translator
         self.sides = sides
+        self.how = how
 
     def outcome(self) -> Outcome:
         if any(side.settled is None for side in self.sides):
@@ -181,7 +231,7 @@ class _Field:
         if winner.has_changed or not loser.has_changed:
             return self._write(winner.live, loser, self._wins_sentence(winner, loser))
         lost = f"the edit to {self._show(loser)} in {loser.name}"
-        sentence = f"{winner.name} wins {self.rule.name} and has {self._show(winner)}; {lost}"
+        sentence = f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}; {lost}"
         if self.rule.losing_edit != "revert":
             return Outcome("reported", f"{sentence} is left and reported", system=loser.system, adopt=True)
         return self._write(winner.live, loser, f"{sentence} is taken back")
@@ -215,14 +265,14 @@ class _Field:
         return self.rule.may_clear and was_filled and self.rule.type != "boolean"
 
     def _cleared(self, winner: Side, loser: Side) -> Outcome:
-        sentence = f"{winner.name} wins {self.rule.name} and was cleared; {self._had(loser)}"
+        sentence = f"{winner.name} {self.how} {self.rule.name} and was cleared; {self._had(loser)}"
         return self._write(winner.live, loser, sentence)
 
     def _refill(self, winner: Side, loser: Side) -> Outcome:
         if self.rule.unless_blank:
-            sentence = f"{winner.name} wins {self.rule.name} but is blank; {loser.name} has {self._show(loser)}"
+            sentence = f"{winner.name} {self.how} {self.rule.name} but is blank; {loser.name} has {self._show(loser)}"
             return self._write(loser.live, winner, sentence)
-        sentence = f"{winner.name} wins {self.rule.name} and is blank; a blank never overwrites a value"
+        sentence = f"{winner.name} {self.how} {self.rule.name} and is blank; a blank never overwrites a value"
         return Outcome("skipped", sentence, system=loser.system)
 
     def _write(self, desired: Reading, target: Side, sentence: str) -> Outcome:
@@ -258,7 +308,7 @@ class _Field:
         return self.sides[1] if side is self.sides[0] else self.sides[0]
 
     def _wins_sentence(self, winner: Side, loser: Side) -> str:
-        return f"{winner.name} wins {self.rule.name} and has {self._show(winner)}; {self._had(loser)}"
+        return f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}; {self._had(loser)}"
 
     def _had(self, side: Side) -> str:
         return f"{side.name} was blank" if side.live.is_blank else f"{side.name} had {self._show(side)}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agent.connector import FieldSchema, ObjectSchema
 from agent.decide.kinds.header import SYSTEMS, Document
-from agent.decide.policy import FieldRule, LifecyclePolicy, Stage
+from agent.decide.policy import FieldRule, LifecyclePolicy, Stage, Winner
 from agent.decide.reading import NO_WORDS, YES_WORDS, Reader
 from agent.decide.reference import wire
 from agent.decide.suggest import in_words, nearest
@@ -41,14 +41,18 @@ _IN_WORDS: Mapping[str, str] = {
 
 
 def written_systems(rule: FieldRule) -> tuple[str, ...]:
-    """The systems a rule may write:
-
-    the side that does not win, both where both may be filled; consent none.
-    """
-    if rule.wins is None or rule.wins == CONSENT or len(rule.where) < len(SYSTEMS):
+    """The systems a rule may write in any case: the side that does not win, both where both may be; consent none."""
+    if len(rule.where) < len(SYSTEMS):
         return ()
-    if rule.wins in SYSTEMS and not rule.unless_blank:
-        return tuple(system for system in SYSTEMS if system != rule.wins)
+    written = {system for winner in rule.winners for system in _written(winner)}
+    return tuple(system for system in SYSTEMS if system in written)
+
+
+def _written(winner: Winner) -> tuple[str, ...]:
+    if winner.side == CONSENT:
+        return ()
+    if winner.side in SYSTEMS and not winner.unless_blank:
+        return tuple(system for system in SYSTEMS if system != winner.side)
     return SYSTEMS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from agent.decide.conditions_names import Names
@@ -19,11 +20,12 @@ from agent.decide.kinds.header import (
     header_keys,
     read_header,
 )
+from agent.decide.kinds.wins import read_cases
 from agent.decide.meaning import Context, digest, plain
 from agent.decide.policy import CreateRule, EntityType, FieldRule, FieldsPolicy
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
-from agent.decide.yaml_source import MapNode, Node, TextNode
+from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
 
 KIND = "fields"
 STORED_ID = "stored id"
@@ -140,14 +142,7 @@ def read_rules(document: Document, about: str, records: Mapping[str, tuple[str, 
     wide = Policywide(document.name, about, records, _first_time(document), _losing_edit(document))
     example = "email: {salesforce: Email, hubspot: email, wins: salesforce}"
     lines = [read_line(name, value, wide, reader) for name, value in reader.pairs(node, "fields", example)]
-    rules = tuple(rule for rule in lines if rule is not None)
-    if "losing_edit" not in document.block and any(rule.wins in WITH_LOSER for rule in rules):
-        reader.error(
-            document.key("first_time"),
-            "`losing_edit` is missing in a policy of kind fields",
-            "Say what happens to an edit on the side that does not win. Allowed: revert, report.",
-        )
-    return rules
+    return tuple(rule for rule in lines if rule is not None)
 
 
 def read(
@@ -161,6 +156,15 @@ def read(
 ) -> tuple[FieldsPolicy, EntityType | None]:
     """The policy, and the entity type if this is the one that defines it."""
     header = read_header(document, names, today)
+    rules = tuple(_with_cases(document, rule, names) for rule in rules)
+    if "losing_edit" not in document.block and any(
+        winner.side in WITH_LOSER for rule in rules for winner in rule.winners
+    ):
+        document.reader.error(
+            document.key("first_time"),
+            "`losing_edit` is missing in a policy of kind fields",
+            "Say what happens to an edit on the side that does not win. Allowed: revert, report.",
+        )
     policy = FieldsPolicy(header, about, rules)
     if "defines" not in document.block:
         _refuse_definitions(document)
@@ -175,6 +179,14 @@ def read(
         place=document.place,
     )
     return policy, entity
+
+
+def _with_cases(document: Document, rule: FieldRule, names: Names) -> FieldRule:
+    """The line with its cases, whose conditions may speak of any line."""
+    fields = document.find("fields")
+    line = fields.find(rule.name) if isinstance(fields, MapNode) else None
+    node = line.find("wins") if isinstance(line, MapNode) else None
+    return replace(rule, cases=read_cases(node, names, document.reader)) if isinstance(node, ListNode) else rule
 
 
 def _first_time(document: Document) -> str:
