@@ -24,14 +24,14 @@ def set_between(
     sides: Mapping[str, Record | None],
     bases: Mapping[str, Base],
 ) -> Times:
-    """{(system, vendor field): when}, for the lines where the newest wins and more than one side may have changed."""
+    """{(system, vendor field): when}, for lines that ask for it and that somebody changed since they were settled."""
     found: Times = {}
-    rules = installation.policies.newest[entity_type.name]
+    rules = installation.policies.timed[entity_type.name]
     records = [record for record in sides.values() if record is not None]
     if not rules or len(records) < len(sides):
         return found
     for rule in rules:
-        if not _all_moved(rule, records, bases):
+        if not _is_moved(rule, records, bases):
             continue
         for record in records:
             field = rule.vendor_field(record.ref.system, record.ref.object_type)
@@ -42,11 +42,11 @@ def set_between(
     return found
 
 
-def _all_moved(rule: FieldRule, records: Sequence[Record], bases: Mapping[str, Base]) -> bool:
-    """Does every side hold something else than when the field was last settled?"""
+def _is_moved(rule: FieldRule, records: Sequence[Record], bases: Mapping[str, Base]) -> bool:
+    """Does any side hold something else than when the field was last settled?"""
     settled = bases[rule.name].values if rule.name in bases else {}
     missing = object()
-    return all(
+    return any(
         record.fields.get(rule.vendor_field(record.ref.system, record.ref.object_type) or "")
         != settled.get(record.ref.system, missing)
         for record in records

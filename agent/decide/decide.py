@@ -120,6 +120,7 @@ def _decide_field(desk: Desk, plan: FieldPlan) -> None:
         (there_system, there_field or "", there),
         desk.view.bases.get(rule.name),
         desk.view.set_between,
+        desk.view.now,
     )
     _record(desk, plan, rule, outcome, values)
 

@@ -22,7 +22,7 @@ from agent.records import FieldValue
 NOTHING = "nothing"
 BLANK = "blank"
 OUTCOMES = (
-    "write", "equal", "quiet", "skipped", "frozen", "ask", "refused", "reported", "unclear", "lost", "nothing",
+    "write", "equal", "quiet", "skipped", "frozen", "ask", "refused", "reported", "kept", "unclear", "lost", "nothing",
 )  # fmt: skip
 ANSWERS = ("certain", "likely", "no")
 FLAGS = ("suspected duplicate", "unclear", "lost", "converted")

@@ -148,12 +148,17 @@ def _fields(policy: FieldsPolicy, defined: EntityType | None, names: _Names) -> 
             yield "Nothing is created."
     if policy.rules:
         first = policy.rules[0]
-        yield f"{FIRST_TIMES[first.first_time].capitalize()}; {LOSING_EDITS[first.losing_edit]}."
+        yield f"{FIRST_TIMES[first.first_time].capitalize()}; {_losing_edit(first.losing_edit)}."
     for rule in policy.rules:
         yield f"{rule.name}: {_rule(rule, names)}"
         for meaning, words in rule.values.items():
             said = [f"{wire(side).name} {names.word(side, rule.where.get(side, {}), w)}" for side, w in words.items()]
             yield f"    {rule.name} {meaning}: {' = '.join(said)}"
+
+
+def _losing_edit(said: str) -> str:
+    kept = f"an edit on the side that does not win stays for {said.removeprefix('keep ')} and is then taken back"
+    return LOSING_EDITS.get(said, kept)
 
 
 def _create(create: CreateRule) -> str:

@@ -76,17 +76,17 @@ class FieldReader:
 class Prepared:
     """A policy set ready for deciding. ``policies`` is the set it was made from."""
 
-    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "newest", "policies")
+    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies", "timed")
 
     def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
         self.policies = policies
         self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
         self._readers: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
-        self.newest: Mapping[str, tuple[FieldRule, ...]] = {
+        self.timed: Mapping[str, tuple[FieldRule, ...]] = {
             name: tuple(rule for rule in policies.rules_for(name) if _asks_for_times(rule))
             for name in policies.entity_types
         }
-        """Per entity type, the lines where in some case the newest value wins."""
+        """Per entity type, the lines that ask when values were set."""
         self._codecs = {id(rule): Codec(rule) for policy in policies.fields for rule in policy.rules}
         self._required = {
             place: tuple(name for name, field in schema.fields.items() if field.required and field.creatable)
@@ -191,7 +191,8 @@ def _without_consent(policy: FieldsPolicy, plans: tuple[FieldPlan, ...]) -> Poli
 
 
 def _asks_for_times(rule: FieldRule) -> bool:
-    return any(winner.side == NEWEST for winner in rule.winners)
+    """The newest wins, or an edit of the other side is kept for a while."""
+    return any(winner.side == NEWEST for winner in rule.winners) or rule.losing_edit.startswith("keep")
 
 
 def _nothing_to_compare(

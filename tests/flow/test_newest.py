@@ -13,6 +13,7 @@ TITLE = "jobtitle, wins: salesforce unless blank"
 ANN = {"LastName": "Lee", "Email": "ann@acme.com", "Title": "Boss"}
 ANN_HERE = {"lastname": "Lee", "email": "ann@acme.com", "jobtitle": "Boss"}
 HOUR = 3600
+DAY = 24 * HOUR
 
 
 def policies(title: str, *, mode: str = "act") -> dict[str, str]:
@@ -99,3 +100,19 @@ def test_who_wins_may_depend_on_the_record(emulator: Emulator, tmp_path: Path) -
         assert stage.values(pairs["France"][1])["jobtitle"] == "CEO"
         (step,) = stage.said(pairs["Germany"][0], "job_title")
         assert step.disposition == "equal"
+
+
+def test_an_edit_is_kept_for_a_while_and_then_taken_back(emulator: Emulator, tmp_path: Path) -> None:
+    sources = acting(shipped())
+    text = sources["person-basics.yaml"].replace("losing_edit: revert", "losing_edit: keep 3 days")
+    with PolicyStage(emulator, tmp_path, {**sources, "person-basics.yaml": text}) as stage:
+        _, person = settled_pair(stage)
+        stage.edit(person, jobtitle="Chair")
+        stage.cycle()
+        stage.wait(2 * DAY)
+        assert stage.cycle().written == 0
+        assert stage.values(person)["jobtitle"] == "Chair"
+        stage.wait(DAY)
+        stage.cycle()
+        assert stage.values(person)["jobtitle"] == "Boss"
+        assert stage.cycle().written == 0

@@ -147,6 +147,41 @@ class TestCases:
         assert len(meanings) == 3
 
 
+class TestKeep:
+    TEXT = SHIPPED["person-basics.yaml"].replace("losing_edit: revert", "losing_edit: keep 14 days")
+    KEPT = SHIPPED | {"person-basics.yaml": TEXT}
+
+    def outcome(self, now: str, expected: dict[str, Any]) -> list[str]:
+        given = {
+            "salesforce": {"Contact": {"Title": "CEO"}},
+            "hubspot": {"contacts": {"jobtitle": "Boss"}},
+            "settled": {"job_title": "CEO"},
+            "edited": {"job_title": {"hubspot": "2026-11-01 09:00"}},
+            "now": now,
+        }
+        prepared = prepare(parse.load(self.KEPT, None, TODAY))
+        (example,) = read_examples([{"example": "this", "given": given, "expected": expected}])
+        return [str(failure) for failure in run(example, prepared)]
+
+    def test_an_edit_is_kept_until_its_time_is_over(self) -> None:
+        says = {"job_title": "is kept until 2026-11-15 09:00"}
+        assert self.outcome("2026-11-15 08:59", {"outcome": {"job_title": "kept"}, "says": says}) == []
+
+    def test_then_it_is_taken_back(self) -> None:
+        says = {"job_title": "is taken back"}
+        assert self.outcome("2026-11-15 09:00", {"hubspot": {"jobtitle": "CEO"}, "says": says}) == []
+
+    def test_it_is_explained_in_words(self) -> None:
+        said = " ".join(" ".join(in_words(parse.load(self.KEPT, None, TODAY))).split())
+        assert "stays for 14 days and is then taken back" in said
+
+    @pytest.mark.parametrize("words", ["keep", "keep 14", "keep 14d", "keep some days", "keeps 14 days"])
+    def test_what_is_no_duration_is_told(self, words: str) -> None:
+        text = SHIPPED["person-basics.yaml"].replace("losing_edit: revert", f"losing_edit: {words}")
+        (problem,) = parse.check({**SHIPPED, "person-basics.yaml": text}, None, TODAY)
+        assert "14 days" in problem.advice
+
+
 @pytest.mark.parametrize(
     ("wins", "message", "advice"),
     [

@@ -9,6 +9,7 @@ from datetime import date
 
 from agent.decide.conditions_names import Names
 from agent.decide.conditions_read import parse_condition
+from agent.decide.durations import WORDS, find_span
 from agent.decide.kinds.field_lines import LINE, WITH_LOSER, Policywide, read_line
 from agent.decide.kinds.header import (
     CONDITION,
@@ -30,8 +31,11 @@ from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
 KIND = "fields"
 STORED_ID = "stored id"
 FIRST_TIMES = ("fill blanks", "ask", "winner")
-LOSING_EDITS = ("revert", "report")
+LOSING_EDITS = ("revert", "report", "keep 14 days")
 
+_LOSING_EDIT: Mapping[str, object] = {
+    "anyOf": [{"enum": list(LOSING_EDITS[:2])}, {"type": "string", "pattern": r"^keep \d+ [a-z ]+$"}]
+}
 _CREATE = Shape(
     "`create` for one system",
     (
@@ -67,7 +71,7 @@ SHAPE = Shape(
             },
         ),
         Key("first_time", "what happens where both sides differ at the very start", {"enum": list(FIRST_TIMES)}, True),
-        Key("losing_edit", "what happens to an edit on the side that does not win", {"enum": list(LOSING_EDITS)}),
+        Key("losing_edit", "what happens to an edit on the side that does not win", _LOSING_EDIT),
         Key(
             "fields",
             "one line per thing: `email: {salesforce: Email, hubspot: email, wins: salesforce}`",
@@ -163,7 +167,7 @@ def read(
         document.reader.error(
             document.key("first_time"),
             "`losing_edit` is missing in a policy of kind fields",
-            "Say what happens to an edit on the side that does not win. Allowed: revert, report.",
+            "Say what happens to an edit on the side that does not win. Allowed: revert, report, keep 14 days.",
         )
     policy = FieldsPolicy(header, about, rules)
     if "defines" not in document.block:
@@ -199,10 +203,11 @@ def _losing_edit(document: Document) -> str:
     node = document.block.get("losing_edit")
     if node is None:
         return "report"
-    if isinstance(node, TextNode) and re.match(r"keep\b", node.text):
-        document.reader.error(
-            node, "`losing_edit: keep …` is not available in this version", "Use `report`, or `revert`."
-        )
+    if isinstance(node, TextNode) and (kept := re.match(r"keep\b(.*)", node.text.strip())):
+        span = find_span(kept[1])
+        if span is not None:
+            return f"keep {span}"
+        document.reader.error(node, f"`{node.text}` does not say for how long", f"Write it in words: keep {WORDS}.")
         return "report"
     return document.reader.choice(node, "losing_edit", LOSING_EDITS) or "report"
 
