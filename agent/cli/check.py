@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 HAS_ERRORS = 2
 
 
-
 @click.command("check")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="Do not ask the CRMs which fields exist.")
