@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.display import one_line, print_json, problem_lines
 from agent.cli.session import json_option, session_of
-from agent.decide import Prepared, parse, prepare
-from agent.decide.example_reading import BadExample, Example, read_example_file
-from agent.decide.examples import run
 from agent.errors import Problem, UsageError
-from agent.policy_files import read_example_sources, read_sources
+
+if TYPE_CHECKING:
+    from agent.decide import Prepared
+    from agent.decide.example_reading import Example
 
 HAS_FAILURES = 2
 
@@ -38,6 +39,9 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
 
     An example says which records are given and what is expected. No CRM is asked and nothing is written.
     """
+    from agent.decide import parse, prepare
+    from agent.policy_files import read_sources
+
     policies = folder or session_of(ctx).config.policies
     prepared = prepare(parse.load(read_sources(policies), None, datetime.now(UTC).date()))
     examples, problems = _read(policies)
@@ -54,6 +58,9 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
 
 
 def _read(policies: Path) -> tuple[list[Example], list[Problem]]:
+    from agent.decide.example_reading import read_example_file
+    from agent.policy_files import read_example_sources
+
     examples: list[Example] = []
     problems: list[Problem] = []
     for name, text in read_example_sources(policies).items():
@@ -64,6 +71,9 @@ def _read(policies: Path) -> tuple[list[Example], list[Problem]]:
 
 
 def _outcome(example: Example, prepared: Prepared, problems: list[Problem]) -> Outcome:
+    from agent.decide.example_reading import BadExample
+    from agent.decide.examples import run
+
     try:
         return Outcome(example, tuple(failure.sentence for failure in run(example, prepared)))
     except BadExample as error:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from policy_stage import shipped
+from terminal import Terminal
 
-from agent.cli import truce
-from agent.cli.advice import run_with_advice
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 CONFIG = """\
 salesforce:
   domain: {domain}
@@ -32,10 +30,9 @@ hubspot:
 class Desk:
     """A folder with a config, secrets and policies, and the command line in it."""
 
-    def __init__(self, emulator: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
         self.folder = folder
         self.admin = Admin(emulator.admin_url)
-        self._patch = monkeypatch
         credentials: Any = emulator.credentials
         secrets = {
             "id": credentials["salesforce"]["client_id"],
@@ -63,18 +60,14 @@ class Desk:
 
     def run(self, *words: str) -> tuple[int, str]:
         """(exit code, all that was printed)."""
-        arguments = ["truce", "--config", str(self.folder / "config.yaml"), *words]
-        self._patch.setattr("sys.argv", arguments)
-        out = StringIO()
-        with redirect_stdout(out), redirect_stderr(out):
-            code = run_with_advice(truce)
-        assert "Traceback" not in out.getvalue()
-        return code, out.getvalue()
+        said = Terminal(self.folder / "config.yaml")(*words)
+        assert "Traceback" not in said.text
+        return said.code, said.text
 
 
 @pytest.fixture
-def desk(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    return Desk(emulator, tmp_path, monkeypatch)
+def desk(emulator: Emulator, tmp_path: Path) -> Desk:
+    return Desk(emulator, tmp_path)
 
 
 class TestCheck:
@@ -138,6 +131,13 @@ class TestCheck:
         assert "Salesforce Phone (“Account Phone”) ↔ HubSpot phone: Salesforce wins" in " ".join(said.split())
         assert "New in HubSpot (companies): for each Account without a counterpart, when domain is filled." in said
 
+    def test_explain_as_json_keeps_to_its_schema(self, desk: Desk) -> None:
+        code, said = desk.run("check", "--explain", "--json")
+        document = json.loads(said)
+        Draft202012Validator(json.loads((SCHEMAS / "check.json").read_text(encoding="utf-8"))).validate(document)
+        assert code == 0
+        assert any("job_title: Salesforce Title" in line for line in document["understood"])
+
     def test_the_lines_shown_are_those_of_the_file(self, desk: Desk) -> None:
         desk.replace("person-basics.yaml", "wins: first value", "wins: first vale")
         _, said = desk.run("check")
@@ -191,6 +191,7 @@ class TestTest:
         desk.replace("person-basics.yaml", "jobtitle, wins: salesforce unless blank", "jobtitle, wins: hubspot")
         code, said = desk.run("test", "--json")
         document = json.loads(said)
+        Draft202012Validator(json.loads((SCHEMAS / "test.json").read_text(encoding="utf-8"))).validate(document)
         assert (code, document["failed"]) == (2, 1)
         assert document["outcomes"][0]["place"] == "examples/titles.yaml:1"
 
