@@ -169,3 +169,21 @@ def test_a_field_that_is_hidden_from_truce_is_not_blank(emulator: Emulator, tmp_
         stage.cycle()
         assert stage.api_writes() == before
         assert "not visible" in stage.said(contact, "job_title")[0].sentence
+
+
+def test_a_legal_form_and_a_scheme_make_no_difference(emulator: Emulator, tmp_path: Path) -> None:
+    sources = acting(shipped())
+    text = (
+        sources["company-basics.yaml"]
+        .replace("clean: name}", "clean: company}")
+        .replace("clean: domain}", "clean: url}")
+    )
+    with PolicyStage(emulator, tmp_path, {**sources, "company-basics.yaml": text}) as stage:
+        stage.go_live()
+        account = stage.create("salesforce", "Account", Name="Acme, Inc.", Website="https://www.acme.com/")
+        company = stage.create("hubspot", "companies", name="ACME", domain="acme.com", salesforceaccountid=account.id)
+        stage.cycle()
+        assert company in stage.members(account)
+        assert stage.values(account)["Name"] == "Acme, Inc."
+        assert stage.values(company)["name"] == "ACME"
+        assert stage.values(company)["domain"] == "acme.com"
