@@ -56,6 +56,13 @@ class Installation:
     heard: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     """{system: (its clock, ours)} when it was last asked for the time."""
 
+    def skew(self, system: str) -> timedelta:
+        """How far a system's clock is ahead of ours; nothing if it was never asked."""
+        if system not in self.heard:
+            return timedelta()
+        theirs, ours = self.heard[system]
+        return theirs - ours
+
     def vendor_now(self, system: str) -> datetime | None:
         """About what a system's own clock shows; None if it was never asked, or ours was set back since."""
         if system not in self.heard:

@@ -110,13 +110,15 @@ class Mirror:
     def absorb(
         self, items: Sequence[Pulled], *, mapped: Sequence[str], keys: MatchKeys, seen_at: datetime,
         cursor: Cursor | None = None, key_fields: Collection[str] | None = None,
+        unchanged_until: datetime | None = None,
     ) -> list[Ref]:  # fmt: skip
         """Take one page over in one transaction: rows, history, match keys, pending marks, any cursor.
 
         ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible.
         ``key_fields`` are those that ``keys`` looks at (None: perhaps any).
-        ``seen_at`` is used for records that do not say when they were read. Returns records whose mapped
-        values changed, that are new, or that went away.
+        ``seen_at`` is used for records that do not say when they were read. ``unchanged_until``: what changed
+        before was seen by an earlier pull, so the values we knew stood at least until then. Returns records
+        whose mapped values changed, that are new, or that went away.
         """
         by_shelf: dict[tuple[str, str], list[Pulled]] = {}
         for item in items:
@@ -136,6 +138,7 @@ class Mirror:
                     making,
                     to_micros(seen_at),
                     _next_number(connection),
+                    unchanged_until=to_micros(unchanged_until) if unchanged_until is not None else 0,
                 )
                 page.take(found)
                 page.finish()

@@ -114,6 +114,7 @@ class Absorbing:
     keys: KeyMaking
     seen_at: int
     next_n: int
+    unchanged_until: int = 0
     known: dict[str, Stored] = field(default_factory=dict)
     changed: list[Ref] = field(default_factory=list)
     alive: int = 0
@@ -201,7 +202,8 @@ class Absorbing:
             differing = changed_fields(before, record.fields)
         changed = sorted(differing & self.mapped)
         for name in changed:
-            self._observed.append(_observation(stored, name, before, seen_at, modified_at, ""))
+            last_seen = max(stored.seen_at, self.unchanged_until)
+            self._observed.append(_observation(stored, name, before, last_seen, seen_at, modified_at, ""))
         if changed or is_back:
             self._pending.append((stored.n, self.seen_at, "restored" if is_back else "changed"))
             self.changed.append(record.ref)
@@ -334,13 +336,14 @@ def _observation(
     stored: Stored,
     name: str,
     before: Mapping[str, FieldValue],
+    last_seen: int,
     seen_at: int,
     modified_at: int | None,
     by: str | None,
 ) -> tuple[Any, ...]:
     """The end of a value: last seen with it, first seen without it. Absent is NULL, blank is JSON null."""
     value = to_json(before[name]).decode() if name in before else None
-    return stored.n, name, value, stored.seen_at, seen_at, modified_at, by
+    return stored.n, name, value, last_seen, seen_at, modified_at, by
 
 
 def outcome_observations(
@@ -348,4 +351,4 @@ def outcome_observations(
 ) -> list[tuple[Any, ...]]:
     """As for a pull, for values that we wrote ourselves with entry ``by``."""
     names = sorted(changed_fields(before, after))
-    return [_observation(stored, name, before, seen_at, None, by) for name in names]
+    return [_observation(stored, name, before, stored.seen_at, seen_at, None, by) for name in names]

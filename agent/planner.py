@@ -29,9 +29,9 @@ class Draft:
     """What deciding some entities came to.
 
     ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember
-    without a write; ``waiting`` entities need a company that is created first; ``busy`` ones have a write that is
-    not settled yet and were not decided; ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few
-    traces of each for people.
+    without a write; ``waiting`` entities are decided again soon (a company comes first, an edit is kept for a while);
+    ``busy`` ones have a write that is not settled yet and were not decided; ``dispositions`` counts (field, system,
+    disposition); ``examples`` keeps a few traces of each for people.
     """
 
     decided: set[str] = field(default_factory=set)
@@ -168,5 +168,7 @@ def _count(result: Draft, entity_id: str, step: TraceStep) -> None:
     kept = result.examples.setdefault(key, [])
     if len(kept) < EXAMPLES_PER_LINE:
         kept.append((entity_id, step))
+    if step.disposition == "kept":
+        result.waiting.add(entity_id)
     if step.disposition == "frozen":
         result.frozen.append((entity_id, step))

@@ -110,7 +110,10 @@ def _refusal(path: Path, root: Path) -> str | None:
     real = path.resolve()
     if root not in real.parents:
         return "this file points outside the policies folder"
-    status = real.stat()
+    try:
+        status = real.stat()
+    except OSError as error:
+        return f"this file cannot be read: {error.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return "this is not an ordinary file"
     if status.st_mode & stat.S_IWOTH:

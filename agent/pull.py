@@ -90,6 +90,7 @@ def changed_records(
             key_fields=pulling.key_fields,
             seen_at=until,
             cursor=moved if is_last else None,
+            unchanged_until=window.since,
         )
         between()
     return PullResult(tuple(changed), seen, until)

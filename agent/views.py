@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent import pairing
+from agent import moments, pairing
 from agent.crosswalk import Link
 from agent.decide import decide
 from agent.decide.policy import EntityType
@@ -83,6 +83,7 @@ def _slice(
             link_key=_link_keys(installation, entity_id, entity_type, sides),
             may_create=not flags.get(entity_id) and not _link_flags(links),
             clears_first=clears_first,
+            set_between=moments.set_between(installation, entity_type, sides, bases.get(entity_id, {})),
         )
 
 

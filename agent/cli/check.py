@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
     from agent.decide.parse import Schemas
+    from agent.records import Owner
 
 HAS_ERRORS = 2
 
@@ -35,9 +37,9 @@ def command(
     if editor_schema:
         print_json(policy_json_schema())
         return 0
-    sources, schemas = _read(ctx, folder, offline)
+    sources, schemas, owners = _read(ctx, folder, offline)
     today = datetime.now(UTC).date()
-    problems = parse.check(sources, schemas, today)
+    problems = parse.check(sources, schemas, today, owners)
     errors = [problem for problem in problems if not problem.is_warning]
     understood = [] if errors or not explain else in_words(parse.load(sources, schemas, today), schemas)
     if as_json:
@@ -68,23 +70,26 @@ def command(
     return HAS_ERRORS if errors else 0
 
 
-def _read(ctx: click.Context, folder: Path | None, offline: bool) -> tuple[dict[str, str], Schemas | None]:
-    """The texts, and what the CRMs say of the fields they name: asked only when the texts are sound by themselves."""
+def _read(
+    ctx: click.Context, folder: Path | None, offline: bool
+) -> tuple[dict[str, str], Schemas | None, Sequence[Owner]]:
+    """The texts, and what the CRMs say of fields and owners: asked only when the texts are sound by themselves."""
     from agent.decide import parse
     from agent.policy_files import read_sources
 
     if folder is not None and offline:
-        return read_sources(folder), None
+        return read_sources(folder), None, ()
     session = session_of(ctx)
     sources = read_sources(folder or session.config.policies)
     today = datetime.now(UTC).date()
     if offline or any(not problem.is_warning for problem in parse.check(sources, None, today)):
-        return sources, None
+        return sources, None, ()
     from agent.wiring import connect, schemas_of
 
     connectors = connect(session.config)
     try:
-        return sources, schemas_of(connectors, parse.load(sources, None, today))
+        schemas = schemas_of(connectors, parse.load(sources, None, today))
+        return sources, schemas, [owner for connector in connectors.values() for owner in connector.owners()]
     finally:
         for connector in connectors.values():
             connector.close()

@@ -11,7 +11,7 @@ from agent.decide.desk import Desk
 from agent.decide.ladder import UNMAPPED
 from agent.decide.owners import NoCounterpart
 from agent.decide.policy import CreateRule, FieldRule
-from agent.decide.prepared import FieldPlan
+from agent.decide.prepared import NEWEST, FieldPlan
 from agent.decide.reconcile import FIRST_VALUE
 from agent.decide.reference import wire
 from agent.decide.values import Unmapped
@@ -90,7 +90,7 @@ class _Creation:
         """{vendor field of the new record: (rule, value)}; blank and untranslatable values are left out."""
         found: dict[str, tuple[FieldRule, FieldValue]] = {}
         for plan in self.desk.plan.by_name.values():
-            rule = plan.rule
+            rule = self.desk.rule(plan)
             target = rule.vendor_field(self.rule.system, self.rule.as_type)
             origin = rule.vendor_field(self.source.ref.system, self.source.ref.object_type)
             if target is None or origin is None or origin not in self.source.fields or not self._travels(rule):
@@ -105,7 +105,7 @@ class _Creation:
         header = self.desk.prepared.policies.headers.get(rule.policy)
         if header is not None and header.mode == "watch" and rule.policy != self.policy:
             return False
-        return rule.wins in (self.source.ref.system, FIRST_VALUE) or (
+        return rule.wins in (self.source.ref.system, FIRST_VALUE, NEWEST) or (
             rule.wins == self.rule.system and rule.unless_blank
         )
 

@@ -13,7 +13,7 @@ from agent.decide.conditions import explain
 from agent.decide.creation import decide_creation
 from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
-from agent.decide.policy import PolicySet
+from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, PolicyPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Wanted, reconcile
 from agent.decide.reference import wire
@@ -112,14 +112,17 @@ def _decide_field(desk: Desk, plan: FieldPlan) -> None:
         _equal(desk, plan, values)
         return
     (here_field, there_field), (here_system, there_system) = plan.fields, plan.systems
+    rule = desk.rule(plan)
     outcome = reconcile(
-        plan.rule,
+        rule,
         desk.translator(plan),
         (here_system, here_field or "", here),
         (there_system, there_field or "", there),
-        desk.view.bases.get(plan.rule.name),
+        desk.view.bases.get(rule.name),
+        desk.view.set_between,
+        desk.view.now,
     )
-    _record(desk, plan, outcome, values)
+    _record(desk, plan, rule, outcome, values)
 
 
 def _visible(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | None:
@@ -144,9 +147,10 @@ def _equal(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) -
     desk.trace.append(plan.equal)
 
 
-def _record(desk: Desk, plan: FieldPlan, outcome: Outcome, values: tuple[FieldValue, FieldValue]) -> None:
+def _record(
+    desk: Desk, plan: FieldPlan, rule: FieldRule, outcome: Outcome, values: tuple[FieldValue, FieldValue]
+) -> None:
     """Turn an outcome into cells, bases to adopt, a question, and its trace."""
-    rule = plan.rule
     if outcome.adopt:
         desk.adopt[rule.name] = dict(zip(plan.systems, values, strict=True))
     if outcome.review is not None:
@@ -157,11 +161,10 @@ def _record(desk: Desk, plan: FieldPlan, outcome: Outcome, values: tuple[FieldVa
     if not outcome.writes:
         desk.say(plan.step(outcome.disposition, outcome.sentence, outcome.system))
     for wanted in outcome.writes:
-        _write(desk, plan, wanted)
+        _write(desk, plan, rule, wanted)
 
 
-def _write(desk: Desk, plan: FieldPlan, wanted: Wanted) -> None:
-    rule = plan.rule
+def _write(desk: Desk, plan: FieldPlan, rule: FieldRule, wanted: Wanted) -> None:
     frozen = desk.frozen(rule.name, wanted.system)
     if frozen is not None:
         desk.say(plan.step("frozen", f"{frozen.reason}; otherwise: {wanted.sentence}", wanted.system))

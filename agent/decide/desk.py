@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.changes import Cell, Change, Decision, ReviewRequest, TraceStep
+from agent.decide.conditions import explain
 from agent.decide.known import Records, ValuesBefore, ValuesNow
 from agent.decide.owners import OwnerCodec
+from agent.decide.policy import FieldRule
 from agent.decide.prepared import FieldPlan, PairPlan, Prepared
 from agent.decide.values import Codec
 from agent.decide.view import Frozen, View
@@ -57,6 +59,13 @@ class Desk:
         self._grouped: list[Change] = []
         self._values: ValuesNow | None = None
         self._previous: ValuesBefore | None = None
+
+    def rule(self, plan: FieldPlan) -> FieldRule:
+        """The line as it is for this entity: the first case that holds, else what it says otherwise."""
+        for condition, rule in plan.cases:
+            if explain(condition, self.values, self.view.now, self.previous).holds:
+                return rule
+        return plan.rule
 
     def translator(self, plan: FieldPlan) -> Codec | OwnerCodec:
         """Owners are known per view, all other values per rule."""

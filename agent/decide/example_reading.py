@@ -22,7 +22,7 @@ from agent.records import FieldValue
 NOTHING = "nothing"
 BLANK = "blank"
 OUTCOMES = (
-    "write", "equal", "quiet", "skipped", "frozen", "ask", "refused", "reported", "unclear", "lost", "nothing",
+    "write", "equal", "quiet", "skipped", "frozen", "ask", "refused", "reported", "kept", "unclear", "lost", "nothing",
 )  # fmt: skip
 ANSWERS = ("certain", "likely", "no")
 FLAGS = ("suspected duplicate", "unclear", "lost", "converted")
@@ -173,6 +173,13 @@ def _are_outcomes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) and each in OUTCOMES for each in value.values())
 
 
+def _are_moments(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_by_name(moments) and set(moments) <= set(SYSTEMS) and all(map(moment_of, moments.values()))
+        for moments in value.values()
+    )
+
+
 def _are_flags(value: Any) -> bool:
     return _is_list(value) and set(value) <= set(FLAGS)
 
@@ -186,6 +193,7 @@ _GIVEN: _Words = {
     "owners": ("{system: {owner id: e-mail}}", _by_system(_is_by_name)),
     "companies": ("{system: company id, or coming}", _by_system(_is_one)),
     "may_create": ("true or false", lambda value: isinstance(value, bool)),
+    "edited": ("{line: {system: a moment like 2026-11-24 09:00}}", _are_moments),
     "now": ("a moment like 2026-11-24 09:00", lambda value: moment_of(value) is not None),
 }
 _EXPECTED: _Words = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.changes import Change, Decision
@@ -23,10 +23,11 @@ from agent.decide.policy import EntityType, PolicySet
 from agent.decide.prepared import Prepared, prepare
 from agent.decide.reference import wire
 from agent.decide.suggest import did_you_mean
-from agent.decide.view import Base, Frozen, OwnerMap, View
+from agent.decide.view import Base, Frozen, Interval, OwnerMap, View
 from agent.records import FieldValue, Owner, Record, Ref
 
 COMING = "coming"
+SIGHT = timedelta(minutes=1)
 DEFAULT_NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
@@ -82,7 +83,7 @@ def _refuse_unknown(example: Example, entity_type: EntityType, policies: PolicyS
             known = _known_fields(system, entity_type.records.get(system, ()), policies)
             _require(example, name, known, f"a field of {wire(system).name} that some line names")
     lines = [*(rule.name for rule in policies.rules_for(entity_type.name)), LIFECYCLE, CREATE]
-    for part in ("settled", "outcome", "asks", "says"):
+    for part in ("settled", "edited", "outcome", "asks", "says"):
         for name in {**example.given, **example.expected}.get(part) or ():
             _require(example, name, lines, f"a line about {entity_type.name}")
     for names in (example.given.get("undone") or {}).values():
@@ -127,6 +128,7 @@ def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: d
         coming=frozenset(system for system, company in companies.items() if company == COMING),
         may_create=bool(given.get("may_create", True)),
         clears_first=frozenset({("contacts", "lifecyclestage"), ("companies", "lifecyclestage")}),
+        set_between=_set_between(example, policies, entity_type),
     )
 
 
@@ -146,6 +148,18 @@ def _base(name: str, value: Any, example: Example) -> Base:
     if name == LIFECYCLE:
         raise BadExample(f"{example.name}: say for lifecycle what each side held: {{salesforce: …, hubspot: …}}")
     return Base({system: value_of(system, value) for system in SYSTEMS})
+
+
+def _set_between(example: Example, policies: PolicySet, entity_type: EntityType) -> dict[tuple[str, str], Interval]:
+    """``edited: {phone: {salesforce: 2026-11-24 09:00}}``: seen being set in the minute before that moment."""
+    found: dict[tuple[str, str], Interval] = {}
+    for rule in policies.rules_for(entity_type.name):
+        for system, text in (example.given.get("edited") or {}).get(rule.name, {}).items():
+            field = rule.vendor_field(system, example.sides[system][0]) if system in example.sides else None
+            moment = moment_of(text)
+            if field is not None and moment is not None:
+                found[system, field] = Interval(moment - SIGHT, moment)
+    return found
 
 
 def _owners(by_system: Mapping[str, Mapping[Any, str]]) -> OwnerMap:

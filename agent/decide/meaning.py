@@ -76,13 +76,20 @@ def definition_of(rule: FieldRule) -> str:
     )
 
 
-def rule_hash(about: str, rule: FieldRule) -> str:
-    """The meaning of one line under ``fields``, with what the policy says for all its lines."""
+def rule_hash(about: str, rule: FieldRule, wins: object = None) -> str:
+    """The meaning of one line under ``fields``, with what the policy says for all its lines.
+
+    ``wins``: what stands behind ``wins`` as plain data, for its cases.
+    """
+    cases = [] if isinstance(wins, str) or wins is None else [wins]
+    undecided = [] if rule.undecided is None else [[rule.undecided.side, rule.undecided.unless_blank]]
     return digest(
         about,
         definition_of(rule),
         [rule.wins, rule.unless_blank, rule.first_time, rule.losing_edit],
         [rule.may_clear, rule.protected, rule.owner_otherwise],
+        *cases,
+        *undecided,
     )
 
 

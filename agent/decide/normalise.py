@@ -8,6 +8,7 @@ tests/unit/test_normalise.py hold this.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import phonenumbers
 
 from agent.decide.policy import Cleaner
-from agent.decide.reference import countries, states
+from agent.decide.reference import countries, states, words
 from agent.records import FieldValue
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ DEFAULT_STATES = ("US", "CA")
 
 _LOOSE_MARKS = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "‐": "-", "‑": "-", "–": "-"})
 _SHORTEST_NUMBER = 5
+_ADDRESS = re.compile(
+    r"(?:(?P<scheme>https?)://)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]{1,5})?)(?P<rest>(?:[/?#][^\s]*)?)",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def canonical(value: FieldValue, cleaner: Cleaner) -> str | None:
@@ -171,6 +176,58 @@ def _extractor() -> TLDExtract:
 
 
 @lru_cache(maxsize=REMEMBERED)
+def _company(text: str, _argument: str | None) -> str:
+    """Without its legal form: ``Acme, Inc.`` and ``ACME`` are one; a name made of such words alone keeps them."""
+    return _stable(text, _without_legal_form)
+
+
+def _without_legal_form(text: str) -> str:
+    found = _letters_joined(folded(text).split())
+    while len(found) > 1 and found[-1] in words("company suffixes"):
+        found.pop()
+    return " ".join(found) or _name(text, None)
+
+
+def _letters_joined(parts: list[str]) -> list[str]:
+    """``s a r l`` → ``sarl``: single letters that stood between dots are one word."""
+    joined: list[str] = []
+    is_open = False
+    for part in parts:
+        if len(part) == 1 and is_open:
+            joined[-1] += part
+        else:
+            joined.append(part)
+        is_open = len(part) == 1
+    return joined
+
+
+def _url(text: str, _argument: str | None) -> str:
+    """Scheme, ``www.`` and a closing slash say nothing; the host has no case, what follows it has."""
+    return _stable(text, lambda form: _address(form) or _name(form, None))
+
+
+def _written_url(text: str, _argument: str | None) -> str:
+    """A whole address with its scheme; anything that is none stays as somebody typed it."""
+    scheme, host, rest = _parts_of(text)
+    if not host:
+        return text
+    return f"{scheme or 'https'}://{host}{rest}"
+
+
+def _address(text: str) -> str:
+    _, host, rest = _parts_of(text)
+    return f"{host.removeprefix('www.')}{rest.rstrip('/')}" if host else ""
+
+
+def _parts_of(text: str) -> tuple[str, str, str]:
+    """(scheme, host in small letters, the rest); an empty host for what is no address."""
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None:
+        return "", "", ""
+    return (match["scheme"] or "").lower(), match["host"].lower(), match["rest"]
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _country(text: str, _argument: str | None) -> str:
     return _code_of(text, _country_codes()) or _name(text, None)
 
@@ -239,6 +296,8 @@ _FORMS: Mapping[str, Callable[[str, str | None], str]] = {
     "email": _email,
     "phone": _phone,
     "domain": _domain,
+    "company": _company,
+    "url": _url,
     "country": _country,
     "state": _state,
 }
@@ -248,6 +307,8 @@ _WRITTEN: Mapping[str, Callable[[str, str | None], str]] = {
     "email": _email,
     "phone": _written_phone,
     "domain": _written_domain,
+    "company": _text,
+    "url": _written_url,
     "country": _written_country,
     "state": _written_state,
 }

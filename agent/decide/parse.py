@@ -11,7 +11,7 @@ from datetime import date
 from typing import TypeVar
 
 from agent.connector import ObjectSchema
-from agent.decide import cross_check, schema_check
+from agent.decide import cross_check, owner_check, schema_check
 from agent.decide.conditions_names import Known, Names
 from agent.decide.kinds import dedupe, fields, lifecycle, limits, people
 from agent.decide.kinds.header import WITHOUT_MEANING, Document, policy_name, read_about
@@ -31,6 +31,7 @@ from agent.decide.reading import Reader, Shape, warn_of_cut_values
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, Source, TextNode, read_source
 from agent.errors import PolicyError, Problem
+from agent.records import Owner
 
 Schemas = Mapping[tuple[str, str], ObjectSchema]
 
@@ -62,9 +63,11 @@ def load(sources: Mapping[str, str], schemas: Schemas | None, today: date) -> Po
     return policies
 
 
-def check(sources: Mapping[str, str], schemas: Schemas | None, today: date) -> list[Problem]:
-    """Every problem: errors by place, then warnings by place."""
-    draft = _Draft(sources, schemas, today)
+def check(
+    sources: Mapping[str, str], schemas: Schemas | None, today: date, owners: Sequence[Owner] = ()
+) -> list[Problem]:
+    """Every problem: errors by place, then warnings by place. ``owners`` of both systems, where they were asked."""
+    draft = _Draft(sources, schemas, today, owners)
     draft.read()
     return sorted(draft.problems(), key=lambda problem: (problem.is_warning, problem))
 
@@ -92,8 +95,11 @@ class _Draft:
     first what is defined, then all that speaks of it, then the whole.
     """
 
-    def __init__(self, sources: Mapping[str, str], schemas: Schemas | None, today: date) -> None:
+    def __init__(
+        self, sources: Mapping[str, str], schemas: Schemas | None, today: date, owners: Sequence[Owner] = ()
+    ) -> None:
         self.sources = dict(sources)
+        self.owners = owners
         self.schemas: Schemas = schemas or {}
         self.today = today
         self.files: list[Source] = [read_source(name, text) for name, text in sorted(sources.items())]
@@ -251,7 +257,11 @@ class _Draft:
             policy, defined = fields.read(document, about, rules, records, names, context, self.today)
             creates = [rule.rule for rule in defined.creates.values()] if defined is not None else []
             lines = [rule.rule for rule in rules]
-            found.append(_meant(policy, document, [lines, creates, context.of(policy.header.unless)]))
+            if self.schemas:
+                for rule in (rule for rule in policy.rules if rule.cases):
+                    schema_check.check_rule(document, rule, self.schemas)  # all that its cases may write
+            borrowed = [context.of(case.when) for rule in policy.rules for case in rule.cases]
+            found.append(_meant(policy, document, [lines, creates, context.of(policy.header.unless), *borrowed]))
             if defined is not None and entity is not None and entity.defined_by is document:
                 entity_types[about] = defined
                 self._check_creates(document, defined)
@@ -311,8 +321,17 @@ class _Draft:
         with_stages = [policy.about for policy in policies.lifecycle]
         cross_check.refuse_second_lines(self.by_place, policies.fields, with_stages)
         cross_check.refuse_second_writers(self.by_place, policies.fields, policies.lifecycle, after)
+        if self.owners:
+            self._check_owners(policies)
         if self.is_complete:
             cross_check.check_groups(policies.limits, policies.people, policies.lifecycle, self.by_place)
+
+    def _check_owners(self, policies: PolicySet) -> None:
+        for policy in policies.fields:
+            owner_check.check_otherwise(self.by_place[policy.header.place], policy, self.owners)
+        if policies.people is not None:
+            document = self.by_place[policies.people.header.place]
+            owner_check.check_people(document, policies.people, self.owners)
 
 
 def _word(document: Document, key: str) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from agent.changes import Mode
@@ -51,11 +51,33 @@ class Cleaner:
 
 
 @dataclass(frozen=True, slots=True)
+class Winner:
+    """Who is right: ``salesforce``, ``hubspot``, ``newest``, ``ask``, ``first value`` or ``opt-out``.
+
+    ``unless_blank`` lets the other side fill blanks.
+    """
+
+    side: str
+    unless_blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Who wins where a condition holds. ``undecided`` holds where ``newest`` cannot be known."""
+
+    when: Condition
+    winner: Winner
+    undecided: Winner | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRule:
     """One line under ``fields``: one thing that lives in one or both systems.
 
-    ``where``: {system: {object_type: vendor field}}. ``wins`` is one of ``salesforce``, ``hubspot``, ``ask``,
-    ``first value``, ``opt-out`` or None (only read); ``unless_blank`` lets the other side fill blanks. ``values`` maps
+    ``where``: {system: {object_type: vendor field}}. ``wins`` and ``unless_blank`` are those of a ``Winner``; None:
+    only read. ``cases`` go before them, the first that holds; ``undecided`` is who wins where ``newest`` cannot be
+    known. ``values`` maps
     a canonical value to {system: vendor value}. ``rule`` is the hash of the line's meaning. ``first_time`` and
     ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown).
     """
@@ -76,6 +98,21 @@ class FieldRule:
     is_owner: bool = False
     owner_otherwise: str | None = None
     type: str = "text"
+    undecided: Winner | None = None
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def winners(self) -> tuple[Winner, ...]:
+        """Everybody who may win, in any case; empty for a line that is only read."""
+        if self.wins is None:
+            return ()
+        known = [Winner(self.wins, self.unless_blank), *(case.winner for case in self.cases)]
+        undecided = [self.undecided, *(case.undecided for case in self.cases)]
+        return tuple(dict.fromkeys([*known, *(winner for winner in undecided if winner is not None)]))
+
+    def with_winner(self, winner: Winner, undecided: Winner | None = None) -> FieldRule:
+        """The same line where exactly this side wins."""
+        return replace(self, wins=winner.side, unless_blank=winner.unless_blank, undecided=undecided, cases=())
 
     def vendor_field(self, system: str, object_type: str) -> str | None:
         return self.where.get(system, {}).get(object_type)

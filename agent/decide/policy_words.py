@@ -23,6 +23,7 @@ from agent.decide.policy import (
     Move,
     PeoplePolicy,
     PolicySet,
+    Winner,
 )
 from agent.decide.reference import wire
 
@@ -42,6 +43,11 @@ FIRST_TIMES = {
 LOSING_EDITS = {
     "revert": "an edit on the side that does not win is taken back",
     "report": "an edit on the side that does not win is left and reported",
+}
+_ALONE = {
+    "ask": "a person decides each difference",
+    "first value": "the first value stays",
+    "opt-out": "consent; shown, not written as a field",
 }
 MEANINGS = {
     "blanks": "values cleared",
@@ -91,7 +97,7 @@ class _Names:
     def field(self, system: str, object_type: str, name: str) -> str:
         schema = self._schemas.get((system, object_type))
         known = schema.fields.get(name) if schema is not None else None
-        return f"{name} (“{known.label}”)" if known is not None and known.label != name else name
+        return _labelled(name, known.label) if known is not None else name
 
     def word(self, system: str, by_type: Mapping[str, str], value: str) -> str:
         """A picklist word, with the label people see."""
@@ -99,9 +105,15 @@ class _Names:
             schema = self._schemas.get((system, object_type))
             known = schema.fields.get(field) if schema is not None else None
             for choice in known.choices if known is not None else ():
-                if choice.value == value and choice.label != value:
-                    return f"{value} (“{choice.label}”)"
+                if choice.value == value:
+                    return _labelled(value, choice.label)
         return value
+
+
+def _labelled(name: str, label: str) -> str:
+    """The label only where it tells more than the name."""
+    plain, shown = ("".join(filter(str.isalnum, text)).casefold() for text in (name, label))
+    return name if plain == shown else f"{name} (“{label}”)"
 
 
 def _section(header: Header, body: Iterator[str], *, is_deciding: bool = True) -> list[str]:
@@ -136,12 +148,17 @@ def _fields(policy: FieldsPolicy, defined: EntityType | None, names: _Names) -> 
             yield "Nothing is created."
     if policy.rules:
         first = policy.rules[0]
-        yield f"{FIRST_TIMES[first.first_time].capitalize()}; {LOSING_EDITS[first.losing_edit]}."
+        yield f"{FIRST_TIMES[first.first_time].capitalize()}; {_losing_edit(first.losing_edit)}."
     for rule in policy.rules:
         yield f"{rule.name}: {_rule(rule, names)}"
         for meaning, words in rule.values.items():
             said = [f"{wire(side).name} {names.word(side, rule.where.get(side, {}), w)}" for side, w in words.items()]
             yield f"    {rule.name} {meaning}: {' = '.join(said)}"
+
+
+def _losing_edit(said: str) -> str:
+    kept = f"an edit on the side that does not win stays for {said.removeprefix('keep ')} and is then taken back"
+    return LOSING_EDITS.get(said, kept)
 
 
 def _create(create: CreateRule) -> str:
@@ -169,17 +186,21 @@ def _rule(rule: FieldRule, names: _Names) -> str:
 def _wins(rule: FieldRule) -> str:
     if rule.wins is None:
         return "only read"
-    if rule.wins == "ask":
-        return "a person decides each difference"
-    if rule.wins == "first value":
-        return "the first value stays"
-    if rule.wins == "opt-out":
-        return "consent; shown, not written as a field"
-    other = next(wire(system).name for system in rule.where if system != rule.wins)
-    winner = wire(rule.wins).name
-    if rule.unless_blank:
-        return f"{winner} wins; where it is blank, {other} fills it"
-    return f"{winner} wins; {other} is never copied"
+    cases = [f"when {spoken(case.when)}: {_winner(case.winner, case.undecided, rule)}" for case in rule.cases]
+    rest = _winner(Winner(rule.wins, rule.unless_blank), rule.undecided, rule)
+    return "; ".join([*cases, f"otherwise: {rest}"]) if cases else rest
+
+
+def _winner(winner: Winner, undecided: Winner | None, rule: FieldRule) -> str:
+    if winner.side == "newest":
+        fallback = _winner(undecided, None, rule) if undecided is not None else "a person decides each difference"
+        return f"the newest value wins; where nobody can tell which is newer, {fallback}"
+    if winner.side in _ALONE:
+        return _ALONE[winner.side]
+    other = next(wire(system).name for system in rule.where if system != winner.side)
+    name = wire(winner.side).name
+    rest = f"where it is blank, {other} fills it" if winner.unless_blank else f"{other} is never copied"
+    return f"{name} wins; {rest}"
 
 
 def _dedupe(policy: DedupePolicy) -> Iterator[str]:

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.changes import TraceStep
 from agent.connector import ObjectSchema
+from agent.decide.conditions import Condition
 from agent.decide.ladder import Ladder
 from agent.decide.policy import FieldRule, FieldsPolicy, Header, PolicySet
 from agent.decide.reference import wire
 from agent.decide.values import Codec
 
 OPT_OUT = "opt-out"
+NEWEST = "newest"
 REMEMBERED_SETS = 8
 
 Systems = tuple[str, str]
@@ -25,6 +27,7 @@ Systems = tuple[str, str]
 class FieldPlan:
     """One rule for one pair of object types. ``fields`` are the vendor fields of both sides, in system order.
 
+    ``cases``: (condition, the rule as it is where that holds); the first that holds goes before ``rule``.
     ``constant`` is the whole outcome where nothing has to be compared (only read, not on this object type);
     ``equal`` is the trace of the usual case.
     """
@@ -36,6 +39,7 @@ class FieldPlan:
     is_plain: bool
     equal: TraceStep
     constant: TraceStep | None
+    cases: tuple[tuple[Condition, FieldRule], ...] = ()
 
     def step(self, disposition: str, sentence: str, system: str = "") -> TraceStep:
         return TraceStep(self.rule.name, system, disposition, sentence, self.rule.policy, str(self.rule.place))
@@ -72,12 +76,17 @@ class FieldReader:
 class Prepared:
     """A policy set ready for deciding. ``policies`` is the set it was made from."""
 
-    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies")
+    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies", "timed")
 
     def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
         self.policies = policies
         self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
         self._readers: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
+        self.timed: Mapping[str, tuple[FieldRule, ...]] = {
+            name: tuple(rule for rule in policies.rules_for(name) if _asks_for_times(rule))
+            for name in policies.entity_types
+        }
+        """Per entity type, the lines that ask when values were set."""
         self._codecs = {id(rule): Codec(rule) for policy in policies.fields for rule in policy.rules}
         self._required = {
             place: tuple(name for name, field in schema.fields.items() if field.required and field.creatable)
@@ -149,6 +158,10 @@ class Prepared:
             codec.is_plain and not rule.is_owner,
             step("equal", "both sides say the same"),
             step("nothing", reason) if reason else None,
+            tuple(
+                (case.when, replace(rule.with_winner(case.winner, case.undecided), place=case.place))
+                for case in rule.cases
+            ),
         )
 
 
@@ -175,6 +188,11 @@ def prepared_of(policies: PolicySet | Prepared) -> Prepared:
 
 def _without_consent(policy: FieldsPolicy, plans: tuple[FieldPlan, ...]) -> PolicyPlan:
     return PolicyPlan(policy.header, tuple(plan for plan in plans if plan.rule.wins != OPT_OUT))
+
+
+def _asks_for_times(rule: FieldRule) -> bool:
+    """The newest wins, or an edit of the other side is kept for a while."""
+    return any(winner.side == NEWEST for winner in rule.winners) or rule.losing_edit.startswith("keep")
 
 
 def _nothing_to_compare(

@@ -200,17 +200,10 @@ class Reader:
         return found
 
     def _note(self, node: Node, message: str, advice: str, *, is_warning: bool) -> None:
-        self.problems.append(
-            Problem(
-                self.file,
-                node.line,
-                node.column,
-                message,
-                pitfalls.excerpt(self.lines, node.line),
-                advice,
-                is_warning,
-            )
-        )
+        excerpt = pitfalls.excerpt(self.lines, node.line)
+        problem = Problem(self.file, node.line, node.column, message, excerpt, advice, is_warning)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 def find_day(text: str) -> date | None:

@@ -7,19 +7,32 @@ A blank never overwrites a value unless the rule may clear and the winning side 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from agent.changes import Meaning
+from agent.decide.durations import find_span, shifted
 from agent.decide.owners import NoCounterpart
-from agent.decide.policy import FieldRule
+from agent.decide.policy import FieldRule, Winner
+from agent.decide.prepared import NEWEST
 from agent.decide.reference import wire
 from agent.decide.values import Reading, Unmapped
-from agent.decide.view import Base
+from agent.decide.view import Base, Interval
 from agent.records import FieldValue
 
 FIRST_VALUE = "first value"
 ASK = "ask"
+KEEP = "keep "
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+LEAST_GAP = timedelta(seconds=2)
+"""Vendors' clocks are read from whole seconds, one on each side."""
+
+
+Times = Mapping[tuple[str, str], Interval]
+_NO_TIMES: Times = MappingProxyType({})
 
 
 class Translator(Protocol):
@@ -38,13 +51,17 @@ class Translator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of one field: the live value and what it was when last settled (``settled`` None: never)."""
+    """One side of one field: the live value and what it was when last settled (``settled`` None: never).
+
+    ``set_between``: when the live value was set, where that was asked for and is known.
+    """
 
     system: str
     vendor_field: str
     live: Reading
     settled: Reading | None
     has_changed: bool
+    set_between: Interval | None = None
 
     @property
     def name(self) -> str:
@@ -84,9 +101,14 @@ def reconcile(
     here: tuple[str, str, FieldValue],
     there: tuple[str, str, FieldValue],
     base: Base | None,
+    set_between: Times = _NO_TIMES,
+    now: datetime = LONG_AGO,
 ) -> Outcome:
-    """Decide one field. ``here`` and ``there`` are (system, vendor field, live value), both visible."""
-    sides = (_side(translator, here, base), _side(translator, there, base))
+    """Decide one field. ``here`` and ``there`` are (system, vendor field, live value), both visible.
+
+    ``set_between``: by (system, vendor field), when the live value was set; only ``newest`` and ``keep`` ask.
+    """
+    sides = (_side(translator, here, base, set_between), _side(translator, there, base, set_between))
     for side in sides:
         if not side.live.is_mapped:
             return _unmapped(rule, side.system, side.live)
@@ -95,20 +117,53 @@ def reconcile(
     if rule.wins is None:
         return Outcome("nothing", "only read")
     try:
-        return _protected(rule, _Field(rule, translator, sides).outcome())
+        if rule.wins == NEWEST:
+            return _protected(rule, _newest(rule, translator, sides, now))
+        return _protected(rule, _Field(rule, translator, sides, now).outcome())
     except Unmapped as unmapped:
         return _unmapped(rule, "", unmapped.reading)
     except NoCounterpart as nobody:
         return Outcome("skipped", str(nobody))
 
 
-def _side(translator: Translator, at: tuple[str, str, FieldValue], base: Base | None) -> Side:
+def _newest(rule: FieldRule, translator: Translator, sides: tuple[Side, Side], now: datetime) -> Outcome:
+    """The side that changed alone; with both, the one provably set later; else what ``else`` says."""
+    if any(side.settled is None for side in sides):
+        blank = next((side for side in sides if side.live.is_blank), None)
+        if blank is not None:
+            filled = sides[0] if blank is sides[1] else sides[1]
+            return _Field(rule.with_winner(Winner(filled.system)), translator, sides, now).outcome()
+        if rule.first_time != "winner":
+            return _Field(rule.with_winner(Winner(ASK)), translator, sides, now).outcome()
+    changed = [side for side in sides if side.has_changed]
+    if not changed and all(side.settled is not None for side in sides):
+        return _Field(rule, translator, sides, now).outcome()
+    newest = changed[0] if len(changed) == 1 else _latest(sides)
+    if newest is not None:
+        winner = Winner(newest.system, unless_blank=True)
+        return _Field(rule.with_winner(winner), translator, sides, now, "has the newest").outcome()
+    outcome = _Field(rule.with_winner(rule.undecided or Winner(ASK)), translator, sides, now).outcome()
+    return replace(outcome, sentence=f"it cannot be known which {rule.name} is newer; {outcome.sentence}")
+
+
+def _latest(sides: tuple[Side, Side]) -> Side | None:
+    """The side whose value was set after the other's had been set for certain."""
+    for side, other in (sides, sides[::-1]):
+        mine, theirs = side.set_between, other.set_between
+        if mine is None or theirs is None or mine.after is None:
+            continue
+        if mine.after - theirs.until >= LEAST_GAP:
+            return side
+    return None
+
+
+def _side(translator: Translator, at: tuple[str, str, FieldValue], base: Base | None, set_between: Times) -> Side:
     system, vendor_field, raw = at
-    live = translator.read(system, raw)
+    live, interval = translator.read(system, raw), set_between.get((system, vendor_field))
     if base is None or system not in base.values:
-        return Side(system, vendor_field, live, None, has_changed=False)
+        return Side(system, vendor_field, live, None, False, interval)
     settled = translator.read(system, base.values[system])
-    return Side(system, vendor_field, live, settled, has_changed=not translator.agree(live, settled))
+    return Side(system, vendor_field, live, settled, not translator.agree(live, settled), interval)
 
 
 def _is_unsettled(sides: tuple[Side, Side]) -> bool:
@@ -134,10 +189,20 @@ def _protected(rule: FieldRule, outcome: Outcome) -> Outcome:
 class _Field:
     """One field whose sides differ, under a rule that says who wins."""
 
-    def __init__(self, rule: FieldRule, translator: Translator, sides: tuple[Side, Side]) -> None:
+    def __init__(
+        self,
+        rule: FieldRule,
+        translator: Translator,
+        sides: tuple[Side, Side],
+        now: datetime,
+        how: str = "wins",
+    ) -> None:
+        """``how``: why the winner wins, as it stands in a sentence before the line's name."""
         self.rule = rule
         self.translator = translator
         self.sides = sides
+        self.now = now
+        self.how = how
 
     def outcome(self) -> Outcome:
         if any(side.settled is None for side in self.sides):
@@ -181,10 +246,21 @@ class _Field:
         if winner.has_changed or not loser.has_changed:
             return self._write(winner.live, loser, self._wins_sentence(winner, loser))
         lost = f"the edit to {self._show(loser)} in {loser.name}"
-        sentence = f"{winner.name} wins {self.rule.name} and has {self._show(winner)}; {lost}"
-        if self.rule.losing_edit != "revert":
+        sentence = f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}; {lost}"
+        return self._left(loser, sentence) or self._write(winner.live, loser, f"{sentence} is taken back")
+
+    def _left(self, loser: Side, sentence: str) -> Outcome | None:
+        """What becomes of an edit on the side that does not win, unless it is taken back now."""
+        if self.rule.losing_edit == "revert":
+            return None
+        if self.rule.losing_edit == "report":
             return Outcome("reported", f"{sentence} is left and reported", system=loser.system, adopt=True)
-        return self._write(winner.live, loser, f"{sentence} is taken back")
+        span = find_span(self.rule.losing_edit.removeprefix(KEEP))
+        made = loser.set_between.until if loser.set_between is not None else self.now
+        until = shifted(made, span, 1) if span is not None else made
+        if until <= self.now:
+            return None
+        return Outcome("kept", f"{sentence} is kept until {until:%Y-%m-%d %H:%M}", system=loser.system)
 
     def _first_value(self) -> Outcome:
         first = self._first()
@@ -193,11 +269,11 @@ class _Field:
         away = [side for side in self.sides if not self.translator.agree(side.live, first)]
         edited = [side for side in away if side.has_changed and not side.live.is_blank]
         shown = self.translator.show(first)
-        if self.rule.losing_edit != "revert" and edited:
-            side = edited[0]
-            edit = f"the edit to {self._show(side)} in {side.name} is left and reported"
-            sentence = f"the first value of {self.rule.name} was {shown}; {edit}"
-            return Outcome("reported", sentence, system=side.system, adopt=True)
+        if edited:
+            edit = f"the edit to {self._show(edited[0])} in {edited[0].name}"
+            left = self._left(edited[0], f"the first value of {self.rule.name} was {shown}; {edit}")
+            if left is not None:
+                return left
         sentence = f"the first value of {self.rule.name} is {shown}"
         writes = [self._wanted(first, side, f"{sentence}; {self._had(side)}") for side in away]
         return Outcome("write", sentence, tuple(writes))
@@ -215,14 +291,14 @@ class _Field:
         return self.rule.may_clear and was_filled and self.rule.type != "boolean"
 
     def _cleared(self, winner: Side, loser: Side) -> Outcome:
-        sentence = f"{winner.name} wins {self.rule.name} and was cleared; {self._had(loser)}"
+        sentence = f"{winner.name} {self.how} {self.rule.name} and was cleared; {self._had(loser)}"
         return self._write(winner.live, loser, sentence)
 
     def _refill(self, winner: Side, loser: Side) -> Outcome:
         if self.rule.unless_blank:
-            sentence = f"{winner.name} wins {self.rule.name} but is blank; {loser.name} has {self._show(loser)}"
+            sentence = f"{winner.name} {self.how} {self.rule.name} but is blank; {loser.name} has {self._show(loser)}"
             return self._write(loser.live, winner, sentence)
-        sentence = f"{winner.name} wins {self.rule.name} and is blank; a blank never overwrites a value"
+        sentence = f"{winner.name} {self.how} {self.rule.name} and is blank; a blank never overwrites a value"
         return Outcome("skipped", sentence, system=loser.system)
 
     def _write(self, desired: Reading, target: Side, sentence: str) -> Outcome:
@@ -258,7 +334,7 @@ class _Field:
         return self.sides[1] if side is self.sides[0] else self.sides[0]
 
     def _wins_sentence(self, winner: Side, loser: Side) -> str:
-        return f"{winner.name} wins {self.rule.name} and has {self._show(winner)}; {self._had(loser)}"
+        return f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}; {self._had(loser)}"
 
     def _had(self, side: Side) -> str:
         return f"{side.name} was blank" if side.live.is_blank else f"{side.name} had {self._show(side)}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agent.connector import FieldSchema, ObjectSchema
 from agent.decide.kinds.header import SYSTEMS, Document
-from agent.decide.policy import FieldRule, LifecyclePolicy, Stage
+from agent.decide.policy import FieldRule, LifecyclePolicy, Stage, Winner
 from agent.decide.reading import NO_WORDS, YES_WORDS, Reader
 from agent.decide.reference import wire
 from agent.decide.suggest import in_words, nearest
@@ -41,14 +41,18 @@ _IN_WORDS: Mapping[str, str] = {
 
 
 def written_systems(rule: FieldRule) -> tuple[str, ...]:
-    """The systems a rule may write:
-
-    the side that does not win, both where both may be filled; consent none.
-    """
-    if rule.wins is None or rule.wins == CONSENT or len(rule.where) < len(SYSTEMS):
+    """The systems a rule may write in any case: the side that does not win, both where both may be; consent none."""
+    if len(rule.where) < len(SYSTEMS):
         return ()
-    if rule.wins in SYSTEMS and not rule.unless_blank:
-        return tuple(system for system in SYSTEMS if system != rule.wins)
+    written = {system for winner in rule.winners for system in _written(winner)}
+    return tuple(system for system in SYSTEMS if system in written)
+
+
+def _written(winner: Winner) -> tuple[str, ...]:
+    if winner.side == CONSENT:
+        return ()
+    if winner.side in SYSTEMS and not winner.unless_blank:
+        return tuple(system for system in SYSTEMS if system != winner.side)
     return SYSTEMS
 
 
@@ -92,7 +96,7 @@ class _RuleCheck:
                 "Give Truce's user the right to read it, or correct the name.",
             )
             return None
-        advice = _instead_of(name, schema)
+        advice = _elsewhere(name, schema, self.schemas) or _instead_of(name, schema)
         others = [other for other, named in self.rule.where[system].items() if named == name and other != object_type]
         if others and isinstance(node, TextNode):
             advice = (
@@ -267,6 +271,14 @@ def _instead_of(name: str, schema: ObjectSchema) -> str:
         return "Look it up in the vendor's settings; it may also be hidden from Truce's user."
     internal = near if near in schema.fields else next(f.name for f in schema.fields.values() if f.label == near)
     return f"Did you mean `{internal}`? It may also be hidden from Truce's user."
+
+
+def _elsewhere(name: str, schema: ObjectSchema, schemas: Schemas) -> str:
+    """Salesforce's Contact has no Industry: some fields belong to the company."""
+    owners = [kind for (system, kind), other in schemas.items() if system == schema.system and name in other.fields]
+    if not owners:
+        return ""
+    return f"`{name}` is a field of {in_words(sorted(owners))}; name it in the policy about that, or per object type."
 
 
 def _line_of(document: Document, rule: FieldRule) -> Node:

@@ -28,6 +28,17 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """When a value was set: after ``after`` (never seen before it: None) and not later than ``until``.
+
+    Both on one clock, so that two systems can be compared.
+    """
+
+    after: datetime | None
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerMap:
     """Owners of both systems. ``table`` maps a HubSpot-or-Salesforce owner reference to a person's e-mail.
 
@@ -45,11 +56,11 @@ class View:
     ``sides``: active record per system, None where that system has none. ``others``: linked but not active records
     (the open Lead beside a Contact). ``flags``: ``suspected duplicate``, ``lost``, ``unclear``, ``converted``.
     ``parents``: the linked company as {system: record id} (for creates: parents first); ``coming``: systems where
-    that company is about to be created. ``link_key``: per system the
-    (field, value) a create would carry, or absent. ``observed_since``: per (system, field) the first time the present
-    value was seen. ``may_create`` is False until pairing is settled for this entity;
-    ``is_pairing_accepted`` when a person has accepted the pairing of its whole type.
-    ``clears_first``: (object type, vendor field) that ignore a backward move unless cleared by an own write.
+    that company is about to be created. ``link_key``: per system the (field, value) a create would carry, or absent.
+    ``may_create`` is False until pairing is settled for this entity; ``is_pairing_accepted`` when a person has accepted
+    the pairing of its whole type. ``clears_first``: (object type, vendor field) that ignore a backward move unless
+    cleared by an own write. ``set_between``: per (system, vendor field) when the present value was set, for lines that
+    ask for it.
     """
 
     entity_id: str
@@ -68,3 +79,4 @@ class View:
     is_pairing_accepted: bool = True
     duplicates: tuple[Ref, ...] = ()
     clears_first: frozenset[tuple[str, str]] = frozenset()
+    set_between: Mapping[tuple[str, str], Interval] = field(default_factory=dict)

@@ -89,7 +89,9 @@ class PolicyStage:
         return opened
 
     def _connectors(self) -> dict[str, Any]:
-        seconds = lambda: self._emulator.world.clock.now().timestamp()  # noqa: E731
+        def seconds() -> float:
+            return self._emulator.world.clock.now().timestamp()
+
         credentials: dict[str, Any] = self._emulator.credentials
         return {
             "salesforce": Salesforce(

@@ -13,7 +13,7 @@ import pytest
 from agent.decide import parse, prepare
 from agent.decide.example_reading import read_example_file
 from agent.decide.examples import run
-from agent.decide.kinds.field_lines import WINS
+from agent.decide.kinds.wins import WINS
 from agent.decide.normalise import CLEANERS
 from agent.decide.yaml_source import load_plain
 

@@ -12,7 +12,7 @@ from agent.decide import parse
 from agent.decide.yaml_source import load_plain
 from agent.errors import Problem
 
-TABLE = Path(__file__).parent / "data" / "traps.yaml"  # not beside the tests: shipped policies are found by folder name
+TABLE = Path(__file__).parent / "data" / "traps.yaml"
 POLICIES = Path(__file__).parents[2] / "policies"
 TODAY = date(2026, 11, 24)
 SHIPPED = {path.name: path.read_text(encoding="utf-8") for path in sorted(POLICIES.glob("*.yaml"))}

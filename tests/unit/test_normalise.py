@@ -22,7 +22,8 @@ emails = st.from_regex(r"[A-Za-z.+-]{1,12}@[A-Za-z-]{1,10}\.(com|co\.uk|DE|githu
 phones = st.from_regex(r"[ ]?\+?[0-9(][0-9 ()./-]{3,18}( ?(x|ext\.?) ?[0-9]{1,4})?", fullmatch=True)
 sites = st.from_regex(r"(https?://)?(www\.)?[A-Za-z0-9-]{1,12}\.(com|io|co\.uk)(:80)?(/[a-z]{0,4})?", fullmatch=True)
 places = st.sampled_from(["USA", "U.S.", "Deutschland", "the Netherlands", "Calif.", "NY", "Québec", "Atlantis", "DE"])
-values = st.one_of(st.text(max_size=30), emails, phones, sites, places)
+companies = st.from_regex(r"[A-Za-zé&.' -]{1,14}[, ]{0,2}(Inc\.?|S\.A\.R\.L\.|GmbH|& Co\.? KG|LLC)?", fullmatch=True)
+values = st.one_of(st.text(max_size=30), emails, phones, sites, places, companies)
 
 
 def as_salesforce_stores(text: str, cleaner: Cleaner) -> str | None:
@@ -160,3 +161,49 @@ def test_reading_domains_touches_no_network_and_no_cache(monkeypatch: pytest.Mon
 def test_a_domain_with_an_ending_the_list_does_not_know_is_still_one_domain() -> None:
     for written in ("https://acme.example/en/home", "HTTP://WWW.ACME.EXAMPLE", "acme.example"):
         assert canonical(written, Cleaner("domain")) == "acme.example"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "is_same"),
+    [
+        ("Acme, Inc.", "ACME", True),
+        ("Walnut Tools S.A.R.L.", "Walnut Tools SARL", True),
+        ("Müller GmbH & Co. KG", "Muller", True),
+        ("Co-op", "Coop", False),
+        ("Limited", "Ltd", False),
+        ("Acme", "Acme Labs", False),
+    ],
+)
+def test_two_company_names_are_the_same_without_their_legal_form(here: str, there: str, is_same: bool) -> None:
+    assert same(here, there, Cleaner("company")) is is_same
+
+
+def test_a_company_name_is_written_with_its_legal_form() -> None:
+    assert tidy(" Acme,  Inc. ", Cleaner("company")) == "Acme, Inc."
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "is_same"),
+    [
+        ("http://www.Acme.com/", "acme.com", True),
+        ("https://acme.com/About", "acme.com/About/", True),
+        ("https://acme.com/About", "https://acme.com/about", False),
+        ("https://acme.com?x=1", "https://acme.com?x=2", False),
+        ("acme.com", "acme.de", False),
+        ("ask Kim", "ASK  KIM", True),
+    ],
+)
+def test_two_addresses_are_the_same_whatever_their_scheme(here: str, there: str, is_same: bool) -> None:
+    assert same(here, there, Cleaner("url")) is is_same
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("Acme.com", "https://acme.com"),
+        ("http://Acme.com/About", "http://acme.com/About"),
+        ("see our website", "see our website"),
+    ],
+)
+def test_an_address_is_written_whole(typed: str, written: str) -> None:
+    assert tidy(typed, Cleaner("url")) == written

@@ -10,24 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agent.decide.kinds.header import ENTITY_PATTERN, SYSTEMS, TEXT
-from agent.decide.meaning import rule_hash
+from agent.decide.kinds.wins import KEYS, read_wins
+from agent.decide.meaning import plain, rule_hash
 from agent.decide.normalise import CLEANERS, REGIONS
 from agent.decide.policy import Cleaner, FieldRule
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.reference import states
 from agent.decide.suggest import did_you_mean, in_words
-from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
-
-WINS: Mapping[str, tuple[str, bool]] = {
-    "salesforce": ("salesforce", False),
-    "hubspot": ("hubspot", False),
-    "salesforce unless blank": ("salesforce", True),
-    "hubspot unless blank": ("hubspot", True),
-    "first value": ("first value", False),
-    "ask": ("ask", False),
-    "opt-out": ("opt-out", False),
-}
-"""What may stand behind ``wins`` → (who wins, may the other side fill blanks)."""
+from agent.decide.yaml_source import MapNode, Node, TextNode
 
 WITH_LOSER = ("salesforce", "hubspot", "first value")
 
@@ -41,7 +31,7 @@ LINE = Shape(
     (
         Key("salesforce", "the field's internal name in Salesforce, or one per object type", _PLACE_SCHEMA),
         Key("hubspot", "the field's internal name in HubSpot, or one per object type", _PLACE_SCHEMA),
-        Key("wins", "which side is right when both differ", {"enum": list(WINS)}),
+        *KEYS,
         Key("clean", "how values are compared and written, like `email` or `phone US`", TEXT),
         Key(
             "values",
@@ -61,16 +51,8 @@ LINE = Shape(
         Key("owner", "true: this is the record's owner, mapped person by person", _BOOLEAN),
         Key("otherwise", "the e-mail of who gets a record whose owner has no counterpart, or `skip`", TEXT),
     ),
-    later={
-        "else": "It belongs to `wins: newest`. Use `wins: ask`.",
-        "when": "Who wins cannot depend on conditions yet. Use one `wins` for all records.",
-    },
 )
 
-_LATER_WINS = {
-    "newest": "Use `ask`, or `salesforce unless blank`, until times of change are compared.",
-    "oldest": "Use `first value`.",
-}
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -112,12 +94,12 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         if isinstance(node, MapNode):
             reader.error(name, f"`{name.text}` names no field", "Add `salesforce: …` or `hubspot: …`, or both.")
         return None
-    wins, unless_blank = _wins(name, block, reader)
+    said = read_wins(name, block, reader)
     rule = FieldRule(
         name=name.text,
         where=where,
-        wins=wins,
-        unless_blank=unless_blank,
+        wins=said.winner.side if said.winner is not None else None,
+        unless_blank=said.winner is not None and said.winner.unless_blank,
         clean=_cleaner(block, reader),
         place=reader.place(name),
         rule="",
@@ -129,8 +111,9 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         protected=_switch(block, "protected", reader),
         is_owner=_switch(block, "owner", reader),
         owner_otherwise=_otherwise(block, reader),
+        undecided=said.undecided,
     )
-    return replace(rule, rule=rule_hash(wide.about, rule))
+    return replace(rule, rule=rule_hash(wide.about, rule, plain(block.get("wins"))))
 
 
 def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader) -> dict[str, str]:
@@ -151,35 +134,6 @@ def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader)
         elif field is not None:
             found[key.text] = field
     return found
-
-
-def _wins(name: TextNode, block: Block, reader: Reader) -> tuple[str | None, bool]:
-    node = block.get("wins")
-    sides = [system for system in SYSTEMS if system in block]
-    if node is None:
-        if len(sides) == len(SYSTEMS):
-            reader.error(name, f"`{name.text}` does not say who wins", f"Add `wins: …`. Allowed: {', '.join(WINS)}.")
-        return None, False
-    if len(sides) == 1:
-        other = next(system for system in SYSTEMS if system != sides[0])
-        reader.error(
-            node, f"`{name.text}` is only in {sides[0]}, so nobody can win", f"Add `{other}: …` or remove `wins`."
-        )
-        return None, False
-    if isinstance(node, ListNode | MapNode):
-        reader.error(node, "a list behind `wins` is not available in this version", f"Allowed: {', '.join(WINS)}.")
-        return None, False
-    text = reader.text(node, "wins")
-    if text is None:
-        return None, False
-    folded = " ".join(text.split()).casefold()
-    if folded in WINS:
-        return WINS[folded]
-    if folded in _LATER_WINS:
-        reader.error(node, f"`wins: {folded}` is not available in this version", _LATER_WINS[folded])
-    else:
-        reader.error(node, f"`wins` cannot be `{text}`", did_you_mean(text, WINS))
-    return None, False
 
 
 def _cleaner(block: Block, reader: Reader) -> Cleaner:

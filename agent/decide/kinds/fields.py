@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from agent.decide.conditions_names import Names
 from agent.decide.conditions_read import parse_condition
+from agent.decide.durations import WORDS, find_span
 from agent.decide.kinds.field_lines import LINE, WITH_LOSER, Policywide, read_line
 from agent.decide.kinds.header import (
     CONDITION,
@@ -19,17 +21,21 @@ from agent.decide.kinds.header import (
     header_keys,
     read_header,
 )
+from agent.decide.kinds.wins import read_cases
 from agent.decide.meaning import Context, digest, plain
 from agent.decide.policy import CreateRule, EntityType, FieldRule, FieldsPolicy
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
-from agent.decide.yaml_source import MapNode, Node, TextNode
+from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
 
 KIND = "fields"
 STORED_ID = "stored id"
 FIRST_TIMES = ("fill blanks", "ask", "winner")
-LOSING_EDITS = ("revert", "report")
+LOSING_EDITS = ("revert", "report", "keep 14 days")
 
+_LOSING_EDIT: Mapping[str, object] = {
+    "anyOf": [{"enum": list(LOSING_EDITS[:2])}, {"type": "string", "pattern": r"^keep \d+ [a-z ]+$"}]
+}
 _CREATE = Shape(
     "`create` for one system",
     (
@@ -65,7 +71,7 @@ SHAPE = Shape(
             },
         ),
         Key("first_time", "what happens where both sides differ at the very start", {"enum": list(FIRST_TIMES)}, True),
-        Key("losing_edit", "what happens to an edit on the side that does not win", {"enum": list(LOSING_EDITS)}),
+        Key("losing_edit", "what happens to an edit on the side that does not win", _LOSING_EDIT),
         Key(
             "fields",
             "one line per thing: `email: {salesforce: Email, hubspot: email, wins: salesforce}`",
@@ -140,14 +146,7 @@ def read_rules(document: Document, about: str, records: Mapping[str, tuple[str, 
     wide = Policywide(document.name, about, records, _first_time(document), _losing_edit(document))
     example = "email: {salesforce: Email, hubspot: email, wins: salesforce}"
     lines = [read_line(name, value, wide, reader) for name, value in reader.pairs(node, "fields", example)]
-    rules = tuple(rule for rule in lines if rule is not None)
-    if "losing_edit" not in document.block and any(rule.wins in WITH_LOSER for rule in rules):
-        reader.error(
-            document.key("first_time"),
-            "`losing_edit` is missing in a policy of kind fields",
-            "Say what happens to an edit on the side that does not win. Allowed: revert, report.",
-        )
-    return rules
+    return tuple(rule for rule in lines if rule is not None)
 
 
 def read(
@@ -161,6 +160,15 @@ def read(
 ) -> tuple[FieldsPolicy, EntityType | None]:
     """The policy, and the entity type if this is the one that defines it."""
     header = read_header(document, names, today)
+    rules = tuple(_with_cases(document, rule, names) for rule in rules)
+    if "losing_edit" not in document.block and any(
+        winner.side in WITH_LOSER for rule in rules for winner in rule.winners
+    ):
+        document.reader.error(
+            document.key("first_time"),
+            "`losing_edit` is missing in a policy of kind fields",
+            "Say what happens to an edit on the side that does not win. Allowed: revert, report, keep 14 days.",
+        )
     policy = FieldsPolicy(header, about, rules)
     if "defines" not in document.block:
         _refuse_definitions(document)
@@ -177,6 +185,14 @@ def read(
     return policy, entity
 
 
+def _with_cases(document: Document, rule: FieldRule, names: Names) -> FieldRule:
+    """The line with its cases, whose conditions may speak of any line."""
+    fields = document.find("fields")
+    line = fields.find(rule.name) if isinstance(fields, MapNode) else None
+    node = line.find("wins") if isinstance(line, MapNode) else None
+    return replace(rule, cases=read_cases(node, names, document.reader)) if isinstance(node, ListNode) else rule
+
+
 def _first_time(document: Document) -> str:
     node = document.block.get("first_time")
     found = document.reader.choice(node, "first_time", FIRST_TIMES) if node is not None else None
@@ -187,10 +203,11 @@ def _losing_edit(document: Document) -> str:
     node = document.block.get("losing_edit")
     if node is None:
         return "report"
-    if isinstance(node, TextNode) and re.match(r"keep\b", node.text):
-        document.reader.error(
-            node, "`losing_edit: keep …` is not available in this version", "Use `report`, or `revert`."
-        )
+    if isinstance(node, TextNode) and (kept := re.match(r"keep\b(.*)", node.text.strip())):
+        span = find_span(kept[1])
+        if span is not None:
+            return f"keep {span}"
+        document.reader.error(node, f"`{node.text}` does not say for how long", f"Write it in words: keep {WORDS}.")
         return "report"
     return document.reader.choice(node, "losing_edit", LOSING_EDITS) or "report"
 
