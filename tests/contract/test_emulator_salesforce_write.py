@@ -476,6 +476,14 @@ def test_a_new_deal_with_a_contact_gets_its_role_and_the_contact_stays(org: Org)
     assert code(org.change, "Opportunity", deal_id, ContactId=None) == (400, "INVALID_FIELD_FOR_INSERT_UPDATE")
 
 
+def test_a_deal_has_one_primary_contact_role(org: Org) -> None:
+    """44 [K]"""
+    deal = org.make("Opportunity", Name="D", StageName="Prospecting", CloseDate="2026-12-01", ContactId=org.make())
+    org.make("OpportunityContactRole", OpportunityId=deal, ContactId=org.make(), IsPrimary=True)
+    roles = org.query("SELECT IsPrimary FROM OpportunityContactRole ORDER BY Id")
+    assert [each["IsPrimary"] for each in roles] == [False, True]
+
+
 def test_a_task_follows_its_person_and_knows_when_it_is_done(org: Org) -> None:
     """44"""
     account_id = org.make("Account", Name="Engines")

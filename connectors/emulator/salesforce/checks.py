@@ -69,7 +69,7 @@ def _check_references(org: Org, kind: ObjectType, values: dict[str, Any], row: R
             raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
         if found.deleted:
             raise is_deleted()
-        if found.id in org.setting("locked_rows"):
+        if org.is_held(found.id):
             raise locked(found.id)
 
 

@@ -46,8 +46,7 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent:
     _assign(org, kind, values, terms)
     values["LastModifiedById"] = org.author(transaction.actor)
     transaction.update(row, values)
-    if kind.name == "CampaignMember":
-        recount(org, transaction, row.values["CampaignId"])
+    _settle_siblings(org, transaction, kind, row)
     _automate(org, transaction, kind, row, values)
 
 
@@ -98,8 +97,19 @@ def _add_companions(org: Org, transaction: Transaction, kind: ObjectType, row: R
         new_row(org, transaction, org.kind("OpportunityContactRole"), role)
     if kind.name == "Campaign":
         add_answers(row, lambda name, values: new_row(org, transaction, org.catalogue.objects[name], values))
+    _settle_siblings(org, transaction, kind, row)
+
+
+def _settle_siblings(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> None:
+    """What a saved row does to others of its parent: counts of a campaign, the one primary role of a deal [K]."""
     if kind.name == "CampaignMember":
         recount(org, transaction, row.values["CampaignId"])
+    if kind.name != "OpportunityContactRole" or not row.values.get("IsPrimary"):
+        return
+    for other_id in sorted(org.space.lookup(kind.name, "OpportunityId", row.values["OpportunityId"])):
+        other = org.space.row(kind.name, other_id)
+        if other is not None and other is not row and not other.deleted and other.values.get("IsPrimary"):
+            transaction.update(other, {"IsPrimary": False})
 
 
 def read_only(kind: ObjectType, doing: str) -> Refusal:
