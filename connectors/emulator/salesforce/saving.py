@@ -19,6 +19,9 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     """Raises Refusal; nothing is changed then."""
     if kind.is_setup or (kind.read_only and not terms.is_person):
         raise read_only(kind, "inserted")
+    if any(name.lower() == "id" for name in sent):
+        message = "cannot specify Id in an insert call"
+        raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", message, ("Id",))
     values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person)
     _add_defaults(kind, values)
     require(kind, values, creating=True)

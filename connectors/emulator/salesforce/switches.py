@@ -20,7 +20,7 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | replication_lag_seconds | how far ``latestDateCovered`` stays behind the clock, beside late commits |
 | replication_ids | so many ids ``/updated`` and ``/deleted`` can tell; above it EXCEEDED_ID_LIMIT |
 | assignment_rule | Leads and Cases saved without ``Sforce-Auto-Assign: FALSE`` go to their queue |
-| duplicate_rule | "block" or "alert": a second Contact or Lead with the same e-mail is refused |
+| duplicate_rule | "block" or "alert": a Contact with the e-mail of another, a Lead with that of a Lead or Contact |
 | validation_rules | {object, field, op, value, message, pinned, flow}; op is "=", "!=", "blank" or "filled" |
 | automations | {object, when_field, set: {field: value}}: changes other fields in the same transaction |
 | locked_rows | ids that another transaction holds, and with them their children: UNABLE_TO_LOCK_ROW |
