@@ -29,7 +29,7 @@ VERSIONED = re.compile(r"/services/data/(v\d+(?:\.\d+)?)(/.*)?")
 def application(world: World) -> Starlette:
     """The app of one world."""
     org = Org(world)
-    org.space.on_finish = org.cursors.remember
+    org.space.on_finish = org.remember
 
     async def respond(request: Request) -> Response:
         return answer_to(org, request, await request.body())

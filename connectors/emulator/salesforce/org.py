@@ -43,6 +43,11 @@ class Org:
         self._catalogue = catalogue_for("[[], {}]")
         self._seen_version: int | None = None
 
+    def remember(self, transaction: Transaction) -> None:
+        """Whoever still reads what a query found sees the rows as they were."""
+        self.cursors.remember(transaction)
+        self.jobs.remember(transaction)
+
     @property
     def now(self) -> datetime:
         return self.world.clock.now()
