@@ -395,6 +395,16 @@ def test_cells_are_quoted_with_times_in_z_and_blanks_for_null(org: Org) -> None:
     assert line.endswith(',"","Engines","2026-11-02T09:00:00.000Z","false"')
 
 
+def test_a_result_stays_as_it_was_when_the_job_ran(org: Org) -> None:
+    """53"""
+    contact = org.make(LastName="Byron")
+    job_id = client(org).create_job(Operation.query, "SELECT LastName FROM Contact")["id"]
+    org.change("Contact", contact, LastName="Ada")
+    org.call("DELETE", f"sobjects/Contact/{contact}")
+    assert rows_of(org.raw("GET", f"jobs/query/{job_id}/results").text) == [{"LastName": "Byron"}]
+    assert client(org).get_job(job_id, True)["numberRecordsProcessed"] == 1
+
+
 def test_query_all_jobs_see_deleted_rows(org: Org) -> None:
     """19, 53"""
     org.call("DELETE", f"sobjects/Contact/{org.make()}")

@@ -262,6 +262,32 @@ def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
     assert [line["path"] for line in org.admin.get("/unknown")] == ["/parameterizedSearch", "/services/nothing"]
 
 
+def test_a_post_may_stand_for_another_method(org: Org) -> None:
+    """7: for clients that know no PATCH"""
+    contact = org.make()
+    answer = org.raw("POST", f"sobjects/Contact/{contact}?_HttpMethod=PATCH", json={"Title": "Lady"})
+    assert answer.status_code == 204
+    assert org.value("Contact", contact, "Title") == "Lady"
+
+
+@pytest.mark.parametrize("status", [406, 420, 503])
+def test_a_planned_status_without_json_reaches_the_library(org: Org, status: int) -> None:
+    """10"""
+    org.admin.fault(system="salesforce", action="status", status=status)
+    with pytest.raises(SalesforceGeneralError) as told:
+        org.query("SELECT Id FROM Lead")
+    assert (told.value.status, str(told.value.content)[:15]) == (status, "<!DOCTYPE html>")
+    assert org.query("SELECT Id FROM Lead") == []
+
+
+def test_a_connection_may_drop_after_the_commit(org: Org) -> None:
+    """10"""
+    org.admin.fault(system="salesforce", method="POST", action="drop_after")
+    with pytest.raises(requests.exceptions.ConnectionError):
+        org.make()
+    assert len(org.query("SELECT Id FROM Contact")) == 1
+
+
 def test_a_wrong_method_says_which_are_right(org: Org) -> None:
     """65"""
     status, error = refusal(org.sf.restful, "query", method="POST")

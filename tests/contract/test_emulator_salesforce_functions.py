@@ -155,3 +155,42 @@ def test_a_query_may_say_what_it_is_for(org: Org) -> None:
     contact = org.make()
     assert ids_of(org.query("SELECT Id FROM Contact FOR VIEW")) == [contact]
     assert ids_of(org.query("SELECT Id FROM Contact FOR REFERENCE")) == [contact]
+
+
+# SOSL ----------------------------------------------------------------------------------------------------------------
+
+
+def names(found: Any) -> list[str]:
+    return sorted(each["LastName"] for each in found["searchRecords"])
+
+
+def test_a_search_finds_words_in_any_case_and_field(org: Org) -> None:
+    """65: SOSL through the library"""
+    org.make(LastName="Lovelace", Email="ada@example.com", Title="Countess of Lovelace")
+    org.make(LastName="Byron", Email="byron@example.org", Phone="555 1234")
+    org.make("Account", Name="Lovelace Engines")
+    found = org.sf.quick_search("lovelace")["searchRecords"]
+    assert [each["attributes"]["type"] for each in found] == ["Account", "Contact"]
+    sosl = "FIND {%s} IN %s FIELDS RETURNING Contact(LastName)"
+    assert names(org.sf.search(sosl % ("example", "ALL"))) == ["Byron", "Lovelace"]
+    assert names(org.sf.search(sosl % ("ada@example.com", "EMAIL"))) == ["Lovelace"]
+    assert names(org.sf.search(sosl % ("count*", "ALL"))) == ["Lovelace"]
+    assert names(org.sf.search(sosl % ("count*", "NAME"))) == []
+    assert names(org.sf.search(sosl % ("1234", "PHONE"))) == ["Byron"]
+
+
+def test_a_search_may_narrow_what_it_returns(org: Org) -> None:
+    """65"""
+    for title in ("a", "b", "c"):
+        org.make(LastName=f"Lovelace-{title}", Title=title)
+    inside = "Contact(Id, LastName WHERE Title != 'a' ORDER BY LastName DESC LIMIT 1), Lead"
+    assert names(org.sf.search(f"FIND {{lovelace}} RETURNING {inside}")) == ["Lovelace-c"]
+    assert len(org.sf.search("FIND {lovelace} RETURNING Contact(LastName) LIMIT 2")["searchRecords"]) == 2
+
+
+@pytest.mark.parametrize(
+    "sosl", ["FIND lovelace", "FIND {a}", "FIND {ab} RETURNING Nothing(Id)", "FIND {ab} RETURNING Contact(Foo)"]
+)
+def test_a_search_that_cannot_be_is_malformed(org: Org, sosl: str) -> None:
+    """65"""
+    assert code(org.sf.search, sosl) == (400, "MALFORMED_SEARCH")

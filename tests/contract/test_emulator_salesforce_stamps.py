@@ -168,9 +168,19 @@ def test_a_span_too_short_reversed_or_too_old_is_refused(org: Org, start: int, e
     assert code(org.sf.Contact.updated, *span) == (400, "INVALID_REPLICATION_DATE")
 
 
+def test_more_ids_than_can_be_told_are_refused(org: Org) -> None:
+    """27"""
+    org.make()
+    org.make()
+    org.advance(120)
+    org.switch("replication_ids", 1)
+    span = {"start": "2026-11-02T08:00:00Z", "end": "2026-11-02T09:02:00Z"}
+    assert code(org.sf.restful, "sobjects/Contact/updated", params=span) == (400, "EXCEEDED_ID_LIMIT")
+
+
 def test_the_library_s_naive_times_are_refused(org: Org) -> None:
     """27"""
-    naive = datetime(2026, 11, 2, 8)  # noqa: DTZ001  the library makes a malformed text of it
+    naive = datetime(2026, 11, 2, 8, tzinfo=UTC).replace(tzinfo=None)  # the library makes a malformed text of it
     assert code(org.sf.Contact.updated, naive, naive) == (400, "INVALID_REPLICATION_DATE")
 
 

@@ -437,6 +437,20 @@ def test_each_graph_stands_or_falls_whole_and_alone(org: Org) -> None:
     assert org.query("SELECT Account.Name FROM Contact")[0]["Account"]["Name"] == "Engines"
 
 
+def test_two_collections_at_once_do_not_both_get_the_children_of_one_account(org: Org) -> None:
+    """47: the second comes before the first has ended"""
+    account = org.make("Account", Name="Engines")
+    one, two = org.make(AccountId=account), org.make(AccountId=account)
+    org.switch("collection_seconds", 10)
+    assert together(org, "PATCH", [record(id=one, Title="x")])[0]["success"]
+    [held] = together(org, "PATCH", [record(id=two, Title="x")])
+    assert held["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+    [born] = together(org, "POST", [record(LastName="Byron", AccountId=account)])
+    assert born["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+    org.advance(11)
+    assert together(org, "PATCH", [record(id=two, Title="x")])[0]["success"]
+
+
 # Tree ----------------------------------------------------------------------------------------------------------------
 
 

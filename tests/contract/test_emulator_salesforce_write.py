@@ -229,6 +229,12 @@ def test_read_only_fields_are_named_together_and_unknown_ones_singly(org: Org) -
     assert code(org.make, Title="CTO") == (400, "INVALID_FIELD_FOR_INSERT_UPDATE")
 
 
+def test_a_new_record_cannot_bring_its_id(org: Org) -> None:
+    """35"""
+    _, error = refusal(org.make, Id=org.make())
+    assert error["message"] == "cannot specify Id in an insert call"
+
+
 def test_setup_objects_cannot_be_written(org: Org) -> None:
     """35"""
     assert code(org.sf.LeadStatus.create, {"MasterLabel": "x"})[1] == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
@@ -308,6 +314,17 @@ def test_an_alert_rule_stops_the_api_too_until_the_header_allows_it(org: Org) ->
     assert code(org.call, "POST", "sobjects/Contact", json=body, headers=allowed) == (400, "DUPLICATES_DETECTED")
     org.switch("duplicate_rule", "alert")
     assert org.person_makes("Contact", Email="ada@example.com")
+
+
+def test_a_lead_is_held_against_leads_and_contacts(org: Org) -> None:
+    """38"""
+    org.make(Email="ada@example.com")
+    org.make("Lead", Email="ada@example.com")
+    org.switch("duplicate_rule", "block")
+    _, error = refusal(org.make, "Lead", Email="Ada@example.com")
+    found = error["duplicateResut"]
+    assert found["duplicateRule"] == "Standard_Lead_Duplicate_Rule"
+    assert [each["entityType"] for each in found["matchResults"]] == ["Lead", "Contact"]
 
 
 def test_without_the_header_the_assignment_rule_takes_a_lead_on_create_and_update(org: Org) -> None:
@@ -410,6 +427,16 @@ def test_only_accounts_have_a_tag_to_match(org: Org) -> None:
     org.change("Contact", contact_id, {"If-Match": tag}, Phone="3")
 
 
+def test_an_account_that_is_still_the_same_is_not_sent_again(org: Org) -> None:
+    """42: If-None-Match"""
+    account = org.make("Account", Name="Engines")
+    tag = org.call("GET", f"sobjects/Account/{account}").headers["ETag"]
+    assert org.raw("GET", f"sobjects/Account/{account}", headers={"If-None-Match": tag}).status_code == 304
+    org.advance(1)
+    org.change("Account", account, Phone="1")
+    assert org.raw("GET", f"sobjects/Account/{account}", headers={"If-None-Match": tag}).status_code == 200
+
+
 def test_owners_must_be_active_users_or_queues_of_the_object(org: Org) -> None:
     """43"""
     users, queue_id = org.setting("users"), org.setting("assigned_to")["Lead"]
@@ -474,6 +501,14 @@ def test_a_new_deal_with_a_contact_gets_its_role_and_the_contact_stays(org: Org)
         {"ContactId": contact_id, "IsPrimary": True}
     ]
     assert code(org.change, "Opportunity", deal_id, ContactId=None) == (400, "INVALID_FIELD_FOR_INSERT_UPDATE")
+
+
+def test_a_deal_has_one_primary_contact_role(org: Org) -> None:
+    """44 [K]"""
+    deal = org.make("Opportunity", Name="D", StageName="Prospecting", CloseDate="2026-12-01", ContactId=org.make())
+    org.make("OpportunityContactRole", OpportunityId=deal, ContactId=org.make(), IsPrimary=True)
+    roles = org.query("SELECT IsPrimary FROM OpportunityContactRole ORDER BY Id")
+    assert [each["IsPrimary"] for each in roles] == [False, True]
 
 
 def test_a_task_follows_its_person_and_knows_when_it_is_done(org: Org) -> None:

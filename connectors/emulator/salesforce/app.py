@@ -29,7 +29,7 @@ VERSIONED = re.compile(r"/services/data/(v\d+(?:\.\d+)?)(/.*)?")
 def application(world: World) -> Starlette:
     """The app of one world."""
     org = Org(world)
-    org.space.on_finish = org.cursors.remember
+    org.space.on_finish = org.remember
 
     async def respond(request: Request) -> Response:
         return answer_to(org, request, await request.body())
@@ -108,12 +108,14 @@ def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str 
 
 def _call(org: Org, request: Request, body: bytes, version: str, path: str, user_id: str) -> Call:
     named = request.headers.get("x-truce-entry", "")
+    query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    method = query.get("_HttpMethod", "POST").upper() if request.method == "POST" else request.method
     return Call(
         org=org,
-        method="GET" if request.method == "HEAD" else request.method,
+        method="GET" if method == "HEAD" else method,
         version=version,
         path=path,
-        query=dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        query=query,
         headers=request.headers,
         user_id=user_id,
         request_id=request.scope.setdefault("state", {}).get("request_id"),

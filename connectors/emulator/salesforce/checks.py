@@ -10,6 +10,9 @@ from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked,
 from connectors.emulator.salesforce.schema import Field, ObjectType
 from connectors.emulator.world import Row
 
+MATCHED = {"Contact": ("Contact",), "Lead": ("Lead", "Contact")}
+"""Which records the standard duplicate rule of an object compares a new one with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -69,7 +72,7 @@ def _check_references(org: Org, kind: ObjectType, values: dict[str, Any], row: R
             raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
         if found.deleted:
             raise is_deleted()
-        if found.id in org.setting("locked_rows"):
+        if org.is_held(found.id):
             raise locked(found.id)
 
 
@@ -122,10 +125,8 @@ def _check_duplicates(org: Org, kind: ObjectType, values: dict[str, Any], row: R
         return
     if rule == "alert" and (terms.allows_duplicates or terms.is_person):
         return
-    ids = sorted(org.space.lookup(kind.name, "Email", email))
-    found = [each for each_id in ids if (each := org.space.row(kind.name, each_id)) is not None]
-    same = [each for each in found if not each.deleted and each is not row]
-    if not same:
+    same = {name: _with_email(org, name, email, row) for name in MATCHED[kind.name]}
+    if not any(same.values()):
         return
     if terms.in_collection:
         raise Refusal(400, "DUPLICATES_DETECTED", text("duplicates"), ())
@@ -134,33 +135,47 @@ def _check_duplicates(org: Org, kind: ObjectType, values: dict[str, Any], row: R
     raise Refusal(400, "DUPLICATES_DETECTED", text("duplicates"), None, duplicateResut=result)
 
 
-def _duplicate_result(kind: ObjectType, same: list[Row], allow_save: bool, terms: Terms) -> dict[str, Any]:
+def _with_email(org: Org, object_name: str, email: str, row: Row | None) -> list[Row]:
+    """Live records other than the one being saved. A converted lead is nobody's duplicate."""
+    ids = sorted(org.space.lookup(object_name, "Email", email))
+    found = (org.space.row(object_name, each_id) for each_id in ids)
+    return [
+        each
+        for each in found
+        if each is not None and not each.deleted and each is not row and not each.values.get("IsConverted")
+    ]
+
+
+def _duplicate_result(kind: ObjectType, same: dict[str, list[Row]], allow_save: bool, terms: Terms) -> dict[str, Any]:
+    return {
+        "allowSave": allow_save,
+        "duplicateRule": f"Standard_{kind.name}_Duplicate_Rule",
+        "duplicateRuleEntityType": kind.name,
+        "errorMessage": text("duplicates"),
+        "matchResults": [_match_result(name, rows, terms) for name, rows in same.items() if rows],
+    }
+
+
+def _match_result(object_name: str, same: list[Row], terms: Terms) -> dict[str, Any]:
     matches = [
         {
             "additionalInformation": [],
             "fieldDiffs": [],
             "matchConfidence": 100.0,
             "record": {
-                "attributes": {"type": kind.name, "url": f"/services/data/v59.0/sobjects/{kind.name}/{row.id}"},
+                "attributes": {"type": object_name, "url": f"/services/data/v59.0/sobjects/{object_name}/{row.id}"},
                 "Id": row.id,
                 **({"Email": row.values.get("Email")} if terms.shows_duplicates else {}),
             },
         }
         for row in same
     ]
-    match_result = {
-        "entityType": kind.name,
+    return {
+        "entityType": object_name,
         "errors": [],
         "matchEngine": "FuzzyMatchEngine",
         "matchRecords": matches,
-        "rule": f"Standard_{kind.name}_Match_Rule_v1_1",
+        "rule": f"Standard_{object_name}_Match_Rule_v1_1",
         "size": len(matches),
         "success": True,
-    }
-    return {
-        "allowSave": allow_save,
-        "duplicateRule": f"Standard_{kind.name}_Duplicate_Rule",
-        "duplicateRuleEntityType": kind.name,
-        "errorMessage": text("duplicates"),
-        "matchResults": [match_result],
     }

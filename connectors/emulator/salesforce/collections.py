@@ -159,6 +159,7 @@ def _written(
                 results.append(_one(call, transaction, record, save, entry, echo_ids, tells_created))
             if all_or_none and not all(result["success"] for result in results):
                 raise _NotAll
+            call.org.hold_parents(transaction.touched)
     except _NotAll:
         results = [_rolled_back(result) for result in results]
     return Answer(200, results)

@@ -31,6 +31,11 @@ class Cursor:
     size: int
     before: dict[str, Row] = field(default_factory=dict)
 
+    def remember(self, transaction: Transaction) -> None:
+        for row_id, before in transaction.originals():
+            if before is not None:
+                self.before.setdefault(row_id, before)
+
     def records(self, start: int, end: int) -> list[dict[str, Any]]:
         return [self.make(self.before.get(row.id, row)) for row in self.rows[start:end]]
 
@@ -49,9 +54,7 @@ class Cursors:
     def remember(self, transaction: Transaction) -> None:
         """How rows looked before this change, for the cursors that are open."""
         for cursor in self._open.values():
-            for row_id, before in transaction.originals():
-                if before is not None:
-                    cursor.before.setdefault(row_id, before)
+            cursor.remember(transaction)
 
     def resume(self, locator: str, user_id: str, now: datetime, life: timedelta) -> tuple[str, Cursor, int]:
         """(locator id, cursor, first record of the page).

@@ -14,7 +14,7 @@ VERSIONS = range(31, 68)
 
 SEASONS = ("Winter", "Spring", "Summer")
 WINTER_2015 = 32
-RESOURCES = ("composite", "limits", "query", "queryAll", "sobjects")
+RESOURCES = ("composite", "jobs", "limits", "query", "queryAll", "search", "sobjects")
 
 
 def versions() -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from connectors.emulator.salesforce.schema import ObjectType, check_change, chec
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.world import Actor, Row, Transaction, World
 
+MOST_SHARED_TEXTS = 100_000
 PERMISSIONS = {"hide": "hidden", "show": "", "read_only": "read_only", "writable": ""}
 
 
@@ -29,6 +30,7 @@ class Desk:
         self.org = Org(world)
         self.world = world
         self.space = world.spaces["salesforce"]
+        self._texts: dict[str, str] = {}
 
     def provision(self, credentials: dict[str, Any]) -> None:
         provisioning.provision(self.org, credentials)
@@ -164,11 +166,12 @@ class Desk:
         """Fast and without validation: values in stored form; ``_id``, ``_created_at``, ``_modified_at`` optional."""
         kind = self._kind(object_type)
         ids: list[str] = []
+        once = self._once
         with self.org.committed(actor) as transaction:
             transaction.is_silent = True
             owner = self.org.author(actor)
             for given in rows:
-                values = {name: value for name, value in given.items() if name in kind.blank}
+                values = {name: once(value) for name, value in given.items() if name in kind.blank}
                 if "OwnerId" in kind.fields and values.get("OwnerId") is None:
                     values["OwnerId"] = owner
                 row = saving.seeded_row(self.org, transaction, kind, values, given.get("_id"))
@@ -178,6 +181,13 @@ class Desk:
 
     def link(self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None) -> None:
         raise ValueError("Salesforce links records by lookup fields; edit the field instead")
+
+    def _once(self, value: Any) -> Any:
+        """Texts that many records share are kept once; of the first so many different ones."""
+        if not isinstance(value, str):
+            return value
+        known = self._texts
+        return known.setdefault(value, value) if len(known) < MOST_SHARED_TEXTS else known.get(value, value)
 
     def _touch(self, transaction: Transaction, kind: ObjectType, row: Row, values: dict[str, Any]) -> None:
         unknown = [name for name in values if name not in kind.blank]

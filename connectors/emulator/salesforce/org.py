@@ -24,6 +24,9 @@ from connectors.emulator.salesforce.switches import SWITCHES
 from connectors.emulator.world import Actor, Row, Space, Transaction, World
 
 SYSTEM = "salesforce"
+PARENTS = ("AccountId", "OpportunityId", "WhatId", "CampaignId")
+"""Whoever writes a child holds these rows too."""
+
 PERSONAL = ("CreatedById", "LastModifiedById", "OwnerId")
 """References nobody looks records up by; an index on them would only cost."""
 
@@ -39,6 +42,11 @@ class Org:
         self.jobs = Jobs()
         self._catalogue = catalogue_for("[[], {}]")
         self._seen_version: int | None = None
+
+    def remember(self, transaction: Transaction) -> None:
+        """Whoever still reads what a query found sees the rows as they were."""
+        self.cursors.remember(transaction)
+        self.jobs.remember(transaction)
 
     @property
     def now(self) -> datetime:
@@ -161,15 +169,36 @@ class Org:
 
     def check_lock(self, row: Row) -> None:
         """Raises Refusal: another transaction, or an approval process, holds the row."""
-        held = self.setting("locked_rows")
-        parents = (row.values.get(name) for name in ("AccountId", "OpportunityId", "WhatId"))
-        if held and (row.id in held or any(parent in held for parent in parents)):
+        if self.is_held(row.id) or any(self.is_held(row.values.get(name)) for name in PARENTS):
             raise locked(row.id)
         if row.visible_at > self.now and self.setting("open_transactions_lock"):
             raise locked(row.id)
         if row.id in self.setting("in_approval"):
             text = "This record is locked. If you need to edit it, contact your admin."
             raise Refusal(400, "ENTITY_IS_LOCKED", text, ())
+
+    def is_held(self, record_id: str | None) -> bool:
+        """By another transaction, or as the parent of rows that a collection call has just written."""
+        if record_id is None:
+            return False
+        until = self._held_parents.get(record_id)
+        return record_id in self.setting("locked_rows") or (until is not None and until > self.now.isoformat())
+
+    def hold_parents(self, touched: Iterable[tuple[str, str]]) -> None:
+        """After a collection call: it keeps the parents of its rows for as long as the switch says it takes."""
+        seconds = float(self.setting("collection_seconds"))
+        if not seconds:
+            return
+        until = (self.now + timedelta(seconds=seconds)).isoformat()
+        for object_name, record_id in touched:
+            row = self.space.row(object_name, record_id)
+            parents = [row.values.get(name) for name in PARENTS] if row is not None else []
+            self._held_parents.update({parent: until for parent in parents if parent})
+
+    @property
+    def _held_parents(self) -> dict[str, str]:
+        found: dict[str, str] = self.space.settings.setdefault("held_parents", {})
+        return found
 
     # Transactions ----------------------------------------------------------------------------------------------------
 

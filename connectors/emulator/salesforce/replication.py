@@ -16,6 +16,7 @@ def updated(call: Call) -> Answer:
     kind = call.org.sobject(call.places["object"])
     start, end = _span(call, UPDATED_DAYS)
     ids = [row.id for row in call.org.rows_stamped(kind, start, end) if not row.deleted and start <= row.stamp <= end]
+    _check_number(call, len(ids))
     return Answer(200, {"ids": sorted(ids), "latestDateCovered": wire(end)})
 
 
@@ -26,12 +27,20 @@ def deleted(call: Call) -> Answer:
         (row for row in call.org.rows_stamped(kind, start, end) if row.deleted and start <= row.stamp <= end),
         key=lambda row: row.id,
     )
+    _check_number(call, len(rows))
     document = {
         "deletedRecords": [{"id": row.id, "deletedDate": wire(row.stamp)} for row in rows],
         "earliestDateAvailable": wire(call.org.now - timedelta(days=DELETED_DAYS)),
         "latestDateCovered": wire(end),
     }
     return Answer(200, document)
+
+
+def _check_number(call: Call, found: int) -> None:
+    """Raises Refusal."""
+    most = int(call.org.setting("replication_ids"))
+    if found > most:
+        raise Refusal(400, "EXCEEDED_ID_LIMIT", f"The result has more than {most} ids; ask for a shorter span")
 
 
 def _span(call: Call, days: int) -> tuple[datetime, datetime]:

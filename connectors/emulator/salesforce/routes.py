@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from connectors.emulator.salesforce import collections, describing, keys, limits, querying, replication, rows, tree
+from connectors.emulator.salesforce import (
+    collections,
+    describing,
+    keys,
+    limits,
+    querying,
+    replication,
+    rows,
+    searching,
+    tree,
+)
 from connectors.emulator.salesforce.bulk import ingest, query_jobs
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal, Unreadable, not_found
@@ -45,6 +55,7 @@ def table() -> tuple[Route, ...]:
         ("/queryAll", {"GET": querying.query_all}),
         ("/query/{locator}", {"GET": querying.next_page}),
         ("/queryAll/{locator}", {"GET": querying.next_page}),
+        ("/search", {"GET": searching.search}),
         ("/limits", {"GET": limits.limits}),
         ("/limits/recordCount", {"GET": limits.record_count}),
         ("/sobjects", {"GET": describing.all_objects}),

@@ -56,6 +56,8 @@ def read_one(call: Call, kind: ObjectType, row: Row) -> Answer:
     items = asked_fields(call, kind)
     headers = {**_tag(kind, row), "Last-Modified": http_date(row.modified_at)}
     check_conditions(call, kind, row)
+    if kind.name == "Account" and etag(row) in _tags(call, "if-none-match"):
+        return Answer(304, headers=headers)
     since = call.headers.get("if-modified-since")
     if since is not None and row.modified_at <= read_date(since, "If-Modified-Since"):
         return Answer(304, headers=headers)
@@ -102,9 +104,13 @@ def check_conditions(call: Call, kind: ObjectType, row: Row) -> None:
     header = call.headers.get("if-unmodified-since")
     if header is not None and row.modified_at > read_date(header, "If-Unmodified-Since"):
         raise Refusal(412, "PRECONDITION_FAILED", f"{kind.label} was modified after {header}")
-    tags = call.headers.get("if-match")
-    if tags is not None and kind.name == "Account" and etag(row) not in [tag.strip() for tag in tags.split(",")]:
+    tags = _tags(call, "if-match")
+    if tags and kind.name == "Account" and etag(row) not in tags:
         raise Refusal(412, "PRECONDITION_FAILED", f"the ETag of this {kind.label} is another one")
+
+
+def _tags(call: Call, header: str) -> list[str]:
+    return [tag.strip() for tag in call.headers.get(header, "").split(",") if tag.strip()]
 
 
 def read_date(header: str, name: str) -> datetime:

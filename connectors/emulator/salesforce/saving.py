@@ -19,6 +19,9 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     """Raises Refusal; nothing is changed then."""
     if kind.is_setup or (kind.read_only and not terms.is_person):
         raise read_only(kind, "inserted")
+    if any(name.lower() == "id" for name in sent):
+        message = "cannot specify Id in an insert call"
+        raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", message, ("Id",))
     values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person)
     _add_defaults(kind, values)
     require(kind, values, creating=True)
@@ -46,8 +49,7 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent:
     _assign(org, kind, values, terms)
     values["LastModifiedById"] = org.author(transaction.actor)
     transaction.update(row, values)
-    if kind.name == "CampaignMember":
-        recount(org, transaction, row.values["CampaignId"])
+    _settle_siblings(org, transaction, kind, row)
     _automate(org, transaction, kind, row, values)
 
 
@@ -98,8 +100,19 @@ def _add_companions(org: Org, transaction: Transaction, kind: ObjectType, row: R
         new_row(org, transaction, org.kind("OpportunityContactRole"), role)
     if kind.name == "Campaign":
         add_answers(row, lambda name, values: new_row(org, transaction, org.catalogue.objects[name], values))
+    _settle_siblings(org, transaction, kind, row)
+
+
+def _settle_siblings(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> None:
+    """What a saved row does to others of its parent: counts of a campaign, the one primary role of a deal [K]."""
     if kind.name == "CampaignMember":
         recount(org, transaction, row.values["CampaignId"])
+    if kind.name != "OpportunityContactRole" or not row.values.get("IsPrimary"):
+        return
+    for other_id in sorted(org.space.lookup(kind.name, "OpportunityId", row.values["OpportunityId"])):
+        other = org.space.row(kind.name, other_id)
+        if other is not None and other is not row and not other.deleted and other.values.get("IsPrimary"):
+            transaction.update(other, {"IsPrimary": False})
 
 
 def read_only(kind: ObjectType, doing: str) -> Refusal:

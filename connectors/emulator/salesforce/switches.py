@@ -18,11 +18,13 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | bin_days | how long a deleted row can be seen by queryAll and undeleted |
 | bin_rows | so many deleted rows the recycle bin holds: 5,000 for each licence; the oldest leave it |
 | replication_lag_seconds | how far ``latestDateCovered`` stays behind the clock, beside late commits |
+| replication_ids | so many ids ``/updated`` and ``/deleted`` can tell; above it EXCEEDED_ID_LIMIT |
 | assignment_rule | Leads and Cases saved without ``Sforce-Auto-Assign: FALSE`` go to their queue |
-| duplicate_rule | "block" or "alert": a second Contact or Lead with the same e-mail is refused |
+| duplicate_rule | "block" or "alert": a Contact with the e-mail of another, a Lead with that of a Lead or Contact |
 | validation_rules | {object, field, op, value, message, pinned, flow}; op is "=", "!=", "blank" or "filled" |
 | automations | {object, when_field, set: {field: value}}: changes other fields in the same transaction |
 | locked_rows | ids that another transaction holds, and with them their children: UNABLE_TO_LOCK_ROW |
+| collection_seconds | so long a collection call holds the accounts, deals and campaigns of the rows it wrote |
 | open_transactions_lock | a row whose late commit is outstanding is held by its writer |
 | in_approval | ids in an approval process: ENTITY_IS_LOCKED |
 | collections_unreadable | "request": JSON of a wrong type or an unknown field fails the whole call; "row" [K] |
@@ -60,11 +62,13 @@ SWITCHES: dict[str, Any] = {
     "bin_days": 15,
     "bin_rows": 35_000,
     "replication_lag_seconds": 0,
+    "replication_ids": 600_000,
     "assignment_rule": True,
     "duplicate_rule": None,
     "validation_rules": [],
     "automations": [],
     "locked_rows": [],
+    "collection_seconds": 0,
     "open_transactions_lock": True,
     "in_approval": [],
     "collections_unreadable": "request",

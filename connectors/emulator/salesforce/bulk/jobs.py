@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.emulator.salesforce.cursors import Cursor
 from connectors.emulator.salesforce.stamps import wire
+from connectors.emulator.world import Transaction
 
 LIFE = timedelta(days=7)
 OPEN, UPLOADED, RUNNING = "Open", "UploadComplete", "InProgress"
@@ -16,9 +19,24 @@ ENDED = (COMPLETE, FAILED, ABORTED)
 Cells = list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query job found; its cells are made page by page, as everything was when the job ran."""
+
+    columns: Cells
+    cursor: Cursor
+    cells: Callable[[dict[str, Any]], Cells]
+
+    def __len__(self) -> int:
+        return len(self.cursor.rows)
+
+    def page(self, start: int, end: int) -> list[Cells]:
+        return [self.cells(record) for record in self.cursor.records(start, end)]
+
+
 @dataclass(slots=True)
 class Job:
-    """``done`` counts the rows tried; ``columns`` and ``rows`` are the upload, or the result of a query."""
+    """``columns`` and ``rows`` are the upload, ``done`` counts the rows tried; ``result`` is that of a query."""
 
     id: str
     is_query: bool
@@ -33,6 +51,7 @@ class Job:
     external_id: str | None = None
     assignment_rule: str | None = None
     query: str = ""
+    result: Result | None = None
     uploads: list[bytes] = field(default_factory=list)
     closed_at: datetime | None = None
     changed_at: datetime | None = None
@@ -87,7 +106,7 @@ class Job:
             "jobType": "V2Query" if self.is_query else "V2Ingest",
             "retries": 0,
             "totalProcessingTime": spent,
-            "numberRecordsProcessed": len(self.rows) if self.is_query else self.done,
+            "numberRecordsProcessed": self.done if self.result is None else len(self.result),
         }
         if not self.is_query:
             found.update(numberRecordsFailed=len(self.failed), apiActiveProcessingTime=spent, apexProcessingTime=0)
@@ -119,6 +138,12 @@ class Jobs:
 
     def all(self, *, is_query: bool) -> list[Job]:
         return [job for job in self._jobs.values() if job.is_query == is_query]
+
+    def remember(self, transaction: Transaction) -> None:
+        """How rows looked before this change, for the results of query jobs."""
+        for job in self._jobs.values():
+            if job.result is not None:
+                job.result.cursor.remember(transaction)
 
     def at_work(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.state in (UPLOADED, RUNNING)]

@@ -8,7 +8,7 @@ import binascii
 from connectors.emulator.salesforce import limits
 from connectors.emulator.salesforce.bulk import csv_text
 from connectors.emulator.salesforce.bulk.ingest import abort, check_readable, csv_answer, delete_job, new_job
-from connectors.emulator.salesforce.bulk.jobs import ABORTED, COMPLETE, UPLOADED, Job
+from connectors.emulator.salesforce.bulk.jobs import ABORTED, UPLOADED, Job, Result
 from connectors.emulator.salesforce.bulk.results import checked_scope
 from connectors.emulator.salesforce.bulk.running import proceed
 from connectors.emulator.salesforce.calls import Answer, Call
@@ -63,23 +63,23 @@ def remove(call: Call) -> Answer:
 
 def results(call: Call) -> Answer:
     """One page, its header line included; ``Sforce-Locator`` is the text ``null`` on the last one."""
-    job = _complete(call)
+    job, result = _complete(call)
     start = _offset(call.query.get("locator"))
     asked = call.query.get("maxRecords", "")
     size = int(asked) if asked.isdecimal() and int(asked) else int(call.org.setting("bulk_result_rows"))
-    page = job.rows[start : start + size]
-    following = locator(start + size) if start + size < len(job.rows) else NO_MORE
-    text = csv_text.write(job.columns, page, job.delimiter, job.line_ending)
+    page = result.page(start, start + size)
+    following = locator(start + size) if start + size < len(result) else NO_MORE
+    text = csv_text.write(result.columns, page, job.delimiter, job.line_ending)
     return csv_answer(text, **{"Sforce-Locator": following, "Sforce-NumberOfRecords": str(len(page))})
 
 
 def result_pages(call: Call) -> Answer:
     """Links for reading pages side by side, five at a time."""
-    job = _complete(call)
+    job, result = _complete(call)
     size = int(call.org.setting("bulk_result_rows"))
     first = _offset(call.query.get("locator"))
     path = call.url("jobs", "query", job.id).removeprefix(f"/services/data/{call.version}")
-    starts = list(range(first, max(len(job.rows), 1), size))
+    starts = list(range(first, max(len(result), 1), size))
     links = [
         {"resultLink": f"{path}/results?locator={locator(start)}" if start else f"{path}/results"}
         for start in starts[:LINKS_PER_PAGE]
@@ -113,10 +113,10 @@ def _job(call: Call) -> Job:
     return found
 
 
-def _complete(call: Call) -> Job:
+def _complete(call: Call) -> tuple[Job, Result]:
     """Raises Refusal: another API version, or not complete."""
     job = _job(call)
     check_readable(call, job)
-    if job.state != COMPLETE:
+    if job.result is None:
         raise Refusal(400, "INVALIDJOBSTATE", f"The results of a job in state {job.state} cannot be read")
-    return job
+    return job, job.result

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.emulator.salesforce.bulk.jobs import Cells, Job
+from connectors.emulator.salesforce.bulk.jobs import Cells, Job, Result
+from connectors.emulator.salesforce.cursors import Cursor
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.querying import View
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import Field
+from connectors.emulator.salesforce.soql.evaluate import rows_of
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope, follow
-from connectors.emulator.salesforce.soql.shape import all_fields, records
+from connectors.emulator.salesforce.soql.shape import all_fields, maker
 from connectors.emulator.salesforce.soql.tree import AllFields, Call, Plain
 
 Column = tuple[tuple[str, ...], Field]
@@ -54,13 +56,17 @@ def columns_of(scope: Scope) -> list[Column]:
     return found
 
 
-def result_of(org: Org, job: Job) -> tuple[Cells, list[Cells]]:
-    """(header, rows). Raises SoqlError."""
+def result_of(org: Org, job: Job) -> Result:
+    """Raises SoqlError."""
     scope = checked_scope(org, job.query, job.user_id, with_deleted=job.operation == "queryAll")
     columns = columns_of(scope)
-    found = records(scope, "")
-    rows = [[_cell(_value(record, steps), item) for steps, item in columns] for record in found]
-    return [".".join(steps) for steps, _ in columns], rows
+    found = rows_of(scope)
+
+    def cells(record: dict[str, Any]) -> Cells:
+        return [_cell(_value(record, steps), item) for steps, item in columns]
+
+    cursor = Cursor(found, maker(scope, ""), job.user_id, org.now, len(found))
+    return Result([".".join(steps) for steps, _ in columns], cursor, cells)
 
 
 def _value(record: Any, steps: tuple[str, ...]) -> Any:

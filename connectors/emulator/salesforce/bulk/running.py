@@ -151,7 +151,7 @@ def failure(refusal: Refusal) -> str:
 
 def _query(org: Org, job: Job) -> None:
     try:
-        job.columns, job.rows = result_of(org, job)
+        job.result = result_of(org, job)
     except SoqlError as error:
         job.error = error.message
         job.move(FAILED, org.now)

@@ -147,6 +147,8 @@ def _merge(call: Call, transaction: Transaction, item: Element, terms: Terms) ->
     losers = [call.org.row_to_write(kind, each) for each in losing]
     if len({survivor.id, *(loser.id for loser in losers)}) <= len(losers):
         raise Refusal(400, "MERGE_FAILED", "A record cannot be merged with itself", ())
+    if kind.name == "Lead" and any(row.values.get("IsConverted") for row in (survivor, *losers)):
+        raise Refusal(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", ())
     sent = _sent(master)
     if sent:
         update_row(call.org, transaction, kind, survivor, sent, terms)
