@@ -54,6 +54,8 @@ def run(installation: Installation) -> CycleReport:
     seen = pull_all(installation)
     report.pulled = sum(result.seen for result in seen)
     report.changed = sum(len(result.changed) for result in seen)
+    if installation.mirror.pending(limit=1):
+        read_owners(installation)
     touched, questions = identify_pending(installation)
     draft = planner.draft(installation, touched)
     remember(installation, draft)
@@ -79,17 +81,22 @@ def recover(installation: Installation) -> unsettled.Recovery:
 def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
+    now = {system: connector.now() for system, connector in installation.connectors.items()}
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        results.append(changed_records(connector, installation.mirror, pulling))
+        results.append(changed_records(connector, installation.mirror, pulling, now[connector.system]))
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling))
+    return results
+
+
+def read_owners(installation: Installation) -> None:
+    """Who owns records, in both systems: needed to decide, and asked only then."""
     installation.owners = {
         (owner.system, owner.id): owner
         for connector in installation.connectors.values()
         for owner in connector.owners()
     }
-    return results
 
 
 def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:

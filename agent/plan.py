@@ -82,6 +82,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     """
     if pull:
         cycle.pull_all(installation)
+        cycle.read_owners(installation)
     cycle.identify_pending(installation)
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(installation, entities, by_person=True)

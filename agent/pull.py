@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agent.connector import Connector, Page, Window
 from agent.errors import SafetyStop
@@ -49,14 +49,13 @@ class PullResult:
     seen: int
 
 
-def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> PullResult:
-    """Pull one object type into the mirror.
+def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, until: datetime) -> PullResult:
+    """Pull one object type into the mirror, as far as ``until`` on the vendor's own clock.
 
     Raises:
         ConnectorError: the vendor failed part way; what was absorbed stays, the cursor does not move.
         SafetyStop: the side looks emptied.
     """
-    until = connector.now()
     cursor = mirror.cursor(connector.system, pulling.object_type, pulling.fields)
     margin = max(OVERLAP, timedelta(seconds=2 * connector.capabilities.index_lag_seconds))
     window = Window(cursor.watermark - margin if cursor else None, until)
