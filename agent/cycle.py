@@ -6,7 +6,7 @@ pull.changed_records → mirror.absorb → identify.resolve → decide.decide �
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,6 +22,7 @@ from agent.mirror import Disposition
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, vanished_records
 from agent.records import Record, Ref
+from agent.views import SLICE
 
 DAEMON = "truce"
 
@@ -53,11 +54,11 @@ def run(installation: Installation) -> CycleReport:
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)
     report.pulled = sum(result.seen for result in seen)
-    report.changed = sum(len(result.changed) for result in seen)
+    report.changed = sum(result.changed for result in seen)
     if installation.mirror.pending(limit=1):
         read_owners(installation)
     touched, questions = identify_pending(installation)
-    draft = planner.draft(installation, touched)
+    draft = planner.draft(installation, touched, adopt=partial(adopt, installation))
     remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
@@ -130,7 +131,7 @@ def identity_fields(connector: Connector, object_type: str) -> set[str]:
 
 def identify_pending(installation: Installation) -> tuple[list[str], list[ReviewRequest]]:
     """Link all pending records. Returns the entities touched and the questions that came up."""
-    pending = [item.ref for item in installation.mirror.pending()]
+    pending = installation.mirror.pending_refs()
     return identify_refs(installation, pending)
 
 
@@ -153,31 +154,32 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
 
 
 def remember(installation: Installation, draft: planner.Draft) -> None:
-    """Bases of fields that already agree, and one standing review per question."""
+    """One standing review per question, and none that is answered by what was decided."""
     installation.reviews.open_or_refresh(draft.reviews)
     outdated_reviews.close_decided(installation, draft.decided, draft.reviews)
-    known = installation.mirror.bases(list(draft.adopt))
+
+
+def adopt(installation: Installation, agreed: Mapping[str, planner.Agreed]) -> None:
+    """Fields that both sides agree on become bases without a write."""
     installation.mirror.set_bases(
         {
-            entity_id: {
-                **known.get(entity_id, {}),
-                **{name: Base(dict(values)) for name, values in fields.items()},
-            }
-            for entity_id, fields in draft.adopt.items()
+            entity_id: {name: Base(dict(values)) for name, values in fields.items()}
+            for entity_id, fields in agreed.items()
         }
     )
 
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:
     """Every pending change ends with a disposition, except those that must be decided again soon."""
-    refs = [item.ref for item in installation.mirror.pending()]
-    entities = installation.crosswalk.entities_of(refs)
-    dispositions = []
-    for ref in refs:
-        entity_id = entities.get(ref)
-        if entity_id not in unfinished:
-            dispositions.append(Disposition(ref, "decided" if entity_id else "unclear"))
-    installation.mirror.dispose(dispositions)
+    refs = installation.mirror.pending_refs()
+    for start in range(0, len(refs), SLICE):
+        part = refs[start : start + SLICE]
+        entities = installation.crosswalk.entities_of(part)
+        installation.mirror.dispose([
+            Disposition(ref, "decided" if ref in entities else "unclear")
+            for ref in part
+            if entities.get(ref) not in unfinished
+        ])  # fmt: skip
 
 
 def _write(installation: Installation, changes: Sequence[Change], report: CycleReport) -> set[str]:

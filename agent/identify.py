@@ -83,7 +83,7 @@ class _Desk:
     def place(self) -> None:
         """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
         new = [record for ref in sorted(self._refs, key=self._rank) if (record := self._known(ref)) is not None]
-        keys = {record.ref: list(keys_of(record, self._type, self._policies)) for record in new}
+        keys = {record.ref: self._pairing_keys(record) for record in new}
         for kind in self._type.match:
             for record in new:
                 if not self._is_placed(record.ref):
@@ -91,6 +91,9 @@ class _Desk:
         for record in new:
             if not self._is_placed(record.ref):
                 self._alone(record)
+
+    def _pairing_keys(self, record: Record) -> list[tuple[str, str]]:
+        return [key for key in keys_of(record, self._type, self._policies) if key[0] in self._type.match]
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
         """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""

@@ -6,7 +6,7 @@ Plan, apply and every cycle share this one planner, so a preview cannot be false
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent import guard
@@ -16,24 +16,32 @@ from agent.guard import Circumstances
 from agent.installation import Installation
 from agent.records import FieldValue
 from agent.unsettled import unsettled_entities
-from agent.views import views
+from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
+
+Agreed = Mapping[str, Mapping[str, FieldValue]]
+"""{field: {system: value}} of one entity that both sides agree on."""
+
+Adopt = Callable[[Mapping[str, Agreed]], None]
+"""Takes {entity: what is agreed} to remember it."""
+
+
+def leave(agreed: Mapping[str, Agreed]) -> None:
+    """An ``Adopt`` that remembers nothing."""
 
 
 @dataclass(slots=True)
 class Draft:
     """What deciding some entities came to.
 
-    ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember
-    without a write; ``waiting`` entities need a company that is created first; ``busy`` ones have a write that is
-    not settled yet and were not decided; ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few
-    traces of each for people.
+    ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``waiting`` entities need a company
+    that is created first; ``busy`` ones have a write that is not settled yet and were not decided; ``dispositions``
+    counts (field, system, disposition); ``examples`` keeps a few traces of each for people.
     """
 
     decided: set[str] = field(default_factory=set)
     judged: list[tuple[Change, Verdict]] = field(default_factory=list)
-    adopt: dict[str, Mapping[str, Mapping[str, FieldValue]]] = field(default_factory=dict)
     reviews: list[ReviewRequest] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
     dispositions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -69,11 +77,14 @@ def draft(
     by_person: bool = False,
     confirmed: bool = False,
     lifted: frozenset[tuple[str, str, str]] = frozenset(),
+    adopt: Adopt = leave,
 ) -> Draft:
-    """Decide these entities and judge the outcome. Writes nothing anywhere.
+    """Decide these entities and judge the outcome. Writes nothing anywhere itself.
 
-    ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen.
+    ``lifted``: frozen cells (entity, field, system) to decide as if they were not frozen. ``adopt`` is given the bases
+    to remember without a write, some entities at a time: all together would be as large as the mirror.
     """
+    agreed: dict[str, Agreed] = {}
     result = Draft(busy=unsettled_entities(installation).intersection(entity_ids))
     changes: list[Change] = []
     for view in views(installation, [each for each in entity_ids if each not in result.busy], lifted):
@@ -84,9 +95,13 @@ def draft(
         changes += decision.changes
         result.reviews += decision.reviews
         if decision.adopt:
-            result.adopt[decision.entity_id] = decision.adopt
+            agreed[decision.entity_id] = decision.adopt
+        if len(agreed) == SLICE:
+            adopt(agreed)
+            agreed = {}
         for step in decision.trace:
             _count(result, decision.entity_id, step)
+    adopt(agreed)
     verdicts = guard.judge(
         changes,
         installation.policies.policies.limits,

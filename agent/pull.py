@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from agent.connector import Connector, Page, Window
 from agent.errors import SafetyStop
 from agent.mirror import Mirror
-from agent.records import Cursor, Gone, MergedInto, Pulled, Record, Ref, Tombstone
+from agent.records import Cursor, Gone, MergedInto, Pulled, Record, Tombstone
 
 OVERLAP = timedelta(seconds=600)
 """Synchronous vendor transactions last at most ten minutes, so a row stamped before the cursor can still appear."""
@@ -43,9 +43,9 @@ class Pulling:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """``changed`` are records whose mapped values moved; ``seen`` counts everything the vendor sent."""
+    """``changed`` counts records whose mapped values moved; ``seen`` counts everything the vendor sent."""
 
-    changed: tuple[Ref, ...]
+    changed: int
     seen: int
 
 
@@ -64,12 +64,11 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, unti
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=window.since is None)
     moved = Cursor(connector.system, pulling.object_type, until)
 
-    changed: list[Ref] = []
-    seen = 0
+    changed = seen = 0
     for items, is_last in _with_last(pages):
         watch.check(items, is_last=is_last)
         seen += len(items)
-        changed += mirror.absorb(
+        moving = mirror.absorb(
             items,
             mapped=pulling.fields,
             keys=pulling.keys,
@@ -77,7 +76,8 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, unti
             seen_at=until,
             cursor=moved if is_last else None,
         )
-    return PullResult(tuple(changed), seen)
+        changed += len(moving)
+    return PullResult(changed, seen)
 
 
 def vanished_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> PullResult:
@@ -98,7 +98,7 @@ def vanished_records(connector: Connector, mirror: Mirror, pulling: Pulling) -> 
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=False)
     watch.check(found, is_last=True)
     changed = mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, seen_at=now)
-    return PullResult(tuple(changed), len(refs))
+    return PullResult(len(changed), len(refs))
 
 
 class _ShrinkWatch:

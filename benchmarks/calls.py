@@ -26,13 +26,13 @@ from benchmarks.practice import Calls, Practice, practice_with
 FREE = {"GET /services/data", "POST /services/oauth2/token"}
 """Salesforce routes that cost nothing of the daily allowance."""
 
-OWNERS = {"GET /crm/v3/owners/", "GET /services/data/{version}/query"}
+OWNERS = {"GET /crm/v3/owners", "GET /services/data/{version}/query"}
 """Routes that tell the owners; every cycle that decides asks them once, whatever its size."""
 
 OBJECT_TYPES = {"salesforce": 3, "hubspot": 2}
 """Object types that the shipped policies name: Account, Contact, Lead; companies, contacts."""
 
-LIMITS = {"search_rate_limit": 5, "ten_seconds_limit": 190}
+LIMITS = {"search_rate_limit": True, "rolling_rate_limit": True}
 """HubSpot's, per second and per ten seconds. Salesforce's daily allowance is enforced anyway."""
 
 
