@@ -6,7 +6,7 @@ pull.changed_records → mirror.absorb → identify.resolve → decide.decide �
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,6 +34,7 @@ from agent.mirror import Disposition
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, vanished_records
 from agent.records import Record, Ref
+from agent.views import SLICE
 
 DAEMON = "truce"
 
@@ -66,10 +67,12 @@ def run(installation: Installation) -> CycleReport:
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)
     report.pulled = sum(result.seen for result in seen)
-    report.changed = sum(len(result.changed) for result in seen)
+    report.changed = sum(result.changed for result in seen)
+    if installation.mirror.pending(limit=1):
+        read_owners(installation)
     touched, questions = identify_pending(installation)
-    addresses = consent.shared_by(installation, [item.ref for item in installation.mirror.pending()])
-    draft = planner.draft(installation, touched, addresses=addresses.items())
+    addresses = consent.shared_by(installation, installation.mirror.pending_refs())
+    draft = planner.draft(installation, touched, addresses=addresses.items(), adopt=partial(adopt, installation))
     remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
@@ -95,15 +98,15 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
     between = partial(installation.give_way, "pulling")
+    for system, connector in installation.connectors.items():
+        ours = installation.clock()
+        installation.heard[system] = (connector.now(), ours)
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        ours = installation.clock()
-        result = changed_records(connector, installation.mirror, pulling, between)
-        installation.heard[connector.system] = (result.until, ours)
-        results.append(result)
+        until, _ = installation.heard[connector.system]
+        results.append(changed_records(connector, installation.mirror, pulling, until, between))
         if sweep and not connector.capabilities.sees_deletions:
             results.append(vanished_records(connector, installation.mirror, pulling, between))
-    read_owners(installation)
     return results
 
 
@@ -152,7 +155,7 @@ def identity_fields(connector: Connector, object_type: str) -> set[str]:
 
 def identify_pending(installation: Installation) -> tuple[list[str], list[ReviewRequest]]:
     """Link all pending records. Returns the entities touched and the questions that came up."""
-    pending = [item.ref for item in installation.mirror.pending()]
+    pending = installation.mirror.pending_refs()
     return identify_refs(installation, pending)
 
 
@@ -187,31 +190,32 @@ def decide_all_again(installation: Installation, reason: str) -> int:
 
 
 def remember(installation: Installation, draft: planner.Draft) -> None:
-    """Bases of fields that already agree, and one standing review per question."""
+    """One standing review per question, and none that is answered by what was decided."""
     installation.reviews.open_or_refresh(draft.reviews)
     outdated_reviews.close_decided(installation, draft.decided, draft.reviews)
-    known = installation.mirror.bases(list(draft.adopt))
+
+
+def adopt(installation: Installation, agreed: Mapping[str, planner.Agreed]) -> None:
+    """Fields that both sides agree on become bases without a write."""
     installation.mirror.set_bases(
         {
-            entity_id: {
-                **known.get(entity_id, {}),
-                **{name: Base(dict(values)) for name, values in fields.items()},
-            }
-            for entity_id, fields in draft.adopt.items()
+            entity_id: {name: Base(dict(values)) for name, values in fields.items()}
+            for entity_id, fields in agreed.items()
         }
     )
 
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:
     """Every pending change ends with a disposition, except those that must be decided again soon."""
-    refs = [item.ref for item in installation.mirror.pending()]
-    entities = installation.crosswalk.entities_of(refs)
-    dispositions = []
-    for ref in refs:
-        entity_id = entities.get(ref)
-        if entity_id not in unfinished:
-            dispositions.append(Disposition(ref, "decided" if entity_id else "unclear"))
-    installation.mirror.dispose(dispositions)
+    refs = installation.mirror.pending_refs()
+    for start in range(0, len(refs), SLICE):
+        part = refs[start : start + SLICE]
+        entities = installation.crosswalk.entities_of(part)
+        installation.mirror.dispose([
+            Disposition(ref, "decided" if ref in entities else "unclear")
+            for ref in part
+            if entities.get(ref) not in unfinished
+        ])  # fmt: skip
 
 
 def _write(installation: Installation, changes: Sequence[Change], report: CycleReport) -> list[Entry]:

@@ -21,6 +21,9 @@ from agent.duplicates import pair_topic
 from agent.installation import Installation
 from agent.records import Record, Ref
 
+SLICE = 1000
+"""Records read at a time."""
+
 
 @dataclass(slots=True)
 class Resolution:
@@ -70,9 +73,11 @@ class _Desk:
         self._crosswalk = installation.crosswalk
         self._type = entity_type
         self._policies = installation.policies.policies
-        self._records = installation.mirror.records(refs)
         self._refs = frozenset(refs)
         self._entities = installation.crosswalk.entities_of(refs)
+        self._records: dict[Ref, Record] = {}
+        self._pairing_keys: dict[Ref, list[tuple[str, str]]] = {}
+        self._read(refs)
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
         self.marks: dict[Ref, str] = {}
@@ -83,14 +88,26 @@ class _Desk:
     def place(self) -> None:
         """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
         new = [record for ref in sorted(self._refs, key=self._rank) if (record := self._known(ref)) is not None]
-        keys = {record.ref: list(keys_of(record, self._type, self._policies)) for record in new}
         for kind in self._type.match:
             for record in new:
                 if not self._is_placed(record.ref):
-                    self._pair(record, kind, [value for name, value in keys[record.ref] if name == kind])
+                    self._pair(record, kind, [value for name, value in self._pairing_keys[record.ref] if name == kind])
         for record in new:
             if not self._is_placed(record.ref):
                 self._alone(record.ref)
+
+    def _read(self, refs: Sequence[Ref]) -> None:
+        """Keep of each record only its conversion and, if new, its keys: a first pull brings all there are."""
+        for start in range(0, len(refs), SLICE):
+            for ref, record in self._mirror.records(refs[start : start + SLICE]).items():
+                conversion = self._conversion(ref)
+                kept = (conversion.flag, conversion.id_field) if conversion else ()
+                self._records[ref] = replace(
+                    record, fields={name: record.fields[name] for name in kept if name in record.fields}
+                )
+                if ref not in self._entities:
+                    keys = keys_of(record, self._type, self._policies)
+                    self._pairing_keys[ref] = [key for key in keys if key[0] in self._type.match]
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
         """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""

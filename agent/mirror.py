@@ -284,6 +284,10 @@ class Mirror:
         """Longest waiting first."""
         return mirror_pending.load_pending(self._store, limit)
 
+    def pending_refs(self) -> list[Ref]:
+        """As ``pending``, the records alone."""
+        return mirror_pending.load_refs(self._store)
+
     def pend(self, refs: Iterable[Ref], reason: str, at: datetime) -> int:
         """Have these records decided again. Returns how many are known."""
         with self._store.write() as connection:

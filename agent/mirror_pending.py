@@ -45,6 +45,14 @@ def load_pending(store: Store, limit: int | None) -> list[Pending]:
     return [Pending(Ref(*place), from_micros(since), reason) for *place, since, reason in rows]
 
 
+def load_refs(store: Store) -> list[Ref]:
+    """Longest waiting first."""
+    rows = store.read_tuples("SELECT id, system, object_type FROM shelves")
+    shelves = {shelf: (system, object_type) for shelf, system, object_type in rows}
+    rows = store.read_tuples("SELECT r.shelf, r.id FROM pending p JOIN records r ON r.n = p.n ORDER BY p.since, p.n")
+    return [Ref(*shelves[shelf], record_id) for shelf, record_id in rows]
+
+
 def pend(connection: Connection, refs: Iterable[Ref], reason: str, at: datetime, shelf_of: ShelfOf) -> int:
     """Returns how many of them are known."""
     return sum(

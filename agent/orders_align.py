@@ -18,6 +18,7 @@ Result = dict[str, Any]
 def show(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     """Read both CRMs and count the first differences. ``lists``: an absolute folder for one CSV per group."""
     cycle.pull_all(installation)
+    cycle.read_owners(installation)
     _, questions = cycle.identify_pending(installation)
     installation.reviews.open_or_refresh(questions)
     if not body.get("lists"):

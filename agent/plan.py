@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -82,9 +83,16 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
     """
     if pull:
         cycle.pull_all(installation)
+        cycle.read_owners(installation)
     cycle.identify_pending(installation)
     entities = list(installation.crosswalk.entities())
-    draft = planner.draft(installation, entities, by_person=True, addresses=consent.all_shared(installation))
+    draft = planner.draft(
+        installation,
+        entities,
+        by_person=True,
+        addresses=consent.all_shared(installation),
+        adopt=partial(cycle.adopt, installation),
+    )
     cycle.remember(installation, draft)
     wanted = [change for change, _ in draft.judged]
     proposals.withdraw(installation, set(entities) - draft.busy, wanted, word_for_word=True)

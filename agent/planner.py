@@ -6,7 +6,7 @@ Plan, apply and every cycle share this one planner, so a preview cannot be false
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent import consent, guard
@@ -23,20 +23,29 @@ from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
 
+Agreed = Mapping[str, Mapping[str, FieldValue]]
+"""{field: {system: value}} of one entity that both sides agree on."""
+
+Adopt = Callable[[Mapping[str, Agreed]], None]
+"""Takes {entity: what is agreed} to remember it."""
+
+
+def leave(agreed: Mapping[str, Agreed]) -> None:
+    """An ``Adopt`` that remembers nothing."""
+
 
 @dataclass(slots=True)
 class Draft:
     """What deciding some entities came to.
 
-    ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``adopt`` are bases to remember
-    without a write; ``waiting`` entities are decided again soon (a company comes first, an edit is kept for a while);
-    ``busy`` ones have a write that is not settled yet and were not decided; ``dispositions`` counts (field, system,
-    disposition); ``examples`` keeps a few traces of each for people.
+    ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``waiting`` entities are decided again
+    soon (a company comes first, an edit is kept for a while); ``busy`` ones have a write that is not settled yet and
+    were not decided; ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few traces of each for
+    people.
     """
 
     decided: set[str] = field(default_factory=set)
     judged: list[tuple[Change, Verdict]] = field(default_factory=list)
-    adopt: dict[str, Mapping[str, Mapping[str, FieldValue]]] = field(default_factory=dict)
     reviews: list[ReviewRequest] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
     dispositions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -73,14 +82,17 @@ def draft(
     confirmed: bool = False,
     lifted: Mapping[str, Cells] | None = None,
     addresses: Iterable[tuple[str, list[Ref]]] = (),
+    adopt: Adopt = leave,
 ) -> Draft:
-    """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere.
+    """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere itself.
 
-    ``lifted``: per entity, frozen cells to decide as if their freeze were lifted.
+    ``lifted``: per entity, frozen cells to decide as if their freeze were lifted. ``adopt`` is given the bases to
+    remember without a write, some entities at a time: all together would be as large as the mirror.
 
     Raises:
         Interrupted: asked to stop, or somebody ordered something, between two slices of a large mirror.
     """
+    agreed: dict[str, Agreed] = {}
     unsettled = may_still_land(installation)
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
@@ -96,9 +108,13 @@ def draft(
         changes += decision.changes
         result.reviews += decision.reviews
         if decision.adopt:
-            result.adopt[decision.entity_id] = decision.adopt
+            agreed[decision.entity_id] = decision.adopt
+        if len(agreed) == SLICE:
+            adopt(agreed)
+            agreed = {}
         for step in decision.trace:
             _count(result, decision.entity_id, step)
+    adopt(agreed)
     for change in consent.opt_outs(installation, addresses):
         if change.ref not in busy_records:
             changes.append(change)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from agent.connector import Connector, Page, Window
 from agent.errors import SafetyStop
 from agent.mirror import Mirror
-from agent.records import Cursor, Gone, MergedInto, Pulled, Record, Ref, Tombstone
+from agent.records import Cursor, Gone, MergedInto, Pulled, Record, Tombstone
 
 OVERLAP = timedelta(seconds=600)
 """Synchronous vendor transactions last at most ten minutes, so a row stamped before the cursor can still appear."""
@@ -50,26 +50,26 @@ class Pulling:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """``changed`` are records whose mapped values moved; ``seen`` counts everything the vendor sent.
+    """``changed`` counts records whose mapped values moved; ``seen`` counts everything the vendor sent.
 
     ``until`` is what the vendor's clock showed when the pull began.
     """
 
-    changed: tuple[Ref, ...]
+    changed: int
     seen: int
     until: datetime
 
 
 def changed_records(
-    connector: Connector, mirror: Mirror, pulling: Pulling, between: Between = straight_on
+    connector: Connector, mirror: Mirror, pulling: Pulling, until: datetime, between: Between = straight_on
 ) -> PullResult:
-    """Pull one object type into the mirror; ``between`` is called after every page and may raise.
+    """Pull one object type into the mirror, as far as ``until`` on the vendor's own clock; ``between`` is called after
+    every page and may raise.
 
     Raises:
         ConnectorError: the vendor failed part way; what was absorbed stays, the cursor does not move.
         SafetyStop: the side looks emptied.
     """
-    until = connector.now()
     cursor = mirror.cursor(connector.system, pulling.object_type, pulling.fields)
     margin = max(OVERLAP, timedelta(seconds=2 * connector.capabilities.index_lag_seconds))
     window = Window(cursor.watermark - margin if cursor else None, until)
@@ -78,12 +78,11 @@ def changed_records(
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=window.since is None)
     moved = Cursor(connector.system, pulling.object_type, until)
 
-    changed: list[Ref] = []
-    seen = 0
+    changed = seen = 0
     for items, is_last in _with_last(pages):
         watch.check(items, is_last=is_last)
         seen += len(items)
-        changed += mirror.absorb(
+        moving = mirror.absorb(
             items,
             mapped=pulling.fields,
             keys=pulling.keys,
@@ -92,8 +91,9 @@ def changed_records(
             cursor=moved if is_last else None,
             unchanged_until=window.since,
         )
+        changed += len(moving)
         between()
-    return PullResult(tuple(changed), seen, until)
+    return PullResult(changed, seen, until)
 
 
 def vanished_records(
@@ -117,7 +117,7 @@ def vanished_records(
     watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=False)
     watch.check(found, is_last=True)
     changed = mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, seen_at=now)
-    return PullResult(tuple(changed), len(refs), now)
+    return PullResult(len(changed), len(refs), now)
 
 
 class _ShrinkWatch:
