@@ -91,7 +91,7 @@ class _Desk:
         for kind in self._type.match:
             for record in new:
                 if not self._is_placed(record.ref):
-                    self._pair(record, kind, [value for name, value in self._pairing_keys[record.ref] if name == kind])
+                    self._pair(record, kind, [value for name, value in self._keys(record.ref) if name == kind])
         for record in new:
             if not self._is_placed(record.ref):
                 self._alone(record.ref)
@@ -106,8 +106,18 @@ class _Desk:
                     record, fields={name: record.fields[name] for name in kept if name in record.fields}
                 )
                 if ref not in self._entities:
-                    keys = keys_of(record, self._type, self._policies)
-                    self._pairing_keys[ref] = [key for key in keys if key[0] in self._type.match]
+                    self._pairing_keys[ref] = self._keys_in(record)
+
+    def _keys(self, ref: Ref) -> list[tuple[str, str]]:
+        """Those kept, or those of a record that stood alone so far, read again: there are few of them at a time."""
+        if ref not in self._pairing_keys:
+            record = self._mirror.record(ref)
+            self._pairing_keys[ref] = self._keys_in(record) if record is not None else []
+        return self._pairing_keys[ref]
+
+    def _keys_in(self, record: Record) -> list[tuple[str, str]]:
+        keys = keys_of(record, self._type, self._policies)
+        return [key for key in keys if key[0] in self._type.match]
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
         """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""

@@ -119,22 +119,8 @@ def open_installation(
             links = connect(config, secret if writer and asks_vendors else _no_secret)
         for connector in links.values():
             stack.callback(connector.close)
-        installation = Installation(
-            config=config,
-            connectors=links,
-            ledger=ledger,
-            mirror=mirror,
-            crosswalk=Crosswalk(ledger),
-            freezes=Freezes(ledger),
-            reviews=Reviews(ledger),
-            approvals=Approvals(ledger),
-            commands=Commands(ledger.store, clock),
-            clock=clock,
-            policies=prepare(PolicySet("", {})),
-            asks_vendors=writer and asks_vendors,
-            mode=ceiling(ledger, config.run.mode).mode,
-            owners={(owner.system, owner.id): owner for owner in mirror.owners()},
-        )
+        installation = _assembled(config, links, ledger, mirror, clock)
+        installation.asks_vendors = writer and asks_vendors
         if writer:
             if memory_accepted_by:
                 accept_memory(installation, memory_accepted_by)
@@ -164,6 +150,27 @@ def locked(config: Config, command: str) -> WriterLock:
     """Only the writer lock, for work on the files themselves. Raises LockHeld; ConfigError on a network share."""
     require_local_disk(config.state)
     return WriterLock.take(config.state / LOCK, _holder(command))
+
+
+def _assembled(
+    config: Config, links: Mapping[str, Connector], ledger: Ledger, mirror: Mirror, clock: Clock
+) -> Installation:
+    """All parts, with no policy in force yet."""
+    return Installation(
+        config=config,
+        connectors=links,
+        ledger=ledger,
+        mirror=mirror,
+        crosswalk=Crosswalk(ledger),
+        freezes=Freezes(ledger),
+        reviews=Reviews(ledger),
+        approvals=Approvals(ledger),
+        commands=Commands(ledger.store, clock),
+        clock=clock,
+        policies=prepare(PolicySet("", {})),
+        mode=ceiling(ledger, config.run.mode).mode,
+        owners={(owner.system, owner.id): owner for owner in mirror.owners()},
+    )
 
 
 @contextmanager

@@ -273,9 +273,8 @@ TOO_SOON = Answer({"policyName": "SECONDLY", "errorType": "RATE_LIMIT"}, 429)
 def test_a_search_that_came_too_soon_is_asked_again_when_the_second_is_over(
     server: ScriptedServer, connector: HubSpot, time: FakeTime
 ) -> None:
-    server.script(hits(1, 200, total=230), TOO_SOON, TOO_SOON, hits(201, 30, total=30))
-    pages = list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
-    assert len(pages) == 2
+    server.script(TOO_SOON, TOO_SOON, hits(1, 30, total=30))
+    list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
     assert time.now == 2.0
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from agent import pairing
 from agent.config import Config, load_config
 from agent.connector import Connector
 from agent.installation import Installation
@@ -98,6 +99,9 @@ class Site:
 def opened(site: Site, folder: Path, time: Time) -> Iterator[Installation]:
     """The installation as one process would open it: with the lock, with new connections."""
     with open_installation(config_of(folder), connectors=site.connectors(time), clock=time.now) as installation:
+        for entity_type in installation.policies.policies.entity_types:
+            if entity_type not in pairing.accepted(installation):
+                installation.ledger.record_event(pairing.ACCEPTED, entity_type, "anna@example.com", {})
         yield installation
 
 
