@@ -77,7 +77,8 @@ def _opting_out(
     entity_id: str,
     by_operation: frozenset[tuple[str, str]],
 ) -> Change:
-    """``decided_from`` holds the address: a record that got another one meanwhile drops out."""
+    """``decided_from`` holds the address: a record that got another one meanwhile drops out. ``guarded``: sent alone,
+    so never in one call with another write of the same record."""
     ref = record.ref
     place = places[ref.system, ref.object_type]
     sentence = (
@@ -97,6 +98,8 @@ def _opting_out(
         ref.id,
         (cell,),
         key=(ADDRESS, address) if is_operation else None,
+        group=f"consent:{address}",
+        guarded=not is_operation,
         decided_from={name: record.fields[name] for name in place.address_fields if name in record.fields},
     )
 

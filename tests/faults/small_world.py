@@ -112,7 +112,7 @@ def config_of(folder: Path) -> Config:
 def write_setting(folder: Path, site: Site, mode: str = "act") -> None:
     """Config and policies; secrets are obviously fake and open nothing but the emulator."""
     folder.mkdir(parents=True, exist_ok=True)
-    secrets = {**site.credentials["salesforce"], **site.credentials["hubspot"]}
+    secrets = {**site.credentials["salesforce"], "token": site.credentials["hubspot"]["token"]}
     for name in ("client_id", "client_secret", "token"):
         path = folder / name
         path.touch(mode=0o600)
