@@ -91,6 +91,7 @@ def roll_back(installation: Installation, body: Body, actor: str, progress: appl
     if interrupted is not None:
         batch, tally = rollback.resume(installation, interrupted, progress)
         return {"resumed": True, "batches": list(batch.reverts), **written_result(installation, batch.id, tally)}
+    rollback.finish_others(installation, progress)
     reversal = plan_reversal(installation, selection)
     written = rollback.roll_back(installation, selection, reversal, actor, progress)
     result = {"resumed": False, **reversal_result(reversal)}
@@ -104,7 +105,7 @@ def _selection(installation: Installation, body: Body) -> Selection:
     """What a person named, with the moment read in the installation's time zone, and all of it in words."""
     zone = zone_of(installation.policies.policies)
     since = read_moment(body["since"], installation.clock(), zone) if body.get("since") else None
-    batches = tuple(dict.fromkeys(body.get("batches", ())))
+    batches = tuple(sorted(set(body.get("batches", ())), key=lambda name: (len(name), name)))
     words = [", ".join(batches)] if batches else []
     words += [str(body[name]) for name in ("policy", "record") if body.get(name)]
     words += [f"since {spoken(since, zone)}"] if since else []

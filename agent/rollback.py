@@ -57,6 +57,13 @@ def unfinished(installation: Installation, selection: Selection) -> Batch | None
     return None
 
 
+def finish_others(installation: Installation, progress: apply.Progress = apply.silent) -> None:
+    """One undo after the other: what an interrupted one still wants to write comes before a new one is planned."""
+    for batch in reversed(installation.ledger.batches(states=OPEN)):
+        if batch.kind == "rollback":
+            resume(installation, batch, progress)
+
+
 def resume(
     installation: Installation, batch: Batch, progress: apply.Progress = apply.silent
 ) -> tuple[Batch, apply.Tally]:

@@ -256,6 +256,24 @@ class TestAgain:
         assert len({line["id"] for line in stage.written(mark)}) == len(stage.written(mark)) == 3
         assert [stage.value(ada.contact, "Phone") for ada in people] == ["1", "1", "1"]
 
+    def test_the_order_of_the_names_does_not_matter_for_going_on(self, stage: Stage) -> None:
+        stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+        first = stage.apply()["batch"]
+        stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+        second = stage.apply()["batch"]
+        stage.interrupt("rollback", batches=[second, first])
+        assert stage.rollback(first, second)["resumed"]
+        assert len(stage.installation.ledger.reversals()) == 1
+
+    def test_another_undo_first_finishes_the_interrupted_one(self, stage: Stage) -> None:
+        people = stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+        batch = stage.apply()["batch"]
+        mark = stage.mark()
+        stage.interrupt("rollback", batches=[batch])
+        assert stage.rollback(policy="person-basics")["already"] == 3
+        assert {stage.value(ada.contact, "Phone") for ada in people} == {"1"}
+        assert len(stage.written(mark)) == 3
+
     def test_an_interrupted_undo_is_finished_by_the_next_cycle(self, stage: Stage) -> None:
         people = stage.pairs(2, {"Phone": "1"}, {"phone": "2"})
         batch = stage.apply()["batch"]
