@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.display import number, print_json, progress_bar, table
 from agent.cli.session import json_option, session_of
-from agent.installation import Installation
 from agent.people import needs_name
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
 
 
 @click.group("pair", invoke_without_command=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.display import clean, moment, print_json
 from agent.cli.session import json_option, session_of
-from agent.timeline import Moment, Timeline, timeline
+
+if TYPE_CHECKING:
+    from agent.timeline import Moment, Timeline
 
 
 @click.command("timeline")
@@ -17,6 +19,8 @@ from agent.timeline import Moment, Timeline, timeline
 @click.pass_context
 def command(ctx: click.Context, record: str, as_json: bool) -> None:
     """All that is known of RECORD (reference, id, e-mail or domain), oldest first."""
+    from agent.timeline import timeline
+
     with session_of(ctx).reading() as installation:
         found = timeline(installation, record)
     if as_json:
