@@ -114,11 +114,7 @@ def open_installation(
         if writer:
             check_ledger(ledger, config.state / LEDGER, is_accepted=bool(memory_accepted_by))
             ledger.begin_epoch(f"pid {os.getpid()}")
-        links = dict(connectors or {})
-        if not links:
-            links = connect(config, secret if writer and asks_vendors else _no_secret)
-        for connector in links.values():
-            stack.callback(connector.close)
+        links = _links(config, stack, connectors, secret if writer and asks_vendors else _no_secret)
         installation = _assembled(config, links, ledger, mirror, clock)
         installation.asks_vendors = writer and asks_vendors
         if writer:
@@ -259,6 +255,16 @@ def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySe
         return policies
     check_accounts(installation)
     return load(sources, schemas_of(installation.connectors, policies), today)
+
+
+def _links(
+    config: Config, stack: ExitStack, given: Mapping[str, Connector] | None, secret: Callable[[str], str]
+) -> dict[str, Connector]:
+    """The connectors given, or those of the config; closed with the stack."""
+    links = dict(given or {}) or connect(config, secret)
+    for connector in links.values():
+        stack.callback(connector.close)
+    return links
 
 
 def _holder(command: str) -> dict[str, str | int]:
