@@ -125,7 +125,7 @@ def _undo(terminal: Terminal, documents: Documents) -> None:
     note(documents, "why", terminal.json("why", record))
     note(documents, "why", terminal.json("why", record, field))
     note(documents, "rollback", terminal.json("rollback", batch))
-    note(documents, "rollback", terminal.json("rollback", batch, "--apply"))
+    note(documents, "rollback", terminal("rollback", batch, "--apply", "--json").document)
     note(documents, "status", terminal.json("status"))
     note(documents, "freeze", terminal.json("freeze", record, field))
     note(documents, "freeze", terminal.json("freeze", record, field, "--lift"))
