@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import subprocess
@@ -236,11 +237,14 @@ def _would(meaning: str, target: str) -> str:
 
 
 def _stopped(story: Story, installation: Installation, plan: dict[str, Any]) -> str:
-    try:
+    """The batch in which the wrong line's changes wait; opt-outs that came up meanwhile are written beside it."""
+    waited = {batch.id for batch in installation.ledger.batches(states=HELD)}
+    with contextlib.suppress(ApprovalNeeded):
         story.order(installation, "apply", {"plan": plan["plan"], "confirm": None}, PEOPLE["ben"], "writing")
-    except ApprovalNeeded as stop:
-        story.tell.line(f"Stopped: {stop.why}.")
-        return stop.where
+    for batch in installation.ledger.batches(states=HELD):
+        if batch.id not in waited:
+            story.tell.line(f"Stopped: {batch.hold_reason}.")
+            return batch.id
     raise TruceError("the guard did not stop the wrong line; this demo found a defect", next_step="truce batches")
 
 
