@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from agent import cycle
+from agent import cycle, pairing
 from agent.installation import Installation
 from benchmarks.harness import Run
 from benchmarks.practice import Calls, Practice, practice_with
@@ -90,6 +90,7 @@ def measure(run: Run) -> None:
         for name, value in LIMITS.items():
             practice.setting("hubspot", name, value)
         cycle.run(installation)
+        pairing.accept(installation, "person", "anna@example.com")
         practice.advance(3_600)
         cycle.run(installation)
         idle = _idle(run, practice, installation)
@@ -133,7 +134,10 @@ def _count(
     case.people_do(practice, records)
     practice.advance(61)
     practice.calls()
-    cycle.run(installation)
+    report = cycle.run(installation)
+    wanted = records if case.writes_to else 0
+    if report.written != wanted:
+        raise AssertionError(f"{case.what}: {report.written} records written where {wanted} had to be")
     first = practice.calls()
     practice.advance(61)
     cycle.run(installation)
