@@ -20,7 +20,7 @@ from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, plain_value, read_source
 from agent.errors import ConfigError, Problem
 
-SecretReference = Annotated[str, StringConstraints(pattern=r"^(keyring|env|file|systemd):[^\s]+$")]
+SecretReference = Annotated[str, StringConstraints(pattern=r"^((keyring|env|systemd):\S+|file:\S.*)$")]
 LoopbackOrHttps = Annotated[
     str, StringConstraints(pattern=r"^(https://[^\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/?)$")
 ]

@@ -79,11 +79,17 @@ def test_what_somebody_changed_meanwhile_stays_unknown_and_is_shown(synced: Site
         assert_invariants(synced.theatre.admin.audit(), installation.ledger, allowed=ALLOWED)
 
 
+class WithoutKeys(ApprovedBatches):
+    """The same, in an installation of its own that has no link keys."""
+
+    name = "approve-without-keys"
+
+
 def test_a_lost_create_without_a_key_is_never_sent_again(
     theatre: Theatre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(small_world, "LINK_KEYS", {"salesforce": {}, "hubspot": {}})
-    scenario = ApprovedBatches()
+    scenario = WithoutKeys()
     with theatre.set(scenario, tmp_path) as (_, folder, time), opened(theatre.site, folder, time) as installation:
         several_cycles(installation, time)
         theatre.admin.fault(action="drop_before", system="hubspot", method="POST", route="*/objects/companies")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flow_stage import FIELDS, Pair, Stage, person_policy
 
@@ -135,7 +137,7 @@ class TestFreezes:
         assert stage.apply(plan, lift_freezes=True)["written"] == 1
         (made,) = stage.ids("hubspot", "contacts")
         row = stage.emulator.world.spaces["hubspot"].table("contacts")[made]
-        assert str(row.values["truce_key"]).endswith("-2")
+        assert re.match(r"person-\d+-2-", str(row.values["truce_key"]))
 
     def test_a_freeze_by_a_person_is_not_lifted_by_a_plan(self, stage: Stage) -> None:
         ada = stage.pair({"Title": "CEO"}, {"jobtitle": "Boss"})

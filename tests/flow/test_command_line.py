@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from flow_stage import ANNA, SCHEMAS, Stage, limits_policy, person_policy
+from flow_stage import SCHEMAS, Stage, limits_policy, person_policy
 from jsonschema import validate
 
 from agent.cli import truce
@@ -86,7 +86,7 @@ def test_from_the_plan_to_the_undo(here: Stage, run: Run) -> None:
     code, said = run("apply", "P-1")
     assert (code, said.startswith("B-1: 1 written")) == (0, True)
     code, said = run("batches")
-    assert (code, "B-1" in said, ANNA in said) == (0, True, True)
+    assert (code, "B-1" in said, "anna" in said) == (0, True, True)
     code, said = run("show", "B-1")
     assert (code, "“Boss” → “CEO”" in said, "undo    truce rollback B-1" in said) == (0, True, True)
     code, said = run("why", "p1@acme.example", "job_title")
