@@ -29,7 +29,6 @@ from agent.wiring import open_installation
 
 POLICY_FILE = "person-basics.yaml"
 FIELD = "job_title"
-CONSENT = "opted_out"
 WRONG_LINE = "  job_title: {salesforce: Title, hubspot: jobtitle_import_2019, wins: hubspot}"
 EDITED_BY_HAND = 37
 DELETED_BY_HAND = 3
@@ -207,9 +206,6 @@ def _differences(plan: dict[str, Any]) -> list[tuple[str, int, str]]:
             said[_would(meaning, line["system"])] += count
     for name, count in asked.items():
         merged.setdefault(name, Counter())["ask"] += count
-    for item in plan["left_alone"]:
-        if item["field"] == CONSENT and item["disposition"] == "quiet":
-            merged.setdefault(CONSENT, Counter())["shown, consent is not synced yet"] += item["count"]
     rows = [
         (
             name,
@@ -232,6 +228,7 @@ def _would(meaning: str, target: str) -> str:
         "owner": "owner",
         "create": "create",
         "blank": "clear",
+        "consent": "opt out there too",
     }
     return words.get(meaning, meaning)
 
@@ -241,11 +238,18 @@ def _stopped(story: Story, installation: Installation, plan: dict[str, Any]) -> 
     waited = {batch.id for batch in installation.ledger.batches(states=HELD)}
     with contextlib.suppress(ApprovalNeeded):
         story.order(installation, "apply", {"plan": plan["plan"], "confirm": None}, PEOPLE["ben"], "writing")
-    for batch in installation.ledger.batches(states=HELD):
-        if batch.id not in waited:
+    held = [batch for batch in installation.ledger.batches(states=HELD) if batch.id not in waited]
+    titles = {batch.id: _titles_in(installation, batch.id) for batch in held}
+    for batch in sorted(held, key=lambda batch: -titles[batch.id]):
+        if titles[batch.id]:
             story.tell.line(f"Stopped: {batch.hold_reason}.")
             return batch.id
     raise TruceError("the guard did not stop the wrong line; this demo found a defect", next_step="truce batches")
+
+
+def _titles_in(installation: Installation, batch_id: str) -> int:
+    entries = installation.ledger.entries(batch_id=batch_id)
+    return sum(cell.field == FIELD for entry in entries for cell in entry.change.cells)
 
 
 def _weekend(story: Story, installation: Installation) -> None:
