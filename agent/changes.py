@@ -216,7 +216,10 @@ class Decision:
 class ReviewRequest:
     """A question for a person. ``topic`` is stable, so that one standing review exists per (entity, topic)."""
 
-    kind: Literal["conflict", "duplicate", "unclear", "lost", "stage_back", "missing", "converted", "unmapped", "fight"]
+    kind: Literal[
+        "conflict", "duplicate", "unclear", "lost", "stage_back", "missing", "converted", "unmapped", "fight",
+        "first difference",
+    ]  # fmt: skip
     entity_id: str
     topic: str
     sentence: str

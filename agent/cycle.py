@@ -193,6 +193,7 @@ def remember(installation: Installation, draft: planner.Draft) -> None:
     """One standing review per question, and none that is answered by what was decided."""
     installation.reviews.open_or_refresh(draft.reviews)
     outdated_reviews.close_decided(installation, draft.decided, draft.reviews)
+    outdated_reviews.close_aligned(installation, draft.decided)
 
 
 def adopt(installation: Installation, agreed: Mapping[str, planner.Agreed]) -> None:

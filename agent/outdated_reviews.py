@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from agent.changes import ReviewRequest
+from agent.decide.alignment import FIRST_DIFFERENCE
+from agent.decide.view import Base
 from agent.duplicates import is_converted, judged
 from agent.installation import Installation
+from agent.places import entity_type_of
 from agent.records import Ref
 from agent.reviews import Review
 
@@ -47,6 +50,28 @@ def close_decided(installation: Installation, entities: Collection[str], asked: 
         is_decided = review.kind in DECIDED_KINDS and review.entity_id in entities
         if is_decided and (review.entity_id, review.topic) not in again:
             installation.reviews.close(review.entity_id, review.topic)
+
+
+def close_aligned(installation: Installation, entities: Collection[str]) -> None:
+    """Close questions about first differences that are none any more: somebody wrote, or both sides agree."""
+    for review in installation.reviews.list(kind=FIRST_DIFFERENCE):
+        if review.entity_id in entities and _has_moved_on(installation, review):
+            installation.reviews.close(review.entity_id, review.topic)
+
+
+def _has_moved_on(installation: Installation, review: Review) -> bool:
+    field = review.topic.partition(":")[2]
+    base = installation.mirror.bases([review.entity_id]).get(review.entity_id, {}).get(field)
+    if base is None or base.entry is not None:
+        return True
+    here, there = (_meaning(installation, review, ref, field, base) for ref in review.refs)
+    return here is not None and here == there
+
+
+def _meaning(installation: Installation, review: Review, ref: Ref, field: str, base: Base) -> frozenset[str] | None:
+    readers = installation.policies.readers(entity_type_of(review.entity_id), ref.system, ref.object_type)
+    reader = readers.get(field)
+    return reader.codec.read(ref.system, base.values.get(ref.system)).forms if reader is not None else None
 
 
 def _is_clear(installation: Installation, review: Review) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from agent.changes import Cell, Meaning, ReviewRequest, Why
 from agent.decide.decide import NEVER_WRITTEN
@@ -22,6 +22,8 @@ from agent.decide.values import Codec, Reading, Unmapped
 from agent.decide.view import View
 from agent.records import FieldValue, Record, Ref
 
+FIRST_DIFFERENCE: Final = "first difference"
+"""The kind of question that ``ask`` opens; its topic ends with the field's name."""
 BLANK_IN = "blank in "
 SPELLING, UNMAPPED, DIFFERENT = "spelling", "unmapped", "different"
 FILL, LEAVE = "fill", "leave"
@@ -195,7 +197,6 @@ def _sentence(difference: Difference, source: Side, person: str) -> str:
 def _question(difference: Difference) -> ReviewRequest:
     values = "; ".join(f"{wire(side.record.ref.system).name} has {side.shown}" for side in difference.sides)
     refs = tuple(side.record.ref for side in difference.sides)
-    kind: Literal["unmapped", "conflict"] = "unmapped" if difference.group.pattern == UNMAPPED else "conflict"
     sentence = f"{difference.rule.name} differed when first compared: {values}"
-    topic = f"{kind}:{difference.rule.name}"
-    return ReviewRequest(kind, difference.entity_id, topic, sentence, refs, str(difference.rule.place))
+    topic = f"{FIRST_DIFFERENCE}:{difference.rule.name}"
+    return ReviewRequest(FIRST_DIFFERENCE, difference.entity_id, topic, sentence, refs, str(difference.rule.place))

@@ -119,7 +119,7 @@ def test_leaving_remembers_both_values_and_asking_opens_one_question_more() -> N
     assert left.cell is None
     assert left.question is None
     assert asked.question is not None
-    assert asked.question.topic == "conflict:job_title"
+    assert asked.question.topic == "first difference:job_title"
 
 
 def test_a_meaning_without_a_word_on_the_other_side_stays_with_its_reason() -> None:
