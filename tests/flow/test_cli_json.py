@@ -18,6 +18,9 @@ from agent import shipped
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
+pytestmark = pytest.mark.timeout(900)
+"""The story is told once, before the first test: on a busy machine longer than one test may take."""
+
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {path.stem: path for path in sorted((ROOT / "docs" / "schemas").glob("*.json"))}
 OF_FILES = {"policy"}

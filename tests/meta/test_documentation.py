@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -14,9 +14,11 @@ from command_words import COMMANDS, unknown_commands
 from jsonschema import Draft202012Validator
 
 from agent import errors
+from agent.changes import BatchState, State
 from agent.cli import advice, apply, plan
 from agent.cli.reference import PAGES
 from agent.config import Config, load_config
+from agent.connector import Op
 from agent.decide.yaml_source import plain_value, read_source
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +109,14 @@ def test_the_example_config_is_a_config() -> None:
         "keyring:salesforce-client-secret",
         "keyring:hubspot-token",
     }
+
+
+def test_the_schema_of_a_batch_knows_every_kind_of_change_and_every_state() -> None:
+    batch = json.loads(text_of(ROOT / "docs/schemas/show.json"))["properties"]
+    entry = batch["entries"]["items"]["properties"]
+    assert set(entry["op"]["enum"]) == set(get_args(Op))
+    assert set(batch["state"]["enum"]) == set(get_args(BatchState))
+    assert set(entry["state"].get("enum", [state.value for state in State])) == {state.value for state in State}
 
 
 def policies_of(folder: Path) -> list[Any]:
