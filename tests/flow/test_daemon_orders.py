@@ -104,6 +104,32 @@ def test_every_order_gives_the_same_json_and_code_beside_a_daemon(tmp_path: Path
     assert {code for _, code, _ in alone} == {0, 2, 6}
 
 
+def test_an_undo_overtakes_a_plan_that_is_being_written(bench: Bench, daemon: Daemon, monkeypatch: Any) -> None:
+    orders = daemon.installation.commands
+    bench.pairs(150)
+    bench.watch.advance(minutes=15)
+    plan = _done(daemon, "plan", {})
+    number = orders.queue("apply", {"plan": plan["plan"]}, "anna")
+    undo: list[int] = []
+    write = type(bench.hubspot).write
+
+    def write_and_undo(self: Any, writes: Any) -> Any:
+        outcomes = write(self, writes)
+        if not undo:
+            (batch,) = daemon.installation.ledger.batches(states=("open",))
+            undo.append(orders.queue("rollback", {"batches": [batch.id]}, "ben"))
+        return outcomes
+
+    monkeypatch.setattr(type(bench.hubspot), "write", write_and_undo)
+    daemon.glance()
+    undone, applied = orders.collect(undo[0]), orders.collect(number)
+    assert undone is not None
+    assert undone["restore"] == 25
+    assert bench.titles() == {"boss"}
+    assert applied is not None
+    assert applied["error"]["exit_code"] == 6
+
+
 def test_an_undo_of_something_else_lets_the_plan_go_on_afterwards(
     bench: Bench, daemon: Daemon, monkeypatch: Any
 ) -> None:
