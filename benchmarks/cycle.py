@@ -57,7 +57,7 @@ def measure(run: Run) -> None:
         for repeat in range(repeats):
             for share, part in SHARES.items():
                 for name in sorted(subjects, reverse=bool(repeat % 2)):
-                    took = subjects[name].turn(repeat, round(people * part))
+                    took = subjects[name].turn(round(people * part))
                     seconds.setdefault((share, name), []).append(took)
             run.say(f"repeat {repeat + 1} of {repeats}")
     _report(run, seconds, people)
@@ -83,12 +83,12 @@ class People:
         self.practice = practice
         self._score = 10
 
-    def work(self, repeat: int, titles: int) -> None:
+    def work(self, titles: int) -> None:
         self._score += 1
-        self.practice.advance(1_200)
+        self.practice.advance(2 * 86_400)  # taken back again and again within a day, a value would be a fight
         self.practice.edit("hubspot", "lead_score", str(self._score))
         if titles:
-            self.practice.edit("hubspot", "jobtitle", f"Chief {repeat} of {{n}}", count=titles)
+            self.practice.edit("hubspot", "jobtitle", f"Chief {self._score} of {{n}}", count=titles)
         self.practice.advance(30)
 
 
@@ -100,9 +100,9 @@ class Truce:
     def take_over_everything(self) -> None:
         cycle.run(self._installation)
 
-    def turn(self, repeat: int, titles: int) -> float:
+    def turn(self, titles: int) -> float:
         """Seconds of one cycle that must write exactly ``titles`` records."""
-        self._people.work(repeat, titles)
+        self._people.work(titles)
         reports: list[cycle.CycleReport] = []
         seconds = timed(lambda: reports.append(cycle.run(self._installation)))
         if reports[0].written != titles:
@@ -130,8 +130,8 @@ class Reference:
             for record_id, text in self._database.execute("SELECT id, fields FROM records")
         }
 
-    def turn(self, repeat: int, titles: int) -> float:
-        self._people.work(repeat, titles)
+    def turn(self, titles: int) -> float:
+        self._people.work(titles)
         wrong: list[dict[str, Any]] = []
 
         def work() -> None:

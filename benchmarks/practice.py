@@ -194,7 +194,7 @@ class Setting:
             client_secret=read_secret(self.config.salesforce.client_secret),
             base_url=self.config.salesforce.base_url,
             link_keys=self.config.salesforce.link_keys,
-            clock=time.monotonic,
+            clock=lambda: self.practice.now().timestamp(),
         )
 
     def hubspot(self) -> HubSpot:
