@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from agent.changes import Change
 from agent.decide.consent import ADDRESS, consent_places, stricter
 from agent.decide.match import keys_of
+from agent.duplicates import is_converted
 from agent.installation import Installation
 from agent.records import Ref
 
@@ -42,7 +43,8 @@ def opt_outs(installation: Installation, addresses: Iterable[tuple[str, list[Ref
     for address, refs in addresses:
         records = list(installation.mirror.records(refs).values())
         entities = {ref: entity for ref in refs if (entity := installation.crosswalk.entity_of(ref)) is not None}
-        yield from stricter(address, records, places, entities, by_operation)
+        converted = {record.ref for record in records if is_converted(installation, record)}
+        yield from stricter(address, records, places, entities, by_operation, converted)
 
 
 def _addresses(installation: Installation, ref: Ref) -> set[str]:

@@ -6,7 +6,7 @@ Recency, ``wins`` lines, freezes and undoing have no say; nothing here ever opts
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.changes import Cell, Change, Why
@@ -52,11 +52,13 @@ def stricter(
     places: Mapping[tuple[str, str], ConsentPlace],
     entities: Mapping[Ref, str],
     by_operation: frozenset[tuple[str, str]],
+    read_only: Collection[Ref] = (),
 ) -> list[Change]:
     """The writes that opt this address out on every record that does not say so yet; none if nobody opted out.
 
     ``entities``: {record: its entity}, records nobody paired left out. ``by_operation``: (system, object type) whose
-    consent is not a field to write but an operation on the address. A record that hides its consent is left alone.
+    consent is not a field to write but an operation on the address. A record that hides its consent is left alone;
+    ``read_only`` ones (converted Leads) are heard but not written.
     """
     shown = [record for record in records if (place := _place(places, record)) and place.field in record.fields]
     out = [record for record in shown if _is_out(places, record)]
@@ -65,7 +67,7 @@ def stricter(
     return [
         _opting_out(address, record, out[0], places, entities.get(record.ref, ""), by_operation)
         for record in shown
-        if not _is_out(places, record)
+        if not _is_out(places, record) and record.ref not in read_only
     ]
 
 

@@ -62,6 +62,22 @@ def test_everybody_with_the_address_is_opted_out_paired_or_not(consent: Stage) -
     assert all(is_out(consent, Ref("salesforce", "Contact", one)) for one in unclear)
 
 
+def test_a_converted_lead_is_heard_but_never_written(consent: Stage) -> None:
+    """Salesforce refuses any write to it (CANNOT_UPDATE_CONVERTED_LEAD)."""
+    first = consent.make_lead(LastName="Conv", Email="conv@acme.example")
+    consent.admin.post("/convert", system="salesforce", id=first)
+    hub = Ref("hubspot", "contacts", consent.make_hub(email="conv@acme.example"))
+    consent.advance(60)
+    consent.go_live()
+    consent.cycle()
+    consent.edit(hub, hs_email_optout="true")
+    consent.cycle()
+    (contact,) = consent.ids("salesforce", "Contact")
+    assert is_out(consent, Ref("salesforce", "Contact", contact))
+    refused = [entry for entry in consent.installation.ledger.entries() if entry.state.value == "failed"]
+    assert refused == []
+
+
 def test_a_later_import_does_not_opt_anybody_in(consent: Stage) -> None:
     pair = consent.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
     consent.go_live()
