@@ -37,12 +37,15 @@ EXIT_CODES = {
     "429": {14},
     "500, not applied": {14},
     "500, but applied": {14},
-    "401": {13},
+    "401": {13, 14},
     "html for json": {14},
     "html, but applied": {14},
     "cut off body": {14},
 }
-"""What a person sees when the run cannot go on; a run that copes sees nothing."""
+"""What a person sees when the run cannot go on; a run that copes sees nothing.
+
+A bare 401 at the login itself is no refusal of Salesforce's (those carry an OAuth error), so it is *try later*, 14.
+"""
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 
