@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.records import Ref
+from agent.ref_chunks import in_chunks
 from agent.store import Connection, from_micros, marks, to_micros
 
 if TYPE_CHECKING:
@@ -77,20 +78,12 @@ class Crosswalk:
 
     def entities_of(self, refs: Iterable[Ref]) -> dict[Ref, str]:
         """As ``entity_of`` for many; records never linked are left out."""
-        by_place: dict[tuple[str, str], list[str]] = {}
-        for ref in refs:
-            by_place.setdefault((ref.system, ref.object_type), []).append(ref.id)
-        found: dict[Ref, str] = {}
-        for place, ids in by_place.items():
-            for start in range(0, len(ids), 500):
-                chunk = ids[start : start + 500]
-                rows = self._store.read_tuples(
-                    f"SELECT record_id, entity FROM links WHERE record_id IN ({marks(len(chunk))})"
-                    " AND object_type = ? AND system = ?",
-                    (*chunk, place[1], place[0]),
-                )
-                found.update((Ref(*place, record_id), entity) for record_id, entity in rows)
-        return found
+        return self._entities_where("TRUE", refs)
+
+    def in_company(self, refs: Iterable[Ref]) -> dict[Ref, str]:
+        """As ``entities_of``, of those alone that nothing new can place: not lost, and linked beside another one."""
+        beside = "EXISTS (SELECT 1 FROM links o WHERE o.entity = l.entity AND o.id != l.id)"
+        return self._entities_where(f"state != 'lost' AND (state != 'linked' OR {beside})", refs)
 
     def members(self, entity_ids: Iterable[str]) -> dict[str, list[Link]]:
         """All links of these entities, in the order they were made; entities without one are left out."""
@@ -223,6 +216,17 @@ class Crosswalk:
         self._spare.clear()
         with self._store.write() as connection:
             connection.execute("UPDATE entity_numbers SET handed_out = handed_out + ?", (SKIPPED,))
+
+    def _entities_where(self, condition: str, refs: Iterable[Ref]) -> dict[Ref, str]:
+        found: dict[Ref, str] = {}
+        for (system, object_type), chunk in in_chunks(refs):
+            rows = self._store.read_tuples(
+                f"SELECT record_id, entity FROM links l WHERE record_id IN ({marks(len(chunk))})"
+                f" AND object_type = ? AND system = ? AND {condition}",
+                (*chunk, object_type, system),
+            )
+            found.update((Ref(system, object_type, record_id), entity) for record_id, entity in rows)
+        return found
 
     def _take_numbers(self, entity_type: str, count: int) -> int:
         """The first of so many numbers that nobody else gets."""

@@ -71,8 +71,8 @@ def run(installation: Installation) -> CycleReport:
     if installation.mirror.pending(limit=1):
         read_owners(installation)
     touched, questions = identify_pending(installation)
-    addresses = consent.shared_by(installation, installation.mirror.pending_refs())
-    draft = planner.draft(installation, touched, addresses=addresses.items(), adopt=partial(adopt, installation))
+    addresses = consent.shared_by_pending(installation)
+    draft = planner.draft(installation, touched, addresses=addresses, adopt=partial(adopt, installation))
     remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)

@@ -73,21 +73,22 @@ class _Desk:
         self._crosswalk = installation.crosswalk
         self._type = entity_type
         self._policies = installation.policies.policies
-        self._refs = frozenset(refs)
-        self._entities = installation.crosswalk.entities_of(refs)
+        self._refs: list[Ref] = []
+        self._entities: dict[Ref, str] = {}
         self._records: dict[Ref, Record] = {}
         self._pairing_keys: dict[Ref, list[tuple[str, str]]] = {}
-        self._read(refs)
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
         self.marks: dict[Ref, str] = {}
         self.successors: dict[str, Ref] = {}
         """{entity: the record that took the place of another one of its system}."""
         self.resolution = Resolution()
+        for start in range(0, len(refs), SLICE):
+            self._read(self._without_paired(refs[start : start + SLICE]))
 
     def place(self) -> None:
         """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
-        new = [record for ref in sorted(self._refs, key=self._rank) if (record := self._known(ref)) is not None]
+        new = [record for ref in sorted(set(self._refs), key=self._rank) if (record := self._known(ref)) is not None]
         for kind in self._type.match:
             for record in new:
                 if not self._is_placed(record.ref):
@@ -96,17 +97,25 @@ class _Desk:
             if not self._is_placed(record.ref):
                 self._alone(record.ref)
 
+    def _without_paired(self, refs: Sequence[Ref]) -> list[Ref]:
+        """Most records are alive, no Leads, and long linked beside another: their entity is touched, nothing else."""
+        paired = self._crosswalk.in_company(refs)
+        steady = self._mirror.living(ref for ref in paired if self._conversion(ref) is None)
+        self.resolution.entities.update(paired[ref] for ref in steady)
+        return [ref for ref in refs if ref not in steady]
+
     def _read(self, refs: Sequence[Ref]) -> None:
         """Keep of each record only its conversion and, if new, its keys: a first pull brings all there are."""
-        for start in range(0, len(refs), SLICE):
-            for ref, record in self._mirror.records(refs[start : start + SLICE]).items():
-                conversion = self._conversion(ref)
-                kept = (conversion.flag, conversion.id_field) if conversion else ()
-                self._records[ref] = replace(
-                    record, fields={name: record.fields[name] for name in kept if name in record.fields}
-                )
-                if ref not in self._entities:
-                    self._pairing_keys[ref] = self._keys_in(record)
+        self._refs += refs
+        self._entities |= self._crosswalk.entities_of(refs)
+        for ref, record in self._mirror.records(refs).items():
+            conversion = self._conversion(ref)
+            kept = (conversion.flag, conversion.id_field) if conversion else ()
+            self._records[ref] = replace(
+                record, fields={name: record.fields[name] for name in kept if name in record.fields}
+            )
+            if ref not in self._entities:
+                self._pairing_keys[ref] = self._keys_in(record)
 
     def _keys(self, ref: Ref) -> list[tuple[str, str]]:
         """Those kept, or those of a record that stood alone so far, read again: there are few of them at a time."""

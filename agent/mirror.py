@@ -21,11 +21,12 @@ from agent import mirror_bases, mirror_keys, mirror_outcomes, mirror_owners, mir
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
-from agent.mirror_absorb import ALIVE, IN_CHUNK, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
+from agent.mirror_absorb import ALIVE, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
 from agent.mirror_pending import Disposition, Pending
 from agent.records import Cursor, Owner, Pulled, Record, Ref
+from agent.ref_chunks import in_chunks
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
 
 __all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
@@ -204,6 +205,17 @@ class Mirror:
         """Our copies by ref; those never seen or gone are left out."""
         return self._copies(refs, "AND gone = 0")
 
+    def living(self, refs: Iterable[Ref]) -> set[Ref]:
+        """Those of them that we hold and that are not gone."""
+        found: set[Ref] = set()
+        for place, chunk in in_chunks(refs):
+            rows = self._store.read_tuples(
+                f"SELECT id FROM records WHERE id IN ({marks(len(chunk))}) AND shelf = ? AND gone = 0",
+                (*chunk, self._shelf(*place)),
+            )
+            found.update(Ref(*place, record_id) for (record_id,) in rows)
+        return found
+
     def last_copy(self, ref: Ref) -> Record | None:
         """Our copy even of a record that is gone."""
         return self._copies([ref], "").get(ref)
@@ -246,11 +258,8 @@ class Mirror:
 
         Looks among ``object_types``; a value that more than ``most`` of them have says nothing.
         """
-        by_place: dict[tuple[str, str], list[str]] = {}
-        for ref in refs:
-            by_place.setdefault((ref.system, ref.object_type), []).append(ref.id)
         found: dict[Ref, list[Ref]] = {}
-        for (system, object_type), ids in by_place.items():
+        for (system, object_type), ids in in_chunks(refs):
             shelves = {shelf: name for name in object_types if (shelf := self._shelf(system, name)) is not None}
             shelf = self._shelf(system, object_type)
             if shelf is None or not shelves or not kinds:
@@ -265,6 +274,10 @@ class Mirror:
     def key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
         """Values that two or more live records share, over all systems, in order of value."""
         return mirror_keys.shared_values(self._store, kind)
+
+    def pending_key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
+        """As ``key_groups``, of those values alone that a pending record has; safe while nothing becomes pending."""
+        return mirror_keys.values_of_pending(self._store, kind)
 
     def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""
@@ -354,22 +367,16 @@ class Mirror:
     # --- inside ---
 
     def _copies(self, refs: Iterable[Ref], alive: str) -> dict[Ref, Record]:
-        by_place: dict[tuple[str, str], list[str]] = {}
-        for ref in refs:
-            by_place.setdefault((ref.system, ref.object_type), []).append(ref.id)
         found: dict[Ref, Record] = {}
-        for place, ids in by_place.items():
-            shelf = self._shelf(*place)
-            for start in range(0, len(ids), IN_CHUNK):
-                chunk = ids[start : start + IN_CHUNK]
-                rows = self._store.read_tuples(
-                    "SELECT id, names, fields, version, modified_at, seen_at FROM records"
-                    f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? {alive}",
-                    (*chunk, shelf),
-                )
-                for row in rows:
-                    record = self._record_from(*place, row)
-                    found[record.ref] = record
+        for place, chunk in in_chunks(refs):
+            rows = self._store.read_tuples(
+                "SELECT id, names, fields, version, modified_at, seen_at FROM records"
+                f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? {alive}",
+                (*chunk, self._shelf(*place)),
+            )
+            for row in rows:
+                record = self._record_from(*place, row)
+                found[record.ref] = record
         return found
 
     def _scan(self, shelf: int, system: str, object_type: str) -> Iterator[tuple[int, str, Record]]:

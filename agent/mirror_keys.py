@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.records import Ref
 from agent.store import Store, marks
+from agent.stored_json import from_json
 
 IN_CHUNK = 500
 
@@ -25,24 +26,22 @@ def sharing(
     ``shelves`` are where the others may stand; a value found more than ``most`` times there says nothing.
     """
     found: dict[str, list[tuple[int, str]]] = {}
-    for start in range(0, len(record_ids), IN_CHUNK):
-        chunk = record_ids[start : start + IN_CHUNK]
-        rows = store.read_tuples(
-            f"SELECT r.id, {KEY_OF}, {VALUE_OF} FROM records r, json_each(r.keys) key"
-            f" WHERE r.id IN ({marks(len(chunk))}) AND r.shelf = ? AND {KEY_OF} IN ({marks(len(kinds))})"
-            " AND (SELECT COUNT(*) FROM (SELECT 1 FROM match_keys k JOIN records o ON o.n = k.n"
-            f" WHERE k.kind = {KEY_OF} AND k.value = {VALUE_OF} AND o.shelf IN ({marks(len(shelves))})"
-            " LIMIT ?)) BETWEEN 2 AND ?",
-            (*chunk, shelf, *kinds, *shelves, most + 1, most),
+    rows = store.read_tuples(
+        f"SELECT r.id, {KEY_OF}, {VALUE_OF} FROM records r, json_each(r.keys) key"
+        f" WHERE r.id IN ({marks(len(record_ids))}) AND r.shelf = ? AND {KEY_OF} IN ({marks(len(kinds))})"
+        " AND (SELECT COUNT(*) FROM (SELECT 1 FROM match_keys k JOIN records o ON o.n = k.n"
+        f" WHERE k.kind = {KEY_OF} AND k.value = {VALUE_OF} AND o.shelf IN ({marks(len(shelves))})"
+        " LIMIT ?)) BETWEEN 2 AND ?",
+        (*record_ids, shelf, *kinds, *shelves, most + 1, most),
+    )
+    for record_id, kind, value in rows:
+        others = store.read_tuples(
+            "SELECT o.shelf, o.id FROM match_keys k JOIN records o ON o.n = k.n"
+            f" WHERE k.kind = ? AND k.value = ? AND o.shelf IN ({marks(len(shelves))})",
+            (kind, value, *shelves),
         )
-        for record_id, kind, value in rows:
-            others = store.read_tuples(
-                "SELECT o.shelf, o.id FROM match_keys k JOIN records o ON o.n = k.n"
-                f" WHERE k.kind = ? AND k.value = ? AND o.shelf IN ({marks(len(shelves))})",
-                (kind, value, *shelves),
-            )
-            known = found.setdefault(record_id, [])
-            known += [other for other in others if other != (shelf, record_id) and other not in known]
+        known = found.setdefault(record_id, [])
+        known += [other for other in others if other != (shelf, record_id) and other not in known]
     return found
 
 
@@ -58,14 +57,37 @@ def shared_values(store: Store, kind: str) -> Iterator[tuple[str, list[Ref]]]:
         if not shared:
             return
         values = [value for (value,) in shared]
-        groups: dict[str, list[Ref]] = {value: [] for value in values}
-        rows = store.read_tuples(
-            "SELECT k.value, s.system, s.object_type, r.id FROM match_keys k JOIN records r ON r.n = k.n"
-            f" JOIN shelves s ON s.id = r.shelf WHERE k.kind = ? AND k.value IN ({marks(len(values))})"
-            " ORDER BY k.value, k.n",
-            (kind, *values),
-        )
-        for value, system, object_type, record_id in rows:
-            groups[value].append(Ref(system, object_type, record_id))
-        yield from groups.items()
+        yield from ((value, [ref for ref, _ in found]) for value, found in _holders(store, kind, values).items())
         last = values[-1]
+
+
+def values_of_pending(store: Store, kind: str) -> Iterator[tuple[str, list[Ref]]]:
+    """As ``shared_values``, of those values alone that a pending record has; each once, at its first pending record."""
+    last = 0
+    while True:
+        rows = store.read_tuples(
+            "SELECT p.n, r.keys FROM pending p JOIN records r ON r.n = p.n WHERE p.n > ? ORDER BY p.n LIMIT ?",
+            (last, IN_CHUNK),
+        )
+        if not rows:
+            return
+        values = {value for _, keys in rows for its_kind, value in from_json(keys) if its_kind == kind}
+        for value, found in _holders(store, kind, list(values)).items():
+            is_new = all(n is None or n > last for _, n in found)
+            if len(found) > 1 and is_new:
+                yield value, [ref for ref, _ in found]
+        last = rows[-1][0]
+
+
+def _holders(store: Store, kind: str, values: Sequence[str]) -> dict[str, list[tuple[Ref, int | None]]]:
+    """{value: [(record, its number if it is pending)]} in order of value and first seen."""
+    rows = store.read_tuples(
+        "SELECT k.value, s.system, s.object_type, r.id, p.n FROM match_keys k JOIN records r ON r.n = k.n"
+        " JOIN shelves s ON s.id = r.shelf LEFT JOIN pending p ON p.n = k.n"
+        f" WHERE k.kind = ? AND k.value IN ({marks(len(values))}) ORDER BY k.value, k.n",
+        (kind, *values),
+    )
+    groups: dict[str, list[tuple[Ref, int | None]]] = {}
+    for value, system, object_type, record_id, pending in rows:
+        groups.setdefault(value, []).append((Ref(system, object_type, record_id), pending))
+    return groups

@@ -44,6 +44,22 @@ def test_both_sides_of_a_person_are_found_from_either(crosswalk: Crosswalk) -> N
     assert crosswalk.entity_of(LEAD) is None
 
 
+def test_in_company_is_who_is_linked_beside_another_and_not_lost(crosswalk: Crosswalk) -> None:
+    one, other, third = (crosswalk.new_entity("person") for _ in range(3))
+    alone = Ref("hubspot", "contacts", "52")
+    crosswalk.link_many([
+        NewLink(one, "person", CONTACT, "active"),
+        NewLink(one, "person", LEAD, "duplicate"),
+        NewLink(other, "person", PERSON, "active"),
+        NewLink(third, "person", alone, "active", state="undone"),
+    ])  # fmt: skip
+    everybody = [CONTACT, LEAD, PERSON, alone, Ref("hubspot", "contacts", "never")]
+    assert crosswalk.in_company(everybody) == {CONTACT: one, LEAD: one, alone: third}
+    crosswalk.mark(LEAD, "lost")
+    assert crosswalk.in_company(everybody) == {CONTACT: one, alone: third}
+    assert crosswalk.entities_of(everybody) == {CONTACT: one, LEAD: one, PERSON: other, alone: third}
+
+
 def test_ids_are_never_given_twice(tmp_path: Path, crosswalk: Crosswalk) -> None:
     first = [crosswalk.new_entity("person") for _ in range(150)]
     again = Crosswalk(open_ledger(tmp_path))

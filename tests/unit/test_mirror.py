@@ -492,6 +492,31 @@ def test_many_shared_values_come_in_order_and_complete(mirror: Mirror) -> None:
     assert all(len(refs) == 2 for _, refs in groups)
 
 
+def test_what_pending_records_share_is_found_with_everybody_who_shares_it(mirror: Mirror) -> None:
+    twin = replace(contact(3, Email="p1@example.com"), ref=Ref("hubspot", "contacts", "51"))
+    other = [contact(8, Email="o@example.com"), contact(9, Email="o@example.com")]
+    absorb(mirror, contact(1), contact(2), twin, *other)
+    decided(mirror)
+    assert list(mirror.pending_key_groups("email")) == []
+    mirror.pend([twin.ref, contact(2).ref], "again", START)
+    assert list(mirror.pending_key_groups("email")) == [("p1@example.com", [REF, twin.ref])]
+    assert list(mirror.pending_key_groups("phone")) == []
+
+
+def test_a_value_shared_by_many_pending_records_comes_once(mirror: Mirror) -> None:
+    for block in range(3):
+        absorb(mirror, *[contact(n + 2000 * block, Email=f"{n:04d}@example.com") for n in range(1, 701)])
+    groups = list(mirror.pending_key_groups("email"))
+    assert sorted(value for value, _ in groups) == [f"{n:04d}@example.com" for n in range(1, 701)]
+    assert all(len(refs) == 3 for _, refs in groups)
+
+
+def test_the_living_are_those_we_hold_and_that_are_not_gone(mirror: Mirror) -> None:
+    absorb(mirror, contact(1), contact(2))
+    absorb(mirror, Tombstone(REF))
+    assert mirror.living([REF, contact(2).ref, contact(3).ref]) == {contact(2).ref}
+
+
 def test_keys_are_worked_out_anew_when_the_policies_changed(mirror: Mirror) -> None:
     def by_title(record: Record) -> Iterable[tuple[str, str]]:
         return [("title", str(record.fields["Title"]))]
