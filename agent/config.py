@@ -10,11 +10,11 @@ import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, plain_value, read_source
@@ -30,19 +30,70 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SalesforceConfig(_Strict):
+SECRETS = ("client_id", "client_secret", "private_key", "refresh_token", "token")
+"""Settings of a connection that name the place of a secret."""
+
+REPLACED_BY_USE = ("refresh_token",)
+"""Secrets that a vendor may replace with a new one whenever they are used."""
+
+
+class Connection(_Strict):
+    """What every connection has: a kind of login with the settings that it cannot do without."""
+
+    needs: ClassVar[dict[str, tuple[str, ...]]]
+    """{kind of login: its settings}; the first kind is the default."""
+    login: str
+
+    @model_validator(mode="after")
+    def _login_is_complete(self) -> Self:
+        missing = [name for name in self.needs[self.login] if not getattr(self, name)]
+        if missing:
+            said = {"login": self.login, "missing": " and ".join(missing)}
+            raise PydanticCustomError("login_incomplete", "login: {login} needs {missing}", said)
+        return self
+
+    def secrets(self) -> dict[str, str]:
+        """{setting: reference} of what the login reads."""
+        return {name: getattr(self, name) for name in self.needs[self.login] if name in SECRETS}
+
+
+class SalesforceConfig(Connection):
     """The Salesforce connection."""
 
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {
+        "client_credentials": ("client_id", "client_secret"),
+        "jwt": ("client_id", "username", "private_key"),
+        "refresh_token": ("client_id", "client_secret", "refresh_token"),
+    }
     domain: str = Field(
         description="My Domain without the ending, such as acme.my for acme.my.salesforce.com.",
         examples=["acme.my"],
+    )
+    login: Literal["client_credentials", "jwt", "refresh_token"] = Field(
+        "client_credentials",
+        description="How Truce logs in: the app's id and secret, a private key (jwt) or a refresh token.",
     )
     client_id: SecretReference = Field(
         description="Consumer key of the external client app, as keyring:NAME, env:NAME, file:PATH or systemd:NAME.",
         examples=["keyring:salesforce-client-id"],
     )
-    client_secret: SecretReference = Field(
-        description="Consumer secret, written the same way.", examples=["keyring:salesforce-client-secret"]
+    client_secret: SecretReference | None = Field(
+        None,
+        description="Consumer secret, written the same way. Not needed for jwt.",
+        examples=["keyring:salesforce-client-secret"],
+    )
+    username: str | None = Field(
+        None, description="Only for jwt: the integration user's login.", examples=["integration@acme.example"]
+    )
+    private_key: SecretReference | None = Field(
+        None,
+        description="Only for jwt: the key (PEM, no password) whose certificate the app holds.",
+        examples=["file:secrets/salesforce-private-key"],
+    )
+    refresh_token: SecretReference | None = Field(
+        None,
+        description="Only for refresh_token. Where the app replaces it with every use, keep it in keyring: or file:.",
+        examples=["keyring:salesforce-refresh-token"],
     )
     api_version: str = Field("65.0", description="Salesforce API version.", pattern=r"^\d{2}\.0$")
     base_url: LoopbackOrHttps | None = Field(
@@ -57,12 +108,33 @@ class SalesforceConfig(_Strict):
     )
 
 
-class HubSpotConfig(_Strict):
+class HubSpotConfig(Connection):
     """The HubSpot connection."""
 
-    token: SecretReference = Field(
-        description="Service key, as keyring:NAME, env:NAME, file:PATH or systemd:NAME.",
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {
+        "key": ("token",),
+        "refresh_token": ("client_id", "client_secret", "refresh_token"),
+    }
+    login: Literal["key", "refresh_token"] = Field(
+        "key", description="How Truce logs in: a service key, or an OAuth app's refresh token."
+    )
+    token: SecretReference | None = Field(
+        None,
+        description="Service key (or a private app's token), as keyring:NAME, env:NAME, file:PATH or systemd:NAME.",
         examples=["keyring:hubspot-token"],
+    )
+    client_id: SecretReference | None = Field(
+        None,
+        description="Only for refresh_token: the OAuth app's client id, written the same way.",
+        examples=["keyring:hubspot-client-id"],
+    )
+    client_secret: SecretReference | None = Field(
+        None, description="Only for refresh_token: the app's client secret.", examples=["keyring:hubspot-client-secret"]
+    )
+    refresh_token: SecretReference | None = Field(
+        None,
+        description="Only for refresh_token. Where the app replaces it with every use, keep it in keyring: or file:.",
+        examples=["keyring:hubspot-refresh-token"],
     )
     api_version: Literal["v3", "2026-03", "2026-09"] = Field("v3", description="HubSpot API version.")
     base_url: LoopbackOrHttps | None = Field(
@@ -125,12 +197,12 @@ class Config(_Strict):
 
     def secrets(self) -> dict[str, str]:
         """{setting: reference}; a relative ``file:`` path is taken from the folder of the config file."""
-        references = {
-            "salesforce.client_id": self.salesforce.client_id,
-            "salesforce.client_secret": self.salesforce.client_secret,
-            "hubspot.token": self.hubspot.token,
+        connections: dict[str, Connection] = {"salesforce": self.salesforce, "hubspot": self.hubspot}
+        return {
+            f"{system}.{name}": self._beside_the_file(reference)
+            for system, connection in connections.items()
+            for name, reference in connection.secrets().items()
         }
-        return {setting: self._beside_the_file(reference) for setting, reference in references.items()}
 
     def _beside_the_file(self, reference: str) -> str:
         source, _, name = reference.partition(":")

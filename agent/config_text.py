@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from agent.config import Config, settings_of
+from agent.config import Config, Connection, settings_of
 
 WIDTH = 100
 _HEAD = "The settings of one Truce installation. No secret stands here, only where each secret is kept."
@@ -25,7 +25,7 @@ Values = Mapping[str, Any]
 
 def example() -> str:
     """``config.example.yaml``: what has to be set with an example, everything else with its default."""
-    needed = {name: _example_of(setting) for name, setting in settings_of(Config) if _must_be_set(setting)}
+    needed = {name: _example_of(setting) for name, setting in settings_of(Config) if setting.is_required()}
     return config_text({**needed, "run": {"mode": "ask"}})
 
 
@@ -67,18 +67,14 @@ def _shown_default(setting: FieldInfo) -> Any:
     return str(default) if isinstance(default, Path) else default
 
 
-def _must_be_set(setting: FieldInfo) -> bool:
-    group = _group(setting)
-    if group is not None:
-        return any(_must_be_set(part) for _, part in settings_of(group))
-    return setting.is_required()
-
-
 def _example_of(setting: FieldInfo) -> Any:
+    """The first example; of a group, those of what must be set."""
     group = _group(setting)
-    if group is not None:
-        return {name: _example_of(part) for name, part in settings_of(group) if _must_be_set(part)}
-    return (setting.examples or [None])[0]
+    if group is None:
+        return (setting.examples or [None])[0]
+    by_login = next(iter(group.needs.values())) if issubclass(group, Connection) else ()
+    parts = settings_of(group)
+    return {name: _example_of(part) for name, part in parts if part.is_required() or name in by_login}
 
 
 def _group(setting: FieldInfo) -> type[BaseModel] | None:

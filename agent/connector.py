@@ -194,6 +194,18 @@ class WriteOutcome:
     error: WriteError | None = None
 
 
+class KeptSecret(Protocol):
+    """A secret that its vendor may replace whenever it is used: an OAuth refresh token."""
+
+    def read(self) -> str:
+        """The present one. Raises ConfigError: it cannot be read."""
+        ...
+
+    def keep(self, value: str) -> None:
+        """Put the new one where the old one was; never raises, what cannot be kept is good until we end."""
+        ...
+
+
 class Connector(Protocol):
     """One CRM installation."""
 

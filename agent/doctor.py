@@ -12,13 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from agent.config import Config
+from agent.config import REPLACED_BY_USE, Config
 from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
 from agent.policy_files import read_sources
-from agent.secrets import read_secret
+from agent.secrets import can_be_kept, read_secret
 
 MOST_SKEW_SECONDS = 60.0
 LEAST_FREE_BYTES = 256 * 1024 * 1024
@@ -76,6 +76,14 @@ class Examination:
                 yield _error(f"{setting}", error)
             else:
                 yield Finding("ok", setting, f"can be read from {place.partition(':')[0]}")
+                if setting.rpartition(".")[2] in REPLACED_BY_USE and not can_be_kept(place):
+                    yield Finding(
+                        "warning",
+                        setting,
+                        "an app that replaces it with every use would lock us out at the next start: "
+                        f"Truce cannot write to {place.partition(':')[0]}",
+                        ("write keyring:NAME or file:PATH in the config instead",),
+                    )
 
     def _policies(self, today: date) -> Iterator[Finding]:
         try:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from agent import shipped
+from agent.config import SECRETS as PLACES_OF_SECRETS
+from agent.config import Connection, HubSpotConfig, SalesforceConfig
 from agent.config_text import config_text
 from agent.errors import ConfigError
 from agent.private_files import PRIVATE_FILE
@@ -22,12 +24,19 @@ EXAMPLE_PERSON = "anna@example.com"
 SECRETS: Mapping[str, str] = {
     "salesforce-client-id": "Consumer key of the Salesforce external client app",
     "salesforce-client-secret": "Consumer secret of the Salesforce external client app",
+    "salesforce-private-key": "Private key whose certificate the Salesforce app holds",
+    "salesforce-refresh-token": "Refresh token of the Salesforce app",
     "hubspot-token": "HubSpot service key",
+    "hubspot-client-id": "Client id of the HubSpot app",
+    "hubspot-client-secret": "Client secret of the HubSpot app",
+    "hubspot-refresh-token": "Refresh token of the HubSpot app",
 }
+"""Name of a secret → what is asked for."""
 
 BEGINNINGS: Mapping[str, tuple[str, ...]] = {"people": ("person", "company"), "deals": ("deal", "company")}
 """What one may begin with → whose policies are written; policies about neither are always written."""
 
+_LOGINS: Mapping[str, type[Connection]] = {"salesforce": SalesforceConfig, "hubspot": HubSpotConfig}
 _ABOUT_RECORDS = {kind for kinds in BEGINNINGS.values() for kind in kinds}
 _PRACTICE = re.compile(r"\.(sandbox|develop|scratch|demo|trailblaze|patch)\.")
 _OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|trailblaze|patch))?\.my")
@@ -35,7 +44,10 @@ _OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|tr
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """``domain`` as ``salesforce_domain`` gives it; ``login`` is the person's on this computer."""
+    """``domain`` as ``salesforce_domain`` gives it; ``login`` is the person's on this computer.
+
+    The logins of both CRMs are those of ``agent.config``; ``username`` is Salesforce's, only for jwt.
+    """
 
     email: str
     login: str
@@ -43,6 +55,9 @@ class Answers:
     has_native_connector: bool
     begins_with: str
     secrets: SecretSource
+    salesforce_login: str = "client_credentials"
+    hubspot_login: str = "key"
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +91,40 @@ def write_first_files(config: Path, answers: Answers) -> Written:
 
 def settings(answers: Answers) -> dict[str, object]:
     """The answers as settings; what they do not touch keeps its default."""
-    hubspot: dict[str, object] = {"token": reference("hubspot-token", answers.secrets)}
+    salesforce: dict[str, object] = {"domain": answers.domain, **_login("salesforce", answers)}
+    hubspot = _login("hubspot", answers)
+    if answers.username:
+        salesforce["username"] = answers.username
     if not answers.has_native_connector:
         hubspot["stored_ids"] = {}
     return {
-        "salesforce": {
-            "domain": answers.domain,
-            "client_id": reference("salesforce-client-id", answers.secrets),
-            "client_secret": reference("salesforce-client-secret", answers.secrets),
-        },
+        "salesforce": salesforce,
         "hubspot": hubspot,
         "run": {"mode": "watch" if answers.has_native_connector else "ask"},
         "people": {answers.login: answers.email},
     }
+
+
+def secret_names(answers: Answers) -> list[str]:
+    """The secrets that the chosen logins need, by the names ``init`` gives them."""
+    return [f"{system}-{name.replace('_', '-')}" for system in _LOGINS for name in _needed(system, answers)]
+
+
+def _login(system: str, answers: Answers) -> dict[str, object]:
+    """The kind of login where it is not the default, and where each of its secrets is kept."""
+    model, kind = _LOGINS[system], _kind(system, answers)
+    places: dict[str, object] = {
+        name: reference(f"{system}-{name.replace('_', '-')}", answers.secrets) for name in _needed(system, answers)
+    }
+    return places if kind == next(iter(model.needs)) else {"login": kind, **places}
+
+
+def _needed(system: str, answers: Answers) -> list[str]:
+    return [name for name in _LOGINS[system].needs[_kind(system, answers)] if name in PLACES_OF_SECRETS]
+
+
+def _kind(system: str, answers: Answers) -> str:
+    return answers.salesforce_login if system == "salesforce" else answers.hubspot_login
 
 
 def reference(name: str, source: SecretSource) -> str:

@@ -10,8 +10,11 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+import structlog
 
 from agent.errors import ConfigError
 from agent.private_files import make_private_directory, require_private, write_private_file
@@ -21,6 +24,8 @@ KEYRING_SECONDS = 5.0
 ALLOWED_BACKENDS = ("SecretService", "libsecret", "kwallet", "macOS", "Windows")
 
 T = TypeVar("T")
+
+log = structlog.get_logger("truce")
 
 
 def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -88,6 +93,40 @@ def forget_secret(reference: str) -> None:
             raise missing from None
     else:
         raise ConfigError(f"Truce cannot remove a secret from {source}", where=reference)
+
+
+def can_be_kept(reference: str) -> bool:
+    """Whether a secret that a vendor replaced can be put back into this place."""
+    return reference.partition(":")[0] in ("keyring", "file")
+
+
+@dataclass(slots=True)
+class ReplacedSecret:
+    """A secret that its vendor may replace (``agent.connector.KeptSecret``).
+
+    Read anew each time, as another process of ours may have been given the newest. One that cannot be put back is
+    good until we end, and the log says so.
+    """
+
+    reference: str
+    read_from: Callable[[str], str] = field(default=read_secret, repr=False)
+    store_in: Callable[[str, str], None] = field(default=store_secret, repr=False)
+    _unkept: str = field(default="", repr=False)
+
+    def read(self) -> str:
+        """The present one. Raises ConfigError."""
+        return self._unkept or self.read_from(self.reference)
+
+    def keep(self, value: str) -> None:
+        """Put the new one in the place of the old one."""
+        self._unkept = value
+        try:
+            self.store_in(self.reference, value)
+            if self.read_from(self.reference) == value:
+                self._unkept = ""
+        except (ConfigError, OSError) as error:
+            why = error.what if isinstance(error, ConfigError) else type(error).__name__
+            log.error("a replaced secret could not be kept", place=self.reference, why=why)
 
 
 def how_to_set(reference: str) -> str:

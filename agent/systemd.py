@@ -93,8 +93,8 @@ WantedBy=multi-user.target
 
 
 def _systemd_secrets(config: Config) -> list[str]:
-    references = (config.salesforce.client_id, config.salesforce.client_secret, config.hubspot.token)
-    return sorted({text.partition(":")[2] for text in references if text.startswith("systemd:")})
+    places = config.secrets().values()
+    return sorted({text.partition(":")[2] for text in places if text.startswith("systemd:")})
 
 
 def _quoted(path: Path) -> str:

@@ -15,7 +15,7 @@ from uuid import uuid4
 from agent.approvals import Approvals
 from agent.ceiling import ceiling
 from agent.commands import Commands
-from agent.config import Config
+from agent.config import REPLACED_BY_USE, Config
 from agent.connector import Connector, ObjectSchema
 from agent.crosswalk import Crosswalk
 from agent.decide import prepare
@@ -32,7 +32,7 @@ from agent.policy_files import read_sources
 from agent.private_files import make_private_directory
 from agent.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
-from agent.secrets import read_secret
+from agent.secrets import ReplacedSecret, read_secret
 from agent.store import Clock
 
 LEDGER = "ledger.db"
@@ -56,24 +56,36 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
 
     salesforce = config.salesforce
     hubspot = config.hubspot
-    places = config.secrets()
     return {
         "salesforce": Salesforce(
             domain=salesforce.domain,
-            client_id=secret(places["salesforce.client_id"]),
-            client_secret=secret(places["salesforce.client_secret"]),
+            username=salesforce.username or "",
+            **_login(config, "salesforce", secret),
             base_url=salesforce.base_url,
             api_version=salesforce.api_version,
             link_keys=salesforce.link_keys,
             clock=time.monotonic,
         ),
         "hubspot": HubSpot(
-            token=secret(places["hubspot.token"]),
+            **_login(config, "hubspot", secret),
             base_url=hubspot.base_url or "https://api.hubapi.com",
             api_version=hubspot.api_version,
             link_keys=hubspot.link_keys,
             stored_ids=hubspot.stored_ids,
         ),
+    }
+
+
+def _login(config: Config, system: str, secret: Callable[[str], str]) -> dict[str, Any]:
+    """The secrets of a login by name; what a vendor replaces stays a place that is read and written."""
+    places = {
+        setting.removeprefix(f"{system}."): place
+        for setting, place in config.secrets().items()
+        if setting.startswith(f"{system}.")
+    }
+    return {
+        name: ReplacedSecret(place, secret) if name in REPLACED_BY_USE else secret(place)
+        for name, place in places.items()
     }
 
 

@@ -187,11 +187,14 @@ class Setting:
                 installation.approvals.activate(name, header.meaning, "anna@example.com")
             yield installation
 
+    def _secret(self, setting: str) -> str:
+        return read_secret(self.config.secrets()[setting])
+
     def salesforce(self) -> Salesforce:
         return Salesforce(
             domain=self.config.salesforce.domain,
-            client_id=read_secret(self.config.salesforce.client_id),
-            client_secret=read_secret(self.config.salesforce.client_secret),
+            client_id=self._secret("salesforce.client_id"),
+            client_secret=self._secret("salesforce.client_secret"),
             base_url=self.config.salesforce.base_url,
             link_keys=self.config.salesforce.link_keys,
             clock=lambda: self.practice.now().timestamp(),
@@ -199,7 +202,7 @@ class Setting:
 
     def hubspot(self) -> HubSpot:
         return HubSpot(
-            token=read_secret(self.config.hubspot.token),
+            token=self._secret("hubspot.token"),
             base_url=self.config.hubspot.base_url or "",
             link_keys=self.config.hubspot.link_keys,
             stored_ids=self.config.hubspot.stored_ids,

@@ -13,6 +13,8 @@ from agent.cli.display import print_json, say
 from agent.cli.session import json_option
 from agent.errors import ConfigError, TruceError, UsageError
 
+_COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
 
 @click.command("init")
 @click.option("--email", help="Yours: who answers for the policies and approves.")
@@ -20,6 +22,21 @@ from agent.errors import ConfigError, TruceError, UsageError
 @click.option("--sandbox/--production", default=None, help="Is this Salesforce a sandbox?")
 @click.option("--native-connector/--no-native-connector", default=None, help="Does HubSpot's own connector run?")
 @click.option("--first", "begins_with", metavar="people|deals", help="What to keep in agreement first.")
+@click.option(
+    "--salesforce-login",
+    type=click.Choice(["client-credentials", "jwt", "refresh-token"]),
+    default="client-credentials",
+    show_default=True,
+    help="How Truce logs in there.",
+)
+@click.option("--salesforce-username", metavar="LOGIN", help="Of the integration user; only for jwt.")
+@click.option(
+    "--hubspot-login",
+    type=click.Choice(["key", "refresh-token"]),
+    default="key",
+    show_default=True,
+    help="How Truce logs in there.",
+)
 @click.option("--secrets", type=click.Choice(["keyring", "file", "env", "systemd"]), help="Where secrets are kept.")
 @json_option
 @click.pass_context
@@ -59,7 +76,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
         click.echo("Truce only watches (mode: watch) while HubSpot's own connector writes.")
     say("Nothing is written to a CRM before you have seen a plan and applied it. Next:")
     for step, why in steps:
-        click.echo(f"  {step:<24}{why}")
+        click.echo(f"  {step:<22}  {why}")
 
 
 def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
@@ -84,6 +101,12 @@ def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
             why="a sandbox has --NAME.sandbox in its domain, a developer org has .develop",
             next_step="truce init --production, or give the domain of the sandbox",
         )
+    if given["salesforce_login"] == "jwt" and not given["salesforce_username"]:
+        raise UsageError(
+            "--salesforce-username is needed",
+            why="a signed login says whose it is",
+            next_step="truce init --salesforce-login jwt --salesforce-username integration@company.com",
+        )
     native = given["native_connector"]
     if native is None:
         native = may_ask and click.confirm("Is HubSpot's own Salesforce connector switched on?", default=False)
@@ -94,6 +117,9 @@ def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
         has_native_connector=bool(native),
         begins_with=_beginning(given["begins_with"], possible_beginnings(), may_ask=may_ask),
         secrets=given["secrets"] or _where_secrets_go(may_ask=may_ask),
+        salesforce_login=given["salesforce_login"].replace("-", "_"),
+        hubspot_login=given["hubspot_login"].replace("-", "_"),
+        username=given["salesforce_username"] or "",
     )
 
 
@@ -147,16 +173,21 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
 
 
 def _next_steps(answers: Any) -> list[tuple[str, str]]:
-    from agent.first_files import SECRETS, reference
+    from agent.first_files import SECRETS, reference, secret_names
 
     steps = [
         ("truce doctor", "can everything needed be read?"),
         ("truce plan", "what would be written?"),
     ]
+    names = secret_names(answers)
     if answers.secrets == "env":
-        return [
-            (f"export {reference(name, 'env').removeprefix('env:')}=…", text.lower()) for name, text in SECRETS.items()
-        ] + steps
+        exports = [(reference(name, "env").removeprefix("env:"), SECRETS[name].lower()) for name in names]
+        return [(f"export {variable}=…", text) for variable, text in exports] + steps
     if answers.secrets == "systemd":
         return [("LoadCredentialEncrypted=", "one line per secret in the unit file"), *steps]
-    return [("truce secrets set", "the three keys, asked for and not shown"), *steps]
+    asked = [name for name in names if name != "salesforce-private-key"]
+    keys = [("truce secrets set", f"the {_COUNTS.get(len(asked), str(len(asked)))} keys, asked for and not shown")]
+    if len(asked) < len(names):
+        place = reference("salesforce-private-key", answers.secrets)
+        keys.append((f"truce secrets set {place} < server.key", "the private key"))
+    return [*keys, *steps]

@@ -51,12 +51,16 @@ def list_secrets(ctx: click.Context, as_json: bool) -> int:
 def set_secret(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """Ask for the secret NAME (hidden) and keep it; without NAME, for every secret that is missing.
 
-    NAME is a name in the keyring, keyring:NAME or file:PATH. Piped input is taken line by line.
+    NAME is a name in the keyring, keyring:NAME or file:PATH. Piped input is taken line by line; a private key has many
+    lines and is piped whole: truce secrets set NAME < server.key.
     """
     from agent.secrets import store_secret
 
     if name is None:
-        places = [place for place in session_of(ctx).config.secrets().values() if _trouble(place) is not None]
+        missing = {
+            setting: place for setting, place in session_of(ctx).config.secrets().items() if _trouble(place) is not None
+        }
+        places = [place for setting, place in missing.items() if not (_is_key(setting) and sys.stdin.isatty())]
     else:
         places = [_place(ctx, name)]
     for place in places:
@@ -130,4 +134,18 @@ def _question(place: str) -> str:
 def _value_of(place: str) -> str:
     if sys.stdin.isatty():
         return str(click.prompt(_question(place), hide_input=True, err=True))
-    return sys.stdin.readline()
+    return _piped()
+
+
+def _piped() -> str:
+    """One line; of a private key in PEM form, all of it."""
+    text = line = sys.stdin.readline()
+    while text.startswith("-----BEGIN") and line and not line.startswith("-----END"):
+        line = sys.stdin.readline()
+        text += line
+    return text
+
+
+def _is_key(setting: str) -> bool:
+    """A private key has many lines, which no hidden prompt takes."""
+    return setting.endswith(".private_key")

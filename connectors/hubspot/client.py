@@ -27,6 +27,7 @@ import urllib3
 
 from agent.errors import BadReply, ConfigError
 from connectors.hubspot.failures import transport_failure
+from connectors.hubspot.login import Login
 from connectors.hubspot.pacing import Allowance, Sleep
 from connectors.hubspot.vendor import SYSTEM
 
@@ -37,6 +38,10 @@ Timeout = tuple[float, float]
 ENTRY_HEADER = "X-Truce-Entry"
 """Names the ledger entries a writing request belongs to, comma separated: for traces and for the emulator."""
 
+_LOGIN_PATH = "/oauth/v3/token"
+_FORM = "application/x-www-form-urlencoded"
+_LATER = "the token is put into each request when it leaves"
+UNAUTHORIZED = 401
 _WIDE_STATUS = "/communication-preferences/v4/statuses/{address}/unsubscribe-all"
 
 _DATED_PATHS = (
@@ -45,6 +50,7 @@ _DATED_PATHS = (
         r"/crm/\1/{version}",
     ),
     (re.compile(r"^/account-info/v3(?=/|$)"), r"/account-info/{version}"),
+    (re.compile(r"^/oauth/v3(?=/|$)"), r"/oauth/{version}"),
     (re.compile(r"^/communication-preferences/v4(?=/|$)"), r"/communication-preferences/{version}"),
 )
 
@@ -102,7 +108,7 @@ class Client:
         NothingSent: no connection. ReplyLost: sent, and no whole reply came back.
     """
 
-    token: str = field(repr=False)
+    login: Login
     base_url: str
     api_version: ApiVersion = "v3"
     timeout: Timeout = (5.0, 60.0)
@@ -116,7 +122,7 @@ class Client:
         self.base_url = self.base_url.rstrip("/")
         _require_safe_address(self.base_url)
         self._allowance = Allowance(self.sleep)
-        self._library = hubspot.HubSpot(access_token=self.token, api_factory=self._api)
+        self._library = hubspot.HubSpot(access_token=_LATER, api_factory=self._api)
 
     def account(self) -> Reply:
         return self._plain("GET", "/account-info/v3/details")
@@ -242,9 +248,28 @@ class Client:
         return send(versioned(path, self.api_version), method, *args, **kwargs)
 
     def _request(self, send: Callable[..., Any], method: str, url: str, **kwargs: Any) -> Any:
+        """One request, and once more with a new token after a 401: that one had no effect."""
         if _origin(url) != _origin(self.base_url):
             raise bad_reply("a request to another host was stopped")
-        return send(method, url, **kwargs)
+        headers = kwargs.pop("headers")
+        if "Authorization" not in headers:
+            return send(method, url, headers=headers, **kwargs)
+        token = self.login.token(self._ask_for_token)
+        try:
+            return send(method, url, headers={**headers, "Authorization": f"Bearer {token}"}, **kwargs)
+        except Exception as error:
+            if getattr(error, "status", None) != UNAUTHORIZED:
+                raise
+            fresh = self.login.renewed(token, self._ask_for_token)
+            if fresh is None:
+                raise
+        return send(method, url, headers={**headers, "Authorization": f"Bearer {fresh}"}, **kwargs)
+
+    def _ask_for_token(self, form: Mapping[str, str]) -> Reply:
+        """Everything in the body and nothing in the query, which logs along the way would keep."""
+        client = self._library.crm.objects.basic_api.api_client
+        wanted = {"Accept": "application/json", "Content-Type": _FORM}
+        return self._send(partial(client.call_api, _LOGIN_PATH, "POST", {}, [], wanted, post_params=list(form.items())))
 
 
 def versioned(path: str, version: ApiVersion) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from agent.connector import (
     Identity,
     IsKnown,
+    KeptSecret,
     ObjectSchema,
     Page,
     Window,
@@ -23,6 +24,7 @@ from connectors.hubspot.abilities import abilities
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
 from connectors.hubspot.editors import editors_of
 from connectors.hubspot.ids import checked_object_type
+from connectors.hubspot.login import login_of
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
 from connectors.hubspot.pulling import Puller, next_page
 from connectors.hubspot.reading import Reader, Search, refused
@@ -32,7 +34,7 @@ from connectors.hubspot.writing import Writer
 
 
 class HubSpot:
-    """One portal, reached with one key.
+    """One portal, reached with one key (``token``), or as an OAuth app with a ``refresh_token``.
 
     ``link_keys`` maps an object type to a property with unique values that a create of ours carries;
     ``stored_ids`` maps it to {property: object type of the other system} where another integration keeps ids.
@@ -47,7 +49,10 @@ class HubSpot:
     def __init__(
         self,
         *,
-        token: str,
+        token: str = "",
+        client_id: str = "",
+        client_secret: str = "",
+        refresh_token: KeptSecret | None = None,
         base_url: str = "https://api.hubapi.com",
         api_version: ApiVersion = "v3",
         link_keys: Mapping[str, str] | None = None,
@@ -59,7 +64,8 @@ class HubSpot:
     ) -> None:
         self._link_keys = dict(link_keys or {})
         self._app_id = app_id
-        self._client = Client(token, base_url, api_version, timeout, sleep)
+        login = login_of(token, client_id, client_secret, refresh_token, seconds)
+        self._client = Client(login, base_url, api_version, timeout, sleep)
         search = Search(self._client, Pace(seconds, sleep))
         self._reader = Reader(self._client, search)
         self._puller = Puller(self._client, search, self._reader)

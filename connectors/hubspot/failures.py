@@ -185,6 +185,15 @@ def read_error(found: Complaint, doing: str, retry_after: float | None) -> Conne
     )
 
 
+def oauth_refusal(status: int, body: Any) -> ConnectorError:
+    """Why the token endpoint gave no token; it answers in OAuth's own shape, whose codes hold no value."""
+    said = body if isinstance(body, Mapping) else {}
+    codes = [text for name in ("error", "status") for text in _texts(said.get(name)) if _CODE.fullmatch(text)]
+    if not codes or fate(status) in ("throttled", "away", "unclear"):
+        return NothingSent("HubSpot did not answer the login", system=SYSTEM, why=f"HTTP {status}")
+    return AccessDenied("HubSpot refused the login", system=SYSTEM, why=", ".join(codes), next_step="truce doctor")
+
+
 def waiting_seconds(found: Complaint, retry_after: float | None) -> float | None:
     """What the vendor said, else what its limit's name tells; None when neither does."""
     if retry_after is not None:

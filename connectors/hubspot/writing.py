@@ -18,7 +18,7 @@ from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
 from connectors.hubspot.abilities import WRITE_CHUNK
 from connectors.hubspot.accounting import applied, blame, outcomes_of, rejected, unknown
 from connectors.hubspot.client import Client, Reply
-from connectors.hubspot.failures import NothingSent, ReplyLost, complaint, fate, read_error
+from connectors.hubspot.failures import ReplyLost, complaint, fate, read_error
 from connectors.hubspot.ids import checked_object_type, is_record_id
 from connectors.hubspot.reading import Reader
 from connectors.hubspot.records import checked_row, values_of, version_of
@@ -230,13 +230,13 @@ class _Sending:
         """Send once. A success is returned; the rest settles ``writes``, or raises if nothing had left."""
         try:
             reply = send()
-        except NothingSent as error:
-            self._not_now(writes, error)
-            return None
         except ReplyLost:
             self.has_sent = True
             for write in writes:
                 self.settle(unknown(write))
+            return None
+        except ConnectorError as error:
+            self._not_now(writes, error)
             return None
         if reply.is_success:
             self.has_sent = True
@@ -256,8 +256,8 @@ class _Sending:
             else:
                 self.settle(rejected(write, blame(write, found, len(writes))))
 
-    def _not_now(self, writes: Sequence[Write], error: NothingSent) -> None:
-        """No connection: an exception while nothing has left, else a definite no for these writes."""
+    def _not_now(self, writes: Sequence[Write], error: ConnectorError) -> None:
+        """No connection or no token: an exception while nothing has left, else a definite no for these writes."""
         if not self.has_sent:
             raise error
         for write in writes:

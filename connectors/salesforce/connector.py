@@ -9,6 +9,7 @@ from agent.connector import (
     Capabilities,
     Identity,
     IsKnown,
+    KeptSecret,
     ObjectSchema,
     Page,
     Window,
@@ -21,8 +22,9 @@ from agent.records import Owner, Readout, Record, Ref
 from connectors.salesforce.abilities import abilities
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
+from connectors.salesforce.grants import grant_of
 from connectors.salesforce.ids import ORGANIZATION_PREFIX, QUEUE_PREFIX, USER_PREFIX, full_id
-from connectors.salesforce.login import Credentials, Login
+from connectors.salesforce.login import Login, Place
 from connectors.salesforce.pages import FieldHidden, Row, pages
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Schemas
@@ -39,12 +41,13 @@ _QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue' ORDER BY Id"
 class Salesforce:
     """One Salesforce organization. Makes no request until it is asked something.
 
-    ``domain`` is My Domain without its ending (``acme.my``); ``base_url`` leads every request to the emulator;
-    ``link_keys`` is {object type: external id field}; ``timeout`` is seconds to (connect, wait for the reply);
-    ``clock`` is monotonic seconds, for the login budget and the age of descriptions.
+    How it logs in follows from what it is given: a ``private_key`` (PEM) with a ``username``, a ``refresh_token``, or
+    else the client credentials. ``domain`` is My Domain without its ending (``acme.my``); ``base_url`` leads every
+    request to the emulator; ``link_keys`` is {object type: external id field}; ``timeout`` is seconds to (connect, wait
+    for the reply); ``clock`` is monotonic seconds, for the login budget and the age of descriptions.
 
     Raises:
-        ConfigError: a domain, version or address that cannot be used.
+        ConfigError: a domain, version, key or address that cannot be used.
     """
 
     system = SYSTEM
@@ -54,7 +57,10 @@ class Salesforce:
         *,
         domain: str,
         client_id: str,
-        client_secret: str,
+        client_secret: str = "",
+        username: str = "",
+        private_key: str = "",
+        refresh_token: KeptSecret | None = None,
         clock: Callable[[], float],
         base_url: str | None = None,
         api_version: str = "65.0",
@@ -64,8 +70,8 @@ class Salesforce:
         base = checked_base(base_url)
         egress = Egress(timeout, base)
         self._session = VendorSession(egress)
-        credentials = Credentials(domain.lower(), client_id, client_secret, api_version)
-        self._login = Login(credentials, self._session, egress, base, clock)
+        grant = grant_of(domain.lower(), client_id, client_secret, username, private_key, refresh_token)
+        self._login = Login(Place(domain.lower(), api_version), grant, self._session, egress, base, clock)
         self._calls = Calls(self._login)
         self._schemas = Schemas(self._calls, clock)
         self._reading = Reading(self._calls, self._schemas)

@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -20,6 +22,7 @@ from simple_salesforce.api import Salesforce as Client
 
 from agent.errors import AccessDenied, BadReply, ConfigError, ConnectorError, Unavailable
 from connectors.salesforce.failures import SYSTEM, from_transport, redacted
+from connectors.salesforce.grants import Grant
 from connectors.salesforce.ids import ORGANIZATION_PREFIX, USER_PREFIX, full_id
 from connectors.salesforce.session import Egress, EgressRefused, VendorSession, host_of
 
@@ -42,12 +45,10 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """An external client app with the client-credentials flow. ``domain`` is ``acme.my``."""
+class Place:
+    """Where to log in. ``domain`` is ``acme.my``."""
 
     domain: str
-    client_id: str = field(repr=False)
-    client_secret: str = field(repr=False)
     api_version: str = "65.0"
 
     def check(self) -> None:
@@ -76,14 +77,16 @@ class Login:
 
     def __init__(
         self,
-        credentials: Credentials,
+        place: Place,
+        grant: Grant,
         session: VendorSession,
         egress: Egress,
         base: SplitResult | None,
         clock: Callable[[], float],
     ) -> None:
-        credentials.check()
-        self._credentials = credentials
+        place.check()
+        self._place = place
+        self._grant = grant
         self._session = session
         self._egress = egress
         self._base = base
@@ -92,7 +95,7 @@ class Login:
         self._logins: deque[float] = deque()
         self._client: Client | None = None
         self._token: Token | None = None
-        egress.allow(credentials.token_host)
+        egress.allow(place.token_host)
 
     def client(self) -> Client:
         """The present client; logs in first if there is none.
@@ -118,12 +121,11 @@ class Login:
             return _present(self._token)
 
     def _log_in(self) -> Client:
-        self._spend_login()
         token = self._checked(self._fetch_token())
         client = Client(
             session_id=token.value,
             instance_url=token.instance_url,
-            version=self._credentials.api_version,
+            version=self._place.api_version,
             session=self._session,
         )
         client.headers.pop("X-PrettyPrint", None)  # the session's own header holds then
@@ -145,41 +147,55 @@ class Login:
         self._logins.append(now)
 
     def _fetch_token(self) -> Token:
+        """One login; one more where another process used our refresh token first and left the new one."""
+        for _ in range(2):
+            self._spend_login()
+            response = self._asked()
+            answer = _json_object(response.content)
+            if response.status_code == 200:
+                self._grant.granted(answer)
+                return _read_token(answer)
+            refusal = self._refusal(response.status_code, answer)
+            if not (isinstance(refusal, AccessDenied) and self._grant.is_renewed()):
+                break
+        raise refusal
+
+    def _asked(self) -> requests.Response:
         """One request to the token endpoint. A login that never arrived is not counted."""
-        credentials = self._credentials
         try:
-            response = self._session.post(
-                f"https://{credentials.token_host}/services/oauth2/token",
-                data={"grant_type": "client_credentials"},
-                auth=(credentials.client_id, credentials.client_secret),
+            demand = self._grant.demand(self._vendor_now)
+            return self._session.post(
+                f"https://{self._place.token_host}/services/oauth2/token", data=dict(demand.form), auth=demand.basic
             )
+        except ConfigError as error:
+            self._logins.pop()
+            raise AccessDenied(
+                "the Salesforce login lacks a secret", system=SYSTEM, why=error.what, next_step=error.next_step
+            ) from None
         except (requests.RequestException, EgressRefused) as error:
             failure = from_transport(error)
-        else:
-            return self._read_token(response)
         self._logins.pop()
         raise Unavailable("Salesforce cannot be reached for the login", system=SYSTEM, why=failure.code)
 
-    def _read_token(self, response: requests.Response) -> Token:
-        answer = _json_object(response.content)
-        if response.status_code != 200:
-            raise self._refusal(response.status_code, answer)
-        value, instance_url, identity = (answer.get(name) for name in ("access_token", "instance_url", "id"))
-        owner = _owner(identity)
-        if not (isinstance(value, str) and value and isinstance(instance_url, str) and owner):
-            raise BadReply("the answer to the Salesforce login holds no token", system=SYSTEM)
-        return Token(value, instance_url, *owner)
+    def _vendor_now(self) -> datetime:
+        """The Date header of the version list, which needs no session and costs nothing of the allowance."""
+        response = self._session.get(f"https://{self._place.token_host}/services/data/")
+        try:
+            stamp = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError):
+            self._logins.pop()
+            raise Unavailable("Salesforce did not tell the time for the login", system=SYSTEM) from None
+        return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
 
     def _refusal(self, status: int, answer: Mapping[str, Any]) -> ConnectorError:
         if status >= 500 or "error" not in answer:
             self._logins.pop()
             return Unavailable("Salesforce did not answer the login", system=SYSTEM, why=f"HTTP {status}")
-        credentials = self._credentials
         said = f"{answer['error']}: {answer.get('error_description') or 'no reason given'}"
         return AccessDenied(
             "Salesforce refused the login",
             system=SYSTEM,
-            why=redacted(said, (credentials.client_id, credentials.client_secret)),
+            why=redacted(said, self._grant.secrets),
             next_step="truce doctor",
         )
 
@@ -195,11 +211,19 @@ class Login:
         parts = urlsplit(token.instance_url)
         host = host_of(parts)
         is_emulator = self._base is not None and host == host_of(self._base)
-        is_vendor = parts.scheme == "https" and (host == self._credentials.token_host or host.endswith(_OWN_DOMAIN))
+        is_vendor = parts.scheme == "https" and (host == self._place.token_host or host.endswith(_OWN_DOMAIN))
         if not (is_emulator or is_vendor):
             raise BadReply("the Salesforce login names a foreign instance", system=SYSTEM, why=str(parts.hostname))
         self._egress.allow(host)
         return token
+
+
+def _read_token(answer: Mapping[str, Any]) -> Token:
+    value, instance_url, identity = (answer.get(name) for name in ("access_token", "instance_url", "id"))
+    owner = _owner(identity)
+    if not (isinstance(value, str) and value and isinstance(instance_url, str) and owner):
+        raise BadReply("the answer to the Salesforce login holds no token", system=SYSTEM)
+    return Token(value, instance_url, *owner)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

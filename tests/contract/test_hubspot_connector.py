@@ -16,6 +16,7 @@ from agent.errors import AccessDenied, BadReply, NotFound, Unavailable
 from agent.records import Gone, MergedInto, Owner, Record, Ref, Tombstone, Unreadable
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.login import ServiceKey
 
 SINCE = datetime(2026, 11, 1, 9, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -127,7 +128,7 @@ def test_the_api_version_is_a_setting_over_cached_connections(
 
 
 def test_a_request_to_another_host_is_stopped_before_it_leaves() -> None:
-    client = Client("pat-fake", "https://api.example.com")
+    client = Client(ServiceKey("pat-fake"), "https://api.example.com")
     library = client._library.crm.objects.basic_api.api_client
     with pytest.raises(BadReply, match="trusted"):
         library.call_api("/crm/v3/objects/contacts", "GET", _host="https://evil.example")

@@ -14,6 +14,7 @@ from agent.records import FieldValue, MergedInto, Ref
 from connectors.hubspot.client import Client, Reply, versioned
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
+from connectors.hubspot.login import ServiceKey
 from connectors.hubspot.pacing import Pace
 from connectors.hubspot.pulling import next_page
 from connectors.hubspot.records import (
@@ -229,7 +230,7 @@ def test_the_key_is_never_sent_in_the_clear(base_url: str) -> None:
     "base_url", ["https://api.hubapi.com/", "http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9"]
 )
 def test_https_and_this_computer_are_fine(base_url: str) -> None:
-    Client("pat-fake", base_url).close()
+    Client(ServiceKey("pat-fake"), base_url).close()
 
 
 @pytest.mark.parametrize("link_keys", [{"contacts": "not a name"}, {"../contacts": "truce_key"}])

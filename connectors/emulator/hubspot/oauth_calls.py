@@ -20,7 +20,10 @@ TOKEN_SECONDS = 1_800
 
 
 def token(call: Call) -> Response:
-    """``POST /oauth/{version}/token`` with ``grant_type=refresh_token``; the refresh token stays good."""
+    """``POST /oauth/{version}/token`` with ``grant_type=refresh_token``.
+
+    The refresh token stays good; with the switch ``refresh_rotation`` a new one comes and the old one is dead.
+    """
     form, settings = _form(call), call.portal.space.settings
     app = settings["apps"].get(form.get("client_id", ""))
     if form.get("grant_type") != "refresh_token":
@@ -35,6 +38,10 @@ def token(call: Call) -> Response:
     expires_at = call.portal.now() + timedelta(seconds=TOKEN_SECONDS)
     number = call.portal.space.next_number("access token")
     access = "CO" + hashlib.sha256(f"{refresh} {number}".encode()).hexdigest()
+    if call.portal.setting("refresh_rotation"):
+        del settings["refresh_tokens"][refresh]
+        refresh = f"practice-refresh-{hashlib.sha256(f'{refresh} {number}'.encode()).hexdigest()[:32]}"
+        settings["refresh_tokens"][refresh] = form["client_id"]
     settings["tokens"][access] = new_token(app["app_id"], app["scopes"], expires_at.isoformat())
     granted = {
         "token_type": "bearer",

@@ -11,6 +11,7 @@ search_rate_limit           None         5 searches a second for the account; No
 rolling_rate_limit          None         190 calls in 10 s for each app, the same way
 rolling_limit, search_limit 190, 5       the figures (Professional tier)
 oauth_rolling_limit         110          the same for an OAuth app
+refresh_rotation            False        a used refresh token is dead, and a new one comes along [U]
 daily_limit                 625000       calls until midnight in the account's time zone
 identical_write             "touches"    a PATCH of an identical value moves the modified stamp; "ignored": not [U]
 null_clears                 False        JSON null leaves a property alone; only "" clears it [U]
@@ -57,6 +58,7 @@ DEFAULTS: dict[str, Any] = {
     "rolling_limit": 190,
     "search_limit": 5,
     "oauth_rolling_limit": 110,
+    "refresh_rotation": False,
     "daily_limit": 625_000,
     "identical_write": "touches",
     "null_clears": False,

@@ -16,7 +16,7 @@ from connectors.emulator.salesforce.calls import Answer
 from connectors.emulator.salesforce.org import Org
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+AUDIENCE, SANDBOX_AUDIENCE = "https://login.salesforce.com", "https://test.salesforce.com"
 Form = Mapping[str, str]
 
 
@@ -119,7 +119,9 @@ def _by_jwt(org: Org, form: Form) -> dict[str, Any]:
         raise Ungranted("invalid_client_id", "client identifier invalid")
     if certificate is None:
         raise Ungranted("invalid_grant", "invalid assertion")
-    audiences = [*AUDIENCES, f"https://{org.space.settings['domain']}.salesforce.com"]
+    domain = str(org.space.settings["domain"])
+    login = SANDBOX_AUDIENCE if ".sandbox." in domain else AUDIENCE
+    audiences = [login, f"https://{domain}.salesforce.com"]
     try:
         claims = jwt.decode(
             assertion,
