@@ -98,7 +98,8 @@ class _Creation:
             value = self._translated(plan, self.source.fields[origin])
             if value is not None:
                 found[target] = (rule, value)
-        return found
+        names = {rule.name for rule, _ in found.values()}
+        return {target: filled for target, filled in found.items() if _has_currency(filled[0], names)}
 
     def _travels(self, rule: FieldRule) -> bool:
         """May this rule write the new side, and does its policy write at all?"""
@@ -160,3 +161,8 @@ class _Creation:
 
     def _say(self, disposition: str, sentence: str) -> None:
         self.desk.say(TraceStep(CREATE, self.rule.system, disposition, sentence, self.policy, str(self.rule.place)))
+
+
+def _has_currency(rule: FieldRule, names: set[str]) -> bool:
+    """An amount is not created without its currency: the new record would put in another."""
+    return rule.clean.currency_line is None or rule.clean.currency_line in names

@@ -137,6 +137,28 @@ def refuse_second_writers(
         )
 
 
+def check_currencies(documents: Documents, policies: Sequence[FieldsPolicy]) -> None:
+    """``money by LINE`` names a line of the same thing that stands in both systems and holds a currency."""
+    for policy in policies:
+        lines = {rule.name: rule for other in policies if other.about == policy.about for rule in other.rules}
+        document = documents[policy.header.place]
+        for rule in policy.rules:
+            name = rule.clean.currency_line
+            if name is None:
+                continue
+            node, currency = _line_key(document, rule.name), lines.get(name)
+            if currency is None or currency is rule:
+                options = [other for other in lines if other != rule.name]
+                message = f"`clean: {rule.clean}`: there is no line `{name}` about {policy.about}"
+                document.reader.error(node, message, did_you_mean(name, options, label="Lines"))
+            elif len(currency.where) < len(rule.where):
+                document.reader.error(
+                    node,
+                    f"`{name}` is in one system only, so nobody knows what `{rule.name}` is worth in the other",
+                    "Name its field in both, or write one currency: `clean: money USD`.",
+                )
+
+
 def check_groups(
     limits: LimitsPolicy | None,
     people: PeoplePolicy | None,

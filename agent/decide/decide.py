@@ -11,6 +11,7 @@ from collections.abc import Callable
 from agent.changes import Cell, Decision, ReviewRequest, TraceStep, Why
 from agent.decide.conditions import explain
 from agent.decide.creation import decide_creation
+from agent.decide.currency import apart
 from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
 from agent.decide.policy import FieldRule, PolicySet
@@ -108,6 +109,10 @@ def _decide_field(desk: Desk, plan: FieldPlan) -> None:
     if values is None:
         return
     here, there = values
+    incomparable = apart(desk, plan, values)
+    if incomparable is not None:
+        _record(desk, plan, desk.rule(plan), incomparable, values)
+        return
     if plan.is_plain and here == there and here.__class__ is there.__class__:
         _equal(desk, plan, values)
         return

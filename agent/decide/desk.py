@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from agent.changes import Cell, Change, Decision, ReviewRequest, TraceStep
 from agent.decide.conditions import explain
+from agent.decide.currency import currencies_of
 from agent.decide.known import Records, ValuesBefore, ValuesNow
 from agent.decide.owners import OwnerCodec
 from agent.decide.policy import FieldRule
@@ -68,10 +69,11 @@ class Desk:
         return plan.rule
 
     def translator(self, plan: FieldPlan) -> Codec | OwnerCodec:
-        """Owners are known per view, all other values per rule."""
+        """Owners are known per view, some money per record, all other values per rule."""
         if plan.rule.is_owner:
             return OwnerCodec(self.view.owners, plan.rule.owner_otherwise)
-        return plan.codec
+        currencies = currencies_of(plan, self.plan, self.records)
+        return plan.codec if currencies is None else Codec(plan.rule.in_currency(currencies.only))
 
     @property
     def values(self) -> ValuesNow:
@@ -96,6 +98,10 @@ class Desk:
             if cell.field == field and cell.system == system:
                 return cell
         return None
+
+    def written(self, system: str, field: str) -> Cell | None:
+        """The cell by which this decision writes a field of one side, if it does."""
+        return next((cell for cell in self._cells.get(system, ()) if cell.field == field), None)
 
     def say(self, step: TraceStep) -> None:
         self.trace.append(step)

@@ -70,7 +70,7 @@ def definition_of(rule: FieldRule) -> str:
     return digest(
         rule.name,
         _sorted_where(rule),
-        [rule.clean.name, rule.clean.argument],
+        [rule.clean.name, rule.clean.argument, *filter(None, [rule.clean.currency_line])],
         [[meaning, sorted(words.items())] for meaning, words in rule.values.items()],
         rule.is_owner,
     )

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import phonenumbers
 
+from agent.decide.amounts import money_in, number_in, plain_form
+from agent.decide.days import day_in
 from agent.decide.policy import Cleaner
 from agent.decide.reference import countries, states, words
 from agent.records import FieldValue
@@ -281,6 +283,41 @@ def _code_of(text: str, codes: Mapping[str, str]) -> str | None:
     return codes.get(form) or codes.get(form.replace(" ", "")) or codes.get(form.removeprefix("the "))
 
 
+def _number(text: str, _argument: str | None) -> str:
+    return _stable(text, lambda form: _name(form, None) if number_in(form) is None else _written_number(form, None))
+
+
+def _written_number(text: str, _argument: str | None) -> str:
+    number = number_in(text)
+    return text if number is None else plain_form(number)
+
+
+def _money(text: str, currency: str | None) -> str:
+    """The amount alone: which currency it is in, the policy says, so only amounts of one line are comparable."""
+    return _stable(
+        text, lambda form: _name(form, None) if money_in(form, currency) is None else _written_money(form, currency)
+    )
+
+
+def _written_money(text: str, currency: str | None) -> str:
+    number = money_in(text, currency)
+    return text if number is None else plain_form(number)
+
+
+def _date(text: str, zone: str | None) -> str:
+    """The day, in the zone of the policy where the value is an instant."""
+    return _stable(text, lambda form: _day(form, zone) or _name(form, None))
+
+
+def _written_date(text: str, zone: str | None) -> str:
+    return _day(text, zone) or text
+
+
+def _day(text: str, zone: str | None) -> str:
+    day = day_in(text, zone)
+    return day.isoformat() if day is not None else ""
+
+
 def _stable(text: str, step: Callable[[str], str]) -> str:
     """Apply a step until nothing moves any more: some letters need two rounds of case folding, and the bare
     digits of a wrongly punctuated number may be a number."""
@@ -300,6 +337,9 @@ _FORMS: Mapping[str, Callable[[str, str | None], str]] = {
     "url": _url,
     "country": _country,
     "state": _state,
+    "number": _number,
+    "money": _money,
+    "date": _date,
 }
 _WRITTEN: Mapping[str, Callable[[str, str | None], str]] = {
     "text": _verbatim,
@@ -311,6 +351,9 @@ _WRITTEN: Mapping[str, Callable[[str, str | None], str]] = {
     "url": _written_url,
     "country": _written_country,
     "state": _written_state,
+    "number": _written_number,
+    "money": _written_money,
+    "date": _written_date,
 }
 
 CLEANERS = tuple(_FORMS)

@@ -321,6 +321,8 @@ class _Draft:
         with_stages = [policy.about for policy in policies.lifecycle]
         cross_check.refuse_second_lines(self.by_place, policies.fields, with_stages)
         cross_check.refuse_second_writers(self.by_place, policies.fields, policies.lifecycle, after)
+        if self.is_complete:
+            cross_check.check_currencies(self.by_place, policies.fields)
         if self.owners:
             self._check_owners(policies)
         if self.is_complete:

@@ -44,10 +44,21 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Cleaner:
-    """A named canonical form: ``email``, ``phone`` with region ``US`` …; ``name`` is ``text`` when none was asked."""
+    """A named canonical form: ``email``, ``phone`` with region ``US`` …; ``name`` is ``text`` when none was asked.
+
+    ``currency_line``: for money whose currency stands in another line of the policies, that line's name.
+    """
 
     name: str = "text"
     argument: str | None = None
+    currency_line: str | None = None
+
+    def __str__(self) -> str:
+        """As it is typed behind ``clean``."""
+        if self.currency_line is not None:
+            return f"{self.name} by {self.currency_line}"
+        preposition = "in " if self.name == "date" else ""
+        return f"{self.name} {preposition}{self.argument}" if self.argument else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ class FieldRule:
     only read. ``cases`` go before them, the first that holds; ``undecided`` is who wins where ``newest`` cannot be
     known. ``values`` maps
     a canonical value to {system: vendor value}. ``rule`` is the hash of the line's meaning. ``first_time`` and
-    ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown).
+    ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown), or the one
+    ``clean`` makes of it. ``instants``: systems whose field is a date with a time of day.
     """
 
     name: str
@@ -100,6 +112,7 @@ class FieldRule:
     type: str = "text"
     undecided: Winner | None = None
     cases: tuple[Case, ...] = ()
+    instants: frozenset[str] = frozenset()
 
     @property
     def winners(self) -> tuple[Winner, ...]:
@@ -113,6 +126,10 @@ class FieldRule:
     def with_winner(self, winner: Winner, undecided: Winner | None = None) -> FieldRule:
         """The same line where exactly this side wins."""
         return replace(self, wins=winner.side, unless_blank=winner.unless_blank, undecided=undecided, cases=())
+
+    def in_currency(self, code: str | None) -> FieldRule:
+        """The same line where its amounts are in this currency."""
+        return replace(self, clean=Cleaner(self.clean.name, code))
 
     def vendor_field(self, system: str, object_type: str) -> str | None:
         return self.where.get(system, {}).get(object_type)

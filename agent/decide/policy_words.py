@@ -171,8 +171,7 @@ def _rule(rule: FieldRule, names: _Names) -> str:
     place = " ↔ ".join(names.place(system, by_type) for system, by_type in rule.where.items())
     more = []
     if rule.clean.name != "text":
-        argument = f" {rule.clean.argument}" if rule.clean.argument else ""
-        more.append(f"compared and written as {rule.clean.name}{argument}")
+        more.append(f"compared and written as {rule.clean}")
     if rule.may_clear:
         more.append("a deliberate clear travels")
     if rule.protected:

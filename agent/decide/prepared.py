@@ -187,7 +187,10 @@ def prepared_of(policies: PolicySet | Prepared) -> Prepared:
 
 
 def _without_consent(policy: FieldsPolicy, plans: tuple[FieldPlan, ...]) -> PolicyPlan:
-    return PolicyPlan(policy.header, tuple(plan for plan in plans if plan.rule.wins != OPT_OUT))
+    """Currencies go first: an amount that is written with its currency must know."""
+    currencies = {plan.rule.clean.currency_line for plan in plans}
+    fields = sorted(plans, key=lambda plan: plan.rule.name not in currencies)
+    return PolicyPlan(policy.header, tuple(plan for plan in fields if plan.rule.wins != OPT_OUT))
 
 
 def _asks_for_times(rule: FieldRule) -> bool:

@@ -173,7 +173,8 @@ def _is_unsettled(sides: tuple[Side, Side]) -> bool:
 
 def _unmapped(rule: FieldRule, system: str, reading: Reading) -> Outcome:
     where = f"{wire(system).name} has" if system else "there is no word on the other side for"
-    sentence = f"{where} “{reading.raw}”, which the values of {rule.name} do not map"
+    because = f"which the values of {rule.name} do not map" if rule.values else f"which cannot be read as {rule.clean}"
+    sentence = f"{where} “{reading.raw}”, {because}"
     return Outcome(ASK, sentence, system=system, review="unmapped")
 
 

@@ -66,6 +66,23 @@ def states() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """``digits``: decimals of an amount (ISO 4217). ``signs``: other ways it is written, in capitals."""
+
+    digits: int
+    signs: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def currencies() -> Mapping[str, Currency]:
+    """{ISO 4217 code: what is known of it}."""
+    return {
+        code: Currency(found["digits"], tuple(found.get("signs", ())))
+        for code, found in _read_json("currencies.json").items()
+    }
+
+
 def _read_json(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(_read_text(name))
     return loaded

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from agent.connector import FieldSchema, ObjectSchema
+from agent.decide.kinds.cleaning import TYPE_OF
 from agent.decide.kinds.header import SYSTEMS, Document
 from agent.decide.policy import FieldRule, LifecyclePolicy, Stage, Winner
 from agent.decide.reading import NO_WORDS, YES_WORDS, Reader
@@ -26,6 +27,12 @@ _ANY_LENGTH = 65_536
 _TEXTUAL = frozenset({"text", "choice", "choices"})
 _TIMES = frozenset({"date", "datetime"})
 _LINKS = frozenset({"reference", "id"})
+_READABLE: Mapping[str, frozenset[str]] = {
+    "number": frozenset({"number", "text"}),
+    "date": frozenset({"date", "datetime", "text"}),
+}
+"""What a cleaner makes of a value → the field types it can be made of."""
+_ZONE = "Say whose day counts: `clean: date in America/New_York`."
 
 _IN_WORDS: Mapping[str, str] = {
     "text": "text",
@@ -80,8 +87,9 @@ class _RuleCheck:
         for system in written_systems(self.rule):
             for object_type, field in self.found.get(system, {}).items():
                 self._writable(system, object_type, field)
+        self._cleanable()
         self._compatible()
-        return replace(self.rule, type=self._type(), values=self._values())
+        return replace(self.rule, type=self._type(), values=self._values(), instants=self._instants())
 
     def _field(self, system: str, object_type: str, name: str) -> FieldSchema | None:
         schema = self.schemas.get((system, object_type))
@@ -119,6 +127,29 @@ class _RuleCheck:
                 f"It is calculated or protected there. Write `wins: {system}`, or remove the line of {other}.",
             )
 
+    def _cleanable(self) -> None:
+        """Does ``clean`` fit the fields? A cleaner of numbers or dates reads them, or text that holds them."""
+        clean = self.rule.clean
+        fitting = _READABLE.get(TYPE_OF.get(clean.name, ""))
+        for system, by_type in self.found.items() if fitting is not None else ():
+            for object_type, field in by_type.items():
+                node, there = self._node(system, object_type), f"`{field.name}` in {wire(system).name} {object_type}"
+                if field.type not in (fitting or ()):
+                    self.reader.error(
+                        node,
+                        f"{there} is {_IN_WORDS[field.type]}, which `clean: {clean}` does not fit",
+                        "Remove `clean`.",
+                    )
+                elif field.type == "datetime" and clean.argument is None:
+                    self.reader.error(
+                        node, f"{there} is a date and time: which day that is depends on the place", _ZONE
+                    )
+
+    def _instants(self) -> frozenset[str]:
+        return frozenset(
+            system for system, by_type in self.found.items() for field in by_type.values() if field.type == "datetime"
+        )
+
     def _compatible(self) -> None:
         if self.rule.is_owner or self.rule.wins == CONSENT:
             return
@@ -131,17 +162,18 @@ class _RuleCheck:
     def _pair(self, source: str, origin: FieldSchema, target: str, object_type: str, field: FieldSchema) -> None:
         node, there = self._node(target, object_type), f"`{field.name}` in {wire(target).name} {object_type}"
         here = f"`{origin.name}` in {wire(source).name}"
-        if not self.rule.values and not _fits(origin.type, field.type):
+        if not self.rule.values and not _fits(self._read_as(origin), field.type):
             self.reader.error(
                 node,
                 f"{there} is {_IN_WORDS[field.type]}, but {here} is {_IN_WORDS[origin.type]}",
                 "Use fields of the same type, or say with `values` which word means which.",
             )
-        elif {origin.type, field.type} == _TIMES:
-            self.reader.warn(
+        elif {origin.type, field.type} == _TIMES and self.rule.clean.name != "date":
+            self.reader.error(
                 node,
-                f"{there} is {_IN_WORDS[field.type]}, but {here} is {_IN_WORDS[origin.type]}",
-                "The time of day is lost or made up.",
+                f"{there} is {_IN_WORDS[field.type]}, but {here} is {_IN_WORDS[origin.type]}: "
+                "which day a time is depends on the place",
+                _ZONE,
             )
         elif field.type == origin.type == "text" and 0 < (field.length or 0) < (origin.length or 0) < _ANY_LENGTH:
             self.reader.warn(
@@ -151,6 +183,10 @@ class _RuleCheck:
             )
         elif field.restricted and field.choices and not self.rule.values:
             self._unknown_words(node, there, here, origin, field)
+
+    def _read_as(self, field: FieldSchema) -> str:
+        """Text that ``clean`` reads as a number or a date counts as one."""
+        return TYPE_OF.get(self.rule.clean.name, field.type) if field.type == "text" else field.type
 
     def _unknown_words(self, node: Node, there: str, here: str, origin: FieldSchema, field: FieldSchema) -> None:
         """Picklist values of one side that the other would refuse."""
@@ -164,7 +200,9 @@ class _RuleCheck:
             self.reader.warn(node, f"{there} does not know {shown}{more} of {here}", _USE_VALUES)
 
     def _type(self) -> str:
-        """One type for both sides: the one they share, else the plainer of the two."""
+        """One type for both sides: what ``clean`` makes of it, the one they share, else the plainer of the two."""
+        if self.rule.clean.name in TYPE_OF:
+            return TYPE_OF[self.rule.clean.name]
         types = {field.type for fields in self.found.values() for field in fields.values()}
         if len(types) == 1:
             return next(iter(types))

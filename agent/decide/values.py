@@ -7,10 +7,13 @@ words. A word the map does not know is *unmapped*: a question for a person, neve
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
+from agent.decide.amounts import money_in, number_in, plain_form, plain_value
+from agent.decide.days import day_in, instant_in, start_of
 from agent.decide.normalise import as_text, canonical, folded, tidy
 from agent.decide.policy import FieldRule
 from agent.decide.reference import wire
@@ -18,8 +21,6 @@ from agent.records import FieldValue
 
 YES = "true"
 NO = "false"
-MOST_DIGITS = 30
-"""A longer number is text to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Reading:
     """One vendor value understood.
 
     ``forms`` are compared: two readings agree when both are blank or share a form. ``value`` is the canonical
-    value conditions see; ``text`` the value as text. ``is_mapped`` is False for a word the map lacks.
+    value conditions see; ``text`` the value as text. ``is_mapped`` is False for a word the map lacks, and for one that
+    is nothing of the kind that ``clean`` asks for.
     """
 
     raw: FieldValue
@@ -67,6 +69,9 @@ class Codec:
         return self._plain(raw, text)
 
     def _plain(self, raw: FieldValue, text: str) -> Reading:
+        cleaned = CLEANED.get(self._rule.clean.name)
+        if cleaned is not None:
+            return cleaned(raw, text, self._rule.clean.argument) or self._unread(raw, text)
         if isinstance(raw, bool) or self._rule.type == "boolean":
             return _boolean(raw, text)
         typed = _TYPED.get(self._rule.type) if self._rule.clean.name == "text" else None
@@ -78,6 +83,10 @@ class Codec:
             return Reading(raw)
         number = raw if isinstance(raw, int | float) else None
         return Reading(raw, form if number is None else number, text, frozenset((form,)))
+
+    def _unread(self, raw: FieldValue, text: str) -> Reading:
+        """No number, or no date: equal only to the same text, and a question for a person."""
+        return Reading(raw, None, text, frozenset((f"?{canonical(text, self._rule.clean)}",)), is_mapped=False)
 
     def agree(self, here: Reading, there: Reading) -> bool:
         """Do both mean the same?"""
@@ -108,6 +117,8 @@ class Codec:
         return self._scalar(system, reading)
 
     def _scalar(self, system: str, reading: Reading) -> FieldValue:
+        if system in self._rule.instants and self._rule.clean.name == "date":
+            return _as_instant(reading, self._rule.clean.argument)
         if wire(system).text_only:
             return tidy(reading.text, self._rule.clean)
         if isinstance(reading.value, bool):
@@ -168,18 +179,36 @@ def _boolean(raw: FieldValue, text: str) -> Reading:
     return Reading(raw, form == YES, form, frozenset((form,)))
 
 
-def _number(raw: FieldValue, text: str) -> Reading | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+def _number(raw: FieldValue, text: str, _argument: str | None = None) -> Reading | None:
+    number = number_in(text)
+    return None if number is None else _amount(raw, number)
+
+
+def _money(raw: FieldValue, text: str, currency: str | None) -> Reading | None:
+    number = money_in(text, currency)
+    return None if number is None else _amount(raw, number)
+
+
+def _amount(raw: FieldValue, number: Decimal) -> Reading:
+    form = plain_form(number)
+    return Reading(raw, plain_value(number), form, frozenset((form,)))
+
+
+def _day(raw: FieldValue, text: str, zone: str | None) -> Reading | None:
+    day = day_in(text, zone)
+    if day is None:
         return None
-    if not number.is_finite() or "_" in text or abs(number.adjusted()) > MOST_DIGITS:
-        return None
-    if number == number.to_integral_value():
-        return Reading(raw, int(number), str(int(number)), frozenset((str(int(number)),)))
-    rounded = float(number)  # JSON carries no more, so more digits could never be made equal on both sides
-    form = format(Decimal(repr(rounded)), "f")
-    return Reading(raw, rounded, form, frozenset((form,)))
+    form = day.isoformat()
+    return Reading(raw, form, form, frozenset((form,)))
+
+
+def _as_instant(reading: Reading, zone: str | None) -> str:
+    """The instant it was read from, or the first moment of its day: for a field that holds a time of day."""
+    day = date.fromisoformat(reading.text or "")
+    moment = instant_in(as_text(reading.raw) or "")
+    if moment is None or moment.tzinfo is None or day_in(moment.isoformat(), zone) != day:
+        moment = start_of(day, zone)
+    return moment.astimezone(UTC).replace(microsecond=0).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _date(raw: FieldValue, text: str) -> Reading | None:
@@ -218,5 +247,12 @@ def _moment(text: str) -> datetime | None:
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
+
+CLEANED: Mapping[str, Callable[[FieldValue, str, str | None], Reading | None]] = {
+    "number": _number,
+    "money": _money,
+    "date": _day,
+}
+"""Cleaners that read a value as more than text; None where it is nothing of the kind."""
 
 _TYPED = {"number": _number, "date": _date, "datetime": _datetime, "choices": _choices}

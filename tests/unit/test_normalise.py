@@ -11,6 +11,8 @@ from agent.decide.policy import Cleaner
 
 US_PHONE = Cleaner("phone", "US")
 ALL_CLEANERS = [
+    Cleaner("money", "USD"),
+    Cleaner("date", "America/New_York"),
     *(Cleaner(name) for name in CLEANERS if name != "phone"),
     US_PHONE,
     Cleaner("phone", "DE"),

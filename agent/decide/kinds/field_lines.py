@@ -9,14 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from agent.decide.kinds.cleaning import TYPE_OF, read_cleaner
 from agent.decide.kinds.header import ENTITY_PATTERN, SYSTEMS, TEXT
 from agent.decide.kinds.wins import KEYS, read_wins
 from agent.decide.meaning import plain, rule_hash
-from agent.decide.normalise import CLEANERS, REGIONS
-from agent.decide.policy import Cleaner, FieldRule
+from agent.decide.policy import FieldRule
 from agent.decide.reading import Block, Key, Reader, Shape
-from agent.decide.reference import states
-from agent.decide.suggest import did_you_mean, in_words
+from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, TextNode
 
 WITH_LOSER = ("salesforce", "hubspot", "first value")
@@ -32,7 +31,7 @@ LINE = Shape(
         Key("salesforce", "the field's internal name in Salesforce, or one per object type", _PLACE_SCHEMA),
         Key("hubspot", "the field's internal name in HubSpot, or one per object type", _PLACE_SCHEMA),
         *KEYS,
-        Key("clean", "how values are compared and written, like `email` or `phone US`", TEXT),
+        Key("clean", "how values are compared and written, like `email`, `phone US` or `money USD`", TEXT),
         Key(
             "values",
             "one meaning, two words: `gold: {salesforce: Gold, hubspot: tier_1}`",
@@ -95,12 +94,13 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
             reader.error(name, f"`{name.text}` names no field", "Add `salesforce: …` or `hubspot: …`, or both.")
         return None
     said = read_wins(name, block, reader)
+    clean = read_cleaner(block.get("clean"), reader)
     rule = FieldRule(
         name=name.text,
         where=where,
         wins=said.winner.side if said.winner is not None else None,
         unless_blank=said.winner is not None and said.winner.unless_blank,
-        clean=_cleaner(block, reader),
+        clean=clean,
         place=reader.place(name),
         rule="",
         policy=wide.policy,
@@ -112,6 +112,7 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         is_owner=_switch(block, "owner", reader),
         owner_otherwise=_otherwise(block, reader),
         undecided=said.undecided,
+        type=TYPE_OF.get(clean.name, "text"),
     )
     return replace(rule, rule=rule_hash(wide.about, rule, plain(block.get("wins"))))
 
@@ -134,30 +135,6 @@ def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader)
         elif field is not None:
             found[key.text] = field
     return found
-
-
-def _cleaner(block: Block, reader: Reader) -> Cleaner:
-    node = block.get("clean")
-    text = reader.text(node, "clean") if node is not None else None
-    if node is None or text is None:
-        return Cleaner()
-    name, _, argument = " ".join(text.split()).partition(" ")
-    if name not in CLEANERS:
-        reader.error(node, f"`clean` cannot be `{text}`", did_you_mean(name, CLEANERS))
-        return Cleaner()
-    if name == "phone" and argument.upper() not in REGIONS:
-        said = f"`{argument}` is not a country code" if argument else "`clean: phone` does not say which country"
-        reader.error(node, said, "Numbers without a country code are read as numbers of one: `clean: phone US`.")
-        return Cleaner(name)
-    if name == "state" and argument and argument.upper() not in states():
-        reader.error(
-            node, f"the states of `{argument}` are not known", f"Known: {in_words(sorted(states()))}, or none."
-        )
-        return Cleaner(name)
-    if argument and name not in ("phone", "state"):
-        reader.error(node, f"`clean: {name}` takes nothing behind it", f"Write `clean: {name}`.")
-        return Cleaner(name)
-    return Cleaner(name, argument.upper() or None)
 
 
 def _values(block: Block, reader: Reader) -> dict[str, dict[str, str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from zoneinfo import ZoneInfo
 
+from agent.decide.days import is_zone
 from agent.decide.kinds.header import TEXT, WORD_OR_LIST, Document, header_keys, read_header
 from agent.decide.policy import PeoplePolicy
 from agent.decide.reading import Key, Reader, Shape
@@ -83,17 +83,11 @@ def _groups(document: Document) -> dict[str, tuple[str, ...]]:
 
 
 def _time_zone(document: Document) -> str:
-    """Checked against the packaged list of zones; nothing is read from a path the author could choose."""
     text = document.text("time_zone")
     if text is None:
         return DEFAULT_TIME_ZONE
-    if re.fullmatch(r"[A-Za-z]+(?:[/_+-][A-Za-z0-9_+-]+)*", text):
-        try:
-            ZoneInfo(text)
-        except (KeyError, ValueError, OSError):
-            pass
-        else:
-            return text
+    if is_zone(text):
+        return text
     document.reader.error(
         document.block["time_zone"],
         f"`{text}` is not a time zone",
