@@ -56,16 +56,17 @@ class _Creation:
             self._say(*refusal)
             return
         values = self._values()
-        missing = self._missing(values)
+        stages = self._stages()
+        missing = self._missing({*values, *(vendor_field for _, vendor_field, _ in stages)})
         if missing:
-            needs = f"a {self.rule.as_type} in {self.there} needs {' and '.join(missing)}"
+            needs = f"{_a(self.rule.as_type)} in {self.there} needs {' and '.join(missing)}"
             self._say("skipped", f"{needs}; {wire(self.source.ref.system).name} has no value for it")
             return
         frozen = self.desk.frozen(CREATE, self.rule.system)
         if frozen is not None:
             self._say("frozen", f"{frozen.reason}; otherwise it would be created")
             return
-        self._create(values)
+        self._create(values, stages)
 
     def _refusal(self) -> tuple[str, str] | None:
         """(disposition, sentence) why nothing is created, or None."""
@@ -133,17 +134,19 @@ class _Creation:
                 found.append((LIFECYCLE, target[1], word))
         return found
 
-    def _missing(self, values: dict[str, tuple[FieldRule, FieldValue]]) -> list[str]:
+    def _missing(self, filled: set[str]) -> list[str]:
         required = self.desk.prepared.required(self.rule.system, self.rule.as_type)
-        return [name for name in required if name not in values]
+        return [name for name in required if name not in filled]
 
-    def _create(self, values: dict[str, tuple[FieldRule, FieldValue]]) -> None:
+    def _create(
+        self, values: dict[str, tuple[FieldRule, FieldValue]], stages: list[tuple[str, str, FieldValue]]
+    ) -> None:
         view, system = self.desk.view, self.rule.system
         origin = f"{wire(self.source.ref.system).name} {self.source.ref.object_type} {self.source.ref.id}"
-        sentence = f"{self.there} has no record of {origin}; {self.policy} creates a {self.rule.as_type}"
+        sentence = f"{self.there} has no record of {origin}; {self.policy} creates {_a(self.rule.as_type)}"
         why = Why(self.policy, str(self.rule.place), self.rule.rule, sentence)
         named = [(rule.name, vendor_field, value) for vendor_field, (rule, value) in values.items()]
-        cells = [Cell(name, field, None, value, "create", why) for name, field, value in [*named, *self._stages()]]
+        cells = [Cell(name, field, None, value, "create", why) for name, field, value in [*named, *stages]]
         parents = {COMPANY: view.parents[system]} if system in view.parents else {}
         self.desk.write_apart(
             Change(
@@ -166,3 +169,7 @@ class _Creation:
 def _has_currency(rule: FieldRule, names: set[str]) -> bool:
     """An amount is not created without its currency: the new record would put in another."""
     return rule.clean.currency_line is None or rule.clean.currency_line in names
+
+
+def _a(object_type: str) -> str:
+    return f"an {object_type}" if object_type[0] in "AEIOU" else f"a {object_type}"

@@ -14,6 +14,8 @@ from agent.people import current_person
 PEOPLE = {"anna": "anna@example.com", "ben": "ben@example.com", "tom": "tom@example.com"}
 LINK_FIELD = "Truce_Key__c"
 LINK_PROPERTY = "truce_key"
+LEFT_OUT = "deal-"
+"""The demo is about people and companies."""
 
 
 def write_setting(practice: Practice) -> Path:
@@ -64,6 +66,8 @@ def copy_policies(target: Path) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     for name, text in shipped.texts().items():
+        if name.startswith(LEFT_OUT):
+            continue
         (target / name).write_text(_for_a_first_meeting(text), encoding="utf-8")
     shutil.copystat(target.parent, target)
 

@@ -59,6 +59,13 @@ class TestInit:
         assert all("anna@example.com" not in text for text in policies.values())
         assert "me@company.example" in policies["person-basics.yaml"]
 
+    def test_deals_first_writes_the_policies_of_deals_and_companies(self, nothing: Terminal) -> None:
+        assert nothing("init", *ME, "--first", "deals").code == 0
+        written = {path.name for path in (nothing.folder / "policies").glob("*.yaml")}
+        assert {name.partition("-")[0] for name in written} == {"deal", "company", "daily", "sales"}
+        assert nothing("check", "--offline").code == 0
+        assert nothing.json("test")["failed"] == 0
+
     def test_what_it_writes_is_sound(self, nothing: Terminal) -> None:
         nothing("init", *ME)
         assert nothing("check", "--offline").code == 0

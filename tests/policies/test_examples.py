@@ -145,8 +145,8 @@ def test_a_bad_example_is_refused_with_its_name(document: Any, words: str) -> No
 
 
 def test_an_example_about_something_no_policy_knows_is_refused() -> None:
-    with pytest.raises(BadExample, match="no policy is about Opportunity"):
-        run(example({"salesforce": {"Opportunity": {"Name": "x"}}}, {}), PREPARED)
+    with pytest.raises(BadExample, match="no policy is about Task"):
+        run(example({"salesforce": {"Task": {"Subject": "x"}}}, {}), PREPARED)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Deals in both practice CRMs, under the shipped policies: who makes them, and what is asked about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+from policy_stage import PolicyStage, acting, shipped
+
+from agent.records import Ref
+from connectors.emulator.serve import Emulator
+
+CLOSES = "2027-03-31"
+
+
+class DealStage(PolicyStage):
+    """The shipped policies, live, deals among them."""
+
+    def __init__(
+        self, emulator: Emulator, folder: Path, sources: Mapping[str, str] | None = None, *, has_keys: bool = True
+    ) -> None:
+        super().__init__(emulator, folder, acting(shipped()) if sources is None else sources, has_keys=has_keys)
+        self.go_live()
+
+    def opportunity(self, name: str, **values: Any) -> Ref:
+        """Somebody makes one in Salesforce."""
+        required = {"Name": name, "StageName": "Prospecting", "CloseDate": CLOSES}
+        return self.create("salesforce", "Opportunity", **{**required, **values})
+
+    def deal(self, name: str, **values: Any) -> Ref:
+        """Somebody makes one in HubSpot."""
+        required = {"dealname": name, "dealstage": "appointmentscheduled", "pipeline": "default"}
+        return self.create("hubspot", "deals", **{**required, **values})
+
+    def partner_pipeline(self) -> str:
+        """An administrator makes a second pipeline, whose only stage is 4711; its id."""
+        stages = [{"label": "Met", "stageId": "4711", "displayOrder": 0, "metadata": {"probability": "0.5"}}]
+        made = requests.post(
+            f"{self._emulator.hubspot_url}/crm/v3/pipelines/deals",
+            json={"label": "Partners", "displayOrder": 1, "stages": stages},
+            headers={"Authorization": f"Bearer {self._emulator.credentials['hubspot']['token']}"},
+            timeout=10,
+        )
+        return str(made.json()["id"])
+
+    def user(self, email: str) -> str:
+        """The Salesforce user with this e-mail."""
+        owners = self.installation.connectors["salesforce"].owners()
+        return next(owner.id for owner in owners if owner.email == email)
+
+    def hubspot_owner(self, email: str) -> str:
+        owners = self.installation.connectors["hubspot"].owners()
+        return next(owner.id for owner in owners if owner.email == email)
+
+    def only(self, system: str, object_type: str) -> Ref:
+        """The one record there is."""
+        (ref,) = self.refs(system, object_type)
+        return ref
