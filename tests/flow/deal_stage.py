@@ -13,6 +13,7 @@ from agent.records import Ref
 from connectors.emulator.serve import Emulator
 
 CLOSES = "2027-03-31"
+CLOSES_AT = "2027-03-31T16:00:00Z"
 
 
 class DealStage(PolicyStage):

@@ -72,9 +72,7 @@ def desk(emulator: Emulator, tmp_path: Path) -> Desk:
 
 class TestCheck:
     def test_the_shipped_policies_name_only_what_both_crms_have(self, desk: Desk) -> None:
-        code, said = desk.run("check")
-        warnings = [line for line in said.splitlines() if "warning:" in line or "error:" in line]
-        assert (code, [line for line in warnings if "CloseDate" not in line]) == (0, [])
+        assert desk.run("check") == (0, "No problems.\n")
 
     @pytest.mark.parametrize(
         ("file", "old", "new", "message", "advice"),

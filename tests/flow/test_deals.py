@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deal_stage import CLOSES, DealStage
+from deal_stage import CLOSES, CLOSES_AT, DealStage
 
 from connectors.emulator.serve import Emulator
 
@@ -28,7 +28,7 @@ def test_an_opportunity_becomes_a_deal_at_its_stage(stage: DealStage) -> None:
 
 
 def test_a_deal_becomes_an_opportunity_with_all_that_salesforce_requires(stage: DealStage) -> None:
-    stage.deal("Acme renewal", dealstage="contractsent", closedate=CLOSES, amount="900")
+    stage.deal("Acme renewal", dealstage="contractsent", closedate=CLOSES_AT, amount="900")
     stage.cycle()
     made = stage.values(stage.only("salesforce", "Opportunity"))
     assert (made["Name"], made["StageName"], made["CloseDate"]) == ("Acme renewal", "Negotiation/Review", CLOSES)
@@ -37,7 +37,7 @@ def test_a_deal_becomes_an_opportunity_with_all_that_salesforce_requires(stage: 
 
 def test_what_salesforce_requires_and_hubspot_lacks_is_named(stage: DealStage) -> None:
     partners = stage.partner_pipeline()
-    deal = stage.deal("Acme renewal", pipeline=partners, dealstage="4711", closedate=CLOSES)
+    deal = stage.deal("Acme renewal", pipeline=partners, dealstage="4711", closedate=CLOSES_AT)
     stage.cycle()
     assert stage.refs("salesforce", "Opportunity") == []
     (step,) = stage.said(deal, "create")
