@@ -185,8 +185,8 @@ class Verdict:
 class TraceStep:
     """One thing decided about one field (or the record): written, equal, skipped … with a sentence for people.
 
-    ``disposition`` is from the closed list in docs/concepts.md: write, equal, quiet, skipped, frozen, ask, refused,
-    reported, kept, unclear, lost, nothing. ``system`` is the side that would be written, or empty.
+    ``disposition`` is from the closed list in docs/concepts.md: write, equal, quiet, skipped, not selected, frozen,
+    ask, refused, reported, kept, unclear, lost, nothing. ``system`` is the side that would be written, or empty.
     """
 
     field: str

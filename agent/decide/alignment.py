@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from agent.changes import Cell, Meaning, ReviewRequest, Why
+from agent.decide.currency import currencies_of
 from agent.decide.decide import NEVER_WRITTEN
 from agent.decide.desk import Desk
 from agent.decide.owners import NoCounterpart, OwnerCodec
@@ -87,7 +88,7 @@ def first_differences(view: View, prepared: Prepared) -> Iterator[Difference]:
     if here is None or there is None or view.flags.intersection(NEVER_WRITTEN):
         return
     for policy in desk.plan.policies:
-        for plan in policy.fields:
+        for plan in policy.fields if desk.left_out(policy.header) is None else ():
             if plan.constant is None and plan.rule.wins is not None and plan.rule.name not in view.bases:
                 difference = _difference(desk, plan, (here, there))
                 if difference is not None:
@@ -146,6 +147,9 @@ def settle(difference: Difference, decision: str, person: str) -> Settlement:
 
 def _difference(desk: Desk, plan: FieldPlan, records: tuple[Record, Record]) -> Difference | None:
     if any(desk.frozen(plan.rule.name, system) is not None for system in plan.systems):
+        return None
+    currencies = currencies_of(plan, desk.plan, desk.records)
+    if currencies is not None and currencies.agreed is None:
         return None
     translator = desk.translator(plan)
     sides = []

@@ -10,7 +10,7 @@ from agent.decide.conditions import LIFECYCLE, explain
 from agent.decide.desk import Desk
 from agent.decide.ladder import UNMAPPED
 from agent.decide.owners import NoCounterpart
-from agent.decide.policy import CreateRule, FieldRule
+from agent.decide.policy import CreateRule, FieldRule, Header
 from agent.decide.prepared import NEWEST, FieldPlan
 from agent.decide.reconcile import FIRST_VALUE
 from agent.decide.reference import wire
@@ -77,6 +77,9 @@ class _Creation:
             return "skipped", f"the pairing of {desk.view.entity_type} is not accepted yet: truce pair"
         if not desk.view.may_create:
             return "skipped", "nothing is created for it: its pairing is not settled, or it was undone or lost"
+        left_out = self._left_out(self.policy)
+        if left_out is not None:
+            return left_out
         if source.ref.object_type not in self.rule.from_types:
             return "nothing", f"{source.ref.object_type} records are not created in {self.there}"
         if self.rule.when is not None:
@@ -104,12 +107,19 @@ class _Creation:
 
     def _travels(self, rule: FieldRule) -> bool:
         """May this rule write the new side, and does its policy write at all?"""
-        header = self.desk.prepared.policies.headers.get(rule.policy)
-        if header is not None and header.mode == "watch" and rule.policy != self.policy:
+        header = self._header(rule.policy) if rule.policy != self.policy else None
+        if header is not None and (header.mode == "watch" or self.desk.left_out(header) is not None):
             return False
         return rule.wins in (self.source.ref.system, FIRST_VALUE, NEWEST) or (
             rule.wins == self.rule.system and rule.unless_blank
         )
+
+    def _header(self, policy: str) -> Header | None:
+        return self.desk.prepared.policies.headers.get(policy)
+
+    def _left_out(self, policy: str) -> tuple[str, str] | None:
+        header = self._header(policy)
+        return self.desk.left_out(header) if header is not None else None
 
     def _translated(self, plan: FieldPlan, raw: FieldValue) -> FieldValue:
         translator = self.desk.translator(plan)
@@ -126,7 +136,8 @@ class _Creation:
         found: list[tuple[str, str, FieldValue]] = []
         for ladder in self.desk.plan.ladders:
             origin, target = ladder.place_on(self.source), ladder.place_of(self.rule.system, self.rule.as_type)
-            if origin is None or target is None or ladder.policy.header.mode == "watch":
+            header = ladder.policy.header
+            if origin is None or target is None or header.mode == "watch" or self.desk.left_out(header) is not None:
                 continue
             stage = ladder.stage_of(origin[0], self.source.fields.get(origin[1]))
             word = ladder.value_of(target[0], stage) if stage is not None and stage != UNMAPPED else None

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.changes import Cell, Decision, ReviewRequest, TraceStep, Why
-from agent.decide.conditions import explain
 from agent.decide.creation import decide_creation
 from agent.decide.currency import apart
 from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
 from agent.decide.policy import FieldRule, PolicySet
-from agent.decide.prepared import FieldPlan, PolicyPlan, Prepared, prepared_of
+from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Wanted, reconcile
 from agent.decide.reference import wire
 from agent.decide.values import NO, Reading
@@ -84,10 +83,12 @@ def decide_fields(desk: Desk) -> None:
     if desk.records[0] is None or desk.records[1] is None:
         return
     for policy in desk.plan.policies:
-        if policy.header.unless is not None and _is_excepted(desk, policy):
-            continue
+        left_out = desk.left_out(policy.header)
         for plan in policy.fields:
-            _decide_field(desk, plan)
+            if left_out is None:
+                _decide_field(desk, plan)
+            else:
+                desk.say(plan.step(*left_out))
 
 
 STEPS: tuple[Callable[[Desk], None], ...] = (
@@ -181,16 +182,6 @@ def _write(desk: Desk, plan: FieldPlan, rule: FieldRule, wanted: Wanted) -> None
     cell = Cell(rule.name, wanted.vendor_field, wanted.before, wanted.after, wanted.meaning, why)
     desk.write(record, cell, {})
     desk.say(plan.step("write", wanted.sentence, wanted.system))
-
-
-def _is_excepted(desk: Desk, policy: PolicyPlan) -> bool:
-    """Does the policy's ``unless`` hold? Then each of its lines is skipped, visibly."""
-    condition = policy.header.unless
-    if condition is None or not explain(condition, desk.values, desk.view.now, desk.previous).holds:
-        return False
-    for plan in policy.fields:
-        desk.say(plan.step("skipped", f"{policy.header.name} does not apply: its “unless” holds"))
-    return True
 
 
 def _is_converted(record: Record) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.changes import Cell, Change, Decision, ReviewRequest, TraceStep
-from agent.decide.conditions import explain
+from agent.decide.conditions import Condition, Explanation, explain
 from agent.decide.currency import currencies_of
 from agent.decide.known import Records, ValuesBefore, ValuesNow
 from agent.decide.owners import OwnerCodec
-from agent.decide.policy import FieldRule
+from agent.decide.policy import FieldRule, Header
 from agent.decide.prepared import FieldPlan, PairPlan, Prepared
 from agent.decide.values import Codec
 from agent.decide.view import Frozen, View
@@ -64,9 +64,21 @@ class Desk:
     def rule(self, plan: FieldPlan) -> FieldRule:
         """The line as it is for this entity: the first case that holds, else what it says otherwise."""
         for condition, rule in plan.cases:
-            if explain(condition, self.values, self.view.now, self.previous).holds:
+            if self._met(condition).holds:
                 return rule
         return plan.rule
+
+    def left_out(self, header: Header) -> tuple[str, str] | None:
+        """(disposition, sentence) where a policy has nothing to do with this entity: excepted, or not selected."""
+        if header.unless is not None and self._met(header.unless).holds:
+            return "skipped", f"{header.name} does not apply: its “unless” holds"
+        selected = self._met(header.only_when) if header.only_when is not None else None
+        if selected is not None and not selected.holds:
+            return "not selected", f"not in the selection of {header.name}: {selected.sentence}"
+        return None
+
+    def _met(self, condition: Condition) -> Explanation:
+        return explain(condition, self.values, self.view.now, self.previous)
 
     def translator(self, plan: FieldPlan) -> Codec | OwnerCodec:
         """Owners are known per view, some money per record, all other values per rule."""

@@ -22,7 +22,8 @@ from agent.records import FieldValue
 NOTHING = "nothing"
 BLANK = "blank"
 OUTCOMES = (
-    "write", "equal", "quiet", "skipped", "frozen", "ask", "refused", "reported", "kept", "unclear", "lost", "nothing",
+    "write", "equal", "quiet", "skipped", "not selected", "frozen", "ask", "refused", "reported", "kept", "unclear",
+    "lost", "nothing",
 )  # fmt: skip
 ANSWERS = ("certain", "likely", "no")
 FLAGS = ("suspected duplicate", "unclear", "lost", "converted")

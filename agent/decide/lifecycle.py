@@ -48,8 +48,9 @@ class _Climb:
         if self.desk.is_gated:
             self._say("", "skipped", "suspected duplicate: no stage moves")
             return
-        if header.unless is not None and self._explain(header.unless).holds:
-            self._say("", "skipped", f"{header.name} does not apply: its “unless” holds")
+        left_out = self.desk.left_out(header)
+        if left_out is not None:
+            self._say("", *left_out)
             return
         rungs = self._rungs()
         if rungs is None or self._has_unmapped(rungs):

@@ -261,6 +261,7 @@ class _Draft:
                 for rule in (rule for rule in policy.rules if rule.cases):
                     schema_check.check_rule(document, rule, self.schemas)  # all that its cases may write
             borrowed = [context.of(case.when) for rule in policy.rules for case in rule.cases]
+            borrowed += [context.of(policy.header.only_when)] if policy.header.only_when is not None else []
             found.append(_meant(policy, document, [lines, creates, context.of(policy.header.unless), *borrowed]))
             if defined is not None and entity is not None and entity.defined_by is document:
                 entity_types[about] = defined
@@ -301,6 +302,7 @@ class _Draft:
             records = entity.records if entity is not None else {}
             policy = lifecycle.read(document, names.entity_type, records, names, context, self.today)
             borrowed = [policy.where, [move.rule for move in policy.moves], context.of(policy.header.unless)]
+            borrowed += [context.of(policy.header.only_when)] if policy.header.only_when is not None else []
             policy = _meant(policy, document, borrowed)
             found.append(schema_check.check_lifecycle(document, policy, self.schemas) if self.schemas else policy)
         return found

@@ -39,6 +39,7 @@ class Header:
     meaning: str
     expires: date | None = None
     unless: Condition | None = None
+    only_when: Condition | None = None
     after: tuple[str, ...] = ()
 
 

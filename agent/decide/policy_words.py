@@ -128,6 +128,8 @@ def _section(header: Header, body: Iterator[str], *, is_deciding: bool = True) -
         lines += _indented(f"It stops after {header.expires}.")
     if header.unless is not None:
         lines += _indented(f"It does nothing where {spoken(header.unless)}.")
+    if header.only_when is not None:
+        lines += _indented(f"Its selection: records where {spoken(header.only_when)}; all others it leaves alone.")
     if header.after:
         lines += _indented(f"It comes after {', '.join(header.after)}.")
     return [*lines, *(part for text in body for part in _indented(text)), ""]

@@ -154,6 +154,53 @@ class TestClosedDoors:
         decision = decide(view(with_(ANN, Title="CTO"), ANN_IN_HUBSPOT, SETTLED, frozen=frozen), BASICS)
         assert writes(decision) == {"hubspot": {"jobtitle": "CTO"}}
 
+    def test_a_record_outside_the_selection_is_left_alone_and_told_why(self) -> None:
+        policies = policy_set(EMAIL, TITLE, COUNTRY, header={"only_when": line("country is CA")})
+        decision = decide(view(with_(ANN, Title="CTO"), ANN_IN_HUBSPOT, SETTLED), policies)
+        assert (writes(decision), decision.adopt) == ({}, {})
+        step = only_step(decision, "job_title")
+        assert step.disposition == "not selected"
+        assert step.sentence == 'not in the selection of person-basics: `country is CA` is not met: country is "US"'
+
+    def test_a_record_inside_the_selection_is_decided(self) -> None:
+        policies = policy_set(EMAIL, TITLE, COUNTRY, header={"only_when": line("country is US")})
+        assert writes(decide(view(with_(ANN, Title="CTO"), ANN_IN_HUBSPOT, SETTLED), policies)) == {
+            "hubspot": {"jobtitle": "CTO"}
+        }
+
+    def test_a_blank_is_in_no_selection(self) -> None:
+        policies = policy_set(EMAIL, TITLE, COUNTRY, header={"only_when": line("country is US")})
+        away = with_(ANN, Title="CTO", MailingCountry=None)
+        decision = decide(view(away, with_(ANN_IN_HUBSPOT, country=None), SETTLED), policies)
+        assert steps(decision, "job_title") == [("not selected", "")]
+
+    def test_another_policy_goes_on_where_one_does_not_apply(self) -> None:
+        phone = rule("phone", salesforce="Phone", hubspot="phone", policy="person-phones")
+        more = FieldsPolicy(header("person-phones"), "person", (phone,))
+        policies = policy_set(EMAIL, TITLE, COUNTRY, header={"only_when": line("country is CA")}, fields=(more,))
+        seen = view(with_(ANN, Title="CTO", Phone="1"), with_(ANN_IN_HUBSPOT, phone=None), SETTLED)
+        assert writes(decide(seen, policies)) == {"hubspot": {"phone": "1"}}
+
+    @pytest.mark.parametrize(("key", "is_created"), [("US", True), ("CA", False)])
+    def test_only_what_is_selected_is_created(self, key: str, is_created: bool) -> None:
+        policies = policy_set(
+            EMAIL,
+            COUNTRY,
+            creates=[create_rule("hubspot", "contacts", ("Contact",))],
+            header={"only_when": line(f"country is {key}")},
+        )
+        decision = decide(view(ANN, None, may_create=True), policies)
+        assert bool(decision.changes) is is_created
+
+    def test_an_exception_keeps_creates_away_too(self) -> None:
+        policies = policy_set(
+            EMAIL,
+            COUNTRY,
+            creates=[create_rule("hubspot", "contacts", ("Contact",))],
+            header={"unless": line("country is US")},
+        )
+        assert decide(view(ANN, None, may_create=True), policies).changes == ()
+
     def test_a_policy_whose_unless_holds_is_skipped_visibly(self) -> None:
         policies = policy_set(EMAIL, TITLE, COUNTRY, header={"unless": line("country is US")})
         decision = decide(view(with_(ANN, Title="CTO"), ANN_IN_HUBSPOT, SETTLED), policies)

@@ -251,6 +251,15 @@ class TestWhatStopsIt:
         assert decision.changes == ()
         assert "frozen" in {step.disposition for step in decision.trace}
 
+    def test_no_stage_moves_outside_the_selection(self) -> None:
+        policy = lifecycle([move("MQL")], only_when=line("country is US"))
+        decision = decide(
+            view(lead(Status="Qualified", Country="DE"), hubspot(lifecyclestage="lead", country="DE")),
+            policy_set(rule("country", salesforce="Country", hubspot="country"), stages=policy),
+        )
+        assert decision.changes == ()
+        assert only_step(decision, "lifecycle").disposition == "not selected"
+
     def test_an_unless_that_holds_skips_the_policy(self) -> None:
         policy = lifecycle([move("MQL")], unless=line("country is US"))
         decision = decided("MQL", "Lead", policy=policy, country="US")

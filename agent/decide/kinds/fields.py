@@ -14,6 +14,7 @@ from agent.decide.kinds.field_lines import LINE, WITH_LOSER, Policywide, read_li
 from agent.decide.kinds.header import (
     CONDITION,
     ENTITY_PATTERN,
+    ONLY_WHEN,
     SYSTEMS,
     TEXT,
     WORD_OR_LIST,
@@ -49,6 +50,7 @@ SHAPE = Shape(
     "a policy of kind fields",
     (
         *header_keys(needs_mode=True),
+        ONLY_WHEN,
         Key("defines", "the name of the thing described here, like `person`", {"type": "string"}),
         Key("about", "the thing another policy defines, when this one adds lines to it", {"type": "string"}),
         Key(

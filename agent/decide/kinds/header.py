@@ -44,6 +44,11 @@ _OTHERS = (
     Key("prevents", "what it is meant to prevent", WORD_OR_LIST),
     Key("after", "policies that go first on the same field", WORD_OR_LIST),
 )
+ONLY_WHEN = Key(
+    "only_when", "conditions a record must meet to be in its selection; it leaves all others alone", CONDITION
+)
+"""For kinds that write records; a record outside stays paired and is not written."""
+
 WITHOUT_MEANING = frozenset(
     {"policy", "responsible", "purpose", "review_by", "expires", "agreed_with", "prevents", "mode"}
 )
@@ -131,7 +136,8 @@ def read_header(document: Document, names: Names | None, today: date, meaning: s
         place=document.place,
         meaning=meaning,
         expires=_expires(document, today),
-        unless=_unless(document, names),
+        unless=_conditions(document, "unless", names),
+        only_when=_conditions(document, "only_when", names),
         after=tuple(word.text.strip() for word in document.words("after")),
     )
 
@@ -183,13 +189,13 @@ def _expires(document: Document, today: date) -> date | None:
     return found
 
 
-def _unless(document: Document, names: Names | None) -> Condition | None:
-    node = document.block.get("unless")
+def _conditions(document: Document, key: str, names: Names | None) -> Condition | None:
+    node = document.block.get(key)
     if node is None:
         return None
     if names is None:
         document.reader.error(
-            document.key("unless"),
+            document.key(key),
             f"a policy of kind {document.kind} has no records to be left out",
             "Remove the line.",
         )

@@ -13,6 +13,7 @@ from agent.decide.conditions_read import parse_condition
 from agent.decide.kinds.header import (
     ABOUT,
     CONDITION,
+    ONLY_WHEN,
     SYSTEMS,
     TEXT,
     WORD_OR_LIST,
@@ -59,6 +60,7 @@ SHAPE = Shape(
     "a policy of kind lifecycle",
     (
         *header_keys(needs_mode=True),
+        ONLY_WHEN,
         ABOUT,
         Key(
             "stages",
