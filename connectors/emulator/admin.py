@@ -220,11 +220,18 @@ def revoke_tokens(practice: Practice, body: Body) -> Body:
 
 
 def change_setting(practice: Practice, body: Body) -> Body:
-    """Turn one behaviour switch. ``visible_delay_seconds`` is how late change queries see a change."""
+    """Turn one behaviour switch. ``visible_delay_seconds`` is how late change queries see a change.
+
+    Raises:
+        ValueError: this side has no such switch.
+    """
     space, name, value = space_of(practice, body), wanted(body, "name"), wanted(body, "value")
     if name == "visible_delay_seconds":
         space.visible_delay_seconds = float(value)
     else:
+        known = desk_of(practice, body).switches
+        if name not in known:
+            raise ValueError(f"{name!r} is no switch of {space.system}; there are {', '.join(sorted(known))}")
         space.settings[name] = value
     return {"system": space.system, "name": name, "value": value}
 

@@ -28,6 +28,9 @@ VIRTUAL_START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 class Desk(Protocol):
     """What a person or an administrator of one vendor can do. KeyError and ValueError say what was wrong."""
 
+    switches: frozenset[str]
+    """Names that ``/settings`` takes, beside ``visible_delay_seconds``."""
+
     def provision(self, credentials: dict[str, Any]) -> None: ...
     def create(self, object_type: str, values: dict[str, Any], *, actor: Actor) -> str: ...
     def edit(self, object_type: str, record_id: str, values: dict[str, Any], *, actor: Actor) -> None: ...

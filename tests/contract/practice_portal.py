@@ -179,6 +179,9 @@ def problem(call: Callable[..., Any], *args: Any, **options: Any) -> tuple[str, 
     return error["code"], error["context"]["propertyName"][0]
 
 
+DATED = ("2026-03", "2026-09")
+
+
 def at(version: str, resource: str) -> str:
     """``/crm/v3/objects`` or ``/crm/objects/2026-09``."""
     return f"/crm/{version}/{resource}" if version.startswith("v") else f"/crm/{resource}/{version}"

@@ -71,6 +71,7 @@ class Side:
             portal=self.portal,
             records=self.records,
             version=route.version,
+            host=request.headers.get("host", "api.hubapi.com"),
             path=request.scope["path"],
             params=route.params(segments),
             query=parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True),

@@ -16,13 +16,12 @@ from connectors.emulator.hubspot.association_types import (
 from connectors.emulator.hubspot.batch_calls import document, inputs_of
 from connectors.emulator.hubspot.call import Call, as_list, as_object, shaped
 from connectors.emulator.hubspot.kinds import Kind
-from connectors.emulator.hubspot.refusals import Refusal, bad_request, not_found, text
+from connectors.emulator.hubspot.refusals import Refusal, bad_request, load, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
 from connectors.emulator.world import End
 
 LIST_LIMIT = 500
 READ_LIMIT, WRITE_LIMIT = 1_000, 2_000
-MOST_LABELS = 50
 LABEL_CAP_STATUS = 437
 FIRST_LABEL_NUMBER = 36
 LABEL: dict[str, type] = {"label": str, "name": str, "inverseLabel": str, "associationTypeId": int}
@@ -32,9 +31,9 @@ Document = dict[str, Any]
 def list_of_record(call: Call) -> Response:
     """``after`` is the id of the far record the next page begins with."""
     call.require(call.kind.scopes("read"))
-    there, limit, after = _there(call), call.number("limit", LIST_LIMIT, LIST_LIMIT), call.after() or 0
+    there, limit, after = there_of(call), call.number("limit", LIST_LIMIT, LIST_LIMIT), call.after() or 0
     direction_between(call.portal, call.kind, there)
-    here = _end(call, call.kind, call.params["id"])
+    here = end_of(call, call.kind, call.params["id"])
     found = [one for one in call.records.associations.of(here, there) if int(one[0]) >= after]
     shown: Document = {"results": [_far(call, call.kind, there, *one) for one in found[:limit]]}
     if len(found) > limit:
@@ -45,7 +44,7 @@ def list_of_record(call: Call) -> Response:
 def associate_default(call: Call) -> Response:
     """The unlabelled type, both directions in the answer; labels that are there stay."""
     here, there = _pair(call)
-    _set(call, [(here, there, call.records.associations.held(here, there))])
+    set_labels(call, [(here, there, call.records.associations.held(here, there))])
     return reply(document(call, _both_ways(call, here, there), []))
 
 
@@ -55,21 +54,21 @@ def associate_labelled(call: Call) -> Response:
     if not specs:
         raise bad_request(text("no_association_types"))
     here, there = _pair(call)
-    labels = {label_of(call.portal, call.kind, _there(call), spec) for spec in specs}
-    _set(call, [(here, there, labels)])
+    labels = {label_of(call.portal, call.kind, there_of(call), spec) for spec in specs}
+    set_labels(call, [(here, there, labels)])
     return reply(_labels_between(call, here, there, labels), 201)
 
 
 def remove_pair(call: Call) -> Response:
     here, there = _pair(call)
-    _remove(call, [(here, there, set())])
+    remove_labels(call, [(here, there, set())])
     return no_content()
 
 
 def batch_read(call: Call) -> Response:
     """A record without associations is told among the errors."""
     call.require(call.kind.scopes("read"))
-    there, found, errors = _there(call), [], []
+    there, found, errors = there_of(call), [], []
     direction_between(call.portal, call.kind, there)
     for record_id in dict.fromkeys(str(one.get("id", "")) for one in inputs_of(call, READ_LIMIT)):
         ends = call.records.associations.of((call.kind.name, record_id), there)
@@ -77,13 +76,13 @@ def batch_read(call: Call) -> Response:
             far = [_far(call, call.kind, there, *one) for one in ends]
             found.append({"from": {"id": record_id}, "to": far})
         else:
-            errors.append(_nothing_found(call, there, record_id).as_item(None))
+            errors.append(nothing_found(call, there, record_id).as_item(None))
     return reply(document(call, found, errors), 207 if errors else 200)
 
 
 def batch_create(call: Call) -> Response:
     """Each input replaces the labels of its pair; unknown records are told, the others written."""
-    there, wanted, errors = _there(call), [], []
+    there, wanted, errors = there_of(call), [], []
     call.require(call.kind.scopes("write"))
     for one in inputs_of(call, WRITE_LIMIT):
         specs = as_list(one.get("types"))
@@ -91,22 +90,22 @@ def batch_create(call: Call) -> Response:
             raise bad_request(text("no_association_types"))
         labels = {label_of(call.portal, call.kind, there, spec) for spec in specs}
         try:
-            here_end, there_end = _ends_of_input(call, one)
+            here_end, there_end = ends_of_input(call, one)
         except Refusal as refusal:
             errors.append(refusal.as_item(None))
             continue
         wanted.append((here_end, there_end, labels))
-    _set(call, wanted)
+    set_labels(call, wanted)
     found = [_labels_between(call, *one) for one in wanted]
     return reply(document(call, found, errors), 207 if errors else 201)
 
 
 def batch_associate_default(call: Call) -> Response:
     call.require(call.kind.scopes("write"))
-    direction_between(call.portal, call.kind, _there(call))
+    direction_between(call.portal, call.kind, there_of(call))
     held = call.records.associations.held
-    pairs = [_ends_of_input(call, one) for one in inputs_of(call, WRITE_LIMIT)]
-    _set(call, [(here, there, held(here, there)) for here, there in pairs])
+    pairs = [ends_of_input(call, one) for one in inputs_of(call, WRITE_LIMIT)]
+    set_labels(call, [(here, there, held(here, there)) for here, there in pairs])
     found = [one for pair in pairs for one in _both_ways(call, *pair)]
     return reply(document(call, found, []))
 
@@ -114,28 +113,41 @@ def batch_associate_default(call: Call) -> Response:
 def batch_archive(call: Call) -> Response:
     """v4 answers 204, the dated versions 200 with a batch."""
     call.require(call.kind.scopes("write"))
-    there = _there(call)
+    there = there_of(call)
     pairs = [
-        ((call.kind.name, _id_of(one.get("from"))), (there.name, _id_of(far)))
+        ((call.kind.name, id_of(one.get("from"))), (there.name, id_of(far)))
         for one in inputs_of(call, WRITE_LIMIT)
         for far in as_list(one.get("to"))
     ]
-    _remove(call, [(here, far, set()) for here, far in pairs])
+    remove_labels(call, [(here, far, set()) for here, far in pairs])
     return reply(document(call, [], [])) if call.is_dated else no_content()
 
 
 def batch_archive_labels(call: Call) -> Response:
     """Without the unlabelled type nothing of a pair stays."""
     call.require(call.kind.scopes("write"))
-    there = _there(call)
+    there = there_of(call)
     wanted = []
     for one in inputs_of(call, WRITE_LIMIT):
         labels = {label_of(call.portal, call.kind, there, spec) for spec in as_list(one.get("types"))}
-        here_end, there_end = (call.kind.name, _id_of(one.get("from"))), (there.name, _id_of(one.get("to")))
+        here_end, there_end = (call.kind.name, id_of(one.get("from"))), (there.name, id_of(one.get("to")))
         if labels:
             wanted.append((here_end, there_end, labels))
-    _remove(call, wanted)
+    remove_labels(call, wanted)
     return reply(document(call, [], [])) if call.is_dated else no_content()
+
+
+def high_usage_report(call: Call) -> Response:
+    """A report is sent by e-mail to the user, who must exist.
+
+    Its time is text, as hubspot-api-client 12.0.0 reads it; the published schema has an object there.
+    """
+    call.require(call.portal.kind("contacts").scopes("read"))
+    for owner in call.portal.owners.values():
+        if str(owner["userId"]) == call.params["user_id"]:
+            sent = {"userId": owner["userId"], "userEmail": owner["email"]}
+            return reply({**sent, "enqueueTime": call.portal.stamp_now()})
+    raise not_found()
 
 
 # Labels of the account -----------------------------------------------------------------------------------------------
@@ -143,21 +155,22 @@ def batch_archive_labels(call: Call) -> Response:
 
 def list_labels(call: Call) -> Response:
     call.require(call.kind.schema_scopes("read"))
-    types = direction_between(call.portal, call.kind, _there(call)).types.values()
+    types = direction_between(call.portal, call.kind, there_of(call)).types.values()
     return reply({"results": [one.as_json() for one in types]})
 
 
 def create_label(call: Call) -> Response:
     """A label for both directions, or with ``inverseLabel`` one for each. Raises Refusal: 437, too many."""
     call.require(call.kind.schema_scopes("write"))
-    there, told = _there(call), shaped(call.body, LABEL)
+    there, told = there_of(call), shaped(call.body, LABEL)
     label, name = told.get("label"), told.get("name")
     direction = direction_between(call.portal, call.kind, there)
     if not label or not name:
         raise bad_request(text("property_needs", names="label, name"))
     own = [one for one in direction.types.values() if one.category == USER_DEFINED]
-    if len(own) >= MOST_LABELS:
-        message = text("too_many_labels", limit=MOST_LABELS)
+    most = load("limits")["association_labels"]
+    if len(own) >= most:
+        message = text("too_many_labels", limit=most)
         raise Refusal(LABEL_CAP_STATUS, message, "VALIDATION_ERROR")
     if any(one.name == label for one in own):
         raise bad_request(text("label_exists", name=label))
@@ -187,7 +200,7 @@ def archive_label(call: Call) -> Response:
     number = call.params["type_id"]
     line, place = _own_line(call, int(number) if number.isdecimal() else None)
     here_label, there_label = f"user:{line['types'][place]}", f"user:{line['types'][1 - place]}"
-    there = _there(call)
+    there = there_of(call)
     with call.portal.transaction(call.actor) as transaction:
         for here, side in list(call.portal.space.links.items()):
             for far, held in list(side.items()):
@@ -201,7 +214,7 @@ def archive_label(call: Call) -> Response:
 
 def _own_line(call: Call, number: Any) -> tuple[dict[str, Any], int]:
     """A label of the account between these two types, and which of its two numbers. Raises Refusal 404."""
-    there = _there(call)
+    there = there_of(call)
     for line in call.portal.space.settings["association_labels"]:
         for place, ends in enumerate(((line["from"], line["to"]), (line["to"], line["from"]))):
             if ends == (call.kind.name, there.name) and line["types"][place] == number:
@@ -216,19 +229,19 @@ def _own_type(call: Call, here: Kind, there: Kind, number: int) -> Type:
 # Shapes and effects --------------------------------------------------------------------------------------------------
 
 
-def _there(call: Call) -> Kind:
+def there_of(call: Call) -> Kind:
     return call.portal.kind(call.params["to_type"])
 
 
 def _pair(call: Call) -> tuple[End, End]:
     """The two records of the path. Raises Refusal: 403, 404, or 400 for types that cannot be associated."""
     call.require(call.kind.scopes("write"))
-    there = _there(call)
+    there = there_of(call)
     direction_between(call.portal, call.kind, there)
-    return _end(call, call.kind, call.params["id"]), _end(call, there, call.params["to_id"])
+    return end_of(call, call.kind, call.params["id"]), end_of(call, there, call.params["to_id"])
 
 
-def _end(call: Call, kind: Kind, record_id: str) -> End:
+def end_of(call: Call, kind: Kind, record_id: str) -> End:
     """Raises Refusal: 404, no such record."""
     row = call.portal.resolve(kind, record_id)
     if row is None or row.deleted:
@@ -236,15 +249,15 @@ def _end(call: Call, kind: Kind, record_id: str) -> End:
     return kind.name, row.id
 
 
-def _ends_of_input(call: Call, one: Document) -> tuple[End, End]:
-    return _end(call, call.kind, _id_of(one.get("from"))), _end(call, _there(call), _id_of(one.get("to")))
+def ends_of_input(call: Call, one: Document) -> tuple[End, End]:
+    return end_of(call, call.kind, id_of(one.get("from"))), end_of(call, there_of(call), id_of(one.get("to")))
 
 
-def _id_of(given: Any) -> str:
+def id_of(given: Any) -> str:
     return str(as_object(given).get("id", ""))
 
 
-def _set(call: Call, wanted: Iterable[tuple[End, End, set[str]]]) -> None:
+def set_labels(call: Call, wanted: Iterable[tuple[End, End, set[str]]]) -> None:
     pairs = list(wanted)
     with call.portal.transaction(call.actor) as transaction:
         for here, there, labels in pairs:
@@ -252,7 +265,7 @@ def _set(call: Call, wanted: Iterable[tuple[End, End, set[str]]]) -> None:
     call.records.associations.bump((end for pair in pairs for end in pair[:2]), transaction)
 
 
-def _remove(call: Call, wanted: Iterable[tuple[End, End, set[str]]]) -> None:
+def remove_labels(call: Call, wanted: Iterable[tuple[End, End, set[str]]]) -> None:
     """A lead whose last primary contact goes is archived with it."""
     pairs = list(wanted)
     with call.portal.transaction(call.actor) as transaction:
@@ -270,7 +283,7 @@ def _far(call: Call, here: Kind, there: Kind, other_id: str, labels: set[str]) -
 
 
 def _both_ways(call: Call, here: End, there: End) -> list[Document]:
-    there_kind = _there(call)
+    there_kind = there_of(call)
     forward, backward = (
         direction_between(call.portal, call.kind, there_kind),
         direction_between(call.portal, there_kind, call.kind),
@@ -286,18 +299,18 @@ def _both_ways(call: Call, here: End, there: End) -> list[Document]:
 
 
 def _labels_between(call: Call, here: End, there: End, labels: set[str]) -> Document:
-    types = direction_between(call.portal, call.kind, _there(call)).types
+    types = direction_between(call.portal, call.kind, there_of(call)).types
     names = [types[label].name for label in types if label in labels]
     return {
         "fromObjectTypeId": call.kind.type_id,
         "fromObjectId": here[1] if call.is_dated else int(here[1]),
-        "toObjectTypeId": _there(call).type_id,
+        "toObjectTypeId": there_of(call).type_id,
         "toObjectId": there[1] if call.is_dated else int(there[1]),
         "labels": [name for name in names if name is not None],
     }
 
 
-def _nothing_found(call: Call, there: Kind, record_id: str) -> Refusal:
+def nothing_found(call: Call, there: Kind, record_id: str) -> Refusal:
     message = text("no_associations_found", there=there.singular, here=call.kind.singular, id=record_id)
     context = {
         "fromObjectId": [record_id],

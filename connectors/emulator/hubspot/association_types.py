@@ -24,6 +24,8 @@ class Type:
     label: str
     opposite: str
     name: str | None
+    word: str | None = None
+    """The internal name, which v3 goes by; the unlabelled and the primary type are named after the two objects."""
 
     @property
     def category(self) -> str:
@@ -49,8 +51,8 @@ class Direction:
     one_primary: bool = False
     types: dict[str, Type] = field(default_factory=dict)
 
-    def add(self, label: str, opposite: str, name: str | None) -> None:
-        self.types[label] = Type(label, opposite, name)
+    def add(self, label: str, opposite: str, name: str | None, word: str | None = None) -> None:
+        self.types[label] = Type(label, opposite, name, word)
 
 
 def directions(portal: Portal) -> dict[Pair, Direction]:
@@ -86,6 +88,24 @@ def far_kind(portal: Portal, here: Kind, specs: Any) -> Kind:
     raise bad_request(text("bad_association", type_id=number, here=here.type_id, there="any object type"))
 
 
+def type_name(portal: Portal, here: Kind, there: Kind, label: str) -> str:
+    """What v3 and the lists inside a record call it: ``contact_to_company`` is the primary type where there is one."""
+    direction = direction_between(portal, here, there)
+    base = f"{here.singular}_to_{there.singular}"
+    if label == direction.plain:
+        return base if direction.primary is None else f"{base}_unlabeled"
+    return direction.types[label].word or base
+
+
+def label_named(portal: Portal, here: Kind, there: Kind, name: str) -> str:
+    """The type with this v3 name, or with this number. Raises Refusal 400."""
+    types = direction_between(portal, here, there).types
+    for label, one in types.items():
+        if name in (type_name(portal, here, there, label), str(one.number)):
+            return label
+    raise bad_request(text("bad_association", type_id=name, here=here.type_id, there=there.type_id))
+
+
 def _spelled(spec: Any) -> str:
     if not isinstance(spec, dict):
         return ""
@@ -100,8 +120,8 @@ def _directions(portal: Portal) -> dict[Pair, Direction]:
     for line in portal.space.settings["association_labels"]:
         here, there = line["from"], line["to"]
         first, second = (f"user:{number}" for number in line["types"])
-        found[here, there].add(first, second, line["labels"][0])
-        found[there, here].add(second, first, line["labels"][1])
+        found[here, there].add(first, second, line["labels"][0], line["name"])
+        found[there, here].add(second, first, line["labels"][1], line["name"])
     return found
 
 
@@ -116,11 +136,17 @@ def _add_pair(found: dict[Pair, Direction], line: dict[str, Any]) -> None:
         forward.one_primary = line.get("one_primary_of") == "from"
         _add_both(forward, backward, primary, ("Primary", "Primary"))
     for named in line.get("named", ()):
-        _add_both(forward, backward, [str(number) for number in named["types"]], named["labels"])
+        _add_both(forward, backward, [str(number) for number in named["types"]], named["labels"], named["words"])
     _add_both(forward, backward, [plain, back], (None, None))
 
 
-def _add_both(forward: Direction, backward: Direction, labels: list[str], names: Iterable[str | None]) -> None:
-    first, second = names
-    forward.add(labels[0], labels[1], first)
-    backward.add(labels[1], labels[0], second)
+def _add_both(
+    forward: Direction,
+    backward: Direction,
+    labels: list[str],
+    names: Iterable[str | None],
+    words: Iterable[str | None] = (None, None),
+) -> None:
+    (first, second), (word, opposite_word) = names, words
+    forward.add(labels[0], labels[1], first, word)
+    backward.add(labels[1], labels[0], second, opposite_word)

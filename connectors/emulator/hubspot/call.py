@@ -29,11 +29,15 @@ JAVA_TYPES: dict[type, str] = {
 
 @dataclass
 class Call:
-    """``version`` is ``v3``, ``v4`` or a date; ``entries`` are the caller's own names for what it writes."""
+    """``version`` is ``v3``, ``v4`` or a date; ``host`` is where it was sent.
+
+    ``entries`` are the caller's own names for what it writes.
+    """
 
     portal: Portal
     records: Records
     version: str
+    host: str
     path: str
     params: Mapping[str, str]
     query: list[tuple[str, str]]

@@ -16,6 +16,7 @@ from connectors.emulator.hubspot.properties import DEFAULT_WIDGET, Definition, l
 from connectors.emulator.hubspot.provisioning import add_owner, provision
 from connectors.emulator.hubspot.records import Records
 from connectors.emulator.hubspot.refusals import Refusal
+from connectors.emulator.hubspot.switches import DEFAULTS
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Actor, Row, Transaction, World
 
@@ -31,6 +32,8 @@ PERMISSIONS: dict[str, tuple[str, Any]] = {
 
 class Desk:
     """See ``connectors.emulator.practice.Desk`` for the contract."""
+
+    switches = frozenset(DEFAULTS)
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -101,10 +101,11 @@ def custom_kind(described: Mapping[str, Any]) -> Kind:
 
 
 def spelled(kinds: Iterable[Kind]) -> dict[str, Kind]:
-    """{every spelling in lower case: kind}: plural, singular, type id, a custom object's full name."""
+    """{every spelling in lower case: kind}: plural, singular, type id, a custom object's full name and ``p_name``."""
     found = {}
     for kind in kinds:
-        for name in (kind.name, kind.singular, kind.type_id, kind.long_name):
+        short = f"p_{kind.name}" if kind.is_custom else ""
+        for name in (kind.name, kind.singular, kind.type_id, kind.long_name, short):
             found[name.lower()] = kind
     found.pop("", None)
     return found

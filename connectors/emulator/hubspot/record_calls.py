@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connectors.emulator.hubspot.association_types import directions, far_kind, label_of
+from connectors.emulator.hubspot.association_types import far_kind, label_of, type_name
 from connectors.emulator.hubspot.associations import ends_of
 from connectors.emulator.hubspot.call import Call, as_list
 from connectors.emulator.hubspot.kinds import Kind
@@ -155,17 +155,15 @@ def shown(call: Call, row: Row) -> Document:
 
 
 def associations_of(call: Call, row: Row, others: Sequence[str]) -> Document:
-    """Lists inside a record: id and type only, the plain type beside a primary or labelled one as ``…_unlabeled``."""
+    """Lists inside a record: id and type only."""
     found: Document = {}
     for name in others:
         other = call.portal.kind(name)
-        direction = directions(call.portal).get((call.kind.name, other.name))
-        results = []
-        for other_id, labels in call.records.associations.of((call.kind.name, row.id), other):
-            for label in sorted(labels):
-                is_beside = direction is not None and label == direction.plain and len(labels) > 1
-                type_name = f"{call.kind.singular}_to_{other.singular}{'_unlabeled' if is_beside else ''}"
-                results.append({"id": other_id, "type": type_name})
+        results = [
+            {"id": other_id, "type": type_name(call.portal, call.kind, other, label)}
+            for other_id, labels in call.records.associations.of((call.kind.name, row.id), other)
+            for label in sorted(labels)
+        ]
         if results:
             found[other.name] = {"results": results}
     return found

@@ -44,7 +44,7 @@ class Refusal(Exception):
         context = dict(self.parts.get("context", {}))
         if trace_id is not None:
             context["objectWriteTraceId"] = [trace_id]
-        return {
+        item = {
             "status": "error",
             "category": self.category or "VALIDATION_ERROR",
             "message": self.message,
@@ -52,6 +52,9 @@ class Refusal(Exception):
             "errors": self.parts.get("errors", []),
             "links": {},
         }
+        if "subCategory" in self.parts:
+            item["subCategory"] = self.parts["subCategory"]
+        return item
 
 
 @dataclass(eq=False)

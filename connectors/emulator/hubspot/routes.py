@@ -13,8 +13,12 @@ from starlette.responses import Response
 from connectors.emulator.hubspot import (
     account_calls,
     association_calls,
+    association_v3_calls,
     batch_calls,
     consent_calls,
+    export_calls,
+    limit_calls,
+    list_calls,
     oauth_calls,
     object_schema_calls,
     pipeline_calls,
@@ -29,6 +33,19 @@ Methods = Mapping[str, Handler]
 NUMBERED = "v3"
 DATED = ("2026-03", "2026-09")
 SINCE_V4 = ("v4", *DATED)
+SHORT_SCHEMAS = {NUMBERED: ("/crm/v3/schemas",)}
+"""The path that the guides and singer-io/tap-hubspot use for ``/crm-object-schemas/v3/schemas``."""
+LIMITS: dict[str, Handler] = {
+    "/records": limit_calls.records,
+    "/custom-properties": limit_calls.custom_properties,
+    "/calculated-properties": limit_calls.calculated_properties,
+    "/pipelines": limit_calls.pipelines,
+    "/custom-object-types": limit_calls.custom_object_types,
+    "/associations/labels": limit_calls.association_labels,
+    "/associations/records/from": limit_calls.object_types_near,
+    "/associations/records/{object_type}/to": limit_calls.far_types_near,
+    "/associations/records/{object_type}/{to_type}": limit_calls.records_near,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +84,8 @@ def find(segments: list[str]) -> Route | None:
 def table() -> dict[int, list[Route]]:
     """{number of segments: routes}, more exact paths first."""
     found: dict[int, list[Route]] = defaultdict(list)
-    resources = (_object_routes, _association_routes, _property_routes, _pipeline_routes, _account_routes)
-    for routes in (*resources, _consent_routes, _oauth_routes):
+    records = (_object_routes, _association_routes, _association_v3_routes, _property_routes, _pipeline_routes)
+    for routes in (*records, _account_routes, _report_routes, _consent_routes, _oauth_routes):
         for route in routes():
             found[len(route.literals)].append(route)
     return found
@@ -96,6 +113,8 @@ def _object_routes() -> Iterator[Route]:
             "DELETE": record_calls.archive_record,
         }
         yield _route(version, base + "/{id}", single)
+    yield _route(NUMBERED, "/crm/v4/objects/{object_type}", {"GET": record_calls.list_records})
+    yield _route(NUMBERED, "/crm/v4/objects/{object_type}/{id}", {"GET": record_calls.read_record})
 
 
 def _association_routes() -> Iterator[Route]:
@@ -122,6 +141,20 @@ def _association_routes() -> Iterator[Route]:
         }
         yield _route(version, types + "/labels", labels)
         yield _route(version, types + "/labels/{type_id}", {"DELETE": association_calls.archive_label})
+        report = _base("associations", version) + "/usage/high-usage-report/{user_id}"
+        yield _route(version, report, {"POST": association_calls.high_usage_report})
+
+
+def _association_v3_routes() -> Iterator[Route]:
+    pair = "/crm/v3/associations/{object_type}/{to_type}"
+    yield _route(NUMBERED, pair + "/types", {"GET": association_v3_calls.list_types})
+    yield _route(NUMBERED, pair + "/batch/read", {"POST": association_v3_calls.batch_read})
+    yield _route(NUMBERED, pair + "/batch/create", {"POST": association_v3_calls.batch_create})
+    yield _route(NUMBERED, pair + "/batch/archive", {"POST": association_v3_calls.batch_archive})
+    record = "/crm/v3/objects/{object_type}/{id}/associations/{to_type}"
+    single = {"PUT": association_v3_calls.associate, "DELETE": association_v3_calls.remove}
+    yield _route(NUMBERED, record, {"GET": association_v3_calls.list_of_record})
+    yield _route(NUMBERED, record + "/{to_id}/{type}", single)
 
 
 def _property_routes() -> Iterator[Route]:
@@ -173,22 +206,47 @@ def _pipeline_routes() -> Iterator[Route]:
 def _account_routes() -> Iterator[Route]:
     for version in (NUMBERED, *DATED):
         yield _route(version, f"/account-info/{version}/details", {"GET": account_calls.details})
-        usage = f"/account-info/{version}/api-usage/daily/private-apps"
+        usage = f"/account-info/{version}/api-usage/daily"
         yield _route(version, usage, {"GET": account_calls.daily_usage})
+        yield _route(version, usage + "/private-apps", {"GET": account_calls.daily_usage})
         owners = _base("owners", version)
         yield _route(version, owners, {"GET": account_calls.list_owners})
         yield _route(version, owners + "/{id}", {"GET": account_calls.read_owner})
-        schemas = f"/crm-object-schemas/{version}/schemas"
         collection = {"GET": object_schema_calls.list_schemas, "POST": object_schema_calls.create_schema}
         single = {
             "GET": object_schema_calls.read_schema,
             "PATCH": object_schema_calls.change_schema,
             "DELETE": object_schema_calls.archive_schema,
         }
-        yield _route(version, schemas, collection)
-        yield _route(version, schemas + "/{object_type}", single)
         associations = {"POST": object_schema_calls.create_association}
-        yield _route(version, schemas + "/{object_type}/associations", associations)
+        for schemas in (f"/crm-object-schemas/{version}/schemas", *SHORT_SCHEMAS.get(version, ())):
+            yield _route(version, schemas, collection)
+            yield _route(version, schemas + "/{object_type}", single)
+            yield _route(version, schemas + "/{object_type}/associations", associations)
+
+
+def _report_routes() -> Iterator[Route]:
+    """Exports, how near the limits are, and what this account has none of."""
+    for version in (NUMBERED, *DATED):
+        exports = _base("exports", version) + "/export"
+        yield _route(version, exports + "/async", {"POST": export_calls.start})
+        yield _route(version, exports + "/async/tasks/{task_id}/status", {"GET": export_calls.status})
+        yield _route(version, exports + "/{export_id}", {"GET": export_calls.describe})
+        limits = _base("limits", version)
+        for path, handler in LIMITS.items():
+            yield _route(version, limits + path, {"GET": handler})
+        lists = _base("lists", version)
+        yield _route(version, lists, {"GET": list_calls.several_lists})
+        yield _route(version, lists + "/search", {"POST": list_calls.search_lists})
+        yield _route(version, lists + "/{list_id}", {"GET": list_calls.no_such_list})
+        yield _route(version, lists + "/{list_id}/memberships", {"GET": list_calls.no_such_list})
+        of_record = lists + "/records/{object_type}/{id}/memberships"
+        yield _route(version, of_record, {"GET": list_calls.lists_of_record})
+        rules = _base("property-validations", version) + "/{object_type}"
+        yield _route(version, rules, {"GET": list_calls.no_rules})
+        yield _route(version, rules + "/{name}", {"GET": list_calls.no_rules})
+        yield _route(version, rules + "/{name}/rule-type/{rule}", {"GET": list_calls.no_such_rule})
+    yield _route(NUMBERED, "/export-files/{export_id}/{ticket}", {"GET": export_calls.fetch}, is_open=True)
 
 
 def _consent_routes() -> Iterator[Route]:

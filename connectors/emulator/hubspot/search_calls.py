@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from connectors.emulator.hubspot.call import Call, as_list, as_object, is_whole
 from connectors.emulator.hubspot.filters import Filters, Test, sort_key
+from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.refusals import bad_request, text
 from connectors.emulator.hubspot.replies import reply
 from connectors.emulator.hubspot.shapes import record
@@ -24,7 +25,7 @@ def search(call: Call) -> Response:
     if len(call.raw) > LONGEST_BODY:
         raise bad_request(text("search_too_long", limit=LONGEST_BODY))
     limit, after = _page(call.body)
-    found = _found(call)
+    found = matching(call, call.kind, call.body)
     schema = call.portal.schema(call.kind)
     names = schema.selected(call.texts_of("properties"))
     results = [record(call.portal, schema, row, names) for row in found[after : after + limit]]
@@ -34,18 +35,18 @@ def search(call: Call) -> Response:
     return reply(document)
 
 
-def _found(call: Call) -> list[Row]:
-    """What matches, in the order asked for: by default as created, oldest first."""
-    filters = Filters(call.portal, call.records.associations, call.kind)
-    groups: list[list[Test]] = [[filters.test(as_object(one)) for one in group] for group in _filter_groups(call.body)]
-    wanted = filters.query(str(call.body.get("query") or ""))
+def matching(call: Call, kind: Kind, wanted: dict[str, Any]) -> list[Row]:
+    """What a search finds, in the order asked for: by default as created, oldest first. Raises Refusal 400."""
+    filters = Filters(call.portal, call.records.associations, kind)
+    groups: list[list[Test]] = [[filters.test(as_object(one)) for one in group] for group in _filter_groups(wanted)]
+    queried = filters.query(str(wanted.get("query") or ""))
     found = [
         row
-        for row in call.portal.index.rows(call.kind.name)
-        if wanted(row) and (not groups or any(all(test(row) for test in tests) for tests in groups))
+        for row in call.portal.index.rows(kind.name)
+        if queried(row) and (not groups or any(all(test(row) for test in tests) for tests in groups))
     ]
-    name, descending = _sort(call.body)
-    key = sort_key(call.portal.schema(call.kind), name)
+    name, descending = _sort(wanted)
+    key = sort_key(call.portal.schema(kind), name)
     found.sort(key=lambda row: int(row.id))
     found.sort(key=lambda row: row.created_at if key is None else key(row), reverse=descending)
     return found

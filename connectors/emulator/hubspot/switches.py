@@ -37,6 +37,7 @@ deal_won_stage              None         the same for a deal that is won
 company_stage_to_contacts   False        a company's stage moves its contacts up
 properties_in_use           {}           {object type: [names]} that forms or workflows use: cannot be archived
 required_properties         {}           {object type: [names]} that a POST of version 2026-09 must fill
+export_seconds              None         how long an export takes; None: 2 s on a real clock, none on a virtual one
 conditional_required        {}           {object type: [{when, is, needs}]}: version 2026-09 wants ``needs`` filled when
                                          property ``when`` has the value ``is``
 =========================== ============ ======================================================================
@@ -85,6 +86,7 @@ DEFAULTS: dict[str, Any] = {
     "properties_in_use": {},
     "required_properties": {},
     "conditional_required": {},
+    "export_seconds": None,
 }
 
 INDEX_LAG_SECONDS = 3.0

@@ -17,6 +17,7 @@ from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import ObjectType, check_change, check_object
 from connectors.emulator.salesforce.stamps import grain
+from connectors.emulator.salesforce.switches import SWITCHES
 from connectors.emulator.world import Actor, Row, Transaction, World
 
 MOST_SHARED_TEXTS = 100_000
@@ -25,6 +26,8 @@ PERMISSIONS = {"hide": "hidden", "show": "", "read_only": "read_only", "writable
 
 class Desk:
     """See ``connectors.emulator.practice.Desk`` for the contract."""
+
+    switches = frozenset({*SWITCHES, "certificates", "clients"})
 
     def __init__(self, world: World) -> None:
         self.org = Org(world)
