@@ -7,153 +7,29 @@ compares the two, so neither can go stale.
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, plain_value, read_source
+from agent.declaration import Declaration, Settings
 from agent.errors import ConfigError, Problem
 
-SecretReference = Annotated[str, StringConstraints(pattern=r"^((keyring|env|systemd):\S+|file:\S.*)$")]
-LoopbackOrHttps = Annotated[
-    str, StringConstraints(pattern=r"^(https://[^\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/?)$")
-]
+BOTH = 2
+"""A thing is kept alike in two systems."""
+
+Kinds = Mapping[str, type[Settings]]
+"""{key of a system: the settings it takes}."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-SECRETS = ("client_id", "client_secret", "private_key", "refresh_token", "token")
-"""Settings of a connection that name the place of a secret."""
-
-REPLACED_BY_USE = ("refresh_token",)
-"""Secrets that a vendor may replace with a new one whenever they are used."""
-
-
-class Connection(_Strict):
-    """What every connection has: a kind of login with the settings that it cannot do without."""
-
-    needs: ClassVar[dict[str, tuple[str, ...]]]
-    """{kind of login: its settings}; the first kind is the default."""
-    login: str
-
-    @model_validator(mode="after")
-    def _login_is_complete(self) -> Self:
-        missing = [name for name in self.needs[self.login] if not getattr(self, name)]
-        if missing:
-            said = {"login": self.login, "missing": " and ".join(missing)}
-            raise PydanticCustomError("login_incomplete", "login: {login} needs {missing}", said)
-        return self
-
-    def secrets(self) -> dict[str, str]:
-        """{setting: reference} of what the login reads."""
-        return {name: getattr(self, name) for name in self.needs[self.login] if name in SECRETS}
-
-
-class SalesforceConfig(Connection):
-    """The Salesforce connection."""
-
-    needs: ClassVar[dict[str, tuple[str, ...]]] = {
-        "client_credentials": ("client_id", "client_secret"),
-        "jwt": ("client_id", "username", "private_key"),
-        "refresh_token": ("client_id", "client_secret", "refresh_token"),
-    }
-    domain: str = Field(
-        description="My Domain without the ending, such as acme.my for acme.my.salesforce.com.",
-        examples=["acme.my"],
-    )
-    login: Literal["client_credentials", "jwt", "refresh_token"] = Field(
-        "client_credentials",
-        description="How Truce logs in: the app's id and secret, a private key (jwt) or a refresh token.",
-    )
-    client_id: SecretReference = Field(
-        description="Consumer key of the external client app, as keyring:NAME, env:NAME, file:PATH or systemd:NAME.",
-        examples=["keyring:salesforce-client-id"],
-    )
-    client_secret: SecretReference | None = Field(
-        None,
-        description="Consumer secret, written the same way. Not needed for jwt.",
-        examples=["keyring:salesforce-client-secret"],
-    )
-    username: str | None = Field(
-        None, description="Only for jwt: the integration user's login.", examples=["integration@acme.example"]
-    )
-    private_key: SecretReference | None = Field(
-        None,
-        description="Only for jwt: the key (PEM, no password) whose certificate the app holds.",
-        examples=["file:secrets/salesforce-private-key"],
-    )
-    refresh_token: SecretReference | None = Field(
-        None,
-        description="Only for refresh_token. Where the app replaces it with every use, keep it in keyring: or file:.",
-        examples=["keyring:salesforce-refresh-token"],
-    )
-    api_version: str = Field("65.0", description="Salesforce API version.", pattern=r"^\d{2}\.0$")
-    base_url: LoopbackOrHttps | None = Field(
-        None,
-        description="Only for the emulator: where requests really go. Leave out for a real account.",
-        examples=["http://127.0.0.1:8001"],
-    )
-    link_keys: dict[str, str] = Field(
-        default_factory=dict,
-        description="External id field per object, so that a create whose reply got lost is never repeated.",
-        examples=[{"Contact": "Truce_Key__c", "Lead": "Truce_Key__c", "Account": "Truce_Key__c"}],
-    )
-
-
-class HubSpotConfig(Connection):
-    """The HubSpot connection."""
-
-    needs: ClassVar[dict[str, tuple[str, ...]]] = {
-        "key": ("token",),
-        "refresh_token": ("client_id", "client_secret", "refresh_token"),
-    }
-    login: Literal["key", "refresh_token"] = Field(
-        "key", description="How Truce logs in: a service key, or an OAuth app's refresh token."
-    )
-    token: SecretReference | None = Field(
-        None,
-        description="Service key (or a private app's token), as keyring:NAME, env:NAME, file:PATH or systemd:NAME.",
-        examples=["keyring:hubspot-token"],
-    )
-    client_id: SecretReference | None = Field(
-        None,
-        description="Only for refresh_token: the OAuth app's client id, written the same way.",
-        examples=["keyring:hubspot-client-id"],
-    )
-    client_secret: SecretReference | None = Field(
-        None, description="Only for refresh_token: the app's client secret.", examples=["keyring:hubspot-client-secret"]
-    )
-    refresh_token: SecretReference | None = Field(
-        None,
-        description="Only for refresh_token. Where the app replaces it with every use, keep it in keyring: or file:.",
-        examples=["keyring:hubspot-refresh-token"],
-    )
-    api_version: Literal["v3", "2026-03", "2026-09"] = Field("v3", description="HubSpot API version.")
-    base_url: LoopbackOrHttps | None = Field(
-        None,
-        description="Only for the emulator: where requests really go. Leave out for a real account.",
-        examples=["http://127.0.0.1:8001"],
-    )
-    link_keys: dict[str, str] = Field(
-        default_factory=dict,
-        description="Unique property per object, so that a create whose reply got lost is never repeated.",
-        examples=[{"contacts": "truce_key", "companies": "truce_key"}],
-    )
-    stored_ids: dict[str, dict[str, str]] = Field(
-        default_factory=lambda: {
-            "contacts": {"salesforcecontactid": "Contact", "salesforceleadid": "Lead"},
-            "companies": {"salesforceaccountid": "Account"},
-        },
-        description="Properties holding a Salesforce id (HubSpot's native connector writes them), and of which object.",
-    )
 
 
 class RunConfig(_Strict):
@@ -175,12 +51,10 @@ class RunConfig(_Strict):
 
 
 class Config(_Strict):
-    """The whole config file."""
+    """The whole config file, without its systems: ``config_kind`` adds those."""
 
     state: Path = Field(Path("state"), description="Folder of the ledger and the mirror, beside this file.")
     policies: Path = Field(Path("policies"), description="Folder of the policy files, beside this file.")
-    salesforce: SalesforceConfig
-    hubspot: HubSpotConfig
     run: RunConfig = Field(default_factory=lambda: RunConfig())
     people: dict[str, str] = Field(
         default_factory=dict,
@@ -195,13 +69,27 @@ class Config(_Strict):
             object.__setattr__(self, name, self.home / getattr(self, name))
         return self
 
+    @model_validator(mode="after")
+    def _between_two_systems(self) -> Config:
+        named = list(self.systems)
+        if len(named) < BOTH:
+            only = f"only {named[0]} is" if named else "none is"
+            text = f"Truce works between two systems, and {only} set up here"
+            raise PydanticCustomError("too_few_systems", "{text}", {"text": text})
+        return self
+
+    @property
+    def systems(self) -> dict[str, Settings]:
+        """The settings of every system that the file names, in the order in which systems are listed everywhere."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if isinstance(value, Settings)}
+
     def secrets(self) -> dict[str, str]:
         """{setting: reference}; a relative ``file:`` path is taken from the folder of the config file."""
-        connections: dict[str, Connection] = {"salesforce": self.salesforce, "hubspot": self.hubspot}
         return {
-            f"{system}.{name}": self._beside_the_file(reference)
-            for system, connection in connections.items()
-            for name, reference in connection.secrets().items()
+            f"{system}.{setting}": self._beside_the_file(place)
+            for system, settings in self.systems.items()
+            for setting, place in settings.secrets().items()
         }
 
     def _beside_the_file(self, reference: str) -> str:
@@ -209,8 +97,16 @@ class Config(_Strict):
         return f"file:{self.home / name}" if source == "file" else reference
 
 
-def load_config(path: Path) -> Config:
-    """Read and check a config file.
+def config_kind(kinds: Kinds) -> type[Config]:
+    """The whole config file where these systems may be set up."""
+    systems: Any = {
+        key: (kind | None, Field(None, description=(kind.__doc__ or "").strip())) for key, kind in kinds.items()
+    }
+    return create_model("Config", __base__=Config, **systems)
+
+
+def load_config(path: Path, declared: Mapping[str, Declaration[Any]]) -> Config:
+    """Read and check a config file; ``declared`` are the systems it may set up. Only those it names are looked up.
 
     Raises:
         ConfigError: missing, unreadable or wrong; every mistake with its line is in ``problems``.
@@ -228,10 +124,13 @@ def load_config(path: Path) -> Config:
             next_step="move it away, then: truce init",
         )
     settings = {key.text: plain_value(node) for key, node in document.pairs}
+    kind = config_kind({key: declared[key].settings for key in declared if key in settings})
     try:
-        return Config.model_validate({**settings, "home": path.parent.resolve()})
+        return kind.model_validate({**settings, "home": path.parent.resolve()})
     except ValidationError as error:
-        found = [_located(path.name, document, problem) for problem in error.errors(include_url=False)]
+        found = [
+            _located(path.name, document, problem, kind, list(declared)) for problem in error.errors(include_url=False)
+        ]
         raise _mistakes(path, found) from None
 
 
@@ -262,36 +161,50 @@ def _mistakes(path: Path, problems: Sequence[Problem]) -> ConfigError:
     )
 
 
-def _located(file: str, document: MapNode, problem: ErrorDetails) -> Problem:
+def _located(
+    file: str, document: MapNode, problem: ErrorDetails, kind: type[Config], systems: Sequence[str]
+) -> Problem:
     """A mistake at the line of the setting it is about, or of the nearest setting around it.
 
     The line itself is not quoted: somebody may have written a secret into it.
     """
     node: Node = document
     place: Node = document
-    model: type[BaseModel] | None = Config
+    model: type[BaseModel] | None = kind
     allowed: list[str] = []
     for part in problem["loc"]:
         if not isinstance(node, MapNode):
             break
         allowed = [name for name, _ in settings_of(model)] if model is not None else []
+        allowed += [system for system in systems if model is kind and system not in allowed]
         place = node.key(str(part)) or place
         node = node.find(str(part)) or node
         model = _model_of(model, str(part))
     name = ".".join(str(part) for part in problem["loc"] if part not in ("[key]",))
     message, advice = _in_plain_words(problem, allowed)
-    return Problem(file, place.line, place.column, f"{name}: {message}", advice=advice)
+    text = f"{name}: {message}" if name else message
+    return Problem(file, place.line, place.column, text, advice=advice)
 
 
 def settings_of(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    """(name, setting) of everything that may stand in a file."""
-    return [(name, setting) for name, setting in model.model_fields.items() if not setting.exclude]
+    """(name, setting) of everything that may stand in a file; systems before how Truce runs."""
+    found = [(name, setting) for name, setting in model.model_fields.items() if not setting.exclude]
+    late = [pair for pair in found if pair[0] in _AFTER_SYSTEMS] if issubclass(model, Config) else []
+    return [pair for pair in found if pair not in late] + late
+
+
+_AFTER_SYSTEMS = ("run", "people")
+
+
+def group_of(setting: FieldInfo) -> type[BaseModel] | None:
+    """The settings below a setting, where it has some of its own."""
+    parts = (setting.annotation, *get_args(setting.annotation))
+    return next((kind for kind in parts if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _model_of(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
     setting = model.model_fields.get(name) if model is not None else None
-    kind = setting.annotation if setting is not None else None
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    return group_of(setting) if setting is not None else None
 
 
 def _in_plain_words(problem: ErrorDetails, allowed: Sequence[str]) -> tuple[str, str]:
@@ -299,6 +212,8 @@ def _in_plain_words(problem: ErrorDetails, allowed: Sequence[str]) -> tuple[str,
     kind, text = problem["type"], problem["msg"]
     if kind == "extra_forbidden":
         return "this setting does not exist", did_you_mean(str(problem["loc"][-1]), allowed)
+    if kind == "too_few_systems":
+        return text, "config.example.yaml shows how each is set up"
     if kind == "missing":
         return "this setting is needed", "config.example.yaml explains every setting"
     if kind == "string_pattern_mismatch" and "keyring" in text:

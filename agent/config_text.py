@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from agent.config import Config, Connection, settings_of
+from agent.config import Config, group_of, settings_of
+from agent.declaration import LoginSettings, Settings
 
 WIDTH = 100
 _HEAD = "The settings of one Truce installation. No secret stands here, only where each secret is kept."
@@ -23,22 +23,22 @@ _LEFT_OUT = "A line `# name: value` is not in force: it shows the default, or an
 Values = Mapping[str, Any]
 
 
-def example() -> str:
+def example(kind: type[Config]) -> str:
     """``config.example.yaml``: what has to be set with an example, everything else with its default."""
-    needed = {name: _example_of(setting) for name, setting in settings_of(Config) if setting.is_required()}
-    return config_text({**needed, "run": {"mode": "ask"}})
+    needed = {name: _example_of(setting) for name, setting in settings_of(kind) if _is_system(setting)}
+    return config_text(kind, {**needed, "run": {"mode": "ask"}})
 
 
-def config_text(values: Values) -> str:
-    """A whole config file. ``values`` are nested as the settings are; what is not in them keeps its default."""
+def config_text(kind: type[Config], values: Values) -> str:
+    """A whole config file. ``values`` are nested as the settings are; what is left out keeps its default."""
     lines = [*_comment(_HEAD, ""), *_comment(_LEFT_OUT, "")]
-    for name, setting in settings_of(Config):
+    for name, setting in settings_of(kind):
         lines += ["", *_setting(name, setting, values, "")]
     return "\n".join(lines) + "\n"
 
 
 def _setting(name: str, setting: FieldInfo, values: Values, indent: str) -> Iterator[str]:
-    group = _group(setting)
+    group = group_of(setting)
     if group is not None:
         yield from _comment((group.__doc__ or "").strip(), indent)
         inner: Values = values.get(name, {})
@@ -67,19 +67,19 @@ def _shown_default(setting: FieldInfo) -> Any:
     return str(default) if isinstance(default, Path) else default
 
 
+def _is_system(setting: FieldInfo) -> bool:
+    group = group_of(setting)
+    return group is not None and issubclass(group, Settings)
+
+
 def _example_of(setting: FieldInfo) -> Any:
     """The first example; of a group, those of what must be set."""
-    group = _group(setting)
+    group = group_of(setting)
     if group is None:
         return (setting.examples or [None])[0]
-    by_login = next(iter(group.needs.values())) if issubclass(group, Connection) else ()
+    by_login = next(iter(group.needs.values())) if issubclass(group, LoginSettings) else ()
     parts = settings_of(group)
     return {name: _example_of(part) for name, part in parts if part.is_required() or name in by_login}
-
-
-def _group(setting: FieldInfo) -> type[BaseModel] | None:
-    kind = setting.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _yaml(value: Any) -> str:

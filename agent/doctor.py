@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from agent.config import REPLACED_BY_USE, Config
+from agent.config import Config
 from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
+from agent.declaration import REPLACED_BY_USE
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
 from agent.policy_files import read_sources
 from agent.secrets import can_be_kept, read_secret
+from agent.systems import Systems
 
 MOST_SKEW_SECONDS = 60.0
 LEAST_FREE_BYTES = 256 * 1024 * 1024
@@ -43,9 +43,11 @@ class Finding:
 
 @dataclass(slots=True)
 class Examination:
-    """``connect`` makes the connectors without a request; ``secret`` reads one reference."""
+    """``systems`` are those of the config. ``connect`` makes the connectors without a request; ``secret`` reads one
+    reference."""
 
     config: Config
+    systems: Systems
     connect: Callable[[Config], Mapping[str, Connector]]
     clock: Callable[[], datetime]
     secret: Callable[[str], str] = read_secret
@@ -88,7 +90,7 @@ class Examination:
     def _policies(self, today: date) -> Iterator[Finding]:
         try:
             sources = read_sources(self.config.policies)
-            policies = parse.load(sources, None, today)
+            policies = parse.load(sources, None, today, self.systems)
         except TruceError as error:
             yield _error("policies", error)
             return
@@ -105,7 +107,7 @@ class Examination:
             for object_type in types
         }
         if wanted == set(schemas):
-            yield from _fields(sources, schemas, today)
+            yield from _fields(sources, schemas, today, self.systems)
         yield from _other_integrations(self._reachable, schemas)
         yield from _link_keys(policies, self._reachable, schemas)
 
@@ -162,9 +164,9 @@ def _object(connector: Connector, object_type: str, fields: Iterable[str], schem
     return Finding("ok", subject, readable + (f"; Truce's user may not {' or '.join(denied)} it" if denied else ""))
 
 
-def _fields(sources: Mapping[str, str], schemas: Schemas, today: date) -> Iterator[Finding]:
+def _fields(sources: Mapping[str, str], schemas: Schemas, today: date, systems: Systems) -> Iterator[Finding]:
     """Every mapped field, its type and rights, and every value map against what the CRMs say of themselves."""
-    problems = parse.check(sources, schemas, today)
+    problems = parse.check(sources, schemas, today, systems)
     for problem in problems:
         level: Level = "warning" if problem.is_warning else "error"
         advice = (problem.advice,) if problem.advice else ()
@@ -193,7 +195,6 @@ def _other_integrations(connectors: Mapping[str, Connector], schemas: Schemas) -
 
 def _link_keys(policies: PolicySet, connectors: Mapping[str, Connector], schemas: Schemas) -> Iterator[Finding]:
     """Without a unique field of ours, a create whose reply was lost could not be recognised."""
-    steps = json.loads(files("agent").joinpath("data", "link_key_steps.json").read_text(encoding="utf-8"))
     for entity_type in policies.entity_types.values():
         for system, rule in entity_type.creates.items():
             if system not in connectors:
@@ -201,7 +202,7 @@ def _link_keys(policies: PolicySet, connectors: Mapping[str, Connector], schemas
             subject = f"{system} {rule.as_type} link key"
             name = connectors[system].capabilities.link_keys.get(rule.as_type)
             schema = schemas.get((system, rule.as_type))
-            set_up = tuple(step.format(object=rule.as_type) for step in steps[system])
+            set_up = tuple(step.format(object=rule.as_type) for step in policies.systems[system].link_key_steps)
             if name is None:
                 yield Finding("warning", subject, "none: creates are only proposed, one call each", set_up)
             elif schema is not None and name not in schema.fields:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from agent import shipped
-from agent.config import SECRETS as PLACES_OF_SECRETS
-from agent.config import Connection, HubSpotConfig, SalesforceConfig
+from agent.config import Config, group_of
 from agent.config_text import config_text
+from agent.declaration import LoginSettings
 from agent.errors import ConfigError
 from agent.private_files import PRIVATE_FILE
 
@@ -36,7 +36,7 @@ SECRETS: Mapping[str, str] = {
 BEGINNINGS: Mapping[str, tuple[str, ...]] = {"people": ("person", "company"), "deals": ("deal", "company")}
 """What one may begin with → whose policies are written; policies about neither are always written."""
 
-_LOGINS: Mapping[str, type[Connection]] = {"salesforce": SalesforceConfig, "hubspot": HubSpotConfig}
+_CRMS = ("salesforce", "hubspot")
 _ABOUT_RECORDS = {kind for kinds in BEGINNINGS.values() for kind in kinds}
 _PRACTICE = re.compile(r"\.(sandbox|develop|scratch|demo|trailblaze|patch)\.")
 _OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|trailblaze|patch))?\.my")
@@ -46,7 +46,7 @@ _OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|tr
 class Answers:
     """``domain`` as ``salesforce_domain`` gives it; ``login`` is the person's on this computer.
 
-    The logins of both CRMs are those of ``agent.config``; ``username`` is Salesforce's, only for jwt.
+    The logins of both CRMs are those of their connectors; ``username`` is Salesforce's, only for jwt.
     """
 
     email: str
@@ -69,8 +69,8 @@ class Written:
     kept: tuple[Path, ...]
 
 
-def write_first_files(config: Path, answers: Answers) -> Written:
-    """Write the config file, and the policies into the folder ``policies`` beside it.
+def write_first_files(config: Path, answers: Answers, kind: type[Config]) -> Written:
+    """Write the config file of this ``kind``, and the policies into the folder ``policies`` beside it.
 
     Raises:
         ConfigError: there is a config file already; nothing was written.
@@ -85,14 +85,14 @@ def write_first_files(config: Path, answers: Answers) -> Written:
         )
     config.parent.mkdir(parents=True, exist_ok=True)
     written, kept = _write_policies(config.parent / "policies", answers)
-    _write_new(config, config_text(settings(answers)), mode=PRIVATE_FILE)
+    _write_new(config, config_text(kind, settings(answers, kind)), mode=PRIVATE_FILE)
     return Written(config, written, kept)
 
 
-def settings(answers: Answers) -> dict[str, object]:
+def settings(answers: Answers, kind: type[Config]) -> dict[str, object]:
     """The answers as settings; what they do not touch keeps its default."""
-    salesforce: dict[str, object] = {"domain": answers.domain, **_login("salesforce", answers)}
-    hubspot = _login("hubspot", answers)
+    salesforce: dict[str, object] = {"domain": answers.domain, **_login("salesforce", answers, kind)}
+    hubspot = _login("hubspot", answers, kind)
     if answers.username:
         salesforce["username"] = answers.username
     if not answers.has_native_connector:
@@ -105,26 +105,37 @@ def settings(answers: Answers) -> dict[str, object]:
     }
 
 
-def secret_names(answers: Answers) -> list[str]:
+def secret_names(answers: Answers, kind: type[Config]) -> list[str]:
     """The secrets that the chosen logins need, by the names ``init`` gives them."""
-    return [f"{system}-{name.replace('_', '-')}" for system in _LOGINS for name in _needed(system, answers)]
+    return [_secret_name(system, name) for system in _CRMS for name in _needed(system, answers, kind)]
 
 
-def _login(system: str, answers: Answers) -> dict[str, object]:
+def _login(system: str, answers: Answers, kind: type[Config]) -> dict[str, object]:
     """The kind of login where it is not the default, and where each of its secrets is kept."""
-    model, kind = _LOGINS[system], _kind(system, answers)
+    chosen = _chosen(system, answers)
     places: dict[str, object] = {
-        name: reference(f"{system}-{name.replace('_', '-')}", answers.secrets) for name in _needed(system, answers)
+        name: reference(_secret_name(system, name), answers.secrets) for name in _needed(system, answers, kind)
     }
-    return places if kind == next(iter(model.needs)) else {"login": kind, **places}
+    return places if chosen == next(iter(_logins(system, kind).needs)) else {"login": chosen, **places}
 
 
-def _needed(system: str, answers: Answers) -> list[str]:
-    return [name for name in _LOGINS[system].needs[_kind(system, answers)] if name in PLACES_OF_SECRETS]
+def _needed(system: str, answers: Answers, kind: type[Config]) -> list[str]:
+    return _logins(system, kind).needed_secrets(_chosen(system, answers))
 
 
-def _kind(system: str, answers: Answers) -> str:
+def _logins(system: str, kind: type[Config]) -> type[LoginSettings]:
+    group = group_of(kind.model_fields[system])
+    if group is None or not issubclass(group, LoginSettings):
+        raise TypeError(f"{system} has no kinds of login")
+    return group
+
+
+def _chosen(system: str, answers: Answers) -> str:
     return answers.salesforce_login if system == "salesforce" else answers.hubspot_login
+
+
+def _secret_name(system: str, setting: str) -> str:
+    return f"{system}-{setting.replace('_', '-')}"
 
 
 def reference(name: str, source: SecretSource) -> str:

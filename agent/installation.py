@@ -20,6 +20,7 @@ from agent.mirror import Mirror
 from agent.records import Owner, Record
 from agent.reviews import Reviews
 from agent.store import Clock
+from agent.systems import Systems
 
 Stop = Callable[[], bool]
 
@@ -55,6 +56,11 @@ class Installation:
     policy_problem: UsageError | None = None
     heard: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     """{system: (its clock, ours)} when it was last asked for the time."""
+
+    @property
+    def systems(self) -> Systems:
+        """What the connectors say of their systems."""
+        return self.policies.systems
 
     def skew(self, system: str) -> timedelta:
         """How far a system's clock is ahead of ours; nothing if it was never asked."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.changes import Mode
-from agent.decide.reference import wire
 from agent.errors import LedgerDamaged, SafetyStop, UsageError
 from agent.installation import Installation
 from agent.ledger import Ledger
@@ -78,7 +77,7 @@ def check_accounts(installation: Installation) -> None:
             installation.ledger.record_event(ACCOUNT, f"{system} {found}", "truce", {})
         elif known != found:
             raise SafetyStop(
-                f"another {wire(system).name} account answers, so nothing is written",
+                f"another {installation.systems[system].name} account answers, so nothing is written",
                 where=f"{system} {found}",
                 why=f"this installation belongs to account {known}",
                 next_step="truce doctor",

@@ -30,7 +30,7 @@ BLOCKING_REVIEWS = {
 
 def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[View]:
     """One View per entity, in order; entities without any live record are left out."""
-    owners = OwnerMap(installation.owners, _owner_table(installation))
+    owners = OwnerMap(installation.owners, _owner_table(installation), installation.systems)
     now = installation.clock()
     suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
     for start in range(0, len(entity_ids), SLICE):

@@ -15,12 +15,13 @@ from uuid import uuid4
 from agent.approvals import Approvals
 from agent.ceiling import ceiling
 from agent.commands import Commands
-from agent.config import REPLACED_BY_USE, Config
+from agent.config import Config, config_kind, load_config
 from agent.connector import Connector, ObjectSchema
 from agent.crosswalk import Crosswalk
 from agent.decide import prepare
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
+from agent.declaration import REPLACED_BY_USE, Opening
 from agent.errors import PolicyError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
@@ -34,6 +35,8 @@ from agent.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.secrets import ReplacedSecret, read_secret
 from agent.store import Clock
+from agent.systems import Systems
+from connectors.registry import FIRST, declared
 
 LEDGER = "ledger.db"
 MIRROR = "mirror.db"
@@ -45,39 +48,45 @@ def wall_clock() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
 
 
+def read_config(path: Path) -> Config:
+    """The config file at ``path``, for any of the connectors there are. Raises ConfigError."""
+    return load_config(path, declared())
+
+
+def known_systems() -> Systems:
+    """The systems of the shipped connectors, for where no config says which are used."""
+    return Systems(declaration.system for declaration in declared().shipped.values())
+
+
+def first_config_kind() -> type[Config]:
+    """A config file with the two systems that one begins with."""
+    return config_kind({key: declared()[key].settings for key in FIRST})
+
+
+def systems_of(config: Config) -> Systems:
+    """What the connectors of this installation say of their systems."""
+    return Systems(declared()[key].system for key in config.systems)
+
+
+def systems_at(path: Path) -> Systems:
+    """Those of the config file at ``path``; without one, those of the shipped connectors. Raises ConfigError."""
+    return systems_of(read_config(path)) if path.exists() else known_systems()
+
+
 def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[str, Connector]:
-    """Both connectors on the vendors' client libraries. Makes no request yet.
+    """A connector per system, on the vendors' client libraries. Makes no request yet.
 
     Raises:
         ConfigError: a secret is missing.
     """
-    from connectors.hubspot.connector import HubSpot
-    from connectors.salesforce.connector import Salesforce
-
-    salesforce = config.salesforce
-    hubspot = config.hubspot
     return {
-        "salesforce": Salesforce(
-            domain=salesforce.domain,
-            username=salesforce.username or "",
-            **_login(config, "salesforce", secret),
-            base_url=salesforce.base_url,
-            api_version=salesforce.api_version,
-            link_keys=salesforce.link_keys,
-            clock=time.monotonic,
-        ),
-        "hubspot": HubSpot(
-            **_login(config, "hubspot", secret),
-            base_url=hubspot.base_url or "https://api.hubapi.com",
-            api_version=hubspot.api_version,
-            link_keys=hubspot.link_keys,
-            stored_ids=hubspot.stored_ids,
-        ),
+        system: declared()[system].connect(Opening(settings, _secrets(config, system, secret), config.home))
+        for system, settings in config.systems.items()
     }
 
 
-def _login(config: Config, system: str, secret: Callable[[str], str]) -> dict[str, Any]:
-    """The secrets of a login by name; what a vendor replaces stays a place that is read and written."""
+def _secrets(config: Config, system: str, secret: Callable[[str], str]) -> dict[str, Any]:
+    """The secrets of a system by name; what a vendor replaces stays a place that is read and written."""
     places = {
         setting.removeprefix(f"{system}."): place
         for setting, place in config.secrets().items()
@@ -175,7 +184,7 @@ def _assembled(
         approvals=Approvals(ledger),
         commands=Commands(ledger.store, clock),
         clock=clock,
-        policies=prepare(PolicySet("", {})),
+        policies=prepare(PolicySet("", {}, systems=systems_of(config))),
         mode=ceiling(ledger, config.run.mode).mode,
         owners={(owner.system, owner.id): owner for owner in mirror.owners()},
     )
@@ -262,11 +271,11 @@ def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySe
     This is the first thing a start asks the vendors, so it also makes sure that they are the accounts paired.
     """
     today: date = installation.clock().date()
-    policies = load(sources, None, today)
+    policies = load(sources, None, today, installation.systems)
     if not installation.asks_vendors:
         return policies
     check_accounts(installation)
-    return load(sources, schemas_of(installation.connectors, policies), today)
+    return load(sources, schemas_of(installation.connectors, policies), today, installation.systems)
 
 
 def _links(

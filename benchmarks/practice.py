@@ -23,13 +23,15 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.installation import Installation
 from agent.secrets import read_secret
-from agent.wiring import open_installation
+from agent.wiring import first_config_kind, open_installation
 from connectors.emulator.practice import VIRTUAL_START, Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.staff import user_id
 from connectors.emulator.world import Actor
 from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.declaration import HubSpotSettings
 from connectors.salesforce.connector import Salesforce
+from connectors.salesforce.declaration import SalesforceSettings
 
 ANNA_IN_HUBSPOT = "70000001"
 PERSON = Actor("anna", "person", "Anna")
@@ -153,7 +155,7 @@ class Setting:
                 (policies / source.name).write_text(text, encoding="utf-8")
         (policies / "daily-limits.yaml").write_text(LIMITS, encoding="utf-8")
         shutil.copystat(folder, policies)
-        config = Config.model_validate({
+        config = first_config_kind().model_validate({
             "home": folder,
             "salesforce": {
                 "domain": practice.credentials["salesforce"]["domain"],
@@ -191,21 +193,25 @@ class Setting:
         return read_secret(self.config.secrets()[setting])
 
     def salesforce(self) -> Salesforce:
+        settings = self.config.systems["salesforce"]
+        assert isinstance(settings, SalesforceSettings)
         return Salesforce(
-            domain=self.config.salesforce.domain,
+            domain=settings.domain,
             client_id=self._secret("salesforce.client_id"),
             client_secret=self._secret("salesforce.client_secret"),
-            base_url=self.config.salesforce.base_url,
-            link_keys=self.config.salesforce.link_keys,
+            base_url=settings.base_url,
+            link_keys=settings.link_keys,
             clock=lambda: self.practice.now().timestamp(),
         )
 
     def hubspot(self) -> HubSpot:
+        settings = self.config.systems["hubspot"]
+        assert isinstance(settings, HubSpotSettings)
         return HubSpot(
             token=self._secret("hubspot.token"),
-            base_url=self.config.hubspot.base_url or "",
-            link_keys=self.config.hubspot.link_keys,
-            stored_ids=self.config.hubspot.stored_ids,
+            base_url=settings.base_url or "",
+            link_keys=settings.link_keys,
+            stored_ids=settings.stored_ids,
             seconds=lambda: self.practice.now().timestamp(),
             sleep=self.practice.advance,
         )

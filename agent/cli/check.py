@@ -15,6 +15,7 @@ from agent.cli.session import json_option, session_of
 if TYPE_CHECKING:
     from agent.decide.parse import Schemas
     from agent.records import Owner
+    from agent.systems import Systems
 
 HAS_ERRORS = 2
 
@@ -35,13 +36,14 @@ def command(
     from agent.decide.policy_words import in_words
 
     if editor_schema:
-        print_json(policy_json_schema())
+        print_json(policy_json_schema(_systems(ctx)))
         return 0
-    sources, schemas, owners = _read(ctx, folder, offline)
+    systems = _systems(ctx)
+    sources, schemas, owners = _read(ctx, folder, offline, systems)
     today = datetime.now(UTC).date()
-    problems = parse.check(sources, schemas, today, owners)
+    problems = parse.check(sources, schemas, today, systems, owners)
     errors = [problem for problem in problems if not problem.is_warning]
-    understood = [] if errors or not explain else in_words(parse.load(sources, schemas, today), schemas)
+    understood = [] if errors or not explain else in_words(parse.load(sources, schemas, today, systems), schemas)
     if as_json:
         print_json(
             {
@@ -70,8 +72,14 @@ def command(
     return HAS_ERRORS if errors else 0
 
 
+def _systems(ctx: click.Context) -> Systems:
+    from agent.wiring import systems_at
+
+    return systems_at(Path(ctx.obj))
+
+
 def _read(
-    ctx: click.Context, folder: Path | None, offline: bool
+    ctx: click.Context, folder: Path | None, offline: bool, systems: Systems
 ) -> tuple[dict[str, str], Schemas | None, Sequence[Owner]]:
     """The texts, and what the CRMs say of fields and owners: asked only when the texts are sound by themselves."""
     from agent.decide import parse
@@ -82,13 +90,13 @@ def _read(
     session = session_of(ctx)
     sources = read_sources(folder or session.config.policies)
     today = datetime.now(UTC).date()
-    if offline or any(not problem.is_warning for problem in parse.check(sources, None, today)):
+    if offline or any(not problem.is_warning for problem in parse.check(sources, None, today, systems)):
         return sources, None, ()
     from agent.wiring import connect, schemas_of
 
     connectors = connect(session.config)
     try:
-        schemas = schemas_of(connectors, parse.load(sources, None, today))
+        schemas = schemas_of(connectors, parse.load(sources, None, today, systems))
         return sources, schemas, [owner for connector in connectors.values() for owner in connector.owners()]
     finally:
         for connector in connectors.values():

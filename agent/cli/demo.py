@@ -27,16 +27,16 @@ def command(
     """Two practice CRMs with realistic dirt: find the differences, agree, break, explain, undo."""
     if ctx.invoked_subcommand is not None:
         return
-    from agent.config import load_config
     from agent.demo import practice, setting, story
     from agent.demo.words import Teller
+    from agent.wiring import read_config
 
     began = time.monotonic()
     tell = Teller(step=step, silent=as_json)
     tell.headline()
     practice.clear(folder)
     running = practice.start(folder, contacts=contacts, companies=companies, seed=seed)
-    told = story.Story(running, load_config(setting.write_setting(running)), tell)
+    told = story.Story(running, read_config(setting.write_setting(running)), tell)
     plan = story.where_they_disagree(told)
     story.make_them_agree(told, plan)
     story.one_wrong_line(told)

@@ -22,11 +22,11 @@ MARKS = {"ok": "ok     ", "warning": "look at", "error": "ERROR  "}
 def command(ctx: click.Context, as_json: bool) -> int:
     """Check secrets, access, clocks, fields, values, link keys and disk. Writes nothing anywhere."""
     from agent.doctor import Examination
-    from agent.wiring import connect, wall_clock
+    from agent.wiring import connect, systems_of, wall_clock
 
     session = session_of(ctx)
     findings = []
-    for finding in Examination(session.config, connect, wall_clock).findings():
+    for finding in Examination(session.config, systems_of(session.config), connect, wall_clock).findings():
         findings.append(finding)
         if not as_json:
             _show(finding)

@@ -46,6 +46,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     Nothing is written to a CRM, and no CRM is asked.
     """
     from agent.first_files import write_first_files
+    from agent.wiring import first_config_kind
 
     path = Path(ctx.obj)
     if path.exists():
@@ -56,8 +57,9 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
             next_step="truce doctor",
         )
     answers = _interview(given, may_ask=sys.stdin.isatty() and not as_json)
-    written = write_first_files(path, answers)
-    steps = _next_steps(answers)
+    kind = first_config_kind()
+    written = write_first_files(path, answers, kind)
+    steps = _next_steps(answers, kind)
     if as_json:
         print_json(
             {
@@ -172,14 +174,14 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
     return click.prompt("Where are the keys of both CRMs kept?", type=places, default=best)
 
 
-def _next_steps(answers: Any) -> list[tuple[str, str]]:
+def _next_steps(answers: Any, kind: Any) -> list[tuple[str, str]]:
     from agent.first_files import SECRETS, reference, secret_names
 
     steps = [
         ("truce doctor", "can everything needed be read?"),
         ("truce plan", "what would be written?"),
     ]
-    names = secret_names(answers)
+    names = secret_names(answers, kind)
     if answers.secrets == "env":
         exports = [(reference(name, "env").removeprefix("env:"), SECRETS[name].lower()) for name in names]
         return [(f"export {variable}=…", text) for variable, text in exports] + steps

@@ -15,6 +15,7 @@ import click
 from agent.cli import truce
 from agent.config_text import example
 from agent.decide.json_schema import policy_json_schema
+from agent.wiring import first_config_kind, known_systems
 
 _HEAD = """# The command line
 
@@ -30,7 +31,12 @@ def command_pages() -> str:
 
 def policy_schema() -> str:
     """docs/schemas/policy.json, for editors."""
-    return json.dumps(policy_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(policy_json_schema(known_systems()), indent=2, ensure_ascii=False) + "\n"
+
+
+def example_config() -> str:
+    """config.example.yaml: every setting of the two systems one begins with."""
+    return example(first_config_kind())
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
@@ -40,7 +46,7 @@ def every_command() -> Iterator[tuple[str, click.Command]]:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/cli.md": command_pages,
-    "config.example.yaml": example,
+    "config.example.yaml": example_config,
     "docs/schemas/policy.json": policy_schema,
 }
 """{path in the repository: its text}."""

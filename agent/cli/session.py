@@ -37,10 +37,10 @@ class Session:
     """One run of a command."""
 
     def __init__(self, config_path: str) -> None:
-        from agent.config import load_config
+        from agent.wiring import read_config
 
         self.config_path = Path(config_path)
-        self.config: Config = load_config(self.config_path)
+        self.config: Config = read_config(self.config_path)
 
     @property
     def person(self) -> Person:

@@ -17,6 +17,7 @@ from agent.errors import Problem, UsageError
 if TYPE_CHECKING:
     from agent.decide import Prepared
     from agent.decide.example_reading import Example
+    from agent.systems import Systems
 
 HAS_FAILURES = 2
 
@@ -41,10 +42,12 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
     """
     from agent.decide import parse, prepare
     from agent.policy_files import read_sources
+    from agent.wiring import systems_at
 
     policies = folder or session_of(ctx).config.policies
-    prepared = prepare(parse.load(read_sources(policies), None, datetime.now(UTC).date()))
-    examples, problems = _read(policies)
+    systems = systems_at(Path(ctx.obj))
+    prepared = prepare(parse.load(read_sources(policies), None, datetime.now(UTC).date(), systems))
+    examples, problems = _read(policies, systems)
     chosen = [example for example in examples if only.casefold() in example.name.casefold()]
     if examples and not chosen:
         raise UsageError(f"no example holds the words “{only}”", where=str(policies), next_step="truce test")
@@ -57,14 +60,14 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
     return HAS_FAILURES if failed or problems else 0
 
 
-def _read(policies: Path) -> tuple[list[Example], list[Problem]]:
+def _read(policies: Path, systems: Systems) -> tuple[list[Example], list[Problem]]:
     from agent.decide.example_reading import read_example_file
     from agent.policy_files import read_example_sources
 
     examples: list[Example] = []
     problems: list[Problem] = []
     for name, text in read_example_sources(policies).items():
-        found, wrong = read_example_file(f"examples/{name}", text)
+        found, wrong = read_example_file(f"examples/{name}", text, systems)
         examples += found
         problems += wrong
     return examples, problems

@@ -18,7 +18,6 @@ from agent.decide.owners import NoCounterpart, OwnerCodec
 from agent.decide.policy import FieldRule
 from agent.decide.prepared import FieldPlan, Prepared
 from agent.decide.reconcile import ASK
-from agent.decide.reference import wire
 from agent.decide.values import Codec, Reading, Unmapped
 from agent.decide.view import View
 from agent.records import FieldValue, Record, Ref
@@ -47,11 +46,12 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a difference; ``shown`` is the value in a sentence."""
+    """One side of a difference; ``shown`` is the value in a sentence, ``name`` what people call the system."""
 
     record: Record
     value: Reading
     shown: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _difference(desk: Desk, plan: FieldPlan, records: tuple[Record, Record]) -> 
         if vendor_field is None or vendor_field not in record.fields:
             return None
         value = translator.read(record.ref.system, record.fields[vendor_field])
-        sides.append(Side(record, value, translator.show(value)))
+        sides.append(Side(record, value, translator.show(value), translator.called(record.ref.system)))
     here, there = sides
     if translator.agree(here.value, there.value):
         return None
@@ -191,15 +191,14 @@ def _meaning(difference: Difference, target: Side) -> Meaning:
 
 
 def _sentence(difference: Difference, source: Side, person: str) -> str:
-    side = wire(source.record.ref.system).name
     return (
-        f"first differences of {difference.rule.name} ({difference.group.pattern}): {person} decided that {side},"
-        f" which has {source.shown}, is right"
+        f"first differences of {difference.rule.name} ({difference.group.pattern}): {person} decided that"
+        f" {source.name}, which has {source.shown}, is right"
     )
 
 
 def _question(difference: Difference) -> ReviewRequest:
-    values = "; ".join(f"{wire(side.record.ref.system).name} has {side.shown}" for side in difference.sides)
+    values = "; ".join(f"{side.name} has {side.shown}" for side in difference.sides)
     refs = tuple(side.record.ref for side in difference.sides)
     sentence = f"{difference.rule.name} differed when first compared: {values}"
     topic = f"{FIRST_DIFFERENCE}:{difference.rule.name}"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from agent.changes import Cell, Change, Why
 from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import OPT_OUT, Prepared
-from agent.decide.reference import wire
 from agent.decide.values import YES
 from agent.records import FieldValue, Record, Ref
+from agent.systems import System
 
 ADDRESS = "email"
 """The kind of match key that consent goes by: the canonical form of an e-mail address."""
@@ -27,10 +27,12 @@ class ConsentPlace:
     rule: FieldRule
     field: str
     address_fields: tuple[str, ...]
+    system: System
 
 
 def consent_places(prepared: Prepared) -> dict[tuple[str, str], ConsentPlace]:
     """{(system, object type): place} for every opt-out line of the policies."""
+    systems = prepared.systems
     found: dict[tuple[str, str], ConsentPlace] = {}
     for rule in opt_out_rules(prepared.policies):
         entity_type = _about(prepared.policies, rule)
@@ -38,7 +40,7 @@ def consent_places(prepared: Prepared) -> dict[tuple[str, str], ConsentPlace]:
             for object_type, vendor_field in by_type.items():
                 readers = prepared.readers(entity_type, system, object_type)
                 addresses = tuple(reader.vendor_field for reader in readers.values() if reader.cleaner == ADDRESS)
-                found[system, object_type] = ConsentPlace(rule, vendor_field, addresses)
+                found[system, object_type] = ConsentPlace(rule, vendor_field, addresses, systems[system])
     return found
 
 
@@ -83,13 +85,14 @@ def _opting_out(
     so never in one call with another write of the same record."""
     ref = record.ref
     place = places[ref.system, ref.object_type]
+    there = places[origin.ref.system, origin.ref.object_type].system.name
     sentence = (
-        f"{address} opted out in {wire(origin.ref.system).name} ({origin.ref.object_type} {origin.ref.id});"
+        f"{address} opted out in {there} ({origin.ref.object_type} {origin.ref.id});"
         " the stricter answer wins everywhere"
     )
     why = Why(place.rule.policy, str(place.rule.place), place.rule.rule, sentence)
     is_operation = (ref.system, ref.object_type) in by_operation
-    after: FieldValue = YES if wire(ref.system).text_only else True
+    after: FieldValue = YES if place.system.text_only else True
     before = record.fields[place.field]
     cell = Cell(place.rule.name, place.field, before, after, "consent", why)
     return Change(

@@ -13,7 +13,6 @@ from agent.decide.owners import NoCounterpart
 from agent.decide.policy import CreateRule, FieldRule, Header
 from agent.decide.prepared import NEWEST, FieldPlan
 from agent.decide.reconcile import FIRST_VALUE
-from agent.decide.reference import wire
 from agent.decide.values import Unmapped
 from agent.records import FieldValue, Record
 
@@ -34,7 +33,7 @@ def decide_creation(desk: Desk) -> None:
     rule = entity_type.creates.get(system)
     if rule is None:
         line = str(entity_type.place)
-        sentence = f"{entity_type.policy} creates nothing in {wire(system).name}"
+        sentence = f"{entity_type.policy} creates nothing in {desk.prepared.systems[system].name}"
         desk.say(TraceStep(CREATE, system, "nothing", sentence, entity_type.policy, line))
         return
     _Creation(desk, source, rule, entity_type.policy).decide()
@@ -48,7 +47,8 @@ class _Creation:
         self.source = source
         self.rule = rule
         self.policy = policy
-        self.there = wire(rule.system).name
+        self.here = desk.prepared.systems[source.ref.system].name
+        self.there = desk.prepared.systems[rule.system].name
 
     def decide(self) -> None:
         refusal = self._refusal()
@@ -60,7 +60,7 @@ class _Creation:
         missing = self._missing({*values, *(vendor_field for _, vendor_field, _ in stages)})
         if missing:
             needs = f"{_a(self.rule.as_type)} in {self.there} needs {' and '.join(missing)}"
-            self._say("skipped", f"{needs}; {wire(self.source.ref.system).name} has no value for it")
+            self._say("skipped", f"{needs}; {self.here} has no value for it")
             return
         frozen = self.desk.frozen(CREATE, self.rule.system)
         if frozen is not None:
@@ -153,7 +153,7 @@ class _Creation:
         self, values: dict[str, tuple[FieldRule, FieldValue]], stages: list[tuple[str, str, FieldValue]]
     ) -> None:
         view, system = self.desk.view, self.rule.system
-        origin = f"{wire(self.source.ref.system).name} {self.source.ref.object_type} {self.source.ref.id}"
+        origin = f"{self.here} {self.source.ref.object_type} {self.source.ref.id}"
         sentence = f"{self.there} has no record of {origin}; {self.policy} creates {_a(self.rule.as_type)}"
         why = Why(self.policy, str(self.rule.place), self.rule.rule, sentence)
         named = [(rule.name, vendor_field, value) for vendor_field, (rule, value) in values.items()]

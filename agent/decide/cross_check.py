@@ -10,10 +10,10 @@ from agent.decide.kinds import limits as limits_kind
 from agent.decide.kinds.header import Document
 from agent.decide.policy import FieldRule, FieldsPolicy, LifecyclePolicy, LimitsPolicy, PeoplePolicy, Place
 from agent.decide.reading import Reader
-from agent.decide.reference import wire
 from agent.decide.schema_check import written_systems
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node
+from agent.systems import Systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def refuse_second_writers(
     fields: Sequence[FieldsPolicy],
     lifecycles: Sequence[LifecyclePolicy],
     after: Mapping[str, tuple[str, ...]],
+    systems: Systems,
 ) -> None:
     """Two lines that may write one vendor field need an order, or they would undo each other for ever."""
     writers: dict[Target, Writer] = {}
@@ -131,7 +132,7 @@ def refuse_second_writers(
             advice = f"Remove one of the two lines, or say here who goes first: `after: {earlier.policy}`."
         writer.reader.error(
             writer.node,
-            f"`{field}` of {wire(system).name} {object_type} is written by two lines: "
+            f"`{field}` of {systems[system].name} {object_type} is written by two lines: "
             f"`{earlier.line}` ({earlier.place}) and `{writer.line}` ({writer.place})",
             advice,
         )

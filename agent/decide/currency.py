@@ -14,7 +14,6 @@ from agent.decide.known import Records
 from agent.decide.policy import FieldRule
 from agent.decide.prepared import FieldPlan, PairPlan
 from agent.decide.reconcile import Outcome, Wanted
-from agent.decide.reference import wire
 from agent.decide.values import Codec, display
 from agent.records import FieldValue
 
@@ -71,7 +70,9 @@ def apart(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) ->
     if currencies.here is None or currencies.there is None:
         blank = plan.systems[0 if currencies.here is None else 1]
         name = plan.rule.name
-        sentence = f"{currencies.line} is blank in {wire(blank).name}, so nobody knows what {name} is worth there"
+        sentence = (
+            f"{currencies.line} is blank in {plan.codec.called(blank)}, so nobody knows what {name} is worth there"
+        )
         return Outcome("skipped", sentence, system=blank)
     return Outcome("skipped", _waiting(plan, currencies))
 
@@ -86,12 +87,12 @@ def _along(
         if desk.written(system, currencies.line) is None or rule.wins != winner:
             continue
         code = (currencies.here, currencies.there)[source]
-        codec = Codec(rule.in_currency(code))
+        codec = Codec(rule.in_currency(code), desk.prepared.systems)
         reading = codec.read(winner, values[source])
         if reading.is_blank or not reading.is_mapped:
             return None
         shown = f"{display(values[source])} {code}"
-        sentence = f"{wire(winner).name} wins {rule.name} and has {shown}; it goes along with its {currencies.line}"
+        sentence = f"{codec.called(winner)} wins {rule.name} and has {shown}; it goes along with its {currencies.line}"
         field = plan.fields[target] or ""
         meaning: Meaning = "fill" if codec.read(system, values[target]).is_blank else "different"
         wanted = Wanted(system, field, values[target], codec.write(system, reading), meaning, sentence)
@@ -100,6 +101,6 @@ def _along(
 
 
 def _waiting(plan: FieldPlan, currencies: Currencies) -> str:
-    here, there = (wire(system).name for system in plan.systems)
+    here, there = (plan.codec.called(system) for system in plan.systems)
     amounts = f"{currencies.line} is {currencies.here} in {here} and {currencies.there} in {there}"
     return f"{amounts}; {plan.rule.name} waits until both are in one currency"

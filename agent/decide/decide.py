@@ -16,7 +16,6 @@ from agent.decide.lifecycle import decide_stage
 from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Wanted, reconcile
-from agent.decide.reference import wire
 from agent.decide.values import NO, Reading
 from agent.decide.view import View
 from agent.records import FieldValue, Record
@@ -46,7 +45,7 @@ def decide_standing(desk: Desk) -> None:
             desk.say(TraceStep("", "", flag, sentence))
             desk.is_closed = True
     for record in desk.records:
-        if record is not None and _is_converted(record):
+        if record is not None and _is_converted(desk, record):
             sentence = f"{record.ref.object_type} {record.ref.id} was converted and is never written"
             desk.say(TraceStep("", record.ref.system, "skipped", sentence))
             desk.is_closed = True
@@ -140,7 +139,7 @@ def _visible(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | Non
         return here.fields[plan.fields[0]], there.fields[plan.fields[1]]  # type: ignore[index]
     except KeyError as absent:
         side = here if plan.fields[0] not in here.fields else there
-        sentence = f"not visible: {wire(side.ref.system).name} does not show {absent.args[0]} to us"
+        sentence = f"not visible: {desk.prepared.systems[side.ref.system].name} does not show {absent.args[0]} to us"
         desk.say(plan.step("skipped", sentence, side.ref.system))
         return None
 
@@ -184,8 +183,8 @@ def _write(desk: Desk, plan: FieldPlan, rule: FieldRule, wanted: Wanted) -> None
     desk.say(plan.step("write", wanted.sentence, wanted.system))
 
 
-def _is_converted(record: Record) -> bool:
-    flag = wire(record.ref.system).converted_flag
+def _is_converted(desk: Desk, record: Record) -> bool:
+    flag = desk.prepared.systems[record.ref.system].converted_flag
     return flag is not None and record.fields.get(flag) is True
 
 

@@ -85,7 +85,9 @@ class Desk:
         if plan.rule.is_owner:
             return OwnerCodec(self.view.owners, plan.rule.owner_otherwise)
         currencies = currencies_of(plan, self.plan, self.records)
-        return plan.codec if currencies is None else Codec(plan.rule.in_currency(currencies.only))
+        return (
+            plan.codec if currencies is None else Codec(plan.rule.in_currency(currencies.only), self.prepared.systems)
+        )
 
     @property
     def values(self) -> ValuesNow:

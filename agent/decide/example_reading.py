@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from agent.changes import Meaning
-from agent.decide.kinds.header import SYSTEMS
 from agent.decide.normalise import as_text
 from agent.decide.policy import Place
-from agent.decide.reference import wire
 from agent.decide.yaml_source import ListNode, Node, plain_value, read_source
 from agent.errors import Problem
 from agent.records import FieldValue
+from agent.systems import System, Systems
 
 NOTHING = "nothing"
 BLANK = "blank"
@@ -50,18 +49,18 @@ class Example:
     lines: tuple[str, ...] = ()
 
 
-def read_examples(document: Any) -> list[Example]:
-    """The examples of one file, already read from YAML.
+def read_examples(document: Any, systems: Systems) -> list[Example]:
+    """The examples of one file, already read from YAML, about these ``systems``.
 
     Raises:
         BadExample: an unknown word, or no records given.
     """
     if not isinstance(document, list):
         raise BadExample("a file of examples is a list; every item begins with “- example: …”")
-    return [_read_example(item) for item in document]
+    return [_read_example(item, systems) for item in document]
 
 
-def read_example_file(file: str, text: str) -> tuple[list[Example], list[Problem]]:
+def read_example_file(file: str, text: str, systems: Systems) -> tuple[list[Example], list[Problem]]:
     """The examples of one file with their places, and all that is wrong. Never raises for what the text may hold."""
     source = read_source(file, text)
     problems = list(source.problems)
@@ -74,7 +73,7 @@ def read_example_file(file: str, text: str) -> tuple[list[Example], list[Problem
         ends = [item.line - 1 for item in document.items[1:]] + [len(source.lines)]
         for item, end in zip(document.items, ends, strict=True):
             try:
-                example = _read_example(plain_value(item))
+                example = _read_example(plain_value(item), systems)
             except BadExample as error:
                 problems.append(_problem(file, source.lines, item, str(error)))
             else:
@@ -83,11 +82,11 @@ def read_example_file(file: str, text: str) -> tuple[list[Example], list[Problem
     return found, problems
 
 
-def value_of(system: str, value: Any) -> FieldValue:
+def value_of(system: System, value: Any) -> FieldValue:
     """A value as this system would send it; ``blank`` is a blank."""
     if value is None or value == BLANK:
         return None
-    if wire(system).text_only or not isinstance(value, str | int | float | bool):
+    if system.text_only or not isinstance(value, str | int | float | bool):
         return as_text(value if isinstance(value, str | int | float | bool) else str(value))
     return value
 
@@ -105,7 +104,7 @@ def listed(words: set[str]) -> str:
     return ", ".join(sorted(words))
 
 
-def _read_example(item: Any) -> Example:
+def _read_example(item: Any, systems: Systems) -> Example:
     if not isinstance(item, dict) or not item.get("example"):
         raise BadExample("every example begins with “- example:” and a sentence")
     name, given, expected = str(item["example"]), item.get("given"), item.get("expected")
@@ -113,30 +112,30 @@ def _read_example(item: Any) -> Example:
         raise BadExample(f"{name}: unknown {listed(unknown)}; known are example, given, expected")
     if not isinstance(given, dict) or not isinstance(expected, dict):
         raise BadExample(f"{name}: it needs “given” and “expected”")
-    for part, words in ((given, _GIVEN), (expected, _EXPECTED)):
-        if unknown := set(part) - {*words, *SYSTEMS}:
-            raise BadExample(f"{name}: unknown {listed(unknown)}; known are {listed({*words, *SYSTEMS})}")
+    for part, words in ((given, _given(systems)), (expected, _expected(systems))):
+        if unknown := set(part) - {*words, *systems}:
+            raise BadExample(f"{name}: unknown {listed(unknown)}; known are {listed({*words, *systems})}")
         for word in sorted(set(part) & set(words)):
             form, is_right = words[word]
             if not is_right(part[word]):
                 raise BadExample(f"{name}: write {word} as {form}")
-    for system in SYSTEMS:
+    for system in systems:
         if expected.get(system, NOTHING) != NOTHING and not _is_by_name(expected[system]):
             raise BadExample(f"{name}: write {system} under expected as {{field: value}}, or leave it out")
-    sides = {system: _read_side(name, system, given[system]) for system in SYSTEMS if system in given}
+    sides = {system: _read_side(name, systems[system], given[system]) for system in systems if system in given}
     if not sides:
         raise BadExample(f"{name}: no record is given")
     return Example(name, sides, given, expected)
 
 
-def _read_side(name: str, system: str, side: Any) -> tuple[str, tuple[Fields, ...]]:
+def _read_side(name: str, system: System, side: Any) -> tuple[str, tuple[Fields, ...]]:
     """``{Contact: {Title: CEO}}``, or a list of records to compare."""
     if not isinstance(side, dict) or len(side) != 1:
-        raise BadExample(f"{name}: write {system} as {{object type: {{field: value}}}}")
+        raise BadExample(f"{name}: write {system.key} as {{object type: {{field: value}}}}")
     ((object_type, records),) = side.items()
     records = records if isinstance(records, list) else [records]
     if not records or not all(_is_by_name(record) for record in records):
-        raise BadExample(f"{name}: {system} {object_type} needs fields with values")
+        raise BadExample(f"{name}: {system.key} {object_type} needs fields with values")
     return object_type, tuple({key: value_of(system, value) for key, value in record.items()} for record in records)
 
 
@@ -149,20 +148,21 @@ def _is_by_name(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_one(each) for each in value.values())
 
 
-def _is_by_side(value: Any) -> bool:
-    """``{name: value}``, or ``{name: {salesforce: …, hubspot: …}}`` where the sides differ."""
-    if not isinstance(value, dict):
-        return False
-    return all(_is_one(held) or (_is_by_name(held) and set(held) <= set(SYSTEMS)) for held in value.values())
+def _by_side(systems: Systems) -> Callable[[Any], bool]:
+    """``{name: value}``, or ``{name: {SYSTEM: …, SYSTEM: …}}`` where the sides differ."""
+    return lambda value: (
+        isinstance(value, dict)
+        and all(_is_one(held) or (_is_by_name(held) and set(held) <= set(systems)) for held in value.values())
+    )
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-def _by_system(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _by_system(is_right: Callable[[Any], bool], systems: Systems) -> Callable[[Any], bool]:
     return lambda value: (
-        isinstance(value, dict) and set(value) <= set(SYSTEMS) and all(is_right(each) for each in value.values())
+        isinstance(value, dict) and set(value) <= set(systems) and all(is_right(each) for each in value.values())
     )
 
 
@@ -175,10 +175,11 @@ def _are_outcomes(value: Any) -> bool:
 
 
 def _are_moments(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        _is_by_name(moments) and set(moments) <= set(SYSTEMS) and all(map(moment_of, moments.values()))
-        for moments in value.values()
-    )
+    return _is_by_name(value) and all(map(moment_of, value.values()))
+
+
+def _by_line(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(is_right(each) for each in value.values())
 
 
 def _are_flags(value: Any) -> bool:
@@ -186,25 +187,36 @@ def _are_flags(value: Any) -> bool:
 
 
 _Words = Mapping[str, tuple[str, Callable[[Any], bool]]]
-_GIVEN: _Words = {
-    "settled": ("{line: what both sides held}", _is_by_side),
-    "hidden": ("{system: [field of the CRM]}", _by_system(_is_list)),
-    "undone": ("{system: [line]}", _by_system(_is_list)),
-    "flags": (f"a list of {', '.join(FLAGS)}", _are_flags),
-    "owners": ("{system: {owner id: e-mail}}", _by_system(_is_by_name)),
-    "companies": ("{system: company id, or coming}", _by_system(_is_one)),
-    "may_create": ("true or false", lambda value: isinstance(value, bool)),
-    "edited": ("{line: {system: a moment like 2026-11-24 09:00}}", _are_moments),
-    "now": ("a moment like 2026-11-24 09:00", lambda value: moment_of(value) is not None),
-}
-_EXPECTED: _Words = {
-    "outcome": (f"{{line: outcome}} with one of {', '.join(OUTCOMES)}", _are_outcomes),
-    "create": ("{system: object type}", _by_system(_is_one)),
-    "duplicate": (f"one of {', '.join(ANSWERS)}", _one_of(ANSWERS)),
-    "asks": ("a list of lines", _is_list),
-    "says": ("{line: words of the reason}", _is_by_name),
-    "waits_as": (f"one of {', '.join(get_args(Meaning))}", _one_of(get_args(Meaning))),
-}
+
+
+def _given(systems: Systems) -> _Words:
+    """{word under ``given``: (how it is written, is it right)}."""
+    return {
+        "settled": ("{line: what both sides held}", _by_side(systems)),
+        "hidden": ("{system: [field of the CRM]}", _by_system(_is_list, systems)),
+        "undone": ("{system: [line]}", _by_system(_is_list, systems)),
+        "flags": (f"a list of {', '.join(FLAGS)}", _are_flags),
+        "owners": ("{system: {owner id: e-mail}}", _by_system(_is_by_name, systems)),
+        "companies": ("{system: company id, or coming}", _by_system(_is_one, systems)),
+        "may_create": ("true or false", lambda value: isinstance(value, bool)),
+        "edited": (
+            "{line: {system: a moment like 2026-11-24 09:00}}",
+            _by_line(lambda value: _are_moments(value) and set(value) <= set(systems)),
+        ),
+        "now": ("a moment like 2026-11-24 09:00", lambda value: moment_of(value) is not None),
+    }
+
+
+def _expected(systems: Systems) -> _Words:
+    """The same under ``expected``."""
+    return {
+        "outcome": (f"{{line: outcome}} with one of {', '.join(OUTCOMES)}", _are_outcomes),
+        "create": ("{system: object type}", _by_system(_is_one, systems)),
+        "duplicate": (f"one of {', '.join(ANSWERS)}", _one_of(ANSWERS)),
+        "asks": ("a list of lines", _is_list),
+        "says": ("{line: words of the reason}", _is_by_name),
+        "waits_as": (f"one of {', '.join(get_args(Meaning))}", _one_of(get_args(Meaning))),
+    }
 
 
 def _problem(file: str, lines: tuple[str, ...], node: Node, message: str) -> Problem:

@@ -16,15 +16,14 @@ from agent.decide.conditions import LIFECYCLE
 from agent.decide.creation import CREATE
 from agent.decide.decide import decide
 from agent.decide.example_reading import BLANK, NOTHING, BadExample, Example, Fields, listed, moment_of, value_of
-from agent.decide.kinds.header import SYSTEMS
 from agent.decide.match import judge_pair
 from agent.decide.normalise import as_text
 from agent.decide.policy import EntityType, PolicySet
 from agent.decide.prepared import Prepared, prepare
-from agent.decide.reference import wire
 from agent.decide.suggest import did_you_mean
 from agent.decide.view import Base, Frozen, Interval, OwnerMap, View
 from agent.records import FieldValue, Owner, Record, Ref
+from agent.systems import Systems
 
 COMING = "coming"
 SIGHT = timedelta(minutes=1)
@@ -55,7 +54,7 @@ def run(example: Example, policies: PolicySet | Prepared) -> list[Failure]:
         return _run_duplicates(example, entity_type, prepared)
     now = moment_of(example.given.get("now"))
     decision = decide(_view(example, entity_type, prepared.policies, now or DEFAULT_NOW), prepared)
-    sentences = [*_wrong_writes(example, decision), *_wrong_words(example, decision)]
+    sentences = [*_wrong_writes(example, decision, prepared.systems), *_wrong_words(example, decision)]
     return [Failure(example.name, sentence) for sentence in sentences]
 
 
@@ -74,14 +73,18 @@ def _refuse_unknown(example: Example, entity_type: EntityType, policies: PolicyS
     for system, (object_type, records) in example.sides.items():
         known = _known_fields(system, (object_type,), policies)
         for name in dict.fromkeys(name for record in records for name in record):
-            _require(example, name, known, f"a field of {wire(system).name} {object_type} that some line names")
+            _require(
+                example, name, known, f"a field of {policies.systems[system].name} {object_type} that some line names"
+            )
         for name in (example.given.get("hidden") or {}).get(system, ()):
-            _require(example, name, known, f"a field of {wire(system).name} {object_type} that some line names")
-    for system in SYSTEMS:
+            _require(
+                example, name, known, f"a field of {policies.systems[system].name} {object_type} that some line names"
+            )
+    for system in policies.systems:
         wanted = example.expected.get(system, NOTHING)
         for name in {} if wanted == NOTHING else wanted:
             known = _known_fields(system, entity_type.records.get(system, ()), policies)
-            _require(example, name, known, f"a field of {wire(system).name} that some line names")
+            _require(example, name, known, f"a field of {policies.systems[system].name} that some line names")
     lines = [*(rule.name for rule in policies.rules_for(entity_type.name)), LIFECYCLE, CREATE]
     for part in ("settled", "edited", "outcome", "asks", "says"):
         for name in {**example.given, **example.expected}.get(part) or ():
@@ -98,13 +101,13 @@ def _require(example: Example, name: str, known: Sequence[str], what: str) -> No
 
 def _known_fields(system: str, object_types: Sequence[str], policies: PolicySet) -> list[str]:
     found = [name for object_type in object_types for name in policies.vendor_fields(system, object_type)]
-    flag = wire(system).converted_flag
+    flag = policies.systems[system].converted_flag
     return found + ([flag] if flag is not None else [])
 
 
 def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: datetime) -> View:
-    given = example.given
-    bases = {name: _base(name, value, example) for name, value in (given.get("settled") or {}).items()}
+    given, systems = example.given, policies.systems.only(entity_type.records)
+    bases = {name: _base(name, value, example, systems) for name, value in (given.get("settled") or {}).items()}
     frozen = [
         Frozen(name, system, "", "undone by somebody")
         for system, names in (given.get("undone") or {}).items()
@@ -122,12 +125,12 @@ def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: d
         now=now,
         bases=bases,
         frozen=tuple(frozen),
-        owners=_owners(given.get("owners") or {}),
+        owners=_owners(given.get("owners") or {}, systems),
         flags=frozenset(given.get("flags") or ()),
         parents={system: str(company) for system, company in companies.items() if company != COMING},
         coming=frozenset(system for system, company in companies.items() if company == COMING),
         may_create=bool(given.get("may_create", True)),
-        clears_first=frozenset({("contacts", "lifecyclestage"), ("companies", "lifecyclestage")}),
+        clears_first=frozenset(place for system in systems for place in systems[system].clears_first),
         set_between=_set_between(example, policies, entity_type),
     )
 
@@ -141,17 +144,18 @@ def _record(
     return Record(Ref(system, object_type, f"example{number}"), values)
 
 
-def _base(name: str, value: Any, example: Example) -> Base:
-    """``job_title: mgr`` stands for both sides; ``{salesforce: mgr, hubspot: manager}`` for each its own."""
+def _base(name: str, value: Any, example: Example, systems: Systems) -> Base:
+    """``job_title: mgr`` stands for both sides; ``{SYSTEM: mgr, SYSTEM: manager}`` for each its own."""
     if isinstance(value, dict):
-        return Base({system: value_of(system, held) for system, held in value.items()})
+        return Base({system: value_of(systems[system], held) for system, held in value.items()})
     if name == LIFECYCLE:
-        raise BadExample(f"{example.name}: say for lifecycle what each side held: {{salesforce: …, hubspot: …}}")
-    return Base({system: value_of(system, value) for system in SYSTEMS})
+        each = ", ".join(f"{system}: …" for system in systems)
+        raise BadExample(f"{example.name}: say for lifecycle what each side held: {{{each}}}")
+    return Base({system: value_of(systems[system], value) for system in systems})
 
 
 def _set_between(example: Example, policies: PolicySet, entity_type: EntityType) -> dict[tuple[str, str], Interval]:
-    """``edited: {phone: {salesforce: 2026-11-24 09:00}}``: seen being set in the minute before that moment."""
+    """``edited: {phone: {SYSTEM: 2026-11-24 09:00}}``: seen being set in the minute before that moment."""
     found: dict[tuple[str, str], Interval] = {}
     for rule in policies.rules_for(entity_type.name):
         for system, text in (example.given.get("edited") or {}).get(rule.name, {}).items():
@@ -162,15 +166,15 @@ def _set_between(example: Example, policies: PolicySet, entity_type: EntityType)
     return found
 
 
-def _owners(by_system: Mapping[str, Mapping[Any, str]]) -> OwnerMap:
-    """``{salesforce: {005A: kim@example.com}}``; an e-mail followed by “(inactive)” belongs to somebody who left."""
+def _owners(by_system: Mapping[str, Mapping[Any, str]], systems: Systems) -> OwnerMap:
+    """``{SYSTEM: {005A: kim@example.com}}``; an e-mail followed by “(inactive)” belongs to somebody who left."""
     owners = {}
     for system, people in by_system.items():
         for owner_id, written in people.items():
             email, _, note = str(written).partition(" ")
             owner = Owner(system, str(owner_id), email.lower(), email, active=note != "(inactive)")
             owners[system, str(owner_id)] = owner
-    return OwnerMap(owners)
+    return OwnerMap(owners, systems=systems)
 
 
 def _run_duplicates(example: Example, entity_type: EntityType, prepared: Prepared) -> list[Failure]:
@@ -194,12 +198,12 @@ def _run_duplicates(example: Example, entity_type: EntityType, prepared: Prepare
     return [Failure(example.name, f"expected duplicate: {expected}, but it is {actual} ({because})")]
 
 
-def _wrong_writes(example: Example, decision: Decision) -> Iterator[str]:
+def _wrong_writes(example: Example, decision: Decision, systems: Systems) -> Iterator[str]:
     creates = [change for change in decision.changes if change.op == "create"]
-    for system in SYSTEMS:
+    for system in systems:
         actual = _written(decision, system)
         wanted = example.expected.get(system, NOTHING)
-        expected = {} if wanted == NOTHING else {key: value_of(system, value) for key, value in wanted.items()}
+        expected = {} if wanted == NOTHING else {key: value_of(systems[system], value) for key, value in wanted.items()}
         for name in sorted({*actual, *expected}):
             if name not in actual:
                 yield f"{system} {name} should become {_said(expected[name])}, but it is left{_why(decision, system)}"

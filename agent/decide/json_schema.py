@@ -6,7 +6,8 @@ everything across policies are only known there.
 
 from __future__ import annotations
 
-from agent.decide.parse import SHAPES
+from agent.decide.parse import shapes
+from agent.systems import Systems
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -32,20 +33,21 @@ _CONDITION = {
 }
 
 
-def policy_json_schema() -> dict[str, object]:
-    """The schema of one document between two ``---`` lines."""
+def policy_json_schema(systems: Systems) -> dict[str, object]:
+    """The schema of one document between two ``---`` lines, about these systems."""
+    known = shapes(systems)
     return {
         "$schema": DIALECT,
         "title": "Truce policy",
         "type": "object",
         "required": ["policy", "kind"],
-        "properties": {"kind": {"enum": list(SHAPES)}},
+        "properties": {"kind": {"enum": list(known)}},
         "allOf": [
             {
                 "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
                 "then": shape.schema(),
             }
-            for kind, shape in SHAPES.items()
+            for kind, shape in known.items()
         ],
         "$defs": {"condition": _CONDITION},
     }

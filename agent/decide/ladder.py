@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from agent.decide.normalise import as_text
 from agent.decide.policy import LifecyclePolicy, Move
-from agent.decide.reference import wire
 from agent.records import FieldValue, Record
 
 UNMAPPED = -1
@@ -16,7 +15,8 @@ UNMAPPED = -1
 class Rung:
     """Where one record's stage stands: ``key`` of the stage values, the vendor field, and the live value.
 
-    ``stage`` is the index in funnel order, None when blank, UNMAPPED for a value no stage lists.
+    ``stage`` is the index in funnel order, None when blank, UNMAPPED for a value no stage lists. ``name`` is
+    what people call the system.
     """
 
     record: Record
@@ -24,14 +24,11 @@ class Rung:
     vendor_field: str
     raw: FieldValue
     stage: int | None
+    name: str
 
     @property
     def system(self) -> str:
         return self.record.ref.system
-
-    @property
-    def name(self) -> str:
-        return wire(self.system).name
 
 
 class Ladder:

@@ -16,7 +16,6 @@ from agent.decide.conditions import LIFECYCLE, AllOf, AnyOf, Condition, Explanat
 from agent.decide.desk import Desk
 from agent.decide.ladder import UNMAPPED, Ladder, Rung
 from agent.decide.policy import Move, Place
-from agent.decide.reference import wire
 from agent.records import FieldValue
 
 
@@ -73,12 +72,12 @@ class _Climb:
             if record is None or place is None:
                 continue
             key, vendor_field = place
+            name = self.desk.prepared.systems[record.ref.system].name
             if vendor_field not in record.fields:
-                name = wire(record.ref.system).name
                 self._say(record.ref.system, "skipped", f"not visible: {name} does not show {vendor_field} to us")
                 return None
             raw = record.fields[vendor_field]
-            found.append(Rung(record, key, vendor_field, raw, self.ladder.stage_of(key, raw)))
+            found.append(Rung(record, key, vendor_field, raw, self.ladder.stage_of(key, raw), name))
         return found
 
     def _has_unmapped(self, rungs: Sequence[Rung]) -> bool:

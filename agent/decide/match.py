@@ -24,10 +24,11 @@ from agent.decide.policy import (
     PolicySet,
 )
 from agent.decide.prepared import FieldReader, Prepared, prepared_of
-from agent.decide.reference import wire, words
+from agent.decide.reference import words
 from agent.decide.similarity import is_similar
 from agent.decide.values import Reading
 from agent.records import Record, Ref
+from agent.systems import Systems
 
 STORED_ID = "stored id"
 LINK_KEY = "link key"
@@ -177,7 +178,7 @@ class _Pair:
 def _all_keys(
     record: Record, entity_type: EntityType, prepared: Prepared, capabilities: Capabilities | None
 ) -> Iterator[Key]:
-    yield from _identity_keys(record, entity_type, capabilities)
+    yield from _identity_keys(record, entity_type, capabilities, prepared.systems)
     readers = prepared.readers(entity_type.name, record.ref.system, record.ref.object_type)
     for name, reader in readers.items():
         if name in entity_type.match or reader.cleaner in _ALWAYS_KEYS:
@@ -193,11 +194,13 @@ def _all_keys(
             yield from dedupe_keys(record, policy, prepared)
 
 
-def _identity_keys(record: Record, entity_type: EntityType, capabilities: Capabilities | None) -> Iterator[Key]:
+def _identity_keys(
+    record: Record, entity_type: EntityType, capabilities: Capabilities | None, systems: Systems
+) -> Iterator[Key]:
     ref = record.ref
     if STORED_ID in entity_type.match:
         yield STORED_ID, _own_key(ref.object_type, ref.id)
-        stored = capabilities.stored_ids if capabilities is not None else wire(ref.system).stored_ids
+        stored = capabilities.stored_ids if capabilities is not None else systems[ref.system].stored_ids
         by_field = stored.get(ref.object_type, {})
         ranks = [name for system, types in entity_type.records.items() if system != ref.system for name in types]
         for field, other_type in sorted(

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from agent.decide.kinds.header import Document
 from agent.decide.owners import SANDBOX_SUFFIX
 from agent.decide.policy import FieldRule, FieldsPolicy, PeoplePolicy
-from agent.decide.reading import Reader
-from agent.decide.reference import wire
 from agent.decide.schema_check import written_systems
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node
 from agent.records import Owner
-
-KEYS = {"salesforce": "salesforce_user", "hubspot": "hubspot_owner"}
 
 
 def check_people(document: Document, policy: PeoplePolicy, owners: Sequence[Owner]) -> None:
@@ -22,9 +18,9 @@ def check_people(document: Document, policy: PeoplePolicy, owners: Sequence[Owne
     people = document.find("people")
     for person, by_system in policy.owner_table.items():
         for system, reference in by_system.items():
-            node = _reference_node(people, person, system) or document.key("people")
+            node = _reference_node(people, person, document.systems[system].owner_word) or document.key("people")
             found = [owner for owner in owners if owner.system == system and _answers_to(owner, reference)]
-            _require_one(document.reader, node, f"`{reference}`", system, found, _known(owners, system, reference))
+            _require_one(document, node, f"`{reference}`", system, found, _known(document, owners, system, reference))
 
 
 def check_otherwise(document: Document, policy: FieldsPolicy, owners: Sequence[Owner]) -> None:
@@ -36,11 +32,11 @@ def check_otherwise(document: Document, policy: FieldsPolicy, owners: Sequence[O
         for system in written_systems(rule):
             found = [owner for owner in owners if owner.system == system and _email(owner) == email]
             advice = did_you_mean(email, sorted({_email(owner) for owner in owners if owner.system == system} - {""}))
-            _require_one(document.reader, _otherwise_node(document, rule), f"`{email}`", system, found, advice)
+            _require_one(document, _otherwise_node(document, rule), f"`{email}`", system, found, advice)
 
 
-def _require_one(reader: Reader, node: Node, named: str, system: str, found: list[Owner], advice: str) -> None:
-    where = wire(system).name
+def _require_one(document: Document, node: Node, named: str, system: str, found: list[Owner], advice: str) -> None:
+    where, reader = document.systems[system].name, document.reader
     active = [owner for owner in found if owner.active and not owner.is_queue]
     if len(active) == 1:
         return
@@ -65,17 +61,17 @@ def _email(owner: Owner) -> str:
     return (owner.email or "").lower().removesuffix(SANDBOX_SUFFIX)
 
 
-def _known(owners: Sequence[Owner], system: str, reference: str) -> str:
-    """What could have been meant: user names in Salesforce, which look like addresses and are none."""
+def _known(document: Document, owners: Sequence[Owner], system: str, reference: str) -> str:
+    """What could have been meant, after what the system has to say of such mistakes."""
     logins = [owner.login or owner.email or "" for owner in owners if owner.system == system and not owner.is_queue]
     advice = did_you_mean(reference, sorted(filter(None, logins)))
-    return f"A Salesforce user name is not an e-mail. {advice}" if system == "salesforce" else advice
+    return f"{document.systems[system].owner_note} {advice}".strip()
 
 
-def _reference_node(people: Node | None, person: str, system: str) -> Node | None:
+def _reference_node(people: Node | None, person: str, word: str) -> Node | None:
     for key, value in people.pairs if isinstance(people, MapNode) else ():
         if key.text.strip().lower() == person and isinstance(value, MapNode):
-            return value.find(KEYS[system])
+            return value.find(word)
     return None
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.decide.normalise import as_text
-from agent.decide.reference import wire
 from agent.decide.values import Reading, display
 from agent.decide.view import OwnerMap
 from agent.records import FieldValue, Owner
@@ -55,6 +54,9 @@ class OwnerCodec:
     def is_spelling(self, here: Reading, there: Reading) -> bool:
         return False
 
+    def called(self, system: str) -> str:
+        return self._owner_map.systems[system].name
+
     def show(self, reading: Reading) -> str:
         owner = find_owner(self._owner_map, reading.system, reading.text) if reading.text else None
         return display(owner.name if owner is not None else reading.raw)
@@ -84,14 +86,16 @@ def counterpart(owner_map: OwnerMap, owner_id: str, here: str, there: str) -> Co
     """The owner in ``there`` who is the person ``owner_id`` is in ``here``."""
     owner = find_owner(owner_map, here, owner_id)
     if owner is None:
-        return Counterpart(None, f"{wire(here).name} owner {owner_id} is unknown")
+        return Counterpart(None, f"{owner_map.systems[here].name} owner {owner_id} is unknown")
     if owner.is_queue:
-        return Counterpart(None, f"{owner.name} is a queue; people in {wire(there).name} cannot belong to it")
+        return Counterpart(
+            None, f"{owner.name} is a queue; people in {owner_map.systems[there].name} cannot belong to it"
+        )
     if not owner.active:
-        return Counterpart(None, f"{owner.name} is inactive in {wire(here).name}")
+        return Counterpart(None, f"{owner.name} is inactive in {owner_map.systems[here].name}")
     email = person_email(owner_map, owner)
     if email is None:
-        return Counterpart(None, f"{owner.name} has no e-mail in {wire(here).name}")
+        return Counterpart(None, f"{owner.name} has no e-mail in {owner_map.systems[here].name}")
     return _active_owner(owner_map, there, email)
 
 
@@ -105,9 +109,9 @@ def _active_owner(owner_map: OwnerMap, there: str, email: str) -> Counterpart:
     if len(active) == 1:
         return Counterpart(active[0])
     if active:
-        return Counterpart(None, f"{len(active)} owners in {wire(there).name} have the e-mail {email}")
+        return Counterpart(None, f"{len(active)} owners in {owner_map.systems[there].name} have the e-mail {email}")
     state = "is inactive" if found else "is not an owner"
-    return Counterpart(None, f"{email} {state} in {wire(there).name}")
+    return Counterpart(None, f"{email} {state} in {owner_map.systems[there].name}")
 
 
 def is_same_person(owner_map: OwnerMap, here: str, owner_id: str, there: str, other_id: str) -> bool:

@@ -32,30 +32,36 @@ from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, Source, TextNode, read_source
 from agent.errors import PolicyError, Problem
 from agent.records import Owner
+from agent.systems import Systems
 
 Schemas = Mapping[tuple[str, str], ObjectSchema]
 
-SHAPES: Mapping[str, Shape] = {
-    fields.KIND: fields.SHAPE,
-    dedupe.KIND: dedupe.SHAPE,
-    lifecycle.KIND: lifecycle.SHAPE,
-    limits.KIND: limits.SHAPE,
-    people.KIND: people.SHAPE,
-}
+KINDS = (fields.KIND, dedupe.KIND, lifecycle.KIND, limits.KIND, people.KIND)
 MOST_TOTAL = 2 * 1024 * 1024
 LATER_KINDS = ("routing", "automation", "zones")
 
 _Policy = TypeVar("_Policy", FieldsPolicy, DedupePolicy, LifecyclePolicy, LimitsPolicy, PeoplePolicy)
 
 
-def load(sources: Mapping[str, str], schemas: Schemas | None, today: date) -> PolicySet:
-    """The set these texts make. ``schemas`` by (system, object type); without them vendor names are not
-    checked.
+def shapes(systems: Systems) -> Mapping[str, Shape]:
+    """{kind: what one policy may hold} in an installation with these systems."""
+    return {
+        fields.KIND: fields.shape(systems),
+        dedupe.KIND: dedupe.SHAPE,
+        lifecycle.KIND: lifecycle.shape(systems),
+        limits.KIND: limits.SHAPE,
+        people.KIND: people.shape(systems),
+    }
+
+
+def load(sources: Mapping[str, str], schemas: Schemas | None, today: date, systems: Systems) -> PolicySet:
+    """The set these texts make, about ``systems``. ``schemas`` by (system, object type); without them vendor names
+    are not checked.
 
     Raises:
         PolicyError: with every error of every file; warnings do not stop.
     """
-    draft = _Draft(sources, schemas, today)
+    draft = _Draft(sources, schemas, today, systems)
     policies = draft.read()
     errors = [problem for problem in draft.problems() if not problem.is_warning]
     if errors:
@@ -64,10 +70,10 @@ def load(sources: Mapping[str, str], schemas: Schemas | None, today: date) -> Po
 
 
 def check(
-    sources: Mapping[str, str], schemas: Schemas | None, today: date, owners: Sequence[Owner] = ()
+    sources: Mapping[str, str], schemas: Schemas | None, today: date, systems: Systems, owners: Sequence[Owner] = ()
 ) -> list[Problem]:
-    """Every problem: errors by place, then warnings by place. ``owners`` of both systems, where they were asked."""
-    draft = _Draft(sources, schemas, today, owners)
+    """Every problem: errors by place, then warnings by place. ``owners`` of all systems, where they were asked."""
+    draft = _Draft(sources, schemas, today, systems, owners)
     draft.read()
     return sorted(draft.problems(), key=lambda problem: (problem.is_warning, problem))
 
@@ -96,9 +102,16 @@ class _Draft:
     """
 
     def __init__(
-        self, sources: Mapping[str, str], schemas: Schemas | None, today: date, owners: Sequence[Owner] = ()
+        self,
+        sources: Mapping[str, str],
+        schemas: Schemas | None,
+        today: date,
+        systems: Systems,
+        owners: Sequence[Owner] = (),
     ) -> None:
         self.sources = dict(sources)
+        self.systems = systems
+        self.shapes = shapes(systems)
         self.owners = owners
         self.schemas: Schemas = schemas or {}
         self.today = today
@@ -135,6 +148,7 @@ class _Draft:
             lifecycle=tuple(self._lifecycle()),
             limits=next(iter(self._limits()), None),
             people=next(iter(self._people()), None),
+            systems=self.systems,
         )
         self._check_together(policies)
         return replace(policies, revision=_revision(policies))
@@ -151,18 +165,18 @@ class _Draft:
         given = node.find("kind")
         kind = reader.text(given, "kind") if given is not None else None
         if given is None:
-            advice = f"Allowed: {', '.join(SHAPES)}."
+            advice = f"Allowed: {', '.join(KINDS)}."
             reader.error(node.key("policy") or node, "`kind` is missing: what sort of policy is this?", advice)
         elif kind in LATER_KINDS:
-            reader.error(given, f"kind '{kind}' is not available in this version", f"Available: {', '.join(SHAPES)}.")
+            reader.error(given, f"kind '{kind}' is not available in this version", f"Available: {', '.join(KINDS)}.")
             return None
-        elif kind is not None and kind not in SHAPES:
-            reader.error(given, f"`kind` cannot be `{kind}`", did_you_mean(kind, SHAPES))
-        if kind is None or kind not in SHAPES:
+        elif kind is not None and kind not in KINDS:
+            reader.error(given, f"`kind` cannot be `{kind}`", did_you_mean(kind, KINDS))
+        if kind is None or kind not in KINDS:
             self.is_complete = False
             return None
         named = node.key("policy") or node
-        return Document(reader, node, kind, reader.block(node, SHAPES[kind], named=named), name)
+        return Document(reader, node, kind, reader.block(node, self.shapes[kind], named=named), name, self.systems)
 
     def _of(self, kind: str) -> list[Document]:
         return [document for document in self.documents if document.kind == kind]
@@ -322,7 +336,7 @@ class _Draft:
         cross_check.refuse_second_lifecycle(self.by_place, policies.lifecycle)
         with_stages = [policy.about for policy in policies.lifecycle]
         cross_check.refuse_second_lines(self.by_place, policies.fields, with_stages)
-        cross_check.refuse_second_writers(self.by_place, policies.fields, policies.lifecycle, after)
+        cross_check.refuse_second_writers(self.by_place, policies.fields, policies.lifecycle, after, self.systems)
         if self.is_complete:
             cross_check.check_currencies(self.by_place, policies.fields)
         if self.owners:

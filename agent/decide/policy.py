@@ -11,6 +11,7 @@ from datetime import date
 
 from agent.changes import Mode
 from agent.decide.conditions import Condition
+from agent.systems import Systems
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,7 +65,7 @@ class Cleaner:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """Who is right: ``salesforce``, ``hubspot``, ``newest``, ``ask``, ``first value`` or ``opt-out``.
+    """Who is right: a system's key, ``newest``, ``ask``, ``first value`` or ``opt-out``.
 
     ``unless_blank`` lets the other side fill blanks.
     """
@@ -201,7 +202,8 @@ class DedupePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage in funnel order. ``values``: {key: vendor values}, key is ``hubspot`` or ``lead_status``.
+    """One stage in funnel order. ``values``: {key: vendor values}, a key names a place such as
+    ``lead_status``.
 
     The first value of a key is the one written; all are read.
     """
@@ -224,7 +226,7 @@ class Move:
 class LifecyclePolicy:
     """Stages in funnel order and the moves allowed. ``wins`` says which side's stage leads; None = the furthest one.
 
-    ``where``: {key: (system, object_type → vendor field)} for ``hubspot`` and ``lead_status``.
+    ``where``: {key: (system, object_type → vendor field)} for every key of ``Stage.values``.
     """
 
     header: Header
@@ -262,7 +264,8 @@ class PeoplePolicy:
 class PolicySet:
     """All policies of one directory, checked together. ``revision`` is the hash of every meaning.
 
-    ``sources`` are the raw texts by file name (kept in the ledger, so that a line number stays readable later).
+    ``sources`` are the raw texts by file name (kept in the ledger, so that a line number stays readable later);
+    ``systems`` those of the installation.
     """
 
     revision: str
@@ -273,6 +276,7 @@ class PolicySet:
     lifecycle: tuple[LifecyclePolicy, ...] = ()
     limits: LimitsPolicy | None = None
     people: PeoplePolicy | None = None
+    systems: Systems = field(default_factory=Systems)
 
     @property
     def headers(self) -> dict[str, Header]:

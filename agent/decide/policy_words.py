@@ -25,7 +25,7 @@ from agent.decide.policy import (
     PolicySet,
     Winner,
 )
-from agent.decide.reference import wire
+from agent.systems import Systems
 
 Schemas = Mapping[tuple[str, str], ObjectSchema]
 
@@ -64,7 +64,7 @@ MEANINGS = {
 
 def in_words(policies: PolicySet, schemas: Schemas | None = None) -> list[str]:
     """Every policy, one after another, as lines of text."""
-    names = _Names(schemas or {})
+    names = _Names(schemas or {}, policies.systems)
     lines: list[str] = []
     for policy in policies.fields:
         defined = policies.entity_types.get(policy.about)
@@ -76,23 +76,27 @@ def in_words(policies: PolicySet, schemas: Schemas | None = None) -> list[str]:
     if policies.limits is not None:
         lines += _section(policies.limits.header, _limits(policies.limits), is_deciding=False)
     if policies.people is not None:
-        lines += _section(policies.people.header, _people(policies.people), is_deciding=False)
+        lines += _section(policies.people.header, _people(policies.people, names), is_deciding=False)
     return lines[:-1]
 
 
 class _Names:
     """Vendor names with their labels."""
 
-    def __init__(self, schemas: Schemas) -> None:
+    def __init__(self, schemas: Schemas, systems: Systems) -> None:
         self._schemas = schemas
+        self._systems = systems
+
+    def system(self, key: str) -> str:
+        return self._systems[key].name
 
     def place(self, system: str, by_type: Mapping[str, str]) -> str:
         """``Salesforce Country of Lead, MailingCountry of Contact``."""
         if len(set(by_type.values())) == 1:
             object_type, field = next(iter(by_type.items()))
-            return f"{wire(system).name} {self.field(system, object_type, field)}"
+            return f"{self.system(system)} {self.field(system, object_type, field)}"
         parts = [f"{self.field(system, kind, field)} of {kind}" for kind, field in by_type.items()]
-        return f"{wire(system).name} {', '.join(parts)}"
+        return f"{self.system(system)} {', '.join(parts)}"
 
     def field(self, system: str, object_type: str, name: str) -> str:
         schema = self._schemas.get((system, object_type))
@@ -142,10 +146,12 @@ def _indented(text: str) -> list[str]:
 
 def _fields(policy: FieldsPolicy, defined: EntityType | None, names: _Names) -> Iterator[str]:
     if defined is not None and defined.policy == policy.header.name:
-        types = " · ".join(f"{wire(system).name} {', else '.join(kinds)}" for system, kinds in defined.records.items())
+        types = " · ".join(
+            f"{names.system(system)} {', else '.join(kinds)}" for system, kinds in defined.records.items()
+        )
         yield f"A {defined.name} is: {types}. Counterparts are found by {', then by '.join(defined.match)}."
         for create in defined.creates.values():
-            yield _create(create)
+            yield _create(create, names)
         if not defined.creates:
             yield "Nothing is created."
     if policy.rules:
@@ -154,7 +160,9 @@ def _fields(policy: FieldsPolicy, defined: EntityType | None, names: _Names) -> 
     for rule in policy.rules:
         yield f"{rule.name}: {_rule(rule, names)}"
         for meaning, words in rule.values.items():
-            said = [f"{wire(side).name} {names.word(side, rule.where.get(side, {}), w)}" for side, w in words.items()]
+            said = [
+                f"{names.system(side)} {names.word(side, rule.where.get(side, {}), w)}" for side, w in words.items()
+            ]
             yield f"    {rule.name} {meaning}: {' = '.join(said)}"
 
 
@@ -163,10 +171,10 @@ def _losing_edit(said: str) -> str:
     return LOSING_EDITS.get(said, kept)
 
 
-def _create(create: CreateRule) -> str:
+def _create(create: CreateRule, names: _Names) -> str:
     when = f", when {spoken(create.when)}" if create.when is not None else ""
     origins = " or ".join(create.from_types)
-    return f"New in {wire(create.system).name} ({create.as_type}): for each {origins} without a counterpart{when}."
+    return f"New in {names.system(create.system)} ({create.as_type}): for each {origins} without a counterpart{when}."
 
 
 def _rule(rule: FieldRule, names: _Names) -> str:
@@ -181,25 +189,27 @@ def _rule(rule: FieldRule, names: _Names) -> str:
     if rule.is_owner:
         instead = rule.owner_otherwise or "nobody, the line is skipped"
         more.append(f"owners are mapped person by person, without a counterpart: {instead}")
-    return "; ".join([f"{place}: {_wins(rule)}", *more]) + "."
+    return "; ".join([f"{place}: {_wins(rule, names)}", *more]) + "."
 
 
-def _wins(rule: FieldRule) -> str:
+def _wins(rule: FieldRule, names: _Names) -> str:
     if rule.wins is None:
         return "only read"
-    cases = [f"when {spoken(case.when)}: {_winner(case.winner, case.undecided, rule)}" for case in rule.cases]
-    rest = _winner(Winner(rule.wins, rule.unless_blank), rule.undecided, rule)
+    cases = [f"when {spoken(case.when)}: {_winner(case.winner, case.undecided, rule, names)}" for case in rule.cases]
+    rest = _winner(Winner(rule.wins, rule.unless_blank), rule.undecided, rule, names)
     return "; ".join([*cases, f"otherwise: {rest}"]) if cases else rest
 
 
-def _winner(winner: Winner, undecided: Winner | None, rule: FieldRule) -> str:
+def _winner(winner: Winner, undecided: Winner | None, rule: FieldRule, names: _Names) -> str:
     if winner.side == "newest":
-        fallback = _winner(undecided, None, rule) if undecided is not None else "a person decides each difference"
+        fallback = (
+            _winner(undecided, None, rule, names) if undecided is not None else "a person decides each difference"
+        )
         return f"the newest value wins; where nobody can tell which is newer, {fallback}"
     if winner.side in _ALONE:
         return _ALONE[winner.side]
-    other = next(wire(system).name for system in rule.where if system != winner.side)
-    name = wire(winner.side).name
+    other = next(names.system(system) for system in rule.where if system != winner.side)
+    name = names.system(winner.side)
     rest = f"where it is blank, {other} fills it" if winner.unless_blank else f"{other} is never copied"
     return f"{name} wins; {rest}"
 
@@ -231,7 +241,7 @@ def _lifecycle(policy: LifecyclePolicy, names: _Names) -> Iterator[str]:
             read = f", also read: {', '.join(others)}" if others else ""
             words.append(f"{key} {first}{read}")
         yield f"Stage {stage.name}: {' · '.join(words)}."
-    leads = f"{wire(policy.wins).name} leads" if policy.wins else "the furthest stage leads"
+    leads = f"{names.system(policy.wins)} leads" if policy.wins else "the furthest stage leads"
     yield f"The side that moved leads; if both moved, {leads}. A move that is not listed is refused."
     for move in policy.moves:
         yield _move(move)
@@ -260,10 +270,10 @@ def _limits(policy: LimitsPolicy) -> Iterator[str]:
         yield f"To approve {MEANINGS[name]}: {people} of {' or '.join(origins)}."
 
 
-def _people(policy: PeoplePolicy) -> Iterator[str]:
+def _people(policy: PeoplePolicy, names: _Names) -> Iterator[str]:
     yield f"Days and times are those of {policy.time_zone}."
     for group, members in policy.groups.items():
         yield f"Group {group}: {', '.join(members)}."
     for person, by_system in policy.owner_table.items():
         for system, reference in by_system.items():
-            yield f"{reference} in {wire(system).name} is {person}."
+            yield f"{reference} in {names.system(system)} is {person}."

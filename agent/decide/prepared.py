@@ -13,14 +13,14 @@ from agent.connector import ObjectSchema
 from agent.decide.conditions import Condition
 from agent.decide.ladder import Ladder
 from agent.decide.policy import FieldRule, FieldsPolicy, Header, PolicySet
-from agent.decide.reference import wire
 from agent.decide.values import Codec
+from agent.systems import Systems
 
 OPT_OUT = "opt-out"
 NEWEST = "newest"
 REMEMBERED_SETS = 8
 
-Systems = tuple[str, str]
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class FieldPlan:
 
     rule: FieldRule
     codec: Codec
-    systems: Systems
+    systems: Pair
     fields: tuple[str | None, str | None]
     is_plain: bool
     equal: TraceStep
@@ -57,7 +57,7 @@ class PolicyPlan:
 class PairPlan:
     """Everything decided about one entity whose sides have these object types (None: no record there)."""
 
-    systems: Systems
+    systems: Pair
     policies: tuple[PolicyPlan, ...]
     consents: tuple[FieldPlan, ...]
     ladders: tuple[Ladder, ...]
@@ -76,10 +76,11 @@ class FieldReader:
 class Prepared:
     """A policy set ready for deciding. ``policies`` is the set it was made from."""
 
-    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies", "timed")
+    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies", "systems", "timed")
 
     def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
         self.policies = policies
+        self.systems = policies.systems
         self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
         self._readers: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
         self.timed: Mapping[str, tuple[FieldRule, ...]] = {
@@ -87,13 +88,13 @@ class Prepared:
             for name in policies.entity_types
         }
         """Per entity type, the lines that ask when values were set."""
-        self._codecs = {id(rule): Codec(rule) for policy in policies.fields for rule in policy.rules}
+        self._codecs = {id(rule): Codec(rule, policies.systems) for policy in policies.fields for rule in policy.rules}
         self._required = {
             place: tuple(name for name, field in schema.fields.items() if field.required and field.creatable)
             for place, schema in (schemas or {}).items()
         }
 
-    def systems_of(self, entity_type: str) -> Systems:
+    def systems_of(self, entity_type: str) -> Pair:
         """Both systems of an entity type, in the order of ``records``."""
         here, there = self.policies.entity_types[entity_type].records
         return (here, there)
@@ -108,7 +109,7 @@ class Prepared:
 
     def required(self, system: str, object_type: str) -> tuple[str, ...]:
         """Vendor fields a create needs: from the schema where one was given, else what is known of the system."""
-        known = wire(system).required.get(object_type, ())
+        known = self.systems[system].required.get(object_type, ())
         return self._required.get((system, object_type), known)
 
     def readers(self, entity_type: str, system: str, object_type: str) -> Mapping[str, FieldReader]:
@@ -139,7 +140,7 @@ class Prepared:
             {plan.rule.name: plan for found in plans.values() for plan in found},
         )
 
-    def _field_plan(self, rule: FieldRule, systems: Systems, types: tuple[str | None, str | None]) -> FieldPlan:
+    def _field_plan(self, rule: FieldRule, systems: Pair, types: tuple[str | None, str | None]) -> FieldPlan:
         fields = tuple(
             rule.vendor_field(system, object_type) if object_type else None
             for system, object_type in zip(systems, types, strict=True)
@@ -149,7 +150,7 @@ class Prepared:
         def step(disposition: str, sentence: str) -> TraceStep:
             return TraceStep(rule.name, "", disposition, sentence, rule.policy, str(rule.place))
 
-        reason = _nothing_to_compare(rule, systems, types, fields)
+        reason = _nothing_to_compare(rule, self.systems, systems, types, fields)
         return FieldPlan(
             rule,
             codec,
@@ -200,16 +201,17 @@ def _asks_for_times(rule: FieldRule) -> bool:
 
 def _nothing_to_compare(
     rule: FieldRule,
-    systems: Systems,
+    named: Systems,
+    systems: Pair,
     types: tuple[str | None, str | None],
     fields: tuple[str | None, ...],
 ) -> str:
     """Why this rule never compares anything for these object types, or empty."""
     if len(rule.where) < len(systems):
-        return f"only read, from {' and '.join(wire(system).name for system in rule.where)}"
+        return f"only read, from {' and '.join(named[system].name for system in rule.where)}"
     for system, object_type, field in zip(systems, types, fields, strict=True):
         if object_type is None:
-            return f"there is no record in {wire(system).name}"
+            return f"there is no record in {named[system].name}"
         if field is None:
-            return f"{wire(system).name} {object_type} does not hold it"
+            return f"{named[system].name} {object_type} does not hold it"
     return ""

@@ -18,7 +18,6 @@ from agent.decide.durations import find_span, shifted
 from agent.decide.owners import NoCounterpart
 from agent.decide.policy import FieldRule, Winner
 from agent.decide.prepared import NEWEST
-from agent.decide.reference import wire
 from agent.decide.values import Reading, Unmapped
 from agent.decide.view import Base, Interval
 from agent.records import FieldValue
@@ -48,6 +47,8 @@ class Translator(Protocol):
 
     def show(self, reading: Reading) -> str: ...
 
+    def called(self, system: str) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -57,15 +58,12 @@ class Side:
     """
 
     system: str
+    name: str
     vendor_field: str
     live: Reading
     settled: Reading | None
     has_changed: bool
     set_between: Interval | None = None
-
-    @property
-    def name(self) -> str:
-        return wire(self.system).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def reconcile(
     sides = (_side(translator, here, base, set_between), _side(translator, there, base, set_between))
     for side in sides:
         if not side.live.is_mapped:
-            return _unmapped(rule, side.system, side.live)
+            return _unmapped(rule, side.system, f"{side.name} has", side.live)
     if translator.agree(sides[0].live, sides[1].live):
         return Outcome("equal", "both sides say the same", adopt=_is_unsettled(sides))
     if rule.wins is None:
@@ -121,7 +119,7 @@ def reconcile(
             return _protected(rule, _newest(rule, translator, sides, now))
         return _protected(rule, _Field(rule, translator, sides, now).outcome())
     except Unmapped as unmapped:
-        return _unmapped(rule, "", unmapped.reading)
+        return _unmapped(rule, "", "there is no word on the other side for", unmapped.reading)
     except NoCounterpart as nobody:
         return Outcome("skipped", str(nobody))
 
@@ -161,9 +159,11 @@ def _side(translator: Translator, at: tuple[str, str, FieldValue], base: Base | 
     system, vendor_field, raw = at
     live, interval = translator.read(system, raw), set_between.get((system, vendor_field))
     if base is None or system not in base.values:
-        return Side(system, vendor_field, live, None, False, interval)
+        return Side(system, translator.called(system), vendor_field, live, None, False, interval)
     settled = translator.read(system, base.values[system])
-    return Side(system, vendor_field, live, settled, not translator.agree(live, settled), interval)
+    return Side(
+        system, translator.called(system), vendor_field, live, settled, not translator.agree(live, settled), interval
+    )
 
 
 def _is_unsettled(sides: tuple[Side, Side]) -> bool:
@@ -171,8 +171,7 @@ def _is_unsettled(sides: tuple[Side, Side]) -> bool:
     return any(side.settled is None or side.settled.raw != side.live.raw for side in sides)
 
 
-def _unmapped(rule: FieldRule, system: str, reading: Reading) -> Outcome:
-    where = f"{wire(system).name} has" if system else "there is no word on the other side for"
+def _unmapped(rule: FieldRule, system: str, where: str, reading: Reading) -> Outcome:
     because = f"which the values of {rule.name} do not map" if rule.values else f"which cannot be read as {rule.clean}"
     sentence = f"{where} “{reading.raw}”, {because}"
     return Outcome(ASK, sentence, system=system, review="unmapped")

@@ -1,4 +1,4 @@
-"""Reference lists shipped with Truce: countries, states, free mail, shared mailboxes, and facts of the wire.
+"""Reference lists shipped with Truce: countries, states, free mail, shared mailboxes.
 
 Read once per process from the files in ``data``; text lists have one item per line and ``#`` for comments.
 """
@@ -7,41 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How one system carries values. ``text_only``: all are text (HubSpot); else JSON scalars (Salesforce).
-
-    ``converted_flag`` names the field that is true on a record that turned into another. ``required`` are
-    the fields a create needs per object type where no schema was given. ``stored_ids``: {object type: {field:
-    object type of the other system}}, ids that the vendor's own integration leaves behind.
-    """
-
-    name: str
-    text_only: bool = False
-    converted_flag: str | None = None
-    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    stored_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-@lru_cache(maxsize=64)
-def wire(system: str) -> Wire:
-    """Facts of one system; a system nobody described carries JSON scalars."""
-    found: Mapping[str, Any] | None = _read_json("vendors.json").get(system)
-    if found is None:
-        return Wire(system.replace("_", " ").title())
-    return Wire(
-        name=found["name"],
-        text_only=found["text_only"],
-        converted_flag=found["converted_flag"],
-        required={object_type: tuple(names) for object_type, names in found["required"].items()},
-        stored_ids=found["stored_ids"],
-    )
 
 
 @lru_cache(maxsize=16)

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from agent.connector import FieldSchema, ObjectSchema
 from agent.decide.kinds.cleaning import TYPE_OF
-from agent.decide.kinds.header import SYSTEMS, Document
+from agent.decide.kinds.header import BOTH, Document
 from agent.decide.policy import FieldRule, LifecyclePolicy, Stage, Winner
 from agent.decide.reading import NO_WORDS, YES_WORDS, Reader
-from agent.decide.reference import wire
 from agent.decide.suggest import in_words, nearest
 from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
 
@@ -23,7 +22,7 @@ Schemas = Mapping[tuple[str, str], ObjectSchema]
 CONSENT = "opt-out"
 _MOST_SHOWN = 3
 _ANY_LENGTH = 65_536
-"""HubSpot's limit of every text field: a field that reports it or more has no limit of its own worth a warning."""
+"""HubSpot's limit of every text field: one that reports it or more has no limit of its own worth a warning."""
 _TEXTUAL = frozenset({"text", "choice", "choices"})
 _TIMES = frozenset({"date", "datetime"})
 _LINKS = frozenset({"reference", "id"})
@@ -49,18 +48,19 @@ _IN_WORDS: Mapping[str, str] = {
 
 def written_systems(rule: FieldRule) -> tuple[str, ...]:
     """The systems a rule may write in any case: the side that does not win, both where both may be; consent none."""
-    if len(rule.where) < len(SYSTEMS):
+    if len(rule.where) < BOTH:
         return ()
-    written = {system for winner in rule.winners for system in _written(winner)}
-    return tuple(system for system in SYSTEMS if system in written)
+    systems = tuple(rule.where)
+    written = {system for winner in rule.winners for system in _written(winner, systems)}
+    return tuple(system for system in systems if system in written)
 
 
-def _written(winner: Winner) -> tuple[str, ...]:
+def _written(winner: Winner, systems: tuple[str, ...]) -> tuple[str, ...]:
     if winner.side == CONSENT:
         return ()
-    if winner.side in SYSTEMS and not winner.unless_blank:
-        return tuple(system for system in SYSTEMS if system != winner.side)
-    return SYSTEMS
+    if winner.side in systems and not winner.unless_blank:
+        return tuple(system for system in systems if system != winner.side)
+    return systems
 
 
 def check_rule(document: Document, rule: FieldRule, schemas: Schemas) -> FieldRule:
@@ -73,6 +73,7 @@ class _RuleCheck:
 
     def __init__(self, document: Document, rule: FieldRule, schemas: Schemas) -> None:
         self.reader = document.reader
+        self.systems = document.systems
         self.rule = rule
         self.schemas = schemas
         self.line = _line_of(document, rule)
@@ -96,7 +97,7 @@ class _RuleCheck:
         if schema is None or name in schema.fields:
             return schema.fields[name] if schema is not None else None
         node = self._node(system, object_type)
-        where = f"{wire(system).name} {object_type}"
+        where = f"{self.systems[system].name} {object_type}"
         if self.rule.wins == CONSENT:
             self.reader.error(
                 node,
@@ -115,12 +116,12 @@ class _RuleCheck:
 
     def _writable(self, system: str, object_type: str, field: FieldSchema) -> None:
         schema = self.schemas[system, object_type]
-        where = f"{wire(system).name} {object_type}"
+        where = f"{self.systems[system].name} {object_type}"
         node = self._node(system, object_type)
         if not schema.can_update:
             self.reader.error(node, f"Truce's user may not change {where}", "Give it that right, or only read it.")
         elif not field.writable:
-            other = next(name for name in SYSTEMS if name != system)
+            other = next(name for name in self.rule.where if name != system)
             self.reader.error(
                 node,
                 f"`{field.name}` cannot be written in {where}",
@@ -133,7 +134,8 @@ class _RuleCheck:
         fitting = _READABLE.get(TYPE_OF.get(clean.name, ""))
         for system, by_type in self.found.items() if fitting is not None else ():
             for object_type, field in by_type.items():
-                node, there = self._node(system, object_type), f"`{field.name}` in {wire(system).name} {object_type}"
+                node = self._node(system, object_type)
+                there = f"`{field.name}` in {self.systems[system].name} {object_type}"
                 if field.type not in (fitting or ()):
                     self.reader.error(
                         node,
@@ -154,14 +156,14 @@ class _RuleCheck:
         if self.rule.is_owner or self.rule.wins == CONSENT:
             return
         for target in written_systems(self.rule):
-            source = next(system for system in SYSTEMS if system != target)
+            source = next(system for system in self.rule.where if system != target)
             for object_type, field in self.found.get(target, {}).items():
                 for origin in self.found.get(source, {}).values():
                     self._pair(source, origin, target, object_type, field)
 
     def _pair(self, source: str, origin: FieldSchema, target: str, object_type: str, field: FieldSchema) -> None:
-        node, there = self._node(target, object_type), f"`{field.name}` in {wire(target).name} {object_type}"
-        here = f"`{origin.name}` in {wire(source).name}"
+        node, there = self._node(target, object_type), f"`{field.name}` in {self.systems[target].name} {object_type}"
+        here = f"`{origin.name}` in {self.systems[source].name}"
         if not self.rule.values and not _fits(self._read_as(origin), field.type):
             self.reader.error(
                 node,
@@ -221,7 +223,7 @@ class _RuleCheck:
                 node = _value_node(self.line, meaning, system)
                 internal = word
                 for object_type, field in self.found.get(system, {}).items():
-                    where = f"`{field.name}` of {wire(system).name} {object_type}"
+                    where = f"`{field.name}` of {self.systems[system].name} {object_type}"
                     internal = internal_word(word, field, where, node, self.reader)
                 resolved[meaning][system] = internal
         return resolved
@@ -242,7 +244,7 @@ def check_lifecycle(document: Document, policy: LifecyclePolicy, schemas: Schema
         schema = schemas.get((system, object_type))
         if schema is None:
             continue
-        where = f"{wire(system).name} {object_type}"
+        where = f"{document.systems[system].name} {object_type}"
         field = schema.fields.get(name)
         node = _stage_field_node(document, key)
         if field is None:

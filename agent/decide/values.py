@@ -16,8 +16,8 @@ from agent.decide.amounts import money_in, number_in, plain_form, plain_value
 from agent.decide.days import day_in, instant_in, start_of
 from agent.decide.normalise import as_text, canonical, folded, tidy
 from agent.decide.policy import FieldRule
-from agent.decide.reference import wire
 from agent.records import FieldValue
+from agent.systems import Systems
 
 YES = "true"
 NO = "false"
@@ -48,10 +48,11 @@ class Reading:
 class Codec:
     """How one rule's values are read and written. Made once per rule."""
 
-    __slots__ = ("_by_form", "_rule")
+    __slots__ = ("_by_form", "_rule", "_systems")
 
-    def __init__(self, rule: FieldRule) -> None:
+    def __init__(self, rule: FieldRule, systems: Systems) -> None:
         self._rule = rule
+        self._systems = systems
         self._by_form = _meanings(rule)
 
     @property
@@ -100,6 +101,9 @@ class Codec:
             return False
         return folded(here.text) == folded(there.text)
 
+    def called(self, system: str) -> str:
+        return self._systems[system].name
+
     def show(self, reading: Reading) -> str:
         """A value in a sentence: “Sales Manager”."""
         return display(reading.raw)
@@ -119,7 +123,7 @@ class Codec:
     def _scalar(self, system: str, reading: Reading) -> FieldValue:
         if system in self._rule.instants and self._rule.clean.name == "date":
             return _as_instant(reading, self._rule.clean.argument)
-        if wire(system).text_only:
+        if self._systems[system].text_only:
             return tidy(reading.text, self._rule.clean)
         if isinstance(reading.value, bool):
             return reading.value
@@ -136,7 +140,7 @@ class Codec:
     def _word(self, system: str, reading: Reading) -> FieldValue:
         for meaning in self._rule.values:
             if meaning in reading.forms and (word := self._rule.values[meaning].get(system)) is not None:
-                return _as_scalar(word, system, self._rule.type)
+                return _as_scalar(word, self._rule.type, text_only=self._systems[system].text_only)
         raise Unmapped(reading)
 
 
@@ -165,8 +169,8 @@ def _meanings(rule: FieldRule) -> dict[str, dict[str, tuple[str, ...]]]:
     return found
 
 
-def _as_scalar(word: str, system: str, field_type: str) -> FieldValue:
-    if field_type == "boolean" and not wire(system).text_only and word.lower() in (YES, NO):
+def _as_scalar(word: str, field_type: str, *, text_only: bool) -> FieldValue:
+    if field_type == "boolean" and not text_only and word.lower() in (YES, NO):
         return word.lower() == YES
     return word
 

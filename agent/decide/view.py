@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.records import FieldValue, Owner, Record, Ref
+from agent.systems import Systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class OwnerMap:
-    """Owners of both systems. ``table`` maps a HubSpot-or-Salesforce owner reference to a person's e-mail.
+    """Owners of both systems. ``table`` maps an owner reference of either to a person's e-mail.
 
     ``counterpart(owner_id, here, there)`` in ``agent.decide.owners`` answers by explicit table, then by e-mail.
     """
 
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
     table: Mapping[str, str] = field(default_factory=dict)
+    systems: Systems = field(default_factory=Systems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 
 from agent import pairing
-from agent.config import Config, load_config
+from agent.config import Config
 from agent.connector import Connector
 from agent.installation import Installation
-from agent.wiring import open_installation
+from agent.wiring import open_installation, read_config
 from connectors.emulator.admin_client import Admin
 from connectors.hubspot.connector import HubSpot
 from connectors.salesforce.connector import Salesforce
@@ -106,7 +106,7 @@ def opened(site: Site, folder: Path, time: Time) -> Iterator[Installation]:
 
 
 def config_of(folder: Path) -> Config:
-    return load_config(folder / "config.yaml")
+    return read_config(folder / "config.yaml")
 
 
 def write_setting(folder: Path, site: Site, mode: str = "act") -> None:

@@ -24,7 +24,7 @@ import yaml
 
 from agent.cli import truce
 from agent.cli.advice import tell
-from agent.config import Config, load_config
+from agent.config import Config
 from agent.connector import FieldSchema, ObjectSchema
 from agent.daemon import Daemon
 from agent.errors import TruceError
@@ -33,7 +33,7 @@ from agent.lock import DAEMON
 from agent.policy_files import FolderWatch
 from agent.policy_source import PolicySource
 from agent.records import Ref
-from agent.wiring import open_installation, reload_policies, take_last_good
+from agent.wiring import open_installation, read_config, reload_policies, take_last_good
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.memory import Memory
@@ -124,7 +124,7 @@ class Bench:
         self.write_policy(POLICY)
         self.write_policy(LIMITS, "limits.yaml")
         (folder / "config.yaml").write_text(yaml.safe_dump(PLAIN_CONFIG), encoding="utf-8")
-        self.config: Config = load_config(folder / "config.yaml")
+        self.config: Config = read_config(folder / "config.yaml")
         self.salesforce = self._crm("salesforce", "Contact", "Email", "Title")
         self.hubspot = self._crm("hubspot", "contacts", "email", "jobtitle")
         self.scheduler = HandScheduler()
@@ -315,7 +315,7 @@ class Home:
 
     @property
     def loaded(self) -> Config:
-        return load_config(self.config)
+        return read_config(self.config)
 
     @property
     def words(self) -> list[str]:

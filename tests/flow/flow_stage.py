@@ -25,7 +25,7 @@ from agent.installation import Installation, never
 from agent.orders import ORDERS
 from agent.pairing import ACCEPTED
 from agent.records import FieldValue, Ref
-from agent.wiring import open_installation, reload_policies
+from agent.wiring import first_config_kind, open_installation, reload_policies
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.connector import HubSpot
@@ -197,7 +197,7 @@ class Stage:
             "run": {"mode": "act"},
             "people": {"anna": ANNA, "ben": BEN, "tom": TOM},
         }
-        return Config.model_validate(config)
+        return first_config_kind().model_validate(config)
 
     def _connectors(self) -> Mapping[str, Connector]:
         login: dict[str, Any] = dict(self.emulator.credentials["salesforce"])

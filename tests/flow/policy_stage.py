@@ -14,7 +14,6 @@ from agent import cycle
 from agent import plan as plans
 from agent.apply import Tally
 from agent.changes import Change, Decision, TraceStep
-from agent.config import Config
 from agent.cycle import CycleReport
 from agent.decide import decide
 from agent.installation import Installation
@@ -22,7 +21,7 @@ from agent.pairing import ACCEPTED
 from agent.records import Ref
 from agent.reviews import Review
 from agent.views import views
-from agent.wiring import open_installation
+from agent.wiring import first_config_kind, open_installation
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.connector import HubSpot
@@ -72,7 +71,7 @@ class PolicyStage:
 
     def _opened(self) -> Installation:
         secret = {"client_id": "env:UNUSED", "client_secret": "env:UNUSED"}
-        config = Config.model_validate(
+        config = first_config_kind().model_validate(
             {
                 "home": self.folder,
                 "salesforce": {"domain": "practice.my", **secret, "base_url": self._emulator.salesforce_url},

@@ -17,9 +17,10 @@ from agent import errors
 from agent.changes import BatchState, State
 from agent.cli import advice, apply, plan
 from agent.cli.reference import PAGES
-from agent.config import Config, load_config
+from agent.config import Config
 from agent.connector import Op
 from agent.decide.yaml_source import plain_value, read_source
+from agent.wiring import read_config
 
 ROOT = Path(__file__).parents[2]
 LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
@@ -102,7 +103,7 @@ def test_the_page_of_exit_codes_lists_exactly_those_there_are() -> None:
 
 
 def test_the_example_config_is_a_config() -> None:
-    config = load_config(ROOT / "config.example.yaml")
+    config = read_config(ROOT / "config.example.yaml")
     assert isinstance(config, Config)
     assert set(config.secrets().values()) == {
         "keyring:salesforce-client-id",

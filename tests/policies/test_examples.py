@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.decide import parse, prepare
 from agent.decide.example_reading import BadExample, Example, read_example_file, read_examples
@@ -19,13 +20,13 @@ TODAY = date(2026, 11, 24)
 
 def shipped() -> PolicySet:
     sources = {path.name: path.read_text(encoding="utf-8") for path in sorted(POLICIES.glob("*.yaml"))}
-    return parse.load(sources, None, TODAY)
+    return parse.load(sources, None, TODAY, SYSTEMS)
 
 
 SHIPPED = shipped()
 PREPARED = prepare(SHIPPED)
 READ = {
-    path: read_example_file(path.name, path.read_text(encoding="utf-8"))
+    path: read_example_file(path.name, path.read_text(encoding="utf-8"), SYSTEMS)
     for path in sorted((POLICIES / "examples").glob("*.yaml"))
 }
 EXAMPLES = [
@@ -46,7 +47,7 @@ def test_every_shipped_example_is_understood() -> None:
 
 def test_shipped_policies_have_neither_errors_nor_warnings() -> None:
     sources = {path.name: path.read_text(encoding="utf-8") for path in POLICIES.glob("*.yaml")}
-    assert parse.check(sources, None, TODAY) == []
+    assert parse.check(sources, None, TODAY, SYSTEMS) == []
 
 
 def test_shipped_policies_only_propose_until_somebody_says_otherwise() -> None:
@@ -73,7 +74,7 @@ def test_every_two_sided_line_has_an_example() -> None:
 
 
 def example(given: dict[str, Any], expected: dict[str, Any]) -> Example:
-    return read_examples([{"example": "this one", "given": given, "expected": expected}])[0]
+    return read_examples([{"example": "this one", "given": given, "expected": expected}], SYSTEMS)[0]
 
 
 GIVEN = {
@@ -141,7 +142,7 @@ def test_a_duplicate_example_that_does_not_come_true_says_how() -> None:
 )
 def test_a_bad_example_is_refused_with_its_name(document: Any, words: str) -> None:
     with pytest.raises(BadExample, match=words):
-        read_examples(document)
+        read_examples(document, SYSTEMS)
 
 
 def test_an_example_about_something_no_policy_knows_is_refused() -> None:
@@ -169,12 +170,12 @@ def test_a_misspelled_name_is_refused_and_not_taken_for_a_blank(
 
 def test_a_mistake_in_a_file_of_examples_is_told_with_its_place() -> None:
     text = "- example: one\n  given: {salesforce: {Contact: {Title: CEO}}}\n  expected: {}\n\n- example: two\n"
-    (right,), (problem,) = read_example_file("titles.yaml", text)
+    (right,), (problem,) = read_example_file("titles.yaml", text, SYSTEMS)
     assert (str(right.place), right.lines[0]) == ("titles.yaml:1", "- example: one")
     assert str(problem) == "titles.yaml:5:3: two: it needs “given” and “expected”"
 
 
 @pytest.mark.parametrize("text", ["example: x", "- [", "- example: x\n  given: *a\n", "5", "- 5"])
 def test_what_is_no_file_of_examples_is_a_problem_and_no_traceback(text: str) -> None:
-    examples, problems = read_example_file("titles.yaml", text)
+    examples, problems = read_example_file("titles.yaml", text, SYSTEMS)
     assert (examples, bool(problems)) == ([], True)

@@ -9,11 +9,12 @@ from textwrap import indent
 from typing import Any
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.decide import parse, prepare
 from agent.decide.example_reading import read_example_file
 from agent.decide.examples import run
-from agent.decide.kinds.wins import WINS
+from agent.decide.kinds.wins import winners
 from agent.decide.normalise import CLEANERS
 from agent.decide.yaml_source import load_plain
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs" / "policies").glob("*.md"), ROOT / "policies" / "README.md"])
 TODAY = date(2026, 11, 24)
 SHIPPED = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "policies").glob("*.yaml"))}
-PREPARED = prepare(parse.load({f"{name}.yaml": text for name, text in SHIPPED.items()}, None, TODAY))
+PREPARED = prepare(parse.load({f"{name}.yaml": text for name, text in SHIPPED.items()}, None, TODAY, SYSTEMS))
 BESIDE = {
     "fields": (),
     "dedupe": ("person-basics", "company-basics"),
@@ -60,7 +61,7 @@ def blocks(kind: str) -> list[Any]:
 
 
 def problems(sources: dict[str, str]) -> list[str]:
-    return [str(problem) for problem in parse.check(sources, None, TODAY)]
+    return [str(problem) for problem in parse.check(sources, None, TODAY, SYSTEMS)]
 
 
 @pytest.mark.parametrize("text", blocks(""))
@@ -94,7 +95,7 @@ def test_every_condition_on_a_page_is_sound(text: str) -> None:
 
 @pytest.mark.parametrize("text", blocks("examples"))
 def test_every_example_on_a_page_comes_true(text: str) -> None:
-    examples, wrong = read_example_file("page", text)
+    examples, wrong = read_example_file("page", text, SYSTEMS)
     assert [str(problem) for problem in wrong] == []
     assert [str(failure) for example in examples for failure in run(example, PREPARED)] == []
 
@@ -108,7 +109,9 @@ def test_every_block_on_a_page_is_of_a_kind_that_is_executed() -> None:
 
 def test_every_kind_and_every_cleaner_has_its_words_on_a_page() -> None:
     told = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    untold = {word for word in (*parse.SHAPES, *CLEANERS, *WINS) if f"`{word}" not in told and f"{word}" != "text"}
-    keys = {key.name for shape in parse.SHAPES.values() for key in shape.keys}
+    untold = {
+        word for word in (*parse.KINDS, *CLEANERS, *winners(SYSTEMS)) if f"`{word}" not in told and f"{word}" != "text"
+    }
+    keys = {key.name for shape in parse.shapes(SYSTEMS).values() for key in shape.keys}
     untold |= {name for name in keys if f"`{name}" not in told}
     assert untold == set()

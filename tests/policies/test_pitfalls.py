@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.cli.display import problem_lines
 from agent.decide import parse
@@ -25,7 +26,7 @@ LIMITS = "daily-limits.yaml"
 def problems(file: str, old: str, new: str) -> list[Problem]:
     """What ``truce check`` says of the shipped policies with one text replaced."""
     assert SHIPPED[file].count(old) >= 1, f"{file} has no {old}"
-    return parse.check({**SHIPPED, file: SHIPPED[file].replace(old, new, 1)}, None, TODAY)
+    return parse.check({**SHIPPED, file: SHIPPED[file].replace(old, new, 1)}, None, TODAY, SYSTEMS)
 
 
 def shown(found: list[Problem]) -> str:
@@ -56,7 +57,7 @@ def test_a_trap_is_shown_with_its_own_line(trap: dict[str, str]) -> None:
 def test_a_text_stays_what_was_typed(value: str) -> None:
     old = "from: [Contact, Lead], when: [email is filled]"
     text = SHIPPED[PERSON].replace(old, f"from: [Contact, Lead], when: [source is {value}]")
-    policies = parse.load({**SHIPPED, PERSON: text}, None, TODAY)
+    policies = parse.load({**SHIPPED, PERSON: text}, None, TODAY, SYSTEMS)
     assert policies.entity_types["person"].creates["hubspot"].when.value == value
 
 
@@ -67,14 +68,14 @@ def test_every_mistake_of_every_file_is_told_at_once() -> None:
         LIFE: SHIPPED[LIFE].replace("score >= 60", "scor >= 60"),
         LIMITS: SHIPPED[LIMITS].replace("percent: 5", "percent: five"),
     }
-    found = parse.check(wrong, None, TODAY)
+    found = parse.check(wrong, None, TODAY, SYSTEMS)
     assert {problem.file for problem in found} == {PERSON, LIFE, LIMITS}
     assert len(found) == 4
     assert found == sorted(found)
 
 
 def test_a_file_that_cannot_be_read_hides_no_mistake_of_another() -> None:
-    found = parse.check({**SHIPPED, PERSON: "fields: [", LIMITS: "policy: x\nkind: limitz\n"}, None, TODAY)
+    found = parse.check({**SHIPPED, PERSON: "fields: [", LIMITS: "policy: x\nkind: limitz\n"}, None, TODAY, SYSTEMS)
     assert {problem.file for problem in found} == {PERSON, LIMITS}
 
 
@@ -86,7 +87,7 @@ def test_two_policies_that_write_one_field_name_both_lines_and_the_way_out() -> 
         if not line.startswith(("defines", "records", "match", "create", "  hubspot"))
     ).replace("policy: person-basics", "policy: person-extra\nabout: person")
     text = head + "fields:\n  title: {salesforce: Title, hubspot: jobtitle, wins: hubspot}\n"
-    found = parse.check({**SHIPPED, "person-extra.yaml": text}, None, TODAY)
+    found = parse.check({**SHIPPED, "person-extra.yaml": text}, None, TODAY, SYSTEMS)
     assert all(
         "`job_title` (person-basics.yaml:17)" in problem.message and "`title` (person-extra.yaml:" in problem.message
         for problem in found
@@ -95,13 +96,13 @@ def test_two_policies_that_write_one_field_name_both_lines_and_the_way_out() -> 
         "Remove one of the two lines, or say here who goes first: `after"
     }
     ordered = text.replace("mode: ask", "after: person-basics\nmode: ask", 1)
-    assert parse.check({**SHIPPED, "person-extra.yaml": ordered}, None, TODAY) == []
+    assert parse.check({**SHIPPED, "person-extra.yaml": ordered}, None, TODAY, SYSTEMS) == []
 
 
 def test_policies_that_wait_for_each_other_are_told_with_the_circle() -> None:
     here = SHIPPED[PERSON].replace("mode: ask", "after: person-lifecycle\nmode: ask", 1)
     there = SHIPPED[LIFE].replace("mode: ask", "after: person-basics\nmode: ask", 1)
-    (problem,) = parse.check({**SHIPPED, PERSON: here, LIFE: there}, None, TODAY)
+    (problem,) = parse.check({**SHIPPED, PERSON: here, LIFE: there}, None, TODAY, SYSTEMS)
     assert "wait for each other: person-basics after person-lifecycle after person-basics" in problem.message
 
 

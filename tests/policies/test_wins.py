@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.decide import parse, prepare
 from agent.decide.example_reading import read_examples
@@ -31,12 +32,12 @@ def with_phone(wins: str) -> dict[str, str]:
 
 
 def problems(wins: str) -> list[tuple[str, str]]:
-    return [(problem.message, problem.advice) for problem in parse.check(with_phone(wins), None, TODAY)]
+    return [(problem.message, problem.advice) for problem in parse.check(with_phone(wins), None, TODAY, SYSTEMS)]
 
 
 def outcome(wins: str, given: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    prepared = prepare(parse.load(with_phone(wins), None, TODAY))
-    (example,) = read_examples([{"example": "this", "given": given, "expected": expected}])
+    prepared = prepare(parse.load(with_phone(wins), None, TODAY, SYSTEMS))
+    (example,) = read_examples([{"example": "this", "given": given, "expected": expected}], SYSTEMS)
     return [str(failure) for failure in run(example, prepared)]
 
 
@@ -122,7 +123,7 @@ class TestCases:
         assert outcome(CASES, given, expected) == []
 
     def test_they_are_explained_in_words(self) -> None:
-        said = " ".join(" ".join(in_words(parse.load(with_phone(CASES), None, TODAY))).split())
+        said = " ".join(" ".join(in_words(parse.load(with_phone(CASES), None, TODAY, SYSTEMS))).split())
         assert (
             "when country is Germany: HubSpot wins; Salesforce is never copied; when country is US: the newest value "
             "wins; where nobody can tell which is newer, a person decides each difference; otherwise: Salesforce wins"
@@ -132,12 +133,12 @@ class TestCases:
         extra = "\n  tel: {salesforce: Phone, hubspot: phone, wins: salesforce}"
         sources = with_phone(CASES)
         sources["person-basics.yaml"] += extra.lstrip("\n")
-        said = [problem.message for problem in parse.check(sources, None, TODAY)]
+        said = [problem.message for problem in parse.check(sources, None, TODAY, SYSTEMS)]
         assert any("`Phone` of Salesforce" in text or "`phone` of HubSpot" in text for text in said)
 
     def test_a_changed_case_is_a_changed_meaning(self) -> None:
         meanings = {
-            parse.load(with_phone(wins), None, TODAY).headers["person-basics"].meaning
+            parse.load(with_phone(wins), None, TODAY, SYSTEMS).headers["person-basics"].meaning
             for wins in (
                 CASES,
                 CASES.replace("is Germany", "is Austria"),
@@ -159,8 +160,8 @@ class TestKeep:
             "edited": {"job_title": {"hubspot": "2026-11-01 09:00"}},
             "now": now,
         }
-        prepared = prepare(parse.load(self.KEPT, None, TODAY))
-        (example,) = read_examples([{"example": "this", "given": given, "expected": expected}])
+        prepared = prepare(parse.load(self.KEPT, None, TODAY, SYSTEMS))
+        (example,) = read_examples([{"example": "this", "given": given, "expected": expected}], SYSTEMS)
         return [str(failure) for failure in run(example, prepared)]
 
     def test_an_edit_is_kept_until_its_time_is_over(self) -> None:
@@ -172,13 +173,13 @@ class TestKeep:
         assert self.outcome("2026-11-15 09:00", {"hubspot": {"jobtitle": "CEO"}, "says": says}) == []
 
     def test_it_is_explained_in_words(self) -> None:
-        said = " ".join(" ".join(in_words(parse.load(self.KEPT, None, TODAY))).split())
+        said = " ".join(" ".join(in_words(parse.load(self.KEPT, None, TODAY, SYSTEMS))).split())
         assert "stays for 14 days and is then taken back" in said
 
     @pytest.mark.parametrize("words", ["keep", "keep 14", "keep 14d", "keep some days", "keeps 14 days"])
     def test_what_is_no_duration_is_told(self, words: str) -> None:
         text = SHIPPED["person-basics.yaml"].replace("losing_edit: revert", f"losing_edit: {words}")
-        (problem,) = parse.check({**SHIPPED, "person-basics.yaml": text}, None, TODAY)
+        (problem,) = parse.check({**SHIPPED, "person-basics.yaml": text}, None, TODAY, SYSTEMS)
         assert "14 days" in problem.advice
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped_systems import SYSTEMS
 
 from agent.connector import Choice, FieldSchema, ObjectSchema
 from agent.decide import decide, parse, prepare
@@ -102,31 +103,31 @@ SCHEMAS = {
 @settings(max_examples=150)
 def test_a_mutated_policy_is_problems_and_never_a_traceback(sources: dict[str, str]) -> None:
     for schemas in (None, SCHEMAS):
-        problems = parse.check(sources, schemas, TODAY)
+        problems = parse.check(sources, schemas, TODAY, SYSTEMS)
         for problem in problems:
             lines = re.split(r"\r\n|\r|\n", sources[problem.file])
             assert 1 <= problem.line <= len(lines) + 1
             assert problem.column >= 1
             assert problem.message
-    if any(not problem.is_warning for problem in parse.check(sources, None, TODAY)):
+    if any(not problem.is_warning for problem in parse.check(sources, None, TODAY, SYSTEMS)):
         with pytest.raises(PolicyError):
-            parse.load(sources, None, TODAY)
+            parse.load(sources, None, TODAY, SYSTEMS)
     else:
-        assert_can_decide(parse.load(sources, None, TODAY))
+        assert_can_decide(parse.load(sources, None, TODAY, SYSTEMS))
 
 
 @given(st.sampled_from(KINDS), st.lists(st.tuples(WORDS | TEXT, WORDS | TEXT), min_size=1, max_size=4))
 @settings(max_examples=100)
 def test_keys_and_values_of_any_kind_may_be_anything(kind: object, pairs: list[tuple[str, str]]) -> None:
     text = kind.EXAMPLE + "".join(f"{key}: {value}\n" for key, value in pairs)
-    parse.check({"one.yaml": text}, SCHEMAS, TODAY)
+    parse.check({"one.yaml": text}, SCHEMAS, TODAY, SYSTEMS)
 
 
 @pytest.mark.nightly
 @given(mutated())
 @settings(max_examples=20_000)
 def test_a_mutated_policy_is_problems_through_the_night(sources: dict[str, str]) -> None:
-    parse.check(sources, SCHEMAS, TODAY)
+    parse.check(sources, SCHEMAS, TODAY, SYSTEMS)
 
 
 def assert_can_decide(policies: PolicySet) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from shipped_systems import SYSTEMS
+
 from agent.changes import Change, Decision, Mode, TraceStep
 from agent.decide.conditions import Condition, Leaf
 from agent.decide.policy import (
@@ -113,7 +115,7 @@ def policy_set(
     )
     types = {"person": person, **more.pop("entity_types", {})}
     fields = (FieldsPolicy(header(**more.pop("header", {})), "person", rules), *more.pop("fields", ()))
-    return PolicySet(revision, {}, types, fields, lifecycle=(stages,) if stages else (), **more)
+    return PolicySet(revision, {}, types, fields, lifecycle=(stages,) if stages else (), systems=SYSTEMS, **more)
 
 
 def contact(**fields: FieldValue) -> Record:

@@ -11,6 +11,7 @@ from deciding import contact, hubspot, only_step, policy_set, rule, view, writes
 from hypothesis import example, given
 from hypothesis import strategies as st
 from policy_texts import field, person, schema
+from shipped_systems import SYSTEMS
 
 from agent.decide import parse
 from agent.decide.days import day_in, start_of
@@ -54,7 +55,7 @@ class TestAmounts:
 
     @given(text=amounts)
     def test_what_is_written_still_means_the_same_when_the_vendor_answers(self, cleaner: Cleaner, text: str) -> None:
-        codec = Codec(rule("amount", clean=cleaner, type="number"))
+        codec = Codec(rule("amount", clean=cleaner, type="number"), SYSTEMS)
         read = codec.read("hubspot", text)
         if not read.is_mapped or read.is_blank or abs(float(read.text or 0)) > 2**53:
             return
@@ -114,7 +115,9 @@ class TestDays:
 
     @given(moment=instants, zone=ZONES)
     def test_a_day_survives_a_field_that_holds_a_time(self, moment: datetime, zone: str) -> None:
-        codec = Codec(rule("close_date", clean=Cleaner("date", zone), type="date", instants=frozenset({"hubspot"})))
+        codec = Codec(
+            rule("close_date", clean=Cleaner("date", zone), type="date", instants=frozenset({"hubspot"})), SYSTEMS
+        )
         day = codec.read("salesforce", moment.date().isoformat())
         written = codec.write("hubspot", day)
         assert codec.agree(codec.read("hubspot", written), day)
@@ -220,7 +223,9 @@ def problems(clean: str, salesforce: str = "text", hubspot: str = "text", more: 
         **schema("salesforce", "Lead", field("A", salesforce)),
         **schema("hubspot", "contacts", field("a", hubspot)),
     }
-    found = parse.check({"p.yaml": person(fields=fields).replace("[stored id, email]", "[stored id]")}, schemas, TODAY)
+    found = parse.check(
+        {"p.yaml": person(fields=fields).replace("[stored id, email]", "[stored id]")}, schemas, TODAY, SYSTEMS
+    )
     return [f"{problem.message} | {problem.advice}" for problem in found]
 
 

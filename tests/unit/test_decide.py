@@ -22,6 +22,7 @@ from deciding import (
     view,
     writes,
 )
+from shipped_systems import SYSTEMS
 
 from agent.changes import Decision
 from agent.connector import FieldSchema, ObjectSchema
@@ -250,7 +251,9 @@ class TestOwner:
             ("hubspot", "72"): Owner("hubspot", "72", "sam@example.com", "Sam Roy", active),
         }
         bases = {"owner": base} if base else {}
-        return view(contact(OwnerId=owner), hubspot(hubspot_owner_id="71"), bases, owners=OwnerMap(owners))
+        return view(
+            contact(OwnerId=owner), hubspot(hubspot_owner_id="71"), bases, owners=OwnerMap(owners, systems=SYSTEMS)
+        )
 
     def test_two_ids_of_one_person_are_equal(self) -> None:
         decision = decide(self.seen("005KIM", None), policy_set(OWNER))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from recording import START, contact, open_mirror
+from shipped_systems import SYSTEMS
 
 from agent import shipped
 from agent.decide.match import fields_of_keys, keys_of
@@ -108,7 +109,7 @@ def test_an_object_type_never_pulled_needs_no_index_later(mirror: Mirror) -> Non
     ],
 )
 def test_a_field_that_is_not_named_changes_no_key(about: str, ref: Ref) -> None:
-    policies = prepare(load(shipped.texts(), None, date(2026, 11, 24)))
+    policies = prepare(load(shipped.texts(), None, date(2026, 11, 24), SYSTEMS))
     entity_type = policies.policies.entity_types[about]
     named = fields_of_keys(entity_type, policies, ref.system, ref.object_type)
     everything = policies.policies.vendor_fields(ref.system, ref.object_type)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.decide.owners import counterpart, is_same_person
 from agent.decide.view import OwnerMap
@@ -12,7 +13,7 @@ from agent.records import Owner
 
 
 def owner_map(*owners: Owner, table: Mapping[str, str] | None = None) -> OwnerMap:
-    return OwnerMap({(owner.system, owner.id): owner for owner in owners}, table or {})
+    return OwnerMap({(owner.system, owner.id): owner for owner in owners}, table or {}, SYSTEMS)
 
 
 KIM = Owner("salesforce", "005000000000001AAA", "kim@example.com", "Kim Lee", True, login="kim@example.com.prod")

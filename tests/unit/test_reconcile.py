@@ -6,6 +6,7 @@ import pytest
 from deciding import rule
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped_systems import SYSTEMS
 
 from agent.decide.policy import Cleaner, FieldRule
 from agent.decide.reconcile import Outcome, reconcile
@@ -20,7 +21,7 @@ def settle(field_rule: FieldRule, salesforce: FieldValue, hubspot: FieldValue, b
     settled = None if base is None else Base({"salesforce": base[0], "hubspot": base[1]}, "E-1")
     return reconcile(
         field_rule,
-        Codec(field_rule),
+        Codec(field_rule, SYSTEMS),
         ("salesforce", "Title", salesforce),
         ("hubspot", "jobtitle", hubspot),
         settled,

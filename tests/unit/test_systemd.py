@@ -11,10 +11,11 @@ import pytest
 
 from agent.config import Config
 from agent.systemd import STOP_SECONDS, WATCHDOG_SECONDS, tell, unit_text
+from agent.wiring import first_config_kind
 
 
 def config(folder: Path, token: str = "systemd:hubspot-token") -> Config:
-    return Config.model_validate(
+    return first_config_kind().model_validate(
         {
             "home": folder,
             "salesforce": {"domain": "acme.my", "client_id": "systemd:sf-id", "client_secret": "systemd:sf-secret"},

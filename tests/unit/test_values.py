@@ -6,6 +6,7 @@ import pytest
 from deciding import contact, hubspot, policy_set, rule, steps, view, writes
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped_systems import SYSTEMS
 
 from agent.decide import decide
 from agent.decide.policy import Cleaner, FieldRule
@@ -30,12 +31,12 @@ INDUSTRY = rule(
 
 
 def agree(field_rule: FieldRule, salesforce: FieldValue, hubspot_value: FieldValue) -> bool:
-    codec = Codec(field_rule)
+    codec = Codec(field_rule, SYSTEMS)
     return codec.agree(codec.read("salesforce", salesforce), codec.read("hubspot", hubspot_value))
 
 
 def carried(field_rule: FieldRule, value: FieldValue, here: str, there: str) -> FieldValue:
-    codec = Codec(field_rule)
+    codec = Codec(field_rule, SYSTEMS)
     return codec.write(there, codec.read(here, value))
 
 
@@ -166,7 +167,7 @@ rules = st.sampled_from([PLAIN, NUMBER, BOOLEAN, DATE, MOMENT, CHOICES, rule("na
 @given(field_rule=rules, value=scalars, here=st.sampled_from(["salesforce", "hubspot"]))
 def test_a_value_carried_over_means_the_same_there(field_rule: FieldRule, value: FieldValue, here: str) -> None:
     there = "hubspot" if here == "salesforce" else "salesforce"
-    codec = Codec(field_rule)
+    codec = Codec(field_rule, SYSTEMS)
     origin = codec.read(here, value)
     written = codec.write(there, origin)
     assert codec.agree(codec.read(there, written), origin)

@@ -10,58 +10,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agent.decide.kinds.cleaning import TYPE_OF, read_cleaner
-from agent.decide.kinds.header import ENTITY_PATTERN, SYSTEMS, TEXT
-from agent.decide.kinds.wins import KEYS, read_wins
+from agent.decide.kinds.header import BOTH, ENTITY_PATTERN, TEXT
+from agent.decide.kinds.wins import keys, read_wins
 from agent.decide.meaning import plain, rule_hash
 from agent.decide.policy import FieldRule
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, TextNode
-
-WITH_LOSER = ("salesforce", "hubspot", "first value")
+from agent.systems import Systems
 
 _PLACE_SCHEMA: Mapping[str, object] = {
     "anyOf": [TEXT, {"type": "object", "additionalProperties": TEXT, "minProperties": 1}]
 }
+_PLACE_HELP = "the field's internal name in {}, or one per object type"
 _BOOLEAN: Mapping[str, object] = {"type": "boolean"}
-
-LINE = Shape(
-    "a line under `fields`",
-    (
-        Key("salesforce", "the field's internal name in Salesforce, or one per object type", _PLACE_SCHEMA),
-        Key("hubspot", "the field's internal name in HubSpot, or one per object type", _PLACE_SCHEMA),
-        *KEYS,
-        Key("clean", "how values are compared and written, like `email`, `phone US` or `money USD`", TEXT),
-        Key(
-            "values",
-            "one meaning, two words: `gold: {salesforce: Gold, hubspot: tier_1}`",
-            {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {system: {"type": ["string", "number", "boolean"]} for system in SYSTEMS},
-                },
-            },
-        ),
-        Key("may_clear", "true: clearing the winning side clears the other", _BOOLEAN),
-        Key("protected", "true: a filled value is replaced only after a person said yes", _BOOLEAN),
-        Key("owner", "true: this is the record's owner, mapped person by person", _BOOLEAN),
-        Key("otherwise", "the e-mail of who gets a record whose owner has no counterpart, or `skip`", TEXT),
-    ),
-)
-
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def line_shape(systems: Systems) -> Shape:
+    """A line about a thing that lives in these systems."""
+    words = {system: {"type": ["string", "number", "boolean"]} for system in systems}
+    meaning = {"type": "object", "additionalProperties": False, "properties": words}
+    return Shape(
+        "a line under `fields`",
+        (
+            *(Key(system, _PLACE_HELP.format(systems[system].name), _PLACE_SCHEMA) for system in systems),
+            *keys(systems),
+            Key("clean", "how values are compared and written, like `email`, `phone US` or `money USD`", TEXT),
+            Key(
+                "values",
+                f"one meaning, two words: `{_value_example(systems)}`",
+                {"type": "object", "minProperties": 1, "additionalProperties": meaning},
+            ),
+            Key("may_clear", "true: clearing the winning side clears the other", _BOOLEAN),
+            Key("protected", "true: a filled value is replaced only after a person said yes", _BOOLEAN),
+            Key("owner", "true: this is the record's owner, mapped person by person", _BOOLEAN),
+            Key("otherwise", "the e-mail of who gets a record whose owner has no counterpart, or `skip`", TEXT),
+        ),
+    )
+
+
+def _value_example(systems: Systems) -> str:
+    here, there = (*systems, "…", "…")[:BOTH]
+    return f"gold: {{{here}: Gold, {there}: tier_1}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Policywide:
-    """What one ``fields`` policy says for all its lines. ``records``: object types per system."""
+    """What one ``fields`` policy says for all its lines. ``records``: object types per system; ``systems`` are the
+    two it lives in, all of the installation where that is not known."""
 
     policy: str
     about: str
     records: Mapping[str, tuple[str, ...]]
+    systems: Systems
     first_time: str
     losing_edit: str
 
@@ -76,24 +78,27 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
             f"Use small letters, digits and underscores: `{better or 'job_title'}`.",
         )
         return None
+    systems = wide.systems
     if isinstance(node, TextNode):
+        each = ", ".join(f"{system}: …" for system in systems)
         reader.error(
             node,
             f"`{name.text}` needs braces",
-            f"Write `{name.text}: {{salesforce: …, hubspot: …, wins: …}}`.",
+            f"Write `{name.text}: {{{each}, wins: …}}`.",
         )
         return None
-    block = reader.block(node, LINE, named=name)
+    block = reader.block(node, line_shape(systems), named=name)
     where = {
         system: fields
-        for system in SYSTEMS
+        for system in systems
         if system in block and (fields := _where(system, block[system], name.text, wide, reader))
     }
-    if not any(system in block for system in SYSTEMS):
+    if not any(system in block for system in systems):
         if isinstance(node, MapNode):
-            reader.error(name, f"`{name.text}` names no field", "Add `salesforce: …` or `hubspot: …`, or both.")
+            each = " or ".join(f"`{system}: …`" for system in systems)
+            reader.error(name, f"`{name.text}` names no field", f"Add {each}, or both.")
         return None
-    said = read_wins(name, block, reader)
+    said = read_wins(name, block, systems, reader)
     clean = read_cleaner(block.get("clean"), reader)
     rule = FieldRule(
         name=name.text,
@@ -106,7 +111,7 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         policy=wide.policy,
         first_time=wide.first_time,
         losing_edit=wide.losing_edit,
-        values=_values(block, reader),
+        values=_values(block, systems, reader),
         may_clear=_switch(block, "may_clear", reader),
         protected=_switch(block, "protected", reader),
         is_owner=_switch(block, "owner", reader),
@@ -137,18 +142,20 @@ def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader)
     return found
 
 
-def _values(block: Block, reader: Reader) -> dict[str, dict[str, str]]:
+def _values(block: Block, systems: Systems, reader: Reader) -> dict[str, dict[str, str]]:
     """{meaning: {system: the vendor's word}}."""
     node = block.get("values")
     if node is None:
         return {}
     found: dict[str, dict[str, str]] = {}
-    example = "gold: {salesforce: Gold, hubspot: tier_1}"
+    example = _value_example(systems)
     for meaning, words in reader.pairs(node, "values", example):
         by_system: dict[str, str] = {}
         for system, word in reader.pairs(words, f"values: {meaning.text}", example):
-            if system.text not in SYSTEMS:
-                reader.error(system, f"unknown key `{system.text}` in `values`", did_you_mean(system.text, SYSTEMS))
+            if system.text not in systems:
+                reader.error(
+                    system, f"unknown key `{system.text}` in `values`", did_you_mean(system.text, list(systems))
+                )
             elif (text := reader.text(word, f"{meaning.text}: {system.text}")) is not None:
                 by_system[system.text] = text
         if by_system:

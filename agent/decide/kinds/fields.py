@@ -10,12 +10,12 @@ from datetime import date
 from agent.decide.conditions_names import Names
 from agent.decide.conditions_read import parse_condition
 from agent.decide.durations import WORDS, find_span
-from agent.decide.kinds.field_lines import LINE, WITH_LOSER, Policywide, read_line
+from agent.decide.kinds.field_lines import Policywide, line_shape, read_line
 from agent.decide.kinds.header import (
+    BOTH,
     CONDITION,
     ENTITY_PATTERN,
     ONLY_WHEN,
-    SYSTEMS,
     TEXT,
     WORD_OR_LIST,
     Document,
@@ -28,6 +28,7 @@ from agent.decide.policy import CreateRule, EntityType, FieldRule, FieldsPolicy
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
+from agent.systems import Systems
 
 KIND = "fields"
 STORED_ID = "stored id"
@@ -46,42 +47,61 @@ _CREATE = Shape(
     ),
 )
 
-SHAPE = Shape(
-    "a policy of kind fields",
-    (
-        *header_keys(needs_mode=True),
-        ONLY_WHEN,
-        Key("defines", "the name of the thing described here, like `person`", {"type": "string"}),
-        Key("about", "the thing another policy defines, when this one adds lines to it", {"type": "string"}),
-        Key(
-            "records",
-            "the object types that are this thing: `{salesforce: [Contact, Lead], hubspot: contacts}`",
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": dict.fromkeys(SYSTEMS, WORD_OR_LIST),
-            },
+
+def shape(systems: Systems) -> Shape:
+    """A policy of this kind in an installation with these systems."""
+    creates = {system: _CREATE.schema() for system in systems}
+    return Shape(
+        "a policy of kind fields",
+        (
+            *header_keys(needs_mode=True),
+            ONLY_WHEN,
+            Key("defines", "the name of the thing described here, like `person`", {"type": "string"}),
+            Key("about", "the thing another policy defines, when this one adds lines to it", {"type": "string"}),
+            Key(
+                "records",
+                f"the object types that are this thing: `{records_example(systems).removeprefix('records: ')}`",
+                _by_system(dict.fromkeys(systems, WORD_OR_LIST)),
+            ),
+            Key("match", "how a record finds its counterpart, in this order: `[stored id, email]`", WORD_OR_LIST),
+            Key("create", "when a missing record is created", _by_system(creates)),
+            Key(
+                "first_time",
+                "what happens where both sides differ at the very start",
+                {"enum": list(FIRST_TIMES)},
+                True,
+            ),
+            Key("losing_edit", "what happens to an edit on the side that does not win", _LOSING_EDIT),
+            Key(
+                "fields",
+                f"one line per thing: `{line_example(systems)}`",
+                {"type": "object", "minProperties": 1, "additionalProperties": line_shape(systems).schema()},
+                True,
+            ),
         ),
-        Key("match", "how a record finds its counterpart, in this order: `[stored id, email]`", WORD_OR_LIST),
-        Key(
-            "create",
-            "when a missing record is created",
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {system: _CREATE.schema() for system in SYSTEMS},
-            },
-        ),
-        Key("first_time", "what happens where both sides differ at the very start", {"enum": list(FIRST_TIMES)}, True),
-        Key("losing_edit", "what happens to an edit on the side that does not win", _LOSING_EDIT),
-        Key(
-            "fields",
-            "one line per thing: `email: {salesforce: Email, hubspot: email, wins: salesforce}`",
-            {"type": "object", "minProperties": 1, "additionalProperties": LINE.schema()},
-            True,
-        ),
-    ),
-)
+    )
+
+
+def records_example(systems: Systems) -> str:
+    """How ``records`` is written here."""
+    sides = ", ".join(f"{key}: {systems[key].sample_types}" for key in (*systems,)[:BOTH])
+    return f"records: {{{sides}}}"
+
+
+def line_example(systems: Systems) -> str:
+    """How a line under ``fields`` is written here."""
+    sides = ", ".join(f"{key}: {systems[key].sample_email}" for key in (*systems,)[:BOTH])
+    return f"email: {{{sides}, wins: {next(iter(systems), '…')}}}"
+
+
+def sides_of(records: Mapping[str, object], systems: Systems) -> Systems:
+    """The two systems a thing lives in; all there are while that is not known."""
+    return systems.only(records) if len(records) == BOTH else systems
+
+
+def _by_system(properties: Mapping[str, object]) -> Mapping[str, object]:
+    return {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+
 
 EXAMPLE = """\
 policy: person-basics
@@ -117,20 +137,41 @@ def read_records(document: Document) -> dict[str, tuple[str, ...]]:
     if node is None:
         return {}
     found: dict[str, tuple[str, ...]] = {}
-    example = "records: {salesforce: [Contact, Lead], hubspot: contacts}"
+    systems, example = document.systems, records_example(document.systems)
     for system, types in document.reader.pairs(node, "records", example):
-        if system.text not in SYSTEMS:
+        if system.text not in systems:
             document.reader.error(
-                system, f"unknown system `{system.text}` in `records`", did_you_mean(system.text, SYSTEMS)
+                system, f"unknown system `{system.text}` in `records`", did_you_mean(system.text, list(systems))
             )
         elif words := document.reader.words(types, f"records: {system.text}"):
             found[system.text] = tuple(dict.fromkeys(word.text.strip() for word in words))
-    for system_name in SYSTEMS:
-        if system_name not in found and not _has_key(node, system_name):
-            document.reader.error(
-                document.key("records"), f"`records` names no object type of {system_name}", f"For example `{example}`."
-            )
+    _require_two(document, node, found)
     return found
+
+
+def _require_two(document: Document, node: Node, found: Mapping[str, object]) -> None:
+    """A thing is kept alike in exactly two systems."""
+    named = [system for system in document.systems if _has_key(node, system)]
+    if len(named) > BOTH:
+        document.reader.error(
+            document.key("records"),
+            f"`records` names {len(named)} systems, but a thing is kept alike in two",
+            f"Name two of {', '.join(named)}.",
+        )
+    missing = [system for system in document.systems if system not in named]
+    if len(document.systems) == BOTH or not found:
+        for system in missing:
+            _report_missing(document, system)
+    elif len(named) < BOTH:
+        _report_missing(document, " or ".join(missing))
+
+
+def _report_missing(document: Document, system: str) -> None:
+    document.reader.error(
+        document.key("records"),
+        f"`records` names no object type of {system}",
+        f"For example `{records_example(document.systems)}`.",
+    )
 
 
 def line_names(document: Document) -> list[str]:
@@ -145,9 +186,11 @@ def read_rules(document: Document, about: str, records: Mapping[str, tuple[str, 
     node = document.block.get("fields")
     if node is None:
         return ()
-    wide = Policywide(document.name, about, records, _first_time(document), _losing_edit(document))
-    example = "email: {salesforce: Email, hubspot: email, wins: salesforce}"
-    lines = [read_line(name, value, wide, reader) for name, value in reader.pairs(node, "fields", example)]
+    systems = sides_of(records, document.systems)
+    wide = Policywide(document.name, about, records, systems, _first_time(document), _losing_edit(document))
+    lines = [
+        read_line(name, value, wide, reader) for name, value in reader.pairs(node, "fields", line_example(systems))
+    ]
     return tuple(rule for rule in lines if rule is not None)
 
 
@@ -164,7 +207,7 @@ def read(
     header = read_header(document, names, today)
     rules = tuple(_with_cases(document, rule, names) for rule in rules)
     if "losing_edit" not in document.block and any(
-        winner.side in WITH_LOSER for rule in rules for winner in rule.winners
+        winner.side in (*rule.where, "first value") for rule in rules for winner in rule.winners
     ):
         document.reader.error(
             document.key("first_time"),
@@ -192,7 +235,15 @@ def _with_cases(document: Document, rule: FieldRule, names: Names) -> FieldRule:
     fields = document.find("fields")
     line = fields.find(rule.name) if isinstance(fields, MapNode) else None
     node = line.find("wins") if isinstance(line, MapNode) else None
-    return replace(rule, cases=read_cases(node, names, document.reader)) if isinstance(node, ListNode) else rule
+    return (
+        replace(rule, cases=read_cases(node, names, _systems_of(rule, document), document.reader))
+        if isinstance(node, ListNode)
+        else rule
+    )
+
+
+def _systems_of(rule: FieldRule, document: Document) -> Systems:
+    return sides_of(rule.where, document.systems)
 
 
 def _first_time(document: Document) -> str:
@@ -230,12 +281,12 @@ def _require_definitions(document: Document) -> None:
             document.reader.error(
                 document.key("defines"),
                 f"`{key}` is missing: a policy that `defines` something needs it",
-                next(f"`{known.name}`: {known.help}" for known in SHAPE.keys if known.name == key),
+                next(f"`{known.name}`: {known.help}" for known in shape(document.systems).keys if known.name == key),
             )
 
 
 def _match(document: Document, rules: tuple[FieldRule, ...]) -> tuple[str, ...]:
-    both = [rule.name for rule in rules if len(rule.where) == len(SYSTEMS)]
+    both = [rule.name for rule in rules if len(rule.where) == BOTH]
     found = []
     for word in document.words("match"):
         text = " ".join(word.text.split())
@@ -260,13 +311,14 @@ def _creates(
         return {}
     reader = document.reader
     found = {}
-    for system, value in reader.pairs(node, "create", "create: {hubspot: {from: [Contact, Lead]}}"):
-        if system.text not in SYSTEMS:
-            reader.error(system, f"unknown system `{system.text}` in `create`", did_you_mean(system.text, SYSTEMS))
+    systems = sides_of(records, document.systems)
+    for system, value in reader.pairs(node, "create", f"create: {{{systems.other('')}: {{when: [email is filled]}}}}"):
+        if system.text not in systems:
+            advice = did_you_mean(system.text, list(systems))
+            reader.error(system, f"unknown system `{system.text}` in `create`", advice)
             continue
         block = reader.block(value, _CREATE, named=system)
-        other = next(name for name in SYSTEMS if name != system.text)
-        from_types = _from_types(block, records.get(other, ()), reader)
+        from_types = _from_types(block, records.get(systems.other(system.text), ()), reader)
         as_type = _as_type(system, block, records.get(system.text, ()), reader)
         when = parse_condition(block["when"], names, reader) if "when" in block else None
         rule = digest(about, system.text, as_type, from_types, plain(block.get("when")), context.of(when))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import cast
 
@@ -16,9 +16,11 @@ from agent.decide.policy import Header, Place
 from agent.decide.reading import Block, Key, Reader
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, TextNode
+from agent.systems import Systems
 
 MODES = ("watch", "ask", "act")
-SYSTEMS = ("salesforce", "hubspot")
+BOTH = 2
+"""A thing lives in two systems."""
 
 TEXT: Mapping[str, object] = {"type": "string", "minLength": 1}
 SCALAR: Mapping[str, object] = {"type": ["string", "number", "boolean"]}
@@ -67,7 +69,7 @@ def header_keys(*, needs_mode: bool) -> tuple[Key, ...]:
 class Document:
     """One policy of a file while it is read.
 
-    ``block``: the given keys that its kind knows. ``name`` may be empty.
+    ``block``: the given keys that its kind knows. ``name`` may be empty. ``systems`` are those of the installation.
     """
 
     reader: Reader
@@ -75,6 +77,7 @@ class Document:
     kind: str
     block: Block
     name: str
+    systems: Systems = field(default_factory=Systems)
 
     @property
     def place(self) -> Place:

@@ -10,11 +10,11 @@ from datetime import date
 
 from agent.decide.conditions_names import Names
 from agent.decide.conditions_read import parse_condition
+from agent.decide.kinds.fields import sides_of
 from agent.decide.kinds.header import (
     ABOUT,
     CONDITION,
     ONLY_WHEN,
-    SYSTEMS,
     TEXT,
     WORD_OR_LIST,
     Document,
@@ -26,16 +26,11 @@ from agent.decide.policy import LifecyclePolicy, Move, Stage
 from agent.decide.reading import Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, TextNode
+from agent.systems import StageField, Systems
 
 KIND = "lifecycle"
 REASONS = ("required", "optional")
 NOBODY = "nobody"
-
-DERIVED: Mapping[str, tuple[str, str | None, str]] = {
-    "hubspot": ("hubspot", None, "lifecyclestage"),
-    "lead_status": ("salesforce", "Lead", "Status"),
-}
-"""Keys that need no line under ``fields``: (system, object type or None for all, vendor field)."""
 
 _PLACE: Mapping[str, object] = {"anyOf": [TEXT, {"type": "object", "additionalProperties": TEXT, "minProperties": 1}]}
 
@@ -56,32 +51,33 @@ _BACK = Shape(
     ),
 )
 
-SHAPE = Shape(
-    "a policy of kind lifecycle",
-    (
-        *header_keys(needs_mode=True),
-        ONLY_WHEN,
-        ABOUT,
-        Key(
-            "stages",
-            "the stages in funnel order: `MQL: {hubspot: marketingqualifiedlead, lead_status: [Qualified]}`",
-            {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {"type": "object", "additionalProperties": WORD_OR_LIST, "minProperties": 1},
-            },
-            True,
+
+def shape(systems: Systems) -> Shape:
+    """A policy of this kind in an installation with these systems."""
+    stage = {"type": "object", "additionalProperties": WORD_OR_LIST, "minProperties": 1}
+    return Shape(
+        "a policy of kind lifecycle",
+        (
+            *header_keys(needs_mode=True),
+            ONLY_WHEN,
+            ABOUT,
+            Key(
+                "stages",
+                f"the stages in funnel order: `{_stage_example(systems)}`",
+                {"type": "object", "minProperties": 1, "additionalProperties": stage},
+                True,
+            ),
+            Key("moves", "the moves that are allowed", {"type": "array", "items": _MOVE.schema(), "minItems": 1}, True),
+            Key("back", "who approves a move back; without it none is made", _BACK.schema()),
+            Key(
+                "fields",
+                "where the keys of `stages` stand: `contact_stage: {Contact: Customer_Stage__c}`",
+                {"type": "object", "additionalProperties": _PLACE, "minProperties": 1},
+            ),
+            Key("wins", "the side whose stage leads when both moved; the furthest when left out", {"enum": [*systems]}),
         ),
-        Key("moves", "the moves that are allowed", {"type": "array", "items": _MOVE.schema(), "minItems": 1}, True),
-        Key("back", "who approves a move back; without it none is made", _BACK.schema()),
-        Key(
-            "fields",
-            "where the keys of `stages` stand: `contact_stage: {Contact: Customer_Stage__c}`",
-            {"type": "object", "additionalProperties": _PLACE, "minProperties": 1},
-        ),
-        Key("wins", "the side whose stage leads when both moved; the furthest when left out", {"enum": list(SYSTEMS)}),
-    ),
-)
+    )
+
 
 EXAMPLE = """\
 policy: person-lifecycle
@@ -120,6 +116,7 @@ def read(
     stages = _stages(document)
     used = list(dict.fromkeys(key for stage in stages for key in stage.values))
     wins = document.find("wins")
+    systems = sides_of(records, document.systems)
     approve, reason = _back(document)
     return LifecyclePolicy(
         header=read_header(document, names, today),
@@ -127,7 +124,7 @@ def read(
         stages=tuple(stages),
         moves=tuple(_moves(document, names, context)),
         where=_where(document, about, records, used, is_complete=names.is_complete),
-        wins=document.reader.choice(wins, "wins", SYSTEMS) if wins is not None else None,
+        wins=document.reader.choice(wins, "wins", tuple(systems)) if wins is not None else None,
         back_approve=approve,
         back_reason=reason,
     )
@@ -139,9 +136,9 @@ def _stages(document: Document) -> list[Stage]:
         return []
     found: list[Stage] = []
     taken: dict[tuple[str, str], str] = {}
-    for name, block in reader.pairs(node, "stages", "MQL: {hubspot: marketingqualifiedlead}"):
+    for name, block in reader.pairs(node, "stages", _stage_example(document.systems)):
         values: dict[str, tuple[str, ...]] = {}
-        for key, words in reader.pairs(block, name.text, "hubspot: marketingqualifiedlead"):
+        for key, words in reader.pairs(block, name.text, f"{_stage_key(document.systems)}: …"):
             read_words = reader.words(words, f"{name.text}: {key.text}")
             values[key.text] = tuple(word.text.strip() for word in read_words)
             for word in read_words:
@@ -223,13 +220,13 @@ def _where(
     found: dict[str, dict[str, dict[str, str]]] = {}
     example = "contact_stage: {Contact: Customer_Stage__c}"
     for key, value in reader.pairs(node, "fields", example) if node is not None else ():
-        place = _place(key, value, about, records, reader)
+        place = _place(key, value, about, records, document)
         if place:
             found[key.text] = place
         if key.text not in used:
             reader.warn(key, f"no stage has a value for `{key.text}`", "Add one under `stages`, or remove the line.")
     for name in used:
-        if name not in found and (derived := _derived(name, records)) is not None:
+        if name not in found and (derived := _derived(name, records, document.systems)) is not None:
             found[name] = derived
     missing = [name for name in used if name not in found and not _is_listed(node, name)]
     if missing and (records or is_complete):
@@ -238,52 +235,72 @@ def _where(
     return found
 
 
-def _derived(name: str, records: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str]] | None:
-    if name not in DERIVED:
+def _derived_keys(systems: Systems) -> dict[str, tuple[str, StageField]]:
+    """Keys that need no line under ``fields``: {key: (system, its field)}."""
+    return {key: (system, place) for system in systems for key, place in systems[system].stage_fields.items()}
+
+
+def _derived(name: str, records: Mapping[str, tuple[str, ...]], systems: Systems) -> dict[str, dict[str, str]] | None:
+    known = _derived_keys(systems).get(name)
+    if known is None:
         return None
-    system, only, field = DERIVED[name]
-    types = [type_ for type_ in records.get(system, ()) if only is None or type_ == only]
-    return {system: dict.fromkeys(types, field)} if types else None
+    system, place = known
+    types = _types_of(system, place.object_type, records)
+    return {system: dict.fromkeys(types, place.field)} if types else None
+
+
+def _types_of(system: str, only: str | None, records: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [type_ for type_ in records.get(system, ()) if only is None or type_ == only]
+
+
+def _stage_key(systems: Systems) -> str:
+    return next(iter(_derived_keys(systems)), next(iter(systems), "…"))
+
+
+def _stage_example(systems: Systems) -> str:
+    keys = list(_derived_keys(systems)) or [_stage_key(systems)]
+    return f"MQL: {{{', '.join(f'{key}: …' for key in keys)}}}"
 
 
 def _report_unplaced(document: Document, name: str, records: Mapping[str, tuple[str, ...]]) -> None:
     node = document.find("stages")
     pairs = node.pairs if isinstance(node, MapNode) else ()
     keys = [key for _, block in pairs if isinstance(block, MapNode) and (key := block.key(name)) is not None]
-    types = ", ".join(type_ for system in SYSTEMS for type_ in records.get(system, ()))
+    types = ", ".join(type_ for system in document.systems for type_ in records.get(system, ()))
     document.reader.error(
         keys[0] if keys else document.key("stages"),
         f"it is not said which field `{name}` is",
-        f"{did_you_mean(name, DERIVED, label='Known by themselves')} "
+        f"{did_you_mean(name, _derived_keys(document.systems), label='Known by themselves')} "
         f"Any other needs a line: `fields: {{{name}: {{OBJECT: field}}}}` with one of {types}.",
     )
 
 
 def _place(
-    key: TextNode, value: Node, about: str, records: Mapping[str, tuple[str, ...]], reader: Reader
+    key: TextNode, value: Node, about: str, records: Mapping[str, tuple[str, ...]], document: Document
 ) -> dict[str, dict[str, str]]:
     """{system: {object type: vendor field}} of one line under ``fields``."""
+    reader, systems = document.reader, document.systems
     if not isinstance(value, MapNode):
         field = reader.text(value, key.text)
-        system = DERIVED[key.text][0] if key.text in DERIVED else key.text
+        known = _derived_keys(systems).get(key.text)
+        system = known[0] if known is not None else key.text
         if field is None:
             return {}
-        if system not in SYSTEMS:
+        if system not in systems:
             reader.error(
                 value, f"it is not said whose field `{field}` is", f"Write `{key.text}: {{Contact: {field}}}`."
             )
             return {}
-        only = DERIVED[key.text][1] if key.text in DERIVED else None
-        types = [type_ for type_ in records.get(system, ()) if only is None or type_ == only]
+        types = _types_of(system, known[1].object_type if known is not None else None, records)
         return {system: dict.fromkeys(types, field)} if types else {}
     found: dict[str, dict[str, str]] = {}
     for type_key, field_node in value.pairs:
         field = reader.text(field_node, key.text)
-        owners = [system for system in SYSTEMS if type_key.text in records.get(system, ())]
+        owners = [system for system in records if type_key.text in records[system]]
         if not owners and records:
-            known = [type_ for types in records.values() for type_ in types]
+            every = [type_ for types in records.values() for type_ in types]
             reader.error(
-                type_key, f"`{type_key.text}` is not one of the records of {about}", did_you_mean(type_key.text, known)
+                type_key, f"`{type_key.text}` is not one of the records of {about}", did_you_mean(type_key.text, every)
             )
         elif field is not None and owners:
             found.setdefault(owners[0], {})[type_key.text] = field

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 
 from agent.decide.days import is_zone
@@ -10,40 +11,50 @@ from agent.decide.kinds.header import TEXT, WORD_OR_LIST, Document, header_keys,
 from agent.decide.policy import PeoplePolicy
 from agent.decide.reading import Key, Reader, Shape
 from agent.decide.yaml_source import Node
+from agent.systems import Systems
 
 KIND = "people"
 DEFAULT_TIME_ZONE = "UTC"
 
 _ROUTING = "It belongs to routing, which comes later. Remove the line."
-_SYSTEM_OF = {"salesforce_user": "salesforce", "hubspot_owner": "hubspot"}
+_REFERENCE: Mapping[str, object] = {"type": ["string", "integer"], "minLength": 1}
 
-_PERSON = Shape(
-    "a person",
-    (
-        Key("salesforce_user", "the user name or id in Salesforce", TEXT),
-        Key("hubspot_owner", "the owner's e-mail or id in HubSpot", {"type": ["string", "integer"]}),
-    ),
-    later=dict.fromkeys(("weight", "capacity", "away", "time_zone", "hours"), _ROUTING),
-)
 
-SHAPE = Shape(
-    "a policy of kind people",
-    (
-        *header_keys(needs_mode=False),
-        Key(
-            "groups",
-            "people by group: `revops: [anna@example.com]`",
-            {"type": "object", "additionalProperties": WORD_OR_LIST},
+def person_shape(systems: Systems) -> Shape:
+    """What may be said of one person: who they are in each system."""
+    return Shape(
+        "a person",
+        tuple(Key(systems[key].owner_word, systems[key].owner_help, _REFERENCE) for key in systems),
+        later=dict.fromkeys(("weight", "capacity", "away", "time_zone", "hours"), _ROUTING),
+    )
+
+
+def shape(systems: Systems) -> Shape:
+    """A policy of this kind in an installation with these systems."""
+    return Shape(
+        "a policy of kind people",
+        (
+            *header_keys(needs_mode=False),
+            Key(
+                "groups",
+                "people by group: `revops: [anna@example.com]`",
+                {"type": "object", "additionalProperties": WORD_OR_LIST},
+            ),
+            Key("time_zone", "the time zone of dates and days, like `Europe/Berlin`", TEXT),
+            Key(
+                "people",
+                f"who is who: `{_person_example(systems)}`",
+                {"type": "object", "additionalProperties": person_shape(systems).schema()},
+            ),
         ),
-        Key("time_zone", "the time zone of dates and days, like `Europe/Berlin`", TEXT),
-        Key(
-            "people",
-            "who is who: `kim@example.com: {salesforce_user: kim@example.com.prod}`",
-            {"type": "object", "additionalProperties": _PERSON.schema()},
-        ),
-    ),
-    later=dict.fromkeys(("pools", "hours"), _ROUTING),
-)
+        later=dict.fromkeys(("pools", "hours"), _ROUTING),
+    )
+
+
+def _person_example(systems: Systems) -> str:
+    word = next((systems[key].owner_word for key in systems), "…")
+    return f"kim@example.com: {{{word}: kim@example.com.prod}}"
+
 
 EXAMPLE = """\
 policy: our-people
@@ -100,9 +111,9 @@ def _owner_table(document: Document) -> dict[str, dict[str, str]]:
     node, reader = document.find("people"), document.reader
     found: dict[str, dict[str, str]] = {}
     taken: dict[tuple[str, str], str] = {}
-    example = "kim@example.com: {salesforce_user: kim@example.com.prod}"
-    for person, value in reader.pairs(node, "people", example) if node is not None else ():
-        block = reader.block(value, _PERSON, named=person)
+    known, words = person_shape(document.systems), {document.systems[key].owner_word: key for key in document.systems}
+    for person, value in reader.pairs(node, "people", _person_example(document.systems)) if node is not None else ():
+        block = reader.block(value, known, named=person)
         if not _is_address(person, person.text, reader):
             continue
         by_system = {}
@@ -114,7 +125,7 @@ def _owner_table(document: Document) -> dict[str, dict[str, str]]:
             if first != person.text:
                 reader.error(name_node, f"`{text}` cannot be both {first} and {person.text}", "Keep one of the two.")
                 continue
-            by_system[_SYSTEM_OF[key]] = text
+            by_system[words[key]] = text
         found[person.text.strip().lower()] = by_system
     return found
 

@@ -6,55 +6,71 @@ words, then for its conditions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.decide.conditions_names import Names
 from agent.decide.conditions_read import parse_condition
-from agent.decide.kinds.header import CONDITION, SYSTEMS
+from agent.decide.kinds.header import BOTH, CONDITION
 from agent.decide.policy import Case, Winner
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
+from agent.systems import Systems
 
 NEWEST = "newest"
-WINS: Mapping[str, Winner] = {
-    "salesforce": Winner("salesforce"),
-    "hubspot": Winner("hubspot"),
-    "salesforce unless blank": Winner("salesforce", unless_blank=True),
-    "hubspot unless blank": Winner("hubspot", unless_blank=True),
-    NEWEST: Winner(NEWEST),
-    "first value": Winner("first value"),
-    "ask": Winner("ask"),
-    "opt-out": Winner("opt-out"),
-}
-"""What may stand behind ``wins``."""
+ASK = "ask"
+ALONE = (NEWEST, "first value", ASK, "opt-out")
+"""Words behind ``wins`` that name no system."""
 
-FALLBACKS = ("salesforce", "hubspot", "salesforce unless blank", "hubspot unless blank", "ask")
-"""What may stand behind ``else``: where nobody can tell which side is newer."""
-
-IN_CASES = tuple(word for word in WINS if word != "opt-out")
 _OLDEST = {"oldest": "Use `first value`."}
-_EXAMPLE = "Write `- {when: [country is DE], wins: hubspot}` and, last, `- otherwise: salesforce`."
 
-_ELSE = Key("else", "for `newest`: who wins where nobody can tell which side is newer", {"enum": list(FALLBACKS)})
-CASE = Shape(
-    "a case of `wins`",
-    (
-        Key("when", "conditions under which this case holds", CONDITION),
-        Key("wins", "who wins then", {"enum": list(IN_CASES)}),
-        Key("otherwise", "who wins where no case holds; the last line", {"enum": list(IN_CASES)}),
-        _ELSE,
-    ),
-)
-KEYS = (
-    Key(
-        "wins",
-        "which side is right when both differ",
-        {"anyOf": [{"enum": list(WINS)}, {"type": "array", "minItems": 2, "items": CASE.schema()}]},
-    ),
-    _ELSE,
-)
+
+def winners(systems: Systems) -> dict[str, Winner]:
+    """What may stand behind ``wins`` where a thing lives in these systems."""
+    sides = {system: Winner(system) for system in systems}
+    fillable = {f"{system} unless blank": Winner(system, unless_blank=True) for system in systems}
+    return {**sides, **fillable, **{word: Winner(word) for word in ALONE}}
+
+
+def fallbacks(systems: Systems) -> tuple[str, ...]:
+    """What may stand behind ``else``: where nobody can tell which side is newer."""
+    return (*(word for word in winners(systems) if word not in ALONE), ASK)
+
+
+def in_cases(systems: Systems) -> tuple[str, ...]:
+    """What may stand in a list of cases."""
+    return tuple(word for word in winners(systems) if word != "opt-out")
+
+
+def case_shape(systems: Systems) -> Shape:
+    """One line of a list of cases."""
+    words = list(in_cases(systems))
+    return Shape(
+        "a case of `wins`",
+        (
+            Key("when", "conditions under which this case holds", CONDITION),
+            Key("wins", "who wins then", {"enum": words}),
+            Key("otherwise", "who wins where no case holds; the last line", {"enum": words}),
+            _else(systems),
+        ),
+    )
+
+
+def keys(systems: Systems) -> tuple[Key, ...]:
+    """The keys of a line that say who wins."""
+    cases = {"type": "array", "minItems": 2, "items": case_shape(systems).schema()}
+    allowed = {"anyOf": [{"enum": list(winners(systems))}, cases]}
+    return (Key("wins", "which side is right when both differ", allowed), _else(systems))
+
+
+def _else(systems: Systems) -> Key:
+    text = "for `newest`: who wins where nobody can tell which side is newer"
+    return Key("else", text, {"enum": list(fallbacks(systems))})
+
+
+def _example(systems: Systems) -> str:
+    here, there = (*systems, "…", "…")[:BOTH]
+    return f"Write `- {{when: [country is DE], wins: {there}}}` and, last, `- otherwise: {here}`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +81,18 @@ class Said:
     undecided: Winner | None = None
 
 
-def read_wins(name: TextNode, block: Block, reader: Reader) -> Said:
-    """The words of one line, all mistakes noted but those in conditions."""
+def read_wins(name: TextNode, block: Block, systems: Systems, reader: Reader) -> Said:
+    """The words of one line about ``systems``, all mistakes noted but those in conditions."""
     node = block.get("wins")
-    sides = [system for system in SYSTEMS if system in block]
+    sides = [system for system in systems if system in block]
     if node is None:
-        if len(sides) == len(SYSTEMS):
-            reader.error(name, f"`{name.text}` does not say who wins", f"Add `wins: …`. Allowed: {', '.join(WINS)}.")
+        if len(sides) == BOTH:
+            reader.error(
+                name, f"`{name.text}` does not say who wins", f"Add `wins: …`. Allowed: {', '.join(winners(systems))}."
+            )
         return Said()
     if len(sides) == 1:
-        other = next(system for system in SYSTEMS if system != sides[0])
+        other = systems.other(sides[0])
         reader.error(
             node, f"`{name.text}` is only in {sides[0]}, so nobody can win", f"Add `{other}: …` or remove `wins`."
         )
@@ -82,14 +100,14 @@ def read_wins(name: TextNode, block: Block, reader: Reader) -> Said:
     if isinstance(node, ListNode):
         if "else" in block:
             reader.error(block["else"], "`else` belongs to the case that says `newest`", "Move it there.")
-        return _otherwise(node, reader)
+        return _otherwise(node, systems, reader)
     if isinstance(node, MapNode):
-        reader.error(node, "`wins` must be one word or a list of cases", _EXAMPLE)
+        reader.error(node, "`wins` must be one word or a list of cases", _example(systems))
         return Said()
-    return _said(node, block, tuple(WINS), reader)
+    return _said(node, block, tuple(winners(systems)), systems, reader)
 
 
-def read_cases(node: Node | None, names: Names, reader: Reader) -> tuple[Case, ...]:
+def read_cases(node: Node | None, names: Names, systems: Systems, reader: Reader) -> tuple[Case, ...]:
     """The cases of a list with their conditions; words that are wrong were noted before."""
     found = []
     for item in node.items if isinstance(node, ListNode) else ():
@@ -97,35 +115,35 @@ def read_cases(node: Node | None, names: Names, reader: Reader) -> tuple[Case, .
             continue
         when, wins = item.find("when"), item.find("wins")
         condition = parse_condition(when, names, reader) if when is not None else None
-        winner = _winner(wins)
+        winner = _winner(wins, systems)
         if condition is not None and winner is not None:
-            found.append(Case(condition, winner, _winner(item.find("else")), reader.place(item)))
+            found.append(Case(condition, winner, _winner(item.find("else"), systems), reader.place(item)))
     return tuple(found)
 
 
-def _otherwise(node: ListNode, reader: Reader) -> Said:
+def _otherwise(node: ListNode, systems: Systems, reader: Reader) -> Said:
     """Check every case; what is said for all the rest is the answer."""
     said: Said | None = None
     for item in node.items:
         if said is not None:
             reader.error(item, "nothing can follow `otherwise`", "Make `otherwise` the last line.")
-        block = reader.block(item, CASE)
+        block = reader.block(item, case_shape(systems))
         if not isinstance(item, MapNode) or not block:
             continue
         if "otherwise" in block:
-            said = _said(block["otherwise"], block, IN_CASES, reader)
+            said = _said(block["otherwise"], block, in_cases(systems), systems, reader)
             if "when" in block or "wins" in block:
-                reader.error(item, "`otherwise` stands alone on its line", _EXAMPLE)
+                reader.error(item, "`otherwise` stands alone on its line", _example(systems))
         elif "when" not in block or "wins" not in block:
-            reader.error(item, "a case needs `when` and `wins`", _EXAMPLE)
+            reader.error(item, "a case needs `when` and `wins`", _example(systems))
         else:
-            _said(block["wins"], block, IN_CASES, reader)
+            _said(block["wins"], block, in_cases(systems), systems, reader)
     if said is None:
         reader.error(node, "it is not said who wins where no case holds", "Add `- otherwise: …` as the last line.")
     return said or Said()
 
 
-def _said(node: Node, block: Block, allowed: tuple[str, ...], reader: Reader) -> Said:
+def _said(node: Node, block: Block, allowed: tuple[str, ...], systems: Systems, reader: Reader) -> Said:
     text = reader.text(node, "wins")
     if text is None:
         return Said()
@@ -141,17 +159,18 @@ def _said(node: Node, block: Block, allowed: tuple[str, ...], reader: Reader) ->
         reader.error(
             node,
             "`newest` does not say what holds where nobody can tell which side is newer",
-            f"Add `else: ask`. Allowed: {', '.join(FALLBACKS)}.",
+            f"Add `else: ask`. Allowed: {', '.join(fallbacks(systems))}.",
         )
     undecided = reader.text(given, "else") if folded == NEWEST and given is not None else None
-    if undecided is not None and given is not None and _folded(undecided) not in FALLBACKS:
-        reader.error(given, f"`else` cannot be `{undecided}`", did_you_mean(undecided, FALLBACKS))
+    if undecided is not None and given is not None and _folded(undecided) not in fallbacks(systems):
+        reader.error(given, f"`else` cannot be `{undecided}`", did_you_mean(undecided, fallbacks(systems)))
         undecided = None
-    return Said(WINS[folded], WINS[_folded(undecided)] if undecided is not None else None)
+    known = winners(systems)
+    return Said(known[folded], known[_folded(undecided)] if undecided is not None else None)
 
 
-def _winner(node: Node | None) -> Winner | None:
-    return WINS.get(_folded(node.text)) if isinstance(node, TextNode) else None
+def _winner(node: Node | None, systems: Systems) -> Winner | None:
+    return winners(systems).get(_folded(node.text)) if isinstance(node, TextNode) else None
 
 
 def _folded(text: str) -> str:

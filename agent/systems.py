@@ -1,0 +1,83 @@
+"""What a connector says of its system in words and data: how it is called, how it carries values, where stages stand.
+
+Pure data. Deciding has it handed in with the policies and so knows no vendor's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class StageField:
+    """A field that holds a stage, known without a line in a policy; ``object_type`` None: on every object type."""
+
+    object_type: str | None
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One system. ``key`` is its word in config.yaml and in policies, ``name`` how people write it.
+
+    ``text_only``: all values are text; else JSON scalars. ``converted_flag`` names the field that is true on a record
+    that turned into another. ``required`` are the fields a create needs per object type where no schema was given.
+    ``stored_ids``: {object type: {field: object type of the other system}}, ids that the vendor's own integration
+    leaves behind. ``clears_first``: (object type, field) that do not move back unless cleared first.
+
+    ``stage_fields``: {key under ``stages`` of a lifecycle: its field}. ``owner_key`` is its word under ``people``, and
+    ``owner_help`` says what stands there; ``owner_note`` is advice where that is often mistaken. ``link_key_steps``
+    lead to a unique field of ours, ``{object}`` being the object type. ``sample_types`` and ``sample_email`` stand in
+    for its own names where a message shows how a line is written.
+    """
+
+    key: str
+    name: str
+    text_only: bool = False
+    converted_flag: str | None = None
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stored_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    clears_first: frozenset[tuple[str, str]] = frozenset()
+    stage_fields: Mapping[str, StageField] = field(default_factory=dict)
+    owner_key: str = ""
+    owner_help: str = "the owner's id or e-mail there"
+    owner_note: str = ""
+    link_key_steps: tuple[str, ...] = ()
+    sample_types: str = "OBJECT"
+    sample_email: str = "email"
+
+    @property
+    def owner_word(self) -> str:
+        return self.owner_key or f"{self.key}_owner"
+
+
+class Systems:
+    """The systems of one installation, in the order of its config. Iterates over their keys."""
+
+    __slots__ = ("_by_key",)
+
+    def __init__(self, systems: Iterable[System] = ()) -> None:
+        self._by_key = {system.key: system for system in systems}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_key)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key
+
+    def __getitem__(self, key: str) -> System:
+        """A system that nobody declared is called by its key and carries JSON scalars."""
+        return self._by_key.get(key) or System(key, key.replace("_", " ").title())
+
+    def only(self, keys: Iterable[str]) -> Systems:
+        """Those of ``keys``, in the order of the config."""
+        wanted = set(keys)
+        return Systems(system for key, system in self._by_key.items() if key in wanted)
+
+    def other(self, key: str) -> str:
+        """The key of another system than ``key``, for a message."""
+        return next((other for other in self if other != key), "the other system")

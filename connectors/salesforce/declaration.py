@@ -1,0 +1,104 @@
+"""What Salesforce is to the rest of Truce: its words, its settings, how to connect. Imports no client library."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from agent.connector import Connector
+from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Opening, SecretReference
+from agent.systems import StageField, System
+
+SALESFORCE = System(
+    key="salesforce",
+    name="Salesforce",
+    converted_flag="IsConverted",
+    required={
+        "Lead": ("LastName", "Company"),
+        "Contact": ("LastName",),
+        "Account": ("Name",),
+        "Opportunity": ("Name", "StageName", "CloseDate"),
+    },
+    stage_fields={"lead_status": StageField("Lead", "Status")},
+    owner_key="salesforce_user",
+    owner_help="the user name or id in Salesforce",
+    owner_note="A Salesforce user name is not an e-mail.",
+    link_key_steps=(
+        "Setup > Object Manager > {object} > Fields & Relationships > New: Text, length 80",
+        "tick Unique (not case-sensitive) and External ID; let Truce's user read and edit it",
+        "in config.yaml under salesforce: link_keys: {{{object}: Truce_Key__c}}",
+    ),
+    sample_types="[Contact, Lead]",
+    sample_email="Email",
+)
+
+
+class SalesforceSettings(LoginSettings):
+    """The Salesforce connection."""
+
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {
+        "client_credentials": ("client_id", "client_secret"),
+        "jwt": ("client_id", "username", "private_key"),
+        "refresh_token": ("client_id", "client_secret", "refresh_token"),
+    }
+    domain: str = Field(
+        description="My Domain without the ending, such as acme.my for acme.my.salesforce.com.",
+        examples=["acme.my"],
+    )
+    login: Literal["client_credentials", "jwt", "refresh_token"] = Field(
+        "client_credentials",
+        description="How Truce logs in: the app's id and secret, a private key (jwt) or a refresh token.",
+    )
+    client_id: SecretReference = Field(
+        description="Consumer key of the external client app, as keyring:NAME, env:NAME, file:PATH or systemd:NAME.",
+        examples=["keyring:salesforce-client-id"],
+    )
+    client_secret: SecretReference | None = Field(
+        None,
+        description="Consumer secret, written the same way. Not needed for jwt.",
+        examples=["keyring:salesforce-client-secret"],
+    )
+    username: str | None = Field(
+        None, description="Only for jwt: the integration user's login.", examples=["integration@acme.example"]
+    )
+    private_key: SecretReference | None = Field(
+        None,
+        description="Only for jwt: the key (PEM, no password) whose certificate the app holds.",
+        examples=["file:secrets/salesforce-private-key"],
+    )
+    refresh_token: SecretReference | None = Field(
+        None,
+        description="Only for refresh_token. Where the app replaces it with every use, keep it in keyring: or file:.",
+        examples=["keyring:salesforce-refresh-token"],
+    )
+    api_version: str = Field("65.0", description="Salesforce API version.", pattern=r"^\d{2}\.0$")
+    base_url: LoopbackOrHttps | None = Field(
+        None,
+        description="Only for the emulator: where requests really go. Leave out for a real account.",
+        examples=["http://127.0.0.1:8001"],
+    )
+    link_keys: dict[str, str] = Field(
+        default_factory=dict,
+        description="External id field per object, so that a create whose reply got lost is never repeated.",
+        examples=[{"Contact": "Truce_Key__c", "Lead": "Truce_Key__c", "Account": "Truce_Key__c"}],
+    )
+
+
+def _connect(opening: Opening[SalesforceSettings]) -> Connector:
+    from connectors.salesforce.connector import Salesforce
+
+    settings = opening.settings
+    return Salesforce(
+        domain=settings.domain,
+        username=settings.username or "",
+        **opening.secrets,
+        base_url=settings.base_url,
+        api_version=settings.api_version,
+        link_keys=settings.link_keys,
+        clock=time.monotonic,
+    )
+
+
+CONNECTOR = Declaration(SALESFORCE, SalesforceSettings, _connect)
