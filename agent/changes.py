@@ -84,6 +84,11 @@ class Change:
         return any(cell.meaning == "consent" for cell in self.cells)
 
     @property
+    def is_halfway(self) -> bool:
+        """It only clears what the next step of its group fills: nothing is settled with it."""
+        return self.group is not None and self.step == 0 and all(cell.after is None for cell in self.cells)
+
+    @property
     def policies(self) -> frozenset[str]:
         return frozenset(cell.why.policy for cell in self.cells)
 

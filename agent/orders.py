@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent import apply, approving, cycle, rollback
+from agent import apply, approving, cycle, failures, rollback
 from agent import plan as plans
 from agent.ceiling import ceiling, set_ceiling
 from agent.changes import Change, State
@@ -208,6 +208,17 @@ def answer_review(installation: Installation, body: Body, actor: str, progress: 
     return {"review": body["review"], "answer": body["answer"], "by": actor}
 
 
+def retry(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    failed = list(failures.standing(installation, body.get("batch")))
+    undos = failures.undone_by(installation, failed)
+    again = [entry for entry in failed if entry.batch_id not in undos]
+    if not failed:
+        where = body.get("batch") or ""
+        raise NotFound("no write that failed still stands", where=where, next_step="truce status")
+    records = failures.try_again(installation, again, actor) if again else 0
+    return {"entries": len(again), "records": records, "undos": sorted(undos.values()), "by": actor}
+
+
 ORDERS: Mapping[str, Order] = {
     "rollback": roll_back,
     "preview-rollback": preview_rollback,
@@ -222,6 +233,7 @@ ORDERS: Mapping[str, Order] = {
     "go-live": go_live,
     "freeze": freeze,
     "review": answer_review,
+    "retry": retry,
     **PAIRING_ORDERS,
     **ALIGN_ORDERS,
 }
@@ -229,7 +241,7 @@ ORDERS: Mapping[str, Order] = {
 
 NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
 """Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
-ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review"})
+ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review", "retry"})
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 
 

@@ -43,6 +43,8 @@ def settled_bases(
 
     ``sides`` are the active records per system as the mirror holds them at this moment.
     """
+    if entry.change.is_halfway:
+        return {}
     observed: dict[str, FieldValue] = {cell.field: cell.after for cell in entry.change.cells}
     for cell in entry.change.cells:
         if cell.vendor_field in entry.observed:

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "why": ("why", "Why a field of a record has its value."),
     "timeline": ("timeline", "Both CRMs and Truce on one line of time, for one record."),
     "review": ("review", "Questions only a person can answer."),
+    "retry": ("retry", "Writes a vendor refused: list them, have them tried again."),
     "approve": ("approve", "Approve a held batch: exactly the list shown."),
     "reject": ("reject", "Turn a held batch down."),
     "rollback": ("rollback", "Preview the undo of a batch; --apply writes it."),

@@ -45,7 +45,8 @@ def show_written(result: dict[str, Any]) -> None:
             click.echo(f"  {number(result[name])} {words}")
     for problem in result["problems"][:10]:
         click.echo(f"  {problem['entry']}  {problem['record']}  {problem['error']}")
-    click.echo(f"  next   truce show {result['batch']} · truce rollback {result['batch']}")
+    retry = " · truce retry" if result["failed"] else ""
+    click.echo(f"  next   truce show {result['batch']} · truce rollback {result['batch']}{retry}")
 
 
 def exit_code_of(result: dict[str, Any]) -> int:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ACTIONS = ("drop_before", "drop_after", "status", "html_200", "delay", "truncate")
+ACTIONS = ("drop_before", "drop_after", "status", "html_200", "delay", "truncate", "bad_row")
 KEYS = {
     "id",
     "system",

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from connectors.emulator.faults import Fault, FaultPlan
 from connectors.emulator.journal import Journal, route_template
-from connectors.emulator.world import CURRENT_REQUEST, ENTRY_HEADER, World
+from connectors.emulator.world import BAD_ROWS, CURRENT_REQUEST, ENTRY_HEADER, World
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -108,10 +108,20 @@ class VendorSide:
             await drop(scope)
         elif fault.action == "truncate":
             await self._truncate(scope, receive, reply)
+        elif fault.action == "bad_row":
+            await self._refuse_one_row(scope, receive, reply)
         else:
             if fault.applied:
                 await self._run(scope, receive, Reply(discard, self.world))
             await reply.whole(*fault.reply(self.system))
+
+    async def _refuse_one_row(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        """The call succeeds but for its first row: a partial result where the vendor knows one, else a refusal."""
+        outer = BAD_ROWS.set(iter([True]))
+        try:
+            await self._run(scope, receive, reply)
+        finally:
+            BAD_ROWS.reset(outer)
 
     async def _truncate(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         """Promise the whole body in the header, send half of it, hang up."""

@@ -7,11 +7,11 @@ restart (``again``): the same command, if it had not been done.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from small_world import ANNA, Colleagues, Time
 
-from agent import apply, cycle
+from agent import apply, cycle, failures
 from agent.changes import HELD, OPEN, State
 from agent.errors import TruceError
 from agent.installation import Installation
@@ -40,7 +40,7 @@ def go_live(installation: Installation) -> None:
         installation.approvals.activate(name, header.meaning, ANNA)
 
 
-def order(installation: Installation, kind: str, **body: object) -> dict[str, object]:
+def order(installation: Installation, kind: str, **body: object) -> dict[str, Any]:
     return ORDERS[kind](installation, body, ANNA, apply.silent)
 
 
@@ -135,6 +135,13 @@ class AnUndo:
                 return
         if not any(batch.kind == "rollback" for batch in installation.ledger.batches()):
             self.act(installation)
+
+
+def retry(installation: Installation) -> None:
+    """Everything a vendor refused, once more; an undo that failed in part is ordered again."""
+    if any(failures.standing(installation)):
+        for batches in order(installation, "retry")["undos"]:
+            order(installation, "rollback", batches=list(batches))
 
 
 def undone(installation: Installation) -> Sequence[str]:

@@ -11,11 +11,11 @@ from typing import Any
 
 from breaking import Killed, Place, Power, powered
 from invariants import AuditLine, assert_at_rest, assert_invariants
-from scenarios import SETTLING_SECONDS, Scenario
+from scenarios import Scenario, retry, several_cycles
 from small_world import ALLOWED, Colleagues, Site, Time, fill, opened, write_setting
 from victim import Victims
 
-from agent import cycle
+from agent import cycle, failures
 from agent.changes import State
 from agent.errors import TruceError
 from agent.installation import Installation
@@ -24,6 +24,8 @@ from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
 CYCLES_TO_REST = 3
+ROUNDS_OF_APPROVAL = 3
+"""A new company, then its people, then their stage: each is proposed only when the one before it was written."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Played:
     writing_calls: list[int] = field(default_factory=list)
     end: dict[str, Any] = field(default_factory=dict)
     states: set[State] = field(default_factory=set)
+    refused: int = 0
+    """Writes that a vendor had refused and that still stood after the restart."""
 
 
 class Theatre:
@@ -57,7 +61,7 @@ class Theatre:
         self.folder = folder
         self.site = Site(emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials)
         self._stages: dict[str, Stage] = {}
-        self._plain: dict[str, Played] = {}
+        self._plain: dict[tuple[str, bool], Played] = {}
 
     def stage(self, scenario: Scenario) -> Stage:
         if scenario.name not in self._stages:
@@ -90,9 +94,12 @@ class Theatre:
 
     def play(
         self, scenario: Scenario, place: Path, *, cut_at: Place | None = None, fault: Mapping[str, Any] | None = None,
-        disk: AbstractContextManager[None] | None = None,
+        disk: AbstractContextManager[None] | None = None, retries: bool = False,
     ) -> Played:  # fmt: skip
-        """One fault during ``act``, then a restart without faults; every promise is checked."""
+        """One fault during ``act``, then a restart without faults; every promise is checked.
+
+        With ``retries`` a person asks for what a vendor refused once more, after the restart.
+        """
         with self.set(scenario, place) as (stage, folder, time):
             if fault is not None:
                 self.admin.fault(**fault)
@@ -108,7 +115,7 @@ class Theatre:
                     played.error = error
             played.counts, played.writing_calls = power.counts, power.writing_calls
             self.admin.delete("/faults")
-            self.recover(stage, folder, time, played)
+            self.recover(stage, folder, time, played, retries=retries)
             return played
 
     def kill(self, victims: Victims, scenario: Scenario, place: Path, cut_at: Place) -> Played:
@@ -119,14 +126,19 @@ class Theatre:
             self.recover(stage, folder, time, played)
             return played
 
-    def recover(self, stage: Stage, folder: Path, time: Time, played: Played) -> None:
+    def recover(self, stage: Stage, folder: Path, time: Time, played: Played, *, retries: bool = False) -> None:
         """Start again, as many cycles as promised, then look at everything."""
         with opened(self.site, folder, time) as installation:
             if played.was_killed or played.error is not None:
                 stage.scenario.again(installation)
-            for _ in range(CYCLES_TO_REST):
-                cycle.run(installation)
-                time.wait(SETTLING_SECONDS)
+            several_cycles(installation, time, CYCLES_TO_REST)
+            if retries:
+                played.refused = len(list(failures.standing(installation)))
+                retry(installation)
+                for _ in range(ROUNDS_OF_APPROVAL):
+                    several_cycles(installation, time, CYCLES_TO_REST)
+                    stage.scenario.again(installation)
+                several_cycles(installation, time, CYCLES_TO_REST)
             self.check(stage, installation)
             played.end = self.values()
             played.states = {entry.state for entry in installation.ledger.entries()}
@@ -142,11 +154,12 @@ class Theatre:
         assert_at_rest(installation)
         assert self.emulator.practice.failures == []
 
-    def undisturbed(self, scenario: Scenario, place: Path) -> Played:
+    def undisturbed(self, scenario: Scenario, place: Path, *, retries: bool = False) -> Played:
         """The run that every disturbed one must come to the same end as."""
-        if scenario.name not in self._plain:
-            self._plain[scenario.name] = self.play(scenario, place)
-        return self._plain[scenario.name]
+        known = (scenario.name, retries)
+        if known not in self._plain:
+            self._plain[known] = self.play(scenario, place, retries=retries)
+        return self._plain[known]
 
     def values(self) -> dict[str, Any]:
         """{system and object: the named fields of every live record, sorted}: what two runs are compared by."""

@@ -126,6 +126,21 @@ def without_room(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind,
     return problems
 
 
+def with_a_bad_row(theatre: Theatre, scenario: Scenario, folder: Path, wanted: int) -> list[str]:
+    """Problems found when a vendor takes a writing call but refuses its first row, until somebody asks once more."""
+    plain = theatre.undisturbed(scenario, folder, retries=True)
+    problems = []
+    for number in spread(len(plain.writing_calls), wanted):
+        call = plain.writing_calls[number - 1]
+        try:
+            played = theatre.play(scenario, folder, fault={"action": "bad_row", "nth": call}, retries=True)
+            assert played.error is None or played.error.exit_code == 14, repr(played.error)
+            assert not (difference := same_end(played, plain)), difference
+        except AssertionError as problem:
+            problems.append(f"bad row at call {call}: {problem}")
+    return problems
+
+
 @every_scenario
 def test_killed_at_a_ledger_commit_it_goes_on_where_it_stopped(
     theatre: Theatre, scenario: Scenario, tmp_path: Path
@@ -165,6 +180,11 @@ def test_a_full_disk_stops_it_and_hides_nothing(theatre: Theatre, scenario: Scen
 
 
 @every_scenario
+def test_a_refused_row_is_shown_and_a_retry_writes_it(theatre: Theatre, scenario: Scenario, tmp_path: Path) -> None:
+    assert with_a_bad_row(theatre, scenario, tmp_path, 3) == []
+
+
+@every_scenario
 @pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["ledger", "mirror", "http"])
 def test_killed_at_every_place(theatre: Theatre, scenario: Scenario, kind: Kind, tmp_path: Path) -> None:
@@ -177,6 +197,12 @@ def test_killed_at_every_place(theatre: Theatre, scenario: Scenario, kind: Kind,
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_call_goes_wrong(theatre: Theatre, scenario: Scenario, fault: str, tmp_path: Path) -> None:
     assert disturbed(theatre, scenario, tmp_path, fault, ALL) == []
+
+
+@every_scenario
+@pytest.mark.nightly
+def test_every_writing_call_has_a_refused_row(theatre: Theatre, scenario: Scenario, tmp_path: Path) -> None:
+    assert with_a_bad_row(theatre, scenario, tmp_path, ALL) == []
 
 
 @every_scenario

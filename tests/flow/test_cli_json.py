@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from terminal import Terminal, terminal_at
 
 from agent import shipped
+from connectors.emulator.admin_client import Admin
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
@@ -37,7 +38,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
         terminal = terminal_at(emulator, tmp_path_factory.mktemp("company"))
         _begin(Terminal(tmp_path_factory.mktemp("new") / "config.yaml"), documents)
         _meet(terminal, documents)
-        _look_and_write(terminal, documents)
+        _look_and_write(terminal, documents, Admin(emulator.admin_url))
         _people_decide(terminal, documents)
         _undo(terminal, documents)
         _lose_and_put_back(terminal, documents)
@@ -86,7 +87,7 @@ def _alone(lists: Path, place: str) -> str:
         return next(row["record"] for row in csv.DictReader(file) if row["record"].startswith(place))
 
 
-def _look_and_write(terminal: Terminal, documents: Documents) -> None:
+def _look_and_write(terminal: Terminal, documents: Documents, admin: Admin) -> None:
     note(documents, "doctor", terminal.json("doctor"))
     note(documents, "check", terminal.json("check"))
     note(documents, "check", terminal.json("check", "--explain"))
@@ -97,7 +98,11 @@ def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     )
     note(documents, "test", terminal.json("test"))
     plan = note(documents, "plan", terminal.json("plan"))
-    note(documents, "apply", terminal.json("apply", plan["plan"]))
+    admin.fault(action="bad_row", system="hubspot", route="*/batch/update")
+    refused = note(documents, "apply", terminal("apply", plan["plan"], "--json").document)
+    assert refused["failed"] == 1
+    note(documents, "retry", terminal.json("retry"))
+    note(documents, "retry", terminal.json("retry", refused["batch"]))
     note(documents, "batches", terminal.json("batches"))
     note(documents, "run", terminal.json("run", "--once"))
     for command in ("status", "today", "review"):

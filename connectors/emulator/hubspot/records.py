@@ -15,7 +15,7 @@ from connectors.emulator.hubspot.refusals import Problem, Refusal, bad_request, 
 from connectors.emulator.hubspot.shapes import Done
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.hubspot.values import NORMALISING_VERSION, Stored, Writing
-from connectors.emulator.world import End, Row, Transaction
+from connectors.emulator.world import End, Row, Transaction, is_bad_row
 
 
 class Records:
@@ -33,6 +33,8 @@ class Records:
         version: str = "v3",
     ) -> Done:
         """``ends`` are the records to associate it with. Raises Refusal; nothing is changed then."""
+        if is_bad_row():
+            raise bad_request(text("refused_row"))
         writing = self._writing(transaction, kind, None, version)
         stored = writing.stored(sent)
         check_rules(self.portal, kind, stored, version, is_new=True)
@@ -57,6 +59,8 @@ class Records:
         self, transaction: Transaction, kind: Kind, row: Row, sent: Mapping[str, Any], *, version: str = "v3"
     ) -> Done:
         """Raises Refusal; nothing is changed then."""
+        if is_bad_row():
+            raise bad_request(text("refused_row"))
         writing = self._writing(transaction, kind, row, version)
         stored = writing.stored(sent)
         check_rules(self.portal, kind, {**row.values, **stored}, version, is_new=False)

@@ -8,10 +8,10 @@ from typing import Any
 
 from connectors.emulator.salesforce.campaigns import recount
 from connectors.emulator.salesforce.org import SYSTEM, Org
-from connectors.emulator.salesforce.refusals import Refusal, text
+from connectors.emulator.salesforce.refusals import Refusal, locked, text
 from connectors.emulator.salesforce.saving import read_only
 from connectors.emulator.salesforce.schema import Child, ObjectType
-from connectors.emulator.world import Actor, Row, Transaction
+from connectors.emulator.world import Actor, Row, Transaction, is_bad_row
 
 RESTORED = {("Account", "ParentId"), ("Case", "ParentId"), ("Contact", "ReportsToId")}
 """Standard lookups that an undelete fills again; custom ones are, too. All others stay empty."""
@@ -31,6 +31,8 @@ def delete(org: Org, transaction: Transaction, kind: ObjectType, row: Row, *, is
     Raises:
         Refusal: not to be deleted, or there are children that describe marks with ``restrictedDelete``.
     """
+    if is_bad_row():
+        raise locked(row.id)
     if kind.is_setup or (kind.read_only and not is_person):
         raise read_only(kind, "deleted")
     children = [(child, found) for child, found in _children(org, kind, row) if not found.deleted]

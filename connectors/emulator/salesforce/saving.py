@@ -10,13 +10,15 @@ from connectors.emulator.salesforce.checks import Terms, check_row, require
 from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.naming import stored_values
 from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.refusals import Refusal
+from connectors.emulator.salesforce.refusals import Refusal, locked
 from connectors.emulator.salesforce.schema import ObjectType
-from connectors.emulator.world import Row, Transaction
+from connectors.emulator.world import Row, Transaction, is_bad_row
 
 
 def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str, Any], terms: Terms) -> Row:
     """Raises Refusal; nothing is changed then."""
+    if is_bad_row():
+        raise locked(kind.name)
     if kind.is_setup or (kind.read_only and not terms.is_person):
         raise read_only(kind, "inserted")
     if any(name.lower() == "id" for name in sent):
@@ -38,6 +40,8 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
 
 def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent: dict[str, Any], terms: Terms) -> None:
     """Every save moves the stamps, also one that changes nothing. Raises Refusal; nothing is changed then."""
+    if is_bad_row():
+        raise locked(row.id)
     if not kind.is_writable and not terms.is_person:
         raise read_only(kind, "updated")
     if kind.name == "Lead" and row.values.get("IsConverted"):
