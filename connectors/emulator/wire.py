@@ -14,9 +14,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from connectors.emulator.bad_rows import BAD_ROWS
 from connectors.emulator.faults import Fault, FaultPlan
 from connectors.emulator.journal import Journal, route_template
-from connectors.emulator.world import BAD_ROWS, CURRENT_REQUEST, ENTRY_HEADER, World
+from connectors.emulator.world import CURRENT_REQUEST, ENTRY_HEADER, World
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

@@ -27,17 +27,8 @@ commas. They go to the audit and nowhere else."""
 CURRENT_REQUEST: ContextVar[str | None] = ContextVar("CURRENT_REQUEST", default=None)
 """The vendor call being answered; each call runs in a context of its own."""
 
-BAD_ROWS: ContextVar[Iterator[bool] | None] = ContextVar("BAD_ROWS", default=None)
-"""True once for every row that the call being answered is to refuse on purpose."""
-
 End = tuple[str, str]
 """One end of an association: (object type, record id)."""
-
-
-def is_bad_row() -> bool:
-    """Whether the row about to be written is one that a planned fault has refused."""
-    bad_rows = BAD_ROWS.get()
-    return bad_rows is not None and next(bad_rows, False)
 
 
 @dataclass(slots=True)

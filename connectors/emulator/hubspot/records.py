@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from connectors.emulator.bad_rows import is_bad_row
 from connectors.emulator.hubspot.association_types import directions
 from connectors.emulator.hubspot.associations import MIRROR, Associations
 from connectors.emulator.hubspot.kinds import Kind
@@ -15,7 +16,7 @@ from connectors.emulator.hubspot.refusals import Problem, Refusal, bad_request, 
 from connectors.emulator.hubspot.shapes import Done
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.hubspot.values import NORMALISING_VERSION, Stored, Writing
-from connectors.emulator.world import End, Row, Transaction, is_bad_row
+from connectors.emulator.world import End, Row, Transaction
 
 
 class Records:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from connectors.emulator.bad_rows import is_bad_row
 from connectors.emulator.salesforce.campaigns import recount
 from connectors.emulator.salesforce.org import SYSTEM, Org
 from connectors.emulator.salesforce.refusals import Refusal, locked, text
 from connectors.emulator.salesforce.saving import read_only
 from connectors.emulator.salesforce.schema import Child, ObjectType
-from connectors.emulator.world import Actor, Row, Transaction, is_bad_row
+from connectors.emulator.world import Actor, Row, Transaction
 
 RESTORED = {("Account", "ParentId"), ("Case", "ParentId"), ("Contact", "ReportsToId")}
 """Standard lookups that an undelete fills again; custom ones are, too. All others stay empty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.emulator.bad_rows import is_bad_row
 from connectors.emulator.salesforce.additions import add_derived
 from connectors.emulator.salesforce.campaigns import add_answers, recount
 from connectors.emulator.salesforce.checks import Terms, check_row, require
@@ -12,7 +13,7 @@ from connectors.emulator.salesforce.naming import stored_values
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, locked
 from connectors.emulator.salesforce.schema import ObjectType
-from connectors.emulator.world import Row, Transaction, is_bad_row
+from connectors.emulator.world import Row, Transaction
 
 
 def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str, Any], terms: Terms) -> Row:
