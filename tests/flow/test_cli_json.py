@@ -37,8 +37,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
     with Emulator.start(Options(contacts=120, companies=30, seed=3)) as emulator:
         terminal = terminal_at(emulator, tmp_path_factory.mktemp("company"))
         _begin(Terminal(tmp_path_factory.mktemp("new") / "config.yaml"), documents)
-        _meet(terminal, documents)
-        _look_and_write(terminal, documents, Admin(emulator.admin_url))
+        _meet(terminal, documents, Admin(emulator.admin_url))
+        _look_and_write(terminal, documents)
         _people_decide(terminal, documents)
         _undo(terminal, documents)
         _lose_and_put_back(terminal, documents)
@@ -63,7 +63,7 @@ def _begin(terminal: Terminal, documents: Documents) -> None:
     note(documents, "test", terminal.json("test"))
 
 
-def _meet(terminal: Terminal, documents: Documents) -> None:
+def _meet(terminal: Terminal, documents: Documents, admin: Admin) -> None:
     lists = str(terminal.config.parent / "lists")
     note(documents, "pair", terminal.json("pair", "--csv", lists))
     note(documents, "pair-accept", terminal.json("pair", "accept", "person"))
@@ -77,7 +77,12 @@ def _meet(terminal: Terminal, documents: Documents) -> None:
     words = (first["policy"], first["field"], first["pattern"].replace(" ", "-"), "leave")
     note(documents, "align-decide", terminal.json("align", "decide", *words))
     note(documents, "align-suggested", terminal.json("align", "suggested"))
+    admin.fault(action="bad_row", route="*batch/update")
+    admin.fault(action="bad_row", route="*/composite/sobjects*", method="PATCH")
     note(documents, "align-apply", terminal("align", "apply", "--json").document)
+    refused = note(documents, "retry", terminal.json("retry"))["failed"]
+    assert refused
+    note(documents, "retry", terminal.json("retry", refused[0]["batch"]))
     note(documents, "align", terminal.json("align"))
 
 
@@ -87,7 +92,7 @@ def _alone(lists: Path, place: str) -> str:
         return next(row["record"] for row in csv.DictReader(file) if row["record"].startswith(place))
 
 
-def _look_and_write(terminal: Terminal, documents: Documents, admin: Admin) -> None:
+def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     note(documents, "doctor", terminal.json("doctor"))
     note(documents, "check", terminal.json("check"))
     note(documents, "check", terminal.json("check", "--explain"))
@@ -98,11 +103,7 @@ def _look_and_write(terminal: Terminal, documents: Documents, admin: Admin) -> N
     )
     note(documents, "test", terminal.json("test"))
     plan = note(documents, "plan", terminal.json("plan"))
-    admin.fault(action="bad_row", system="hubspot", route="*/batch/update")
-    refused = note(documents, "apply", terminal("apply", plan["plan"], "--json").document)
-    assert refused["failed"] == 1
-    note(documents, "retry", terminal.json("retry"))
-    note(documents, "retry", terminal.json("retry", refused["batch"]))
+    note(documents, "apply", terminal.json("apply", plan["plan"]))
     note(documents, "batches", terminal.json("batches"))
     note(documents, "run", terminal.json("run", "--once"))
     for command in ("status", "today", "review"):
@@ -115,7 +116,7 @@ def _people_decide(terminal: Terminal, documents: Documents) -> None:
     small, large = sorted(held, key=lambda batch: sum(batch["counts"].values()))[:2]
     note(documents, "reject", terminal.json("reject", small["batch"], "--reason", "not now"))
     count = str(sum(large["counts"].values()))
-    note(documents, "approve", terminal.json("approve", large["batch"], "--count", count))
+    note(documents, "approve", terminal.json("approve", large["batch"], "--count", count, "--reason", "seen"))
     question = terminal.json("review")["reviews"][0]
     note(documents, "review", terminal.json("review", question["review"], "--answer", "keep both"))
     note(documents, "pause", terminal.json("pause", "person-basics", "--reason", "holidays"))
