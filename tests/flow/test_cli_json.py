@@ -77,8 +77,7 @@ def _meet(terminal: Terminal, documents: Documents, admin: Admin) -> None:
     words = (first["policy"], first["field"], first["pattern"].replace(" ", "-"), "leave")
     note(documents, "align-decide", terminal.json("align", "decide", *words))
     note(documents, "align-suggested", terminal.json("align", "suggested"))
-    admin.fault(action="bad_row", route="*batch/update")
-    admin.fault(action="bad_row", route="*/composite/sobjects*", method="PATCH")
+    admin.fault(action="bad_row", system="hubspot", route="*/batch/update")
     note(documents, "align-apply", terminal("align", "apply", "--json").document)
     refused = note(documents, "retry", terminal.json("retry"))["failed"]
     assert refused
