@@ -6,11 +6,12 @@ pull.changed_records → mirror.absorb → identify.resolve → decide.decide �
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from agent import (
+    agreement,
     apply,
     confirm,
     consent,
@@ -23,7 +24,7 @@ from agent import (
     proposals,
     unsettled,
 )  # fmt: skip
-from agent.changes import OPEN, Batch, Change, Entry, ReviewRequest, State
+from agent.changes import OPEN, Batch, Change, Decision, Entry, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
@@ -72,7 +73,7 @@ def run(installation: Installation) -> CycleReport:
         read_owners(installation)
     touched, questions = identify_pending(installation)
     addresses = consent.shared_by_pending(installation)
-    draft = planner.draft(installation, touched, addresses=addresses, adopt=partial(adopt, installation))
+    draft = planner.draft(installation, touched, addresses=addresses, learn=partial(learn, installation))
     remember(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
@@ -81,6 +82,7 @@ def run(installation: Installation) -> CycleReport:
     again = _write(installation, fights.without_fights(installation, draft.allowed), report)
     dispose(installation, {entry.change.entity_id for entry in again} | draft.waiting | draft.busy)
     _keep_opt_outs(installation, again)
+    agreement.renew(installation)
     return report
 
 
@@ -196,14 +198,16 @@ def remember(installation: Installation, draft: planner.Draft) -> None:
     outdated_reviews.close_aligned(installation, draft.decided)
 
 
-def adopt(installation: Installation, agreed: Mapping[str, planner.Agreed]) -> None:
-    """Fields that both sides agree on become bases without a write."""
+def learn(installation: Installation, decisions: Sequence[Decision]) -> None:
+    """Fields that both sides agree on become bases without a write; how far both agree is kept."""
     installation.mirror.set_bases(
         {
-            entity_id: {name: Base(dict(values)) for name, values in fields.items()}
-            for entity_id, fields in agreed.items()
+            decision.entity_id: {name: Base(dict(values)) for name, values in decision.adopt.items()}
+            for decision in decisions
+            if decision.adopt
         }
     )
+    agreement.learn(installation, decisions)
 
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:

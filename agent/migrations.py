@@ -260,6 +260,21 @@ def first_tables(db: Database) -> None:
             )
 
 
+@migrations()
+def agreement_days(db: Database) -> None:
+    """How far both CRMs agreed, by day and field: a figure that nothing can work out again later."""
+    db.execute(
+        """CREATE TABLE agreement_days (
+            day TEXT NOT NULL,
+            entity_type TEXT NOT NULL,
+            field TEXT NOT NULL,
+            agree INTEGER NOT NULL,
+            differ INTEGER NOT NULL,
+            PRIMARY KEY (day, entity_type, field)
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def _append_only(db: Database, table: str) -> tuple[str, str]:
     columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})").fetchall()]
     fixed = ", ".join(name for name in columns if name not in CHANGEABLE[table])

@@ -80,3 +80,22 @@ TABLES = (
 def first_tables(db: Database) -> None:
     for statement in TABLES:
         db.execute(statement)
+
+
+@migrations()
+def agreement(db: Database) -> None:
+    """Per entity, which fields agree, which differ and which of these are kept as edited; lists of names with commas.
+
+    ``outdated``: we wrote to it since. Few lists are different, so counting them by group is quick.
+    """
+    db.execute(
+        """CREATE TABLE agreement (
+            entity TEXT PRIMARY KEY,
+            agree TEXT NOT NULL,
+            differ TEXT NOT NULL,
+            kept TEXT NOT NULL,
+            outdated INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX agreement_outdated ON agreement (entity) WHERE outdated = 1")
+    db.execute("CREATE INDEX agreement_kept ON agreement (entity) WHERE kept != ''")

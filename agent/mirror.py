@@ -17,19 +17,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agent import mirror_bases, mirror_keys, mirror_outcomes, mirror_owners, mirror_pending
+from agent import mirror_agreement, mirror_bases, mirror_keys, mirror_outcomes, mirror_owners, mirror_pending
 from agent.changes import Entry
 from agent.connector import IsKnown
 from agent.decide.view import Base
 from agent.mirror_absorb import ALIVE, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
+from agent.mirror_agreement import Agreements
 from agent.mirror_fields import FieldSets
-from agent.mirror_history import Observed, load_history
+from agent.mirror_history import Observed, Replaced, load_history, load_replaced
 from agent.mirror_pending import Disposition, Pending
 from agent.records import Cursor, Owner, Pulled, Record, Ref
 from agent.ref_chunks import in_chunks
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
 
-__all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
+__all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending", "Replaced"]
 
 MirrorCheck = Literal["ok", "ahead", "foreign"]
 CHUNK = 1000
@@ -41,7 +42,7 @@ def _load_migrations() -> Any:
     return migrations
 
 
-MIRROR_TABLES = Schema(version=1, load=_load_migrations)
+MIRROR_TABLES = Schema(version=2, load=_load_migrations)
 
 
 class Mirror:
@@ -52,6 +53,7 @@ class Mirror:
         self._shelves: dict[tuple[str, str], int] = {}
         self._keys: dict[int, KeyMaking] = {}
         self._sets = FieldSets(store)
+        self.agreement = Agreements(store)
 
     @classmethod
     def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:
@@ -97,7 +99,7 @@ class Mirror:
         """Forget everything and belong to this ledger from now on."""
         with self._store.write() as connection:
             for table in ("records", "match_keys", "observed", "pending", "dispositions", "bases", "shelves",
-                          "field_sets", "meta"):  # fmt: skip
+                          "field_sets", "agreement", "meta"):  # fmt: skip
                 connection.execute(f"DELETE FROM {table}")
             _bind(connection, ledger_id, ledger_seq)
         self._shelves.clear()
@@ -283,6 +285,10 @@ class Mirror:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""
         return load_history(self._store, self._sets, self._shelf(ref.system, ref.object_type), ref, field)
 
+    def replaced_since(self, since: datetime) -> Iterator[Replaced]:
+        """Values of ours that somebody else replaced since then, as they were seen; whatever came after."""
+        return load_replaced(self._store, since)
+
     def keep_owners(self, owners: Sequence[Owner]) -> None:
         with self._store.write() as connection:
             mirror_owners.save_owners(connection, owners)
@@ -362,6 +368,7 @@ class Mirror:
                 shelf = self._shelf(*place) or self._new_shelf(connection, *place)
                 mirror_outcomes.take(connection, self._sets, shelf, entries, to_micros(seen_at), self._keys.get(shelf))
             mirror_bases.merge_bases(connection, by_entity)
+            mirror_agreement.outdate(connection, by_entity)
             connection.execute("UPDATE meta SET value = MAX(value, ?) WHERE name = 'ledger_seq'", (ledger_seq,))
 
     # --- inside ---

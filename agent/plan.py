@@ -91,7 +91,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
         entities,
         by_person=True,
         addresses=consent.all_shared(installation),
-        adopt=partial(cycle.adopt, installation),
+        learn=partial(cycle.learn, installation),
     )
     cycle.remember(installation, draft)
     wanted = [change for change, _ in draft.judged]

@@ -10,28 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent import consent, guard
-from agent.changes import Change, Mode, ReviewRequest, TraceStep, Verdict
+from agent.changes import Change, Decision, Mode, ReviewRequest, TraceStep, Verdict
 from agent.decide import decide
 from agent.decide.view import View
 from agent.guard import Circumstances
 from agent.installation import Installation
 from agent.lifting import Cells, as_if_lifted
 from agent.places import places_of
-from agent.records import FieldValue, Ref
+from agent.records import Ref
 from agent.unsettled import may_still_land
 from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
 
-Agreed = Mapping[str, Mapping[str, FieldValue]]
-"""{field: {system: value}} of one entity that both sides agree on."""
-
-Adopt = Callable[[Mapping[str, Agreed]], None]
-"""Takes {entity: what is agreed} to remember it."""
+Learn = Callable[[Sequence[Decision]], None]
+"""Takes decisions to remember what they say of what was seen."""
 
 
-def leave(agreed: Mapping[str, Agreed]) -> None:
-    """An ``Adopt`` that remembers nothing."""
+def learn_nothing(decisions: Sequence[Decision]) -> None:
+    """A ``Learn`` that remembers nothing."""
 
 
 @dataclass(slots=True)
@@ -82,17 +79,17 @@ def draft(
     confirmed: bool = False,
     lifted: Mapping[str, Cells] | None = None,
     addresses: Iterable[tuple[str, list[Ref]]] = (),
-    adopt: Adopt = leave,
+    learn: Learn = learn_nothing,
 ) -> Draft:
     """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere itself.
 
-    ``lifted``: per entity, frozen cells to decide as if their freeze were lifted. ``adopt`` is given the bases to
-    remember without a write, some entities at a time: all together would be as large as the mirror.
+    ``lifted``: per entity, frozen cells to decide as if their freeze were lifted. ``learn`` is given the
+    decisions, some at a time: all together would be as large as the mirror.
 
     Raises:
         Interrupted: asked to stop, or somebody ordered something, between two slices of a large mirror.
     """
-    agreed: dict[str, Agreed] = {}
+    fresh: list[Decision] = []
     unsettled = may_still_land(installation)
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
@@ -107,14 +104,13 @@ def draft(
             result.waiting.add(decision.entity_id)
         changes += decision.changes
         result.reviews += decision.reviews
-        if decision.adopt:
-            agreed[decision.entity_id] = decision.adopt
-        if len(agreed) == SLICE:
-            adopt(agreed)
-            agreed = {}
+        fresh.append(decision)
+        if len(fresh) == SLICE:
+            learn(fresh)
+            fresh = []
         for step in decision.trace:
             _count(result, decision.entity_id, step)
-    adopt(agreed)
+    learn(fresh)
     for change in consent.opt_outs(installation, addresses):
         if change.ref not in busy_records:
             changes.append(change)

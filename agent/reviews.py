@@ -123,6 +123,11 @@ class Reviews:
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return self._select(f"{where} ORDER BY number LIMIT ?", (*params, -1 if limit is None else limit))
 
+    def counts(self) -> dict[str, int]:
+        """{kind: open questions}."""
+        rows = self._store.read_tuples("SELECT kind, COUNT(*) FROM reviews WHERE state = 'open' GROUP BY kind")
+        return dict(sorted(rows))
+
     def open_for(self, entity_ids: Iterable[str]) -> Found:
         """The open questions about these entities."""
         wanted = [*dict.fromkeys(entity_ids)]

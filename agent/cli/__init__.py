@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Run the daemon, or one cycle with --once."),
     "status": ("status", "Is it running, what is open, what waits, what is frozen?"),
     "today": ("today", "What changed, what people changed back, what waits for you."),
+    "week": ("week", "The last week: changes, agreement by field, what people change back."),
     "batches": ("batches", "List what was written, newest first."),
     "show": ("show", "Show one batch with every change."),
     "why": ("why", "Why a field of a record has its value."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -54,9 +55,22 @@ def say(text: str, *, hanging: int = 0, err: bool = False) -> None:
     click.echo(text, err=err)
 
 
+def _shows_styles() -> bool:
+    """Piped output is stripped by click; this is about terminals that cannot, and people who do not want it."""
+    return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
 def row(label: str, text: str, *, width: int = 12) -> None:
     """A label and what belongs to it; in a terminal everything after the label keeps its own column."""
     say(f"{label:<{width}}{text}", hanging=width)
+
+
+def hint(command: str, *, indent: int = 0) -> None:
+    """The one next step, under what it belongs to; never broken, so that it can be copied."""
+    columns = shutil.get_terminal_size().columns
+    indent = indent if indent + len(command) + 2 <= columns else 2
+    text = f"{'':<{indent}}→ {command}"
+    click.echo(click.style(text, dim=True) if _shows_styles() else text)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

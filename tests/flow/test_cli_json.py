@@ -105,7 +105,7 @@ def _look_and_write(terminal: Terminal, documents: Documents) -> None:
     note(documents, "apply", terminal.json("apply", plan["plan"]))
     note(documents, "batches", terminal.json("batches"))
     note(documents, "run", terminal.json("run", "--once"))
-    for command in ("status", "today", "review"):
+    for command in ("status", "today", "week", "review"):
         note(documents, command, terminal.json(command))
     note(documents, "ledger-verify", terminal.json("ledger", "verify"))
 
@@ -135,7 +135,9 @@ def _undo(terminal: Terminal, documents: Documents) -> None:
     note(documents, "rollback", terminal.json("rollback", batch))
     note(documents, "rollback", terminal("rollback", batch, "--apply", "--json").document)
     note(documents, "status", terminal.json("status"))
+    note(documents, "today", terminal.json("today", "--hours", "1"))
     note(documents, "freeze", terminal.json("freeze", record, field))
+    note(documents, "week", terminal.json("week", "--html", str(terminal.folder / "week.html")))
     note(documents, "freeze", terminal.json("freeze", record, field, "--lift"))
 
 

@@ -346,7 +346,7 @@ class TestOurMistakes:
         def fail(*_: Any) -> None:
             raise ValueError("Maria Lopez, +1 555 0100")
 
-        monkeypatch.setattr("agent.standing.today", fail)
+        monkeypatch.setattr("agent.digest.digest", fail)
         return written
 
     def test_are_said_to_be_ours_without_a_record_in_it(self, broken: Terminal) -> None:

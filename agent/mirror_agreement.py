@@ -1,0 +1,90 @@
+"""Which fields of each entity agree in both CRMs, as last decided: one row per entity, kept so that nobody recounts."""
+
+# ruff: noqa: S608
+# (only question marks and our own column names enter SQL text; values are always bound)
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.store import Connection, Store, marks
+
+IN_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One entity's fields: those that agree, those that differ, and which of the latter are kept as edited."""
+
+    entity_id: str
+    agree: tuple[str, ...]
+    differ: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        return ",".join(self.agree), ",".join(self.differ), ",".join(self.kept)
+
+
+class Agreements:
+    """The rows. An entity with nothing to compare (one side only, gone) has none."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def keep(self, compared: Sequence[Compared]) -> None:
+        """Replace these entities' rows; only what differs from the row is written."""
+        known = self._known([each.entity_id for each in compared])
+        gone = [each.entity_id for each in compared if not any(each.columns[:2]) and each.entity_id in known]
+        fresh = [each for each in compared if any(each.columns[:2]) and known.get(each.entity_id) != (*each.columns, 0)]
+        if not gone and not fresh:
+            return
+        with self._store.write() as connection:
+            connection.executemany("DELETE FROM agreement WHERE entity = ?", [(entity_id,) for entity_id in gone])
+            connection.executemany(
+                "INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, 0)",
+                [(each.entity_id, *each.columns) for each in fresh],
+            )
+
+    def counts(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+        """({(entity type, field): entities that agree}, the same for those that differ); outdated rows left out."""
+        agree: Counter[tuple[str, str]] = Counter()
+        differ: Counter[tuple[str, str]] = Counter()
+        rows = self._store.read_tuples(
+            "SELECT RTRIM(RTRIM(entity, '0123456789'), '-'), agree, differ, COUNT(*) FROM agreement"
+            " WHERE outdated = 0 GROUP BY 1, 2, 3"
+        )
+        for entity_type, same, other, count in rows:
+            for names, counter in ((same, agree), (other, differ)):
+                for name in filter(None, names.split(",")):
+                    counter[entity_type, name] += count
+        return agree, differ
+
+    def outdated(self) -> list[str]:
+        """Entities that we wrote to since they were compared."""
+        return [entity for (entity,) in self._store.read_tuples("SELECT entity FROM agreement WHERE outdated = 1")]
+
+    def kept(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(entity, fields) where an edit that does not win is kept for a while."""
+        rows = self._store.read_tuples("SELECT entity, kept FROM agreement WHERE kept != '' ORDER BY entity")
+        return [(entity, tuple(names.split(","))) for entity, names in rows]
+
+    def differing(self) -> list[str]:
+        """Entities of which some field differs, or may differ."""
+        rows = self._store.read_tuples("SELECT entity FROM agreement WHERE differ != '' OR outdated = 1")
+        return [entity for (entity,) in rows]
+
+    def _known(self, entity_ids: Sequence[str]) -> dict[str, tuple[str, str, str, int]]:
+        known: dict[str, tuple[str, str, str, int]] = {}
+        for start in range(0, len(entity_ids), IN_CHUNK):
+            chunk = entity_ids[start : start + IN_CHUNK]
+            sql = f"SELECT entity, agree, differ, kept, outdated FROM agreement WHERE entity IN ({marks(len(chunk))})"
+            known.update((entity, tuple(rest)) for entity, *rest in self._store.read_tuples(sql, chunk))
+        return known
+
+
+def outdate(connection: Connection, entity_ids: Iterable[str]) -> None:
+    """We wrote to these: what was compared before says nothing any more."""
+    connection.executemany("UPDATE agreement SET outdated = 1 WHERE entity = ?", [(each,) for each in entity_ids])
