@@ -328,12 +328,7 @@ class Mirror:
 
     def disposition(self, ref: Ref) -> tuple[Disposition, datetime] | None:
         """The last word on this record, and when."""
-        rows = self._store.read_tuples(
-            "SELECT d.outcome, d.sentence, d.at FROM dispositions d JOIN records r ON r.n = d.n"
-            " WHERE r.id = ? AND r.shelf = ?",
-            (ref.id, self._shelf(ref.system, ref.object_type)),
-        )
-        return (Disposition(ref, rows[0][0], rows[0][1]), from_micros(rows[0][2])) if rows else None
+        return mirror_pending.last_word(self._store, ref, self._shelf(ref.system, ref.object_type))
 
     # --- bases and outcomes ---
 

@@ -88,3 +88,13 @@ def dispose(
                     for n, record_id, seen_at in found
                 ],
             )
+
+
+def last_word(store: Store, ref: Ref, shelf: int | None) -> tuple[Disposition, datetime] | None:
+    """What was last said of this record, and when."""
+    rows = store.read_tuples(
+        "SELECT d.outcome, d.sentence, d.at FROM dispositions d JOIN records r ON r.n = d.n"
+        " WHERE r.id = ? AND r.shelf = ?",
+        (ref.id, shelf),
+    )
+    return (Disposition(ref, rows[0][0], rows[0][1]), from_micros(rows[0][2])) if rows else None
