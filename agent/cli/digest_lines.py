@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -154,18 +154,8 @@ def document(found: Digest) -> dict[str, Any]:
         "failed": found.failed,
         "undone": found.undone,
         "unknown": found.unknown,
-        "changed_back": [
-            {"field": each.field, "system": each.system, "count": each.count} for each in found.changed_back
-        ],
-        "days": [
-            {
-                "day": each.day.isoformat(),
-                "written": each.written,
-                "changed_back": each.changed_back,
-                "agreement": each.agreement,
-            }
-            for each in found.days
-        ],
+        "changed_back": [asdict(each) for each in found.changed_back],
+        "days": [{**asdict(each), "day": each.day.isoformat()} for each in found.days],
         "policies": [
             {"policy": each.policy, "written": each.written, "changed_back": each.changed_back, "line": each.place}
             for each in found.trust
@@ -173,6 +163,13 @@ def document(found: Digest) -> dict[str, Any]:
         "waiting": [as_document(batch) for batch in found.waiting],
         "reviews": found.questions,
         "stopped": [{"what": each.what, "next": each.next_step} for each in found.stopped],
+        **_standing_document(found),
+        "lines": [{"name": each.name, "text": each.text, "next": each.next_step} for each in lines(found)],
+    }
+
+
+def _standing_document(found: Digest) -> dict[str, Any]:
+    return {
         "limits": [{"limit": each.name, "used": each.used, "most": each.most} for each in found.limits],
         "agreement": found.agreement,
         "fields": [
@@ -207,7 +204,6 @@ def document(found: Digest) -> dict[str, Any]:
             }
             for each in found.overdue
         ],
-        "lines": [{"name": each.name, "text": each.text, "next": each.next_step} for each in lines(found)],
     }
 
 
