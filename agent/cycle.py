@@ -64,7 +64,7 @@ def run(installation: Installation) -> CycleReport:
         SafetyStop, StorageFull, Interrupted: see those.
     """
     installation.ledger.require_same_file()
-    proposals.expire(installation)
+    decide_again(installation, proposals.expire(installation), "nobody decided in time")
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)
     report.pulled = sum(result.seen for result in seen)

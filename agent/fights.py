@@ -6,12 +6,14 @@ starts from what the one before left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from agent.changes import Cell, Change, ReviewRequest, State
 from agent.confirm import same_value
+from agent.errors import ConnectorError
 from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.records import FieldValue, Ref
@@ -26,17 +28,17 @@ ACTOR = "truce"
 
 def without_fights(installation: Installation, changes: Sequence[Change]) -> list[Change]:
     """The changes less every cell that is fought over; those are frozen and become a question for a person."""
-    fought = {
-        (change.entity_id, cell.field, change.system): (change, cell)
-        for change in changes
-        if change.op == "update"
-        for cell in change.cells
-        if _times_taken_back(installation, change, cell) >= TAKEN_BACK
-    }
+    fought: dict[tuple[str, str, str], _Fight] = {}
+    for change in changes:
+        for cell in change.cells if change.op == "update" else ():
+            fight = _fight(installation, change, cell)
+            if fight is not None:
+                fought[change.entity_id, cell.field, change.system] = fight
     if not fought:
         return list(changes)
-    installation.freezes.add([_freeze(change, cell) for change, cell in fought.values()], ACTOR)
-    installation.reviews.open_or_refresh([_question(change, cell) for change, cell in fought.values()])
+    installation.freezes.add([_freeze(fight) for fight in fought.values()], ACTOR)
+    who = _other_writers(installation, fought.values())
+    installation.reviews.open_or_refresh([_question(fight, who) for fight in fought.values()])
     calm = [
         replace(
             change, cells=tuple(c for c in change.cells if (change.entity_id, c.field, change.system) not in fought)
@@ -46,31 +48,99 @@ def without_fights(installation: Installation, changes: Sequence[Change]) -> lis
     return [change for change in calm if change.cells]
 
 
-def _times_taken_back(installation: Installation, change: Change, cell: Cell) -> int:
-    """How often our value was replaced by somebody else since yesterday, the present time included."""
-    if change.step > 0:
-        return 0
+@dataclass(frozen=True, slots=True)
+class _Fight:
+    """``written``: (value before, value the vendor held after) of our writes of this cell since yesterday."""
+
+    change: Change
+    cell: Cell
+    written: tuple[tuple[FieldValue, FieldValue], ...]
+
+    @property
+    def place(self) -> tuple[Ref, str] | None:
+        return (self.change.ref, self.cell.vendor_field) if self.change.ref is not None else None
+
+    @property
+    def found(self) -> list[FieldValue]:
+        """What stood there instead of our value, after each of our writes, the present time included."""
+        return [before for before, _ in self.written[1:]] + [self.cell.before]
+
+    @property
+    def times_taken_back(self) -> int:
+        pairs = zip(self.written, self.found, strict=False)
+        return sum(not same_value(observed, before) for (_, observed), before in pairs)
+
+
+def _fight(installation: Installation, change: Change, cell: Cell) -> _Fight | None:
     since = installation.clock() - WINDOW
-    left: list[tuple[FieldValue, FieldValue]] = []
-    for entry in installation.ledger.entries(entity_id=change.entity_id, states=(State.CONFIRMED,), since=since):
-        for each in entry.change.cells:
-            is_the_cell = each.vendor_field == cell.vendor_field and entry.change.ref == change.ref
-            if is_the_cell and entry.change.step == 0 and entry.recorded_at >= since:
-                left.append((each.before, entry.observed.get(each.vendor_field, each.after)))
-    befores = [before for before, _ in left[1:]] + [cell.before]
-    return sum(not same_value(observed, before) for (_, observed), before in zip(left, befores, strict=False))
+    fight = _Fight(change, cell, _written(installation, change, cell, since))
+    if fight.times_taken_back < TAKEN_BACK:
+        return None
+    lifted = max(_lifted(installation, change, cell), default=since)
+    fight = _Fight(change, cell, _written(installation, change, cell, max(since, lifted)))
+    return fight if fight.times_taken_back >= TAKEN_BACK else None
 
 
-def _sentence(change: Change, cell: Cell) -> str:
-    return f"{change.ref}: {cell.field} was changed back {TAKEN_BACK} times within a day; Truce leaves it alone"
+def _written(
+    installation: Installation, change: Change, cell: Cell, since: datetime
+) -> tuple[tuple[FieldValue, FieldValue], ...]:
+    if change.step > 0:
+        return ()
+    entries = installation.ledger.entries(entity_id=change.entity_id, states=(State.CONFIRMED,), since=since)
+    return tuple(
+        (each.before, entry.observed.get(each.vendor_field, each.after))
+        for entry in entries
+        if entry.change.ref == change.ref and entry.change.step == 0 and entry.recorded_at >= since
+        for each in entry.change.cells
+        if each.vendor_field == cell.vendor_field
+    )
 
 
-def _freeze(change: Change, cell: Cell) -> Freeze:
+def _lifted(installation: Installation, change: Change, cell: Cell) -> list[datetime]:
+    """When a person let Truce write this cell again: what was fought over before counts no more."""
+    return [
+        event.at
+        for event in installation.ledger.events(kind="lifted", subject=change.entity_id)
+        if (event.body.get("field"), event.body.get("system")) == (cell.field, change.system)
+    ]
+
+
+def _other_writers(installation: Installation, fights: Iterable[_Fight]) -> dict[tuple[Ref, str], str]:
+    """Who wrote last, as far as the vendors tell; a fight is rare enough to ask."""
+    places: dict[str, list[tuple[Ref, str]]] = defaultdict(list)
+    for fight in fights:
+        if fight.place is not None:
+            places[fight.change.system].append(fight.place)
+    found: dict[tuple[Ref, str], str] = {}
+    for system, cells in places.items():
+        try:
+            found.update(installation.connectors[system].editors(cells))
+        except ConnectorError:
+            continue  # the question is asked without a name
+    return found
+
+
+def _freeze(fight: _Fight) -> Freeze:
     reason = f"changed back {TAKEN_BACK} times within a day by somebody else"
+    change, cell = fight.change, fight.cell
     return Freeze(change.entity_id, cell.field, change.system, cell.why.rule, "fight", reason)
 
 
-def _question(change: Change, cell: Cell) -> ReviewRequest:
+def _question(fight: _Fight, who: Mapping[tuple[Ref, str], str]) -> ReviewRequest:
+    change, cell = fight.change, fight.cell
+    other = (who.get(fight.place) if fight.place else None) or "another system"
+    series = ", ".join(
+        f"Truce {_shown(ours)}, {other} {_shown(theirs)}"
+        for (_, ours), theirs in zip(fight.written, fight.found, strict=True)
+    )
+    sentence = (
+        f"{change.ref}: {cell.field} was changed back {fight.times_taken_back} times within a day"
+        f" ({series}); Truce leaves it alone"
+    )
     refs: tuple[Ref, ...] = (change.ref,) if change.ref is not None else ()
     topic = f"fight:{cell.field}:{change.system}"
-    return ReviewRequest("fight", change.entity_id, topic, _sentence(change, cell), refs, cell.why.line)
+    return ReviewRequest("fight", change.entity_id, topic, sentence, refs, cell.why.line)
+
+
+def _shown(value: FieldValue) -> str:
+    return "(blank)" if value in (None, "") else f"“{value}”"

@@ -86,19 +86,21 @@ def drop(installation: Installation, entries: Sequence[Entry], reason: str) -> i
     return len(entries)
 
 
-def expire(installation: Installation) -> int:
-    """Close held batches nobody decided in time. Returns how many."""
+def expire(installation: Installation) -> list[str]:
+    """Close held batches nobody decided in time. Returns their entities: what is still wanted is proposed anew."""
     now = installation.clock()
     late = [
         batch
         for batch in installation.ledger.batches(states=HELD)
         if batch.expires_at is not None and batch.expires_at <= now
     ]
+    entities: set[str] = set()
     for batch in late:
         entries = installation.ledger.entries(batch_id=batch.id, states=(State.HELD,))
+        entities.update(entry.change.entity_id for entry in entries)
         confirm.record(installation, [Settlement(entry.id, State.REFUSED, error="expired") for entry in entries])
         installation.ledger.close_batch(batch.id, "expired")
-    return len(late)
+    return sorted(entities)
 
 
 def standing_batch(installation: Installation, change: Change) -> Batch:

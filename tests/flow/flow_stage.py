@@ -304,11 +304,8 @@ class Stage:
         """One person in both CRMs, with the same e-mail."""
         self._people += 1
         email = f"p{self._people}@acme.example"
-        owner = self.owner("hubspot", "anna")
-        made = Pair(
-            self.make_contact(Email=email, **salesforce),
-            self.make_hub(email=email, hubspot_owner_id=owner, **(hubspot or {})),
-        )
+        there: dict[str, FieldValue] = {"hubspot_owner_id": self.owner("hubspot", "anna"), **(hubspot or {})}
+        made = Pair(self.make_contact(Email=email, **salesforce), self.make_hub(email=email, **there))
         self.advance(60)
         return made
 
