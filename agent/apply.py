@@ -191,6 +191,7 @@ def _blocks(installation: Installation, group: Sequence[Entry]) -> list[Sequence
 def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Entry]:
     """Read fresh, drop what moved, write in chunks, read back, settle. Returns the settled entries."""
     connector = installation.connectors[block[0].change.system]
+    installation.calls.require(connector.system)
     block, settled = _in_turn(installation, block)
     if not block:
         return settled

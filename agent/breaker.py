@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent.errors import AccessDenied, ConnectorError, TruceError, Unavailable
+from agent.errors import AccessDenied, ConnectorError, HeldBack, TruceError, Unavailable
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
@@ -26,6 +26,12 @@ class Breaker:
     what: str = ""
     why: str = ""
     next_step: str = ""
+    is_our_own: bool = False
+    """We hold calls back ourselves: what is more urgent may still be tried."""
+
+    def leaves_alone(self, now: datetime) -> bool:
+        """Whether the vendor named is not to be called at all now."""
+        return bool(self.system) and not self.is_our_own and self.until is not None and now < self.until
 
     @property
     def is_open(self) -> bool:
@@ -43,6 +49,7 @@ class Breaker:
             what=known.what if known else OUR_MISTAKE,
             why=known.why if known else type(error).__name__,
             next_step=known.next_step if known else "look into the log, and report what it says",
+            is_our_own=isinstance(error, HeldBack),
         )
 
 
@@ -50,6 +57,8 @@ def pause_after(error: Exception, failures: int) -> timedelta:
     """5 s, 10 s, 20 s … 5 minutes; what the vendor asked for when that is longer; a refused login waits at once."""
     if isinstance(error, AccessDenied):
         return LONGEST_PAUSE
+    if isinstance(error, HeldBack) and error.retry_after is not None:
+        return min(LONGEST_ASKED, timedelta(seconds=error.retry_after))
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(failures - 1, 10)))
     asked = error.retry_after if isinstance(error, Unavailable) else None
     return max(pause, min(LONGEST_ASKED, timedelta(seconds=asked))) if asked else pause

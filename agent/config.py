@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
@@ -50,12 +50,27 @@ class RunConfig(_Strict):
     approval_hours: int = Field(24, ge=1, le=720, description="Hours a held batch waits before it expires.")
 
 
+class CallsConfig(_Strict):
+    """How many of an account's daily calls Truce may use."""
+
+    share: int = Field(50, ge=1, le=100, description="Percent of the account's daily calls.")
+    keep_for_undo: int = Field(20, ge=0, le=90, description="Percent of that share that only an undo may use.")
+    keep_for_people: int = Field(10, ge=0, le=90, description="Percent of it that only people's orders may use.")
+    most_a_day: int | None = Field(None, ge=1, description="Never more calls a day than this.")
+
+
 class Config(_Strict):
     """The whole config file, without its systems: ``config_kind`` adds those."""
 
     state: Path = Field(Path("state"), description="Folder of the ledger and the mirror, beside this file.")
     policies: Path = Field(Path("policies"), description="Folder of the policy files, beside this file.")
     run: RunConfig = Field(default_factory=lambda: RunConfig())
+    calls: dict[str, CallsConfig] = Field(
+        default_factory=dict,
+        description="Per system: percent of the account's daily calls that Truce may use, and percent of that share "
+        "kept for undoing and for people's orders. Other tools use the same account.",
+        examples=[{"salesforce": {"share": 50, "keep_for_undo": 20, "keep_for_people": 10}}],
+    )
     people: dict[str, str] = Field(
         default_factory=dict,
         description="Login on this computer → e-mail. A login that is not listed cannot approve.",
@@ -193,11 +208,13 @@ def settings_of(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
     return [pair for pair in found if pair not in late] + late
 
 
-_AFTER_SYSTEMS = ("run", "people")
+_AFTER_SYSTEMS = ("run", "calls", "people")
 
 
 def group_of(setting: FieldInfo) -> type[BaseModel] | None:
-    """The settings below a setting, where it has some of its own."""
+    """The settings below a setting, where it has some of its own and not some for each name."""
+    if get_origin(setting.annotation) is dict:
+        return None
     parts = (setting.annotation, *get_args(setting.annotation))
     return next((kind for kind in parts if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 

@@ -6,6 +6,7 @@ Rules for every implementation (proven by the one conformance suite in tests/con
 - Ids are validated before they reach a client library; an invalid id is ``Unreadable`` or a rejected write.
 - ``write`` returns exactly one outcome per write, in the order given, matched by id or trace id, never by position.
 - ``observed`` is what the vendor echoed or what was read back, never the payload.
+- The gate is asked before each request, and what it raises is passed on: nothing was sent.
 - Exceptions are those of ``agent.errors`` with values and tokens redacted.
 - Absent stays absent: a field the vendor did not return is not in ``fields``.
 """
@@ -56,6 +57,8 @@ class Capabilities:
     """False when the change query cannot show deletions: then the agent re-reads linked records now and again."""
     echoes_writes: bool = False
     """True when an applied outcome carries the stored values; otherwise the agent reads back."""
+    day_rolls: bool = False
+    """The daily allowance is that of the last 24 hours; otherwise it begins anew at midnight of the account."""
     settle_seconds: float = 60.0
     """How long a request whose reply was lost may still be applied; two equal reads this far apart settle it."""
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
@@ -206,6 +209,33 @@ class KeptSecret(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a reply told of the day: ``limit`` calls for the whole account, ``used`` of them gone, by whatever app."""
+
+    limit: int
+    used: int
+
+
+class Gate(Protocol):
+    """Asked before every request that counts, told after every reply: where calls are counted and held back."""
+
+    def enter(self) -> None:
+        """Raises HeldBack before anything leaves. StorageFull: the count cannot be kept."""
+        ...
+
+    def told(self, allowance: Allowance) -> None:
+        """What the vendor says of its own count."""
+        ...
+
+
+class OpenGate:
+    """Lets everything through and counts nothing."""
+
+    def enter(self) -> None: ...
+    def told(self, allowance: Allowance) -> None: ...
+
+
 class Connector(Protocol):
     """One CRM installation."""
 
@@ -214,6 +244,10 @@ class Connector(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    def use_gate(self, gate: Gate) -> None:
+        """From now on every request that the vendor counts asks this gate first."""
+        ...
 
     def identity(self) -> Identity:
         """One cheap call. Raises AccessDenied, Unavailable, BadReply."""

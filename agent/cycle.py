@@ -108,7 +108,8 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
         until, _ = installation.heard[connector.system]
         results.append(changed_records(connector, installation.mirror, pulling, until, between))
         if sweep and not connector.capabilities.sees_deletions:
-            results.append(vanished_records(connector, installation.mirror, pulling, between))
+            with installation.calls.lane("sweep"):
+                results.append(vanished_records(connector, installation.mirror, pulling, between))
     return results
 
 

@@ -176,13 +176,14 @@ class Daemon:
         began_at, began = self.installation.clock(), self._seconds()
         self._note("cycle")
         try:
-            self._check_files()
-            self._ask_whether_back()
-            self._get_ready()
-            self._serve()
-            if self._look_again:
-                self._look_at_policies()
-            report = self._cycle()
+            with self.installation.calls.lane("cycle"):
+                self._check_files()
+                self._ask_whether_back()
+                self._get_ready()
+                self._serve()
+                if self._look_again:
+                    self._look_at_policies()
+                report = self._cycle()
         except Interrupted:
             self._next_turn(self.installation.clock())
         except TruceError as error:
@@ -259,8 +260,10 @@ class Daemon:
 
     def _cycle(self) -> cycle.CycleReport:
         self.installation.commands.forget_uncollected(self.installation.clock() - RESULTS_KEPT)
+        self.installation.calls.begin_cycle()
         report = cycle.run(self.installation)
         self._sweep()
+        self.installation.calls.settle()
         return report
 
     def _sweep(self) -> None:
@@ -286,7 +289,9 @@ class Daemon:
         try:
             if not self.installation.commands.has():
                 return
-            if self.health.ready:
+            if self.health.ready and self.health.breaker.leaves_alone(self.installation.clock()):
+                self._desk.serve_without_vendors(self._stopping.is_set, self._left_alone())
+            elif self.health.ready:
                 self._serve()
                 self._next_turn(self.installation.clock())
             elif self.health.breaker.is_open:
@@ -307,6 +312,17 @@ class Daemon:
             why=breaker.what,
         )
 
+    def _left_alone(self) -> TruceError:
+        """No call while a breaker is open, whoever asks for it."""
+        breaker = self.health.breaker
+        until = breaker.until or self.installation.clock()
+        return Unavailable(
+            f"{breaker.system} failed and is left alone until {until:%H:%M:%S} UTC; give the order again after that",
+            system=breaker.system,
+            retry_after=(until - self.installation.clock()).total_seconds(),
+            why=breaker.what + (f": {breaker.why}" if breaker.why else ""),
+        )
+
     # --- how it went ---
 
     def _succeeded(self, report: cycle.CycleReport, began_at: datetime, took: float) -> None:
@@ -320,6 +336,9 @@ class Daemon:
             report.unknown, held,
         )  # fmt: skip
         every = timedelta(seconds=self.installation.config.run.every_seconds)
+        sparing = timedelta(seconds=round(self.installation.calls.pause_after_cycle()))
+        self.health.sparing_seconds = round(sparing.total_seconds()) if sparing > every else None
+        every = max(every, sparing)
         self._next_turn(max(self.installation.clock(), began_at + every))
         log.info(
             "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,

@@ -16,7 +16,8 @@
     ├─ StorageFull            disk full or ledger unwritable: nothing was sent          exit 1
     ├─ ConnectorError
     │   ├─ AccessDenied       login, permission or scope                               exit 13
-    │   ├─ Unavailable        vendor down, throttled or budget spent: try later        exit 14
+    │   ├─ Unavailable        vendor down or throttled: try later                      exit 14
+    │   │   └─ HeldBack       held back by ourselves: our share of the day's calls is used up
     │   └─ BadReply           a reply that cannot be trusted (HTML, missing keys)      exit 14
     └─ Interrupted            stopped on request; resumable                            exit 130
 
@@ -161,6 +162,14 @@ class Unavailable(ConnectorError):
     def __init__(self, what: str, *, system: str = "", retry_after: float | None = None, why: str = "") -> None:
         super().__init__(what, system=system, why=why, next_step="truce doctor")
         self.retry_after = retry_after
+
+
+class HeldBack(Unavailable):
+    """Truce itself did not send it: what is left of the day's calls is kept for something more urgent."""
+
+    def __init__(self, what: str, *, system: str, retry_after: float | None = None, why: str = "") -> None:
+        super().__init__(what, system=system, retry_after=retry_after, why=why)
+        self.next_step = "truce status"
 
 
 class BadReply(ConnectorError):

@@ -68,6 +68,8 @@ class Health:
     policy_trouble: Trouble | None = None
     config_changed: bool = False
     swept_at: datetime | None = None
+    sparing_seconds: int | None = None
+    """Seconds between two cycles while they are further apart than configured, so that the day's calls last."""
 
 
 _HEALTH = TypeAdapter(Health)

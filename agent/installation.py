@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.approvals import Approvals
+from agent.calls import Calls
 from agent.changes import Mode
 from agent.commands import Commands
 from agent.config import Config
@@ -46,6 +47,7 @@ class Installation:
     reviews: Reviews
     approvals: Approvals
     commands: Commands
+    calls: Calls
     clock: Clock
     policies: Prepared
     mode: Mode

@@ -275,6 +275,19 @@ def agreement_days(db: Database) -> None:
     )
 
 
+@migrations()
+def calls_by_the_hour(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE called (
+            system TEXT NOT NULL,
+            hour INTEGER NOT NULL,
+            lane TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (system, hour, lane)
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def _append_only(db: Database, table: str) -> tuple[str, str]:
     columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})").fetchall()]
     fixed = ", ".join(name for name in columns if name not in CHANGEABLE[table])

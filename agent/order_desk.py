@@ -13,7 +13,7 @@ from agent.commands import URGENT, Command
 from agent.error_documents import to_document
 from agent.errors import Interrupted, LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
 from agent.installation import Installation, Stop
-from agent.orders import ASKING_NO_VENDOR, NEEDS_SOUND_POLICIES, ORDERS
+from agent.orders import ASKING_NO_VENDOR, NEEDS_SOUND_POLICIES, carry_out
 
 log = structlog.get_logger("truce")
 
@@ -91,7 +91,7 @@ class OrderDesk:
     def _result_of(self, command: Command) -> dict[str, Any]:
         if command.kind in NEEDS_SOUND_POLICIES:
             self.read_policies()
-        return ORDERS[command.kind](self.installation, command.body, command.actor, self._reporting(command))
+        return carry_out(self.installation, command.kind, command.body, command.actor, self._reporting(command))
 
     def _answer_failure(self, command: Command, error: TruceError) -> None:
         log.warning("order failed", number=command.id, order=command.kind, what=error.what, why=error.why)

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent import apply, approving, cycle, failures, rollback
 from agent import plan as plans
+from agent.budget import Lane
 from agent.ceiling import ceiling, set_ceiling
 from agent.changes import Change, State
 from agent.changes import Verdict as Judgement
@@ -243,6 +244,19 @@ NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
 """Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
 ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review", "retry"})
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
+
+
+LANES: Mapping[str, Lane] = {"rollback": "undo", "preview-rollback": "undo", "cycle": "cycle"}
+"""What an order's calls are for; every other one is a person's."""
+
+
+def carry_out(installation: Installation, kind: str, body: Body, actor: str, progress: apply.Progress) -> Result:
+    """Run one order; its calls are counted as what they are for."""
+    with installation.calls.lane(LANES.get(kind, "people")):
+        try:
+            return ORDERS[kind](installation, body, actor, progress)
+        finally:
+            installation.calls.settle()
 
 
 def plan_result(installation: Installation, plan: plans.Plan) -> Result:

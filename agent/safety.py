@@ -71,7 +71,9 @@ def check_accounts(installation: Installation) -> None:
         ConnectorError: a vendor does not say which account this is.
     """
     for system, connector in sorted(installation.connectors.items()):
-        found = connector.identity().account_id
+        identity = connector.identity()
+        installation.calls.meters[system].lives_in(identity.time_zone)
+        found = identity.account_id
         known = _known_account(installation.ledger, system)
         if known is None:
             installation.ledger.record_event(ACCOUNT, f"{system} {found}", "truce", {})

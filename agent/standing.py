@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent import health, planner
+from agent.calls import Standing
 from agent.changes import HELD, OPEN, OPEN_STATES, Batch, State
 from agent.commands import Waiting
 from agent.health import Health, Trouble
@@ -40,6 +41,8 @@ class Status:
     cursors: dict[str, str]
     pending: int
     last_trouble: str
+    calls: tuple[Standing, ...]
+    """How much of each vendor's day is used."""
 
 
 def status(installation: Installation, lock: Path) -> Status:
@@ -74,6 +77,7 @@ def status(installation: Installation, lock: Path) -> Status:
         cursors=cursors,
         pending=len(installation.mirror.pending()),
         last_trouble=str(trouble[0].body.get("what", "")) if trouble else "",
+        calls=tuple(installation.calls.standings()),
     )
 
 

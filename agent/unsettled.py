@@ -51,7 +51,8 @@ def settle_open(installation: Installation, batch_id: str | None = None) -> Reco
         connector = installation.connectors[system]
         size = connector.capabilities.read_chunk
         for start in range(0, len(entries), size):
-            settlements = _look(installation, connector, object_type, entries[start : start + size])
+            with installation.calls.lane("undo"):  # what was sent must be seen, whatever else is held back
+                settlements = _look(installation, connector, object_type, entries[start : start + size])
             counts.update(entry.state for entry in record(installation, settlements))
     return Recovery(counts[State.CONFIRMED], counts[State.FAILED], counts[State.PLANNED], counts[State.UNKNOWN])
 

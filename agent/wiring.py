@@ -6,23 +6,26 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from agent.approvals import Approvals
+from agent.budget import Share
+from agent.call_counts import CallCounts
+from agent.calls import Calls, Meter
 from agent.ceiling import ceiling
 from agent.commands import Commands
-from agent.config import Config, config_kind, load_config
+from agent.config import CallsConfig, Config, config_kind, load_config
 from agent.connector import Connector, ObjectSchema
 from agent.crosswalk import Crosswalk
 from agent.decide import prepare
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
 from agent.declaration import REPLACED_BY_USE, Opening
-from agent.errors import PolicyError, UsageError
+from agent.errors import ConfigError, PolicyError, TruceError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger import Ledger
@@ -137,6 +140,8 @@ def open_installation(
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = _links(config, stack, connectors, secret if writer and asks_vendors else _no_secret)
         installation = _assembled(config, links, ledger, mirror, clock)
+        if writer:
+            stack.callback(_settle_calls, installation.calls)
         installation.asks_vendors = writer and asks_vendors
         if writer:
             if memory_accepted_by:
@@ -183,11 +188,44 @@ def _assembled(
         reviews=Reviews(ledger),
         approvals=Approvals(ledger),
         commands=Commands(ledger.store, clock),
+        calls=metered(config, links, clock, CallCounts(ledger.store)),
         clock=clock,
         policies=prepare(PolicySet("", {}, systems=systems_of(config))),
         mode=ceiling(ledger, config.run.mode).mode,
         owners={(owner.system, owner.id): owner for owner in mirror.owners()},
     )
+
+
+def metered(config: Config, links: Mapping[str, Connector], clock: Clock, counts: CallCounts | None = None) -> Calls:
+    """Put a gate into the way of every connector's calls. Without ``counts`` nothing is remembered.
+
+    Raises:
+        ConfigError: a share is given to a system that is not connected.
+    """
+    if unknown := sorted(set(config.calls) - set(links)):
+        raise ConfigError(
+            f"calls are shared out to {unknown[0]}, which is not connected",
+            where=f"config: calls.{unknown[0]}",
+            why=f"connected are {', '.join(sorted(links))}",
+        )
+    meters = {}
+    for system, connector in links.items():
+        meters[system] = Meter(
+            system, _share(config, system), clock, counts, day_rolls=connector.capabilities.day_rolls
+        )
+        connector.use_gate(meters[system])
+    return Calls(meters)
+
+
+def _settle_calls(calls: Calls) -> None:
+    """At the end, whatever ended it: a count that cannot be written any more is only a little too high."""
+    with suppress(TruceError):
+        calls.settle()
+
+
+def _share(config: Config, system: str) -> Share:
+    given = config.calls.get(system, CallsConfig())
+    return Share(given.share, given.keep_for_undo, given.keep_for_people, given.most_a_day)
 
 
 @contextmanager

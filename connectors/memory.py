@@ -15,10 +15,12 @@ from typing import Literal
 
 from agent.connector import (
     Capabilities,
+    Gate,
     Identity,
     IsKnown,
     ObjectSchema,
     Op,
+    OpenGate,
     Page,
     Window,
     Write,
@@ -80,6 +82,7 @@ class Memory(World):
     known_owners: list[Owner] = field(default_factory=list)
     account_id: str = "memory-1"
     calls: Counter[str] = field(default_factory=Counter)
+    gate: Gate = field(default_factory=OpenGate)
     _faults: list[_Fault] = field(default_factory=list)
     _outages: list[ConnectorError] = field(default_factory=list)
     _late: list[_Late] = field(default_factory=list)
@@ -129,6 +132,9 @@ class Memory(World):
         """{record id: every value} of the living records; the oracle's view."""
         self._land_late_writes()
         return World.live(self, object_type)
+
+    def use_gate(self, gate: Gate) -> None:
+        self.gate = gate
 
     def identity(self) -> Identity:
         self._call("identity")
@@ -194,6 +200,7 @@ class Memory(World):
         """Nothing to release."""
 
     def _call(self, name: str) -> None:
+        self.gate.enter()
         self.calls[name] += 1
         if self._outages:
             raise self._outages.pop(0)

@@ -1,5 +1,5 @@
-"""Connectors around a connector: one that never writes, one that only pretends, one that keeps the pace, one that
-takes notes. Each keeps the port's promises itself, so they stack in any order."""
+"""Connectors around a connector: one that never writes, one that only pretends, one that takes notes.
+Each keeps the port's promises itself, so they stack in any order."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datetime import datetime
 from agent.connector import (
     Capabilities,
     Connector,
+    Gate,
     Identity,
     IsKnown,
     ObjectSchema,
@@ -22,7 +23,7 @@ from agent.connector import (
     WriteOutcome,
     nothing_known,
 )
-from agent.errors import AccessDenied, TruceError, Unavailable
+from agent.errors import AccessDenied, TruceError
 from agent.records import Owner, Readout, Record, Ref
 
 
@@ -39,6 +40,9 @@ class _Around:
     @property
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
+
+    def use_gate(self, gate: Gate) -> None:
+        self.inner.use_gate(gate)
 
     def identity(self) -> Identity:
         return self.inner.identity()
@@ -100,131 +104,6 @@ class DryRun(_Around):
         self.would_write += writes
         error = WriteError("other", "DRY_RUN", "a dry run: nothing was sent")
         return [WriteOutcome(write.entry_id, "rejected", write.record_id, error=error) for write in writes]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast calls may follow each other, and how long to leave a failing vendor alone (all seconds).
-
-    After a failure the pause is what the vendor asked for, else ``first_pause`` doubled per failure in a row.
-    """
-
-    calls_per_second: float = 10.0
-    burst: int = 20
-    first_pause: float = 5.0
-    longest_pause: float = 300.0
-
-
-class Throttled(_Around):
-    """Spaces calls out, and while a vendor is down or says "too much" answers Unavailable without asking it.
-
-    ``clock`` is monotonic seconds, ``sleep`` waits that many. For one thread.
-    """
-
-    def __init__(
-        self,
-        inner: Connector,
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        pace: Pace | None = None,
-    ) -> None:
-        super().__init__(inner)
-        self._clock = clock
-        self._sleep = sleep
-        self._pace = pace or Pace()
-        self._tokens = float(self._pace.burst)
-        self._filled_at = clock()
-        self._failures = 0
-        self._closed_until = 0.0
-
-    def identity(self) -> Identity:
-        with self._turn():
-            return self.inner.identity()
-
-    def now(self) -> datetime:
-        with self._turn():
-            return self.inner.now()
-
-    def schema(self, object_type: str) -> ObjectSchema:
-        with self._turn():
-            return self.inner.schema(object_type)
-
-    def owners(self) -> list[Owner]:
-        with self._turn():
-            return self.inner.owners()
-
-    def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
-    ) -> Iterator[Page]:
-        """Every page is a call of its own."""
-        pages = iter(self.inner.changed(object_type, fields, window, is_known))
-        while True:
-            with self._turn():
-                page = next(pages, None)
-            if page is None:
-                return
-            yield page
-
-    def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
-        with self._turn():
-            return self.inner.read(refs, fields)
-
-    def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
-        with self._turn():
-            return self.inner.find(object_type, key, value, fields)
-
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
-        with self._turn():
-            return self.inner.editors(cells)
-
-    def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
-        failures = self._failures
-        with self._turn():
-            outcomes = self.inner.write(writes)
-        if outcomes and all(_is_throttled(outcome) for outcome in outcomes):
-            self._failures = failures  # an answer, but not a success
-            self._leave_alone(None)
-        return outcomes
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        self._check_open()
-        self._take_token()
-        try:
-            yield
-        except Unavailable as error:
-            self._leave_alone(error.retry_after)
-            raise
-        self._failures = 0
-
-    def _check_open(self) -> None:
-        left = self._closed_until - self._clock()
-        if left > 0:
-            raise Unavailable(
-                f"{self.system} is left alone for a while",
-                system=self.system,
-                retry_after=left,
-                why=f"it failed {self._failures} times in a row; the next try is in {left:.0f} seconds",
-            )
-
-    def _take_token(self) -> None:
-        pace = self._pace
-        now = self._clock()
-        self._tokens = min(pace.burst, self._tokens + (now - self._filled_at) * pace.calls_per_second)
-        self._filled_at = now
-        if self._tokens < 1:
-            wait = (1 - self._tokens) / pace.calls_per_second
-            self._sleep(wait)
-            self._tokens += wait * pace.calls_per_second
-            self._filled_at = now + wait
-        self._tokens -= 1
-
-    def _leave_alone(self, asked: float | None) -> None:
-        self._failures += 1
-        doubled = self._pace.first_pause * 2 ** min(self._failures - 1, 30)
-        pause = asked if asked is not None else min(self._pace.longest_pause, doubled)
-        self._closed_until = self._clock() + pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +186,3 @@ class Recorded(_Around):
             raise
         finally:
             self._note(Call(method, object_type, asked, dict(answers)))
-
-
-def _is_throttled(outcome: WriteOutcome) -> bool:
-    return outcome.error is not None and outcome.error.kind == "throttled"

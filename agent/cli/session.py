@@ -131,7 +131,7 @@ def _carried_out(
     installation: Installation, kind: str, body: dict[str, Any], actor: str, progress: Progress
 ) -> dict[str, Any]:
     """Run the order here. The first Ctrl-C lets it finish its chunk, the second does not."""
-    from agent.orders import NEEDS_SOUND_POLICIES, ORDERS
+    from agent.orders import NEEDS_SOUND_POLICIES, carry_out
 
     if installation.policy_problem is not None and kind in NEEDS_SOUND_POLICIES:
         raise installation.policy_problem
@@ -146,7 +146,7 @@ def _carried_out(
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return ORDERS[kind](installation, body, actor, progress)
+        return carry_out(installation, kind, body, actor, progress)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

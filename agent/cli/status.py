@@ -11,6 +11,7 @@ from agent.cli.display import moment, number, print_json, row
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from agent.calls import Standing
     from agent.health import Trouble
     from agent.standing import Status
 
@@ -50,6 +51,8 @@ def _show(found: Status) -> None:
     for place, watermark in sorted(found.cursors.items()):
         row("Pulled", f"{place} up to {moment(watermark)}")
     row("Pending", f"{number(found.pending)} changes not decided yet")
+    for standing in found.calls:
+        _show_calls(standing)
     row("Disk", f"{_gigabytes(found.free_bytes)} free · ledger and mirror {_gigabytes(found.state_bytes)}")
     if found.last_trouble:
         row("Last stop", f"{found.last_trouble}")
@@ -84,7 +87,9 @@ def _show_daemon(found: Status) -> None:
             f" in {last.seconds:.1f} s",
         )
     if found.state not in ("stopped", "ended unexpectedly"):
-        row("Next cycle", f"{moment(noted.next_cycle_at) or 'now'}")
+        every = noted.sparing_seconds
+        sparing = f"; every {number(every)} s, so that the day's calls last" if every else ""
+        row("Next cycle", f"{moment(noted.next_cycle_at) or 'now'}{sparing}")
     if noted.breaker.is_open:
         breaker = noted.breaker
         row(
@@ -94,6 +99,25 @@ def _show_daemon(found: Status) -> None:
         )
     if noted.config_changed:
         row("Config", "changed since the daemon started: restart it to take that over")
+
+
+def _show_calls(standing: Standing) -> None:
+    """Our calls of the day, our share, what it will come to, the account as a whole; then what is held back."""
+    from agent.calls import LANE_WORDS
+
+    used = f"{standing.system} {number(standing.ours)}"
+    if standing.share is None:
+        row("Calls", f"{used} today; the vendor has not told how many there may be")
+        return
+    day = "within a day" if standing.day_rolls else f"by {moment(standing.ends_at)}"
+    account = f"{number(standing.used)} of " if standing.used is not None else ""
+    row(
+        "Calls",
+        f"{used} of {number(standing.share)} that are Truce's share, {number(standing.forecast)} {day} at this pace"
+        f" (account {account}{number(standing.limit or 0)})",
+    )
+    for lane, free in standing.held.items():
+        row("", f"{standing.system}: held back until {moment(free)}: {LANE_WORDS[lane]}")
 
 
 def _show_policies(found: Status) -> None:
@@ -141,6 +165,22 @@ def _document(found: Status) -> dict[str, object]:
         "cursors": found.cursors,
         "pending": found.pending,
         "last_trouble": found.last_trouble,
+        "calls": [_calls_document(standing) for standing in found.calls],
+    }
+
+
+def _calls_document(standing: Standing) -> dict[str, object]:
+    return {
+        "system": standing.system,
+        "limit": standing.limit,
+        "used_by_all": standing.used,
+        "used": standing.ours,
+        "used_for": dict(standing.by_lane),
+        "share": standing.share,
+        "forecast": standing.forecast,
+        "day": "rolling" if standing.day_rolls else "calendar",
+        "day_ends_at": standing.ends_at.isoformat(),
+        "held": {lane: free.isoformat() for lane, free in standing.held.items()},
     }
 
 

@@ -58,7 +58,7 @@ class Story:
         self, installation: Installation, kind: str, body: dict[str, Any], actor: str, what: str
     ) -> dict[str, Any]:
         with progress_bar(what, quiet=self.tell.silent) as progress:
-            return orders.ORDERS[kind](installation, body, actor, progress)
+            return orders.carry_out(installation, kind, body, actor, progress)
 
 
 def where_they_disagree(story: Story) -> dict[str, Any]:

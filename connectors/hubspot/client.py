@@ -25,10 +25,11 @@ import hubspot
 import orjson
 import urllib3
 
+from agent.connector import Allowance, Gate, OpenGate
 from agent.errors import BadReply, ConfigError
 from connectors.hubspot.failures import transport_failure
 from connectors.hubspot.login import Login
-from connectors.hubspot.pacing import Allowance, Sleep
+from connectors.hubspot.pacing import Rolling, Sleep
 from connectors.hubspot.vendor import SYSTEM
 
 ApiVersion = Literal["v3", "2026-03", "2026-09"]
@@ -66,6 +67,8 @@ class Reply:
     retry_after: float | None = None
     calls_left: int | None = None
     """What HubSpot says is left of the rolling ten seconds; it says nothing on a search."""
+    day: Allowance | None = None
+    """What it says of the day: nothing on a search, and nothing to an OAuth app."""
 
     @property
     def is_success(self) -> bool:
@@ -105,7 +108,7 @@ class Client:
     """Sends one request per call and returns its ``Reply``, error statuses included.
 
     Raises from every call:
-        NothingSent: no connection. ReplyLost: sent, and no whole reply came back.
+        NothingSent: no connection. ReplyLost: sent, and no whole reply came back. HeldBack: not sent, by our own gate.
     """
 
     login: Login
@@ -113,7 +116,8 @@ class Client:
     api_version: ApiVersion = "v3"
     timeout: Timeout = (5.0, 60.0)
     sleep: Sleep = time.sleep
-    _allowance: Allowance = field(init=False, repr=False)
+    gate: Gate = field(default_factory=OpenGate, repr=False)
+    _rolling: Rolling = field(init=False, repr=False)
     _library: Any = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _apis: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
@@ -121,7 +125,7 @@ class Client:
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
         _require_safe_address(self.base_url)
-        self._allowance = Allowance(self.sleep)
+        self._rolling = Rolling(self.sleep)
         self._library = hubspot.HubSpot(access_token=_LATER, api_factory=self._api)
 
     def account(self) -> Reply:
@@ -204,7 +208,7 @@ class Client:
         return self._send(partial(client.call_api, path, method, places, query, wanted, auth_settings=["oauth2"]))
 
     def _send(self, call: Callable[..., Any]) -> Reply:
-        self._allowance.wait()
+        self._rolling.wait()
         try:
             response = call(_preload_content=False)
             return self._noted(_reply(response.status, response.data, response.headers))
@@ -219,7 +223,9 @@ class Client:
             raise
 
     def _noted(self, reply: Reply) -> Reply:
-        self._allowance.note(reply.calls_left, reply.at)
+        self._rolling.note(reply.calls_left, reply.at)
+        if reply.day is not None:
+            self.gate.told(reply.day)
         return reply
 
     def _api(self, package: Any, api_name: str, config: Mapping[str, Any]) -> Any:
@@ -255,6 +261,7 @@ class Client:
         if "Authorization" not in headers:
             return send(method, url, headers=headers, **kwargs)
         token = self.login.token(self._ask_for_token)
+        self.gate.enter()  # HubSpot does not count a 401, so once is enough for both
         try:
             return send(method, url, headers={**headers, "Authorization": f"Bearer {token}"}, **kwargs)
         except Exception as error:
@@ -330,7 +337,14 @@ def _reply(status: int, body: bytes, headers: Mapping[str, str]) -> Reply:
         at=_stamp(headers.get("Date")),
         retry_after=_seconds(headers.get("Retry-After")),
         calls_left=_whole(headers.get("X-HubSpot-RateLimit-Remaining")),
+        day=_day(headers),
     )
+
+
+def _day(headers: Mapping[str, str]) -> Allowance | None:
+    limit = _whole(headers.get("X-HubSpot-RateLimit-Daily"))
+    left = _whole(headers.get("X-HubSpot-RateLimit-Daily-Remaining"))
+    return Allowance(limit, max(0, limit - left)) if limit is not None and left is not None else None
 
 
 def _stamp(text: str | None) -> datetime | None:

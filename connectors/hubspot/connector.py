@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.connector import (
+    Gate,
     Identity,
     IsKnown,
     KeptSecret,
@@ -72,6 +73,9 @@ class HubSpot:
         self._writer = Writer(self._client, self._reader)
         self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
         self.capabilities = abilities(self._link_keys, stored_ids or {}, settle_seconds=sum(timeout))
+
+    def use_gate(self, gate: Gate) -> None:
+        self._client.gate = gate
 
     def identity(self) -> Identity:
         reply = self._account()

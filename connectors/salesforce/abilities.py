@@ -41,6 +41,7 @@ def abilities(link_keys: Mapping[str, str], *, settle_seconds: float = 65.0) -> 
         index_lag_seconds=0.0,
         sees_deletions=True,
         echoes_writes=False,
+        day_rolls=True,
         settle_seconds=settle_seconds,
         conversions=CONVERSIONS,
         parent_fields=PARENTS,

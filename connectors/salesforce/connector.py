@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agent.connector import (
     Capabilities,
+    Gate,
     Identity,
     IsKnown,
     KeptSecret,
@@ -68,7 +69,7 @@ class Salesforce:
         timeout: Timeout = (5, 60),
     ) -> None:
         base = checked_base(base_url)
-        egress = Egress(timeout, base)
+        self._egress = egress = Egress(timeout, base)
         self._session = VendorSession(egress)
         grant = grant_of(domain.lower(), client_id, client_secret, username, private_key, refresh_token)
         self._login = Login(Place(domain.lower(), api_version), grant, self._session, egress, base, clock)
@@ -81,6 +82,9 @@ class Salesforce:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    def use_gate(self, gate: Gate) -> None:
+        self._egress.gate = gate
 
     def identity(self) -> Identity:
         """The organization and our user; the login and the organization must name the same account."""

@@ -7,6 +7,7 @@ the environment. This session does none of that. It never repeats a request: the
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -16,6 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from agent.connector import Allowance, Gate, OpenGate
 from agent.errors import ConfigError
 
 Timeout = tuple[float, float]
@@ -30,6 +32,12 @@ MANDATORY_HEADERS = {
 """On the session and not on the call: per-call headers do not survive everything, these do."""
 
 
+_COUNTED = re.compile(r"/services/(data/v\d|Soap/|async/)")
+"""Logins and the list of versions cost nothing of the daily allowance."""
+
+_USAGE = re.compile(r"api-usage=(\d+)/(\d+)", re.ASCII)
+
+
 class EgressRefused(Exception):
     """A request was about to leave for a host that is not ours. Nothing was sent. Names only the host."""
 
@@ -41,6 +49,7 @@ class Egress(HTTPAdapter):
         self._timeout = timeout
         self._base = base
         self._allowed: set[str] = set()
+        self.gate: Gate = OpenGate()
         super().__init__(max_retries=Retry(0, read=False))
 
     def allow(self, host: str) -> None:
@@ -58,10 +67,12 @@ class Egress(HTTPAdapter):
     ) -> requests.Response:
         parts = urlsplit(request.url or "")
         self._check(parts)
+        if _COUNTED.match(parts.path):
+            self.gate.enter()
         if self._base is not None:
             request.headers["X-Original-Host"] = parts.netloc
             request.url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
-        return super().send(
+        response = super().send(
             request,
             stream=stream,
             timeout=self._timeout if timeout is None else timeout,
@@ -69,6 +80,10 @@ class Egress(HTTPAdapter):
             cert=cert,
             proxies=None,  # a proxy would see the rewritten address and fail
         )
+        allowance = usage_of(response.headers.get("Sforce-Limit-Info"))
+        if allowance is not None:
+            self.gate.told(allowance)
+        return response
 
     def _check(self, parts: SplitResult) -> None:
         if parts.scheme != "https" or parts.username is not None or host_of(parts) not in self._allowed:
@@ -90,6 +105,12 @@ class VendorSession(requests.Session):
         """As in requests, but a redirect is an answer: the vendor never sends one, a login portal does."""
         options["allow_redirects"] = False
         return super().request(*arguments, **options)
+
+
+def usage_of(header: str | None) -> Allowance | None:
+    """``api-usage=18/5000``, perhaps with what this app alone may use behind it, which is not looked at."""
+    found = _USAGE.search(header or "")
+    return Allowance(limit=int(found[2]), used=int(found[1])) if found else None
 
 
 def host_of(parts: SplitResult) -> str:

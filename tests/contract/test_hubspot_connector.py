@@ -17,6 +17,7 @@ from agent.records import Gone, MergedInto, Owner, Record, Ref, Tombstone, Unrea
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.login import ServiceKey
+from connectors.hubspot.pacing import SEARCH_SECONDS
 
 SINCE = datetime(2026, 11, 1, 9, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -276,7 +277,7 @@ def test_a_search_that_came_too_soon_is_asked_again_when_the_second_is_over(
 ) -> None:
     server.script(TOO_SOON, TOO_SOON, hits(1, 30, total=30))
     list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
-    assert time.now == 2.0
+    assert time.now == 2 * SEARCH_SECONDS
 
 
 def test_being_throttled_for_long_says_how_long_to_wait(server: ScriptedServer, connector: HubSpot) -> None:
@@ -327,7 +328,7 @@ def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSp
     server.script(*(hits(200 * page + 1, 200 * page + 200, total=9_999) for page in range(12)), hits(9_001, 9_001))
     list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
     assert len(server.asked) == 13
-    assert time.now == pytest.approx(3.0)
+    assert time.now == pytest.approx(2 * SEARCH_SECONDS)
 
 
 def test_a_full_load_lists_and_then_reads_the_bin(server: ScriptedServer, connector: HubSpot) -> None:

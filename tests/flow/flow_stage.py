@@ -22,7 +22,7 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.errors import Interrupted
 from agent.installation import Installation, never
-from agent.orders import ORDERS
+from agent.orders import carry_out
 from agent.pairing import ACCEPTED
 from agent.records import FieldValue, Ref
 from agent.wiring import first_config_kind, open_installation, reload_policies
@@ -241,7 +241,7 @@ class Stage:
 
     def order(self, kind: str, actor: str = "", **body: Any) -> dict[str, Any]:
         """Carry out an order as the command line does; its result has the shape that docs/schemas promises."""
-        result = ORDERS[kind](self.installation, body, actor or self.actor, apply.silent)
+        result = carry_out(self.installation, kind, body, actor or self.actor, apply.silent)
         if kind in SHAPES:
             validate(json.loads(json.dumps(result, default=str)), SHAPES[kind])
         return result

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from agent import cycle
 from agent.changes import Cell, Change, State, Why
 from agent.commands import Commands
+from agent.connector import Allowance
 from agent.daemon import LEAST_FREE_BYTES, Daemon
 from agent.errors import AccessDenied, Busy, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
@@ -115,6 +116,51 @@ def test_a_refused_login_is_not_tried_again_for_five_minutes(bench: Bench, daemo
     bench.salesforce.go_down(error=AccessDenied("the login was refused", system="salesforce"))
     daemon.turn()
     assert bench.next_cycle_in() == 300
+
+
+def test_while_a_vendor_is_left_alone_nobody_calls_it(bench: Bench, daemon: Daemon) -> None:
+    bench.hubspot.go_down(error=down(retry_after=600))
+    daemon.turn()
+    before = bench.hubspot.calls.total(), bench.salesforce.calls.total()
+    commands = daemon.installation.commands
+    orders = [commands.queue(kind, {"policy": "person-basics"}, "anna") for kind in ("plan", "rollback", "pause")]
+    daemon.glance()
+    answers = [commands.collect(order) or {} for order in orders]
+    assert [answer.get("error", {}).get("exit_code") for answer in answers] == [14, 14, None]
+    assert "left alone until 09:10:00 UTC" in answers[0]["error"]["what"]
+    assert answers[2]["paused"] is True
+    assert (bench.hubspot.calls.total(), bench.salesforce.calls.total()) == before
+    bench.watch.advance(seconds=600)
+    again = commands.queue("plan", {}, "anna")
+    daemon.turn()
+    assert "plan" in (commands.collect(again) or {})
+
+
+def test_cycles_held_back_for_want_of_calls_stop_no_order(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(2)
+    daemon.turn()
+    meter = daemon.installation.calls.meters["hubspot"]
+    meter.told(Allowance(limit=1_000, used=880))
+    daemon.turn()
+    assert daemon.health.breaker.is_our_own
+    assert daemon.health.breaker.what == "hubspot has no calls left today for cycles"
+    assert bench.next_cycle_in() == 15 * 60, "until the vendor's figure is too old to go by"
+    order = daemon.installation.commands.queue("plan", {}, "anna")
+    daemon.glance()
+    assert "plan" in (daemon.installation.commands.collect(order) or {})
+    meter.told(Allowance(limit=10_000, used=0))
+    daemon.turn()
+    assert not daemon.health.breaker.is_open
+
+
+def test_cycles_become_rarer_when_the_day_s_calls_would_not_last(bench: Bench, daemon: Daemon) -> None:
+    daemon.turn()
+    assert daemon.health.sparing_seconds is None
+    daemon.installation.calls.meters["hubspot"].told(Allowance(limit=2_000, used=0))
+    daemon.turn()
+    daemon.turn()
+    assert daemon.health.sparing_seconds is not None
+    assert bench.next_cycle_in() == daemon.health.sparing_seconds > 60
 
 
 def test_trouble_is_in_the_chain_once_and_its_end_too(bench: Bench, daemon: Daemon) -> None:

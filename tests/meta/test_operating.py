@@ -11,7 +11,9 @@ import pytest
 
 from agent import logs, systemd
 from agent.breaker import FIRST_PAUSE, LONGEST_PAUSE
+from agent.budget import Lane, Share
 from agent.cli import truce
+from agent.config import CallsConfig
 from agent.daemon import CLOCK_JUMP_SECONDS, LEAST_FREE_BYTES
 from agent.orders import ORDERS
 
@@ -24,6 +26,13 @@ SHOWN = [
     for line in block.splitlines()
     if line.startswith("truce ")
 ]
+
+
+def stops_at(lane: Lane) -> int:
+    """Percent of our share after which this lane stops, with the shares the config has by default."""
+    given = CallsConfig()
+    share = Share(100, given.keep_for_undo, given.keep_for_people)
+    return 100 - share.kept_from(lane, 100)
 
 
 def parsed(words: list[str]) -> click.Context:
@@ -65,6 +74,7 @@ def test_the_orders_listed_are_those_a_daemon_takes() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
+        *(f"| {stops_at(lane)} % of the share is used |" for lane in ("people", "cycle", "sweep")),
         f"below {LEAST_FREE_BYTES // 1024**2} MB free",
         f"within {systemd.STOP_SECONDS} seconds at worst",
         f"after {systemd.WATCHDOG_SECONDS} seconds without one",
