@@ -30,6 +30,7 @@ from agent.decide.view import Base, View
 from agent.errors import NotFound, UsageError
 from agent.installation import Installation
 from agent.ledger import Intent
+from agent.places import places_of
 from agent.records import FieldValue, Ref
 from agent.views import views
 
@@ -230,11 +231,15 @@ class _Aligned:
 def _remember(installation: Installation, found: Sequence[_Aligned]) -> None:
     """Questions first: a crash between the two asks again instead of forgetting."""
     installation.reviews.open_or_refresh([question for aligned in found for question in aligned.questions])
+    aims = places_of(installation.policies.policies).aims
     installation.mirror.set_bases(
         {
             aligned.view.entity_id: {
                 **aligned.view.bases,
-                **{name: Base(dict(values)) for name, values in aligned.adopt.items()},
+                **{
+                    name: Base(dict(values), None, aims.get((aligned.view.entity_type, name)))
+                    for name, values in aligned.adopt.items()
+                },
             }
             for aligned in found
             if aligned.adopt

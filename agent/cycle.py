@@ -32,6 +32,7 @@ from agent.decide.view import Base
 from agent.installation import Installation
 from agent.ledger import Intent, Settlement
 from agent.mirror import Disposition
+from agent.places import entity_type_of, places_of
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, vanished_records
 from agent.records import Record, Ref
@@ -201,9 +202,13 @@ def remember(installation: Installation, draft: planner.Draft) -> None:
 
 def learn(installation: Installation, decisions: Sequence[Decision]) -> None:
     """Fields that both sides agree on become bases without a write; how far both agree is kept."""
+    aims = places_of(installation.policies.policies).aims
     installation.mirror.set_bases(
         {
-            decision.entity_id: {name: Base(dict(values)) for name, values in decision.adopt.items()}
+            decision.entity_id: {
+                name: Base(dict(values), None, aims.get((entity_type_of(decision.entity_id), name)))
+                for name, values in decision.adopt.items()
+            }
             for decision in decisions
             if decision.adopt
         }

@@ -22,7 +22,7 @@ def load_bases(store: Store, entity_ids: Iterable[str]) -> dict[str, dict[str, B
         chunk = wanted[start : start + IN_CHUNK]
         sql = f"SELECT entity, fields FROM bases WHERE entity IN ({marks(len(chunk))})"
         for entity_id, text in store.read_tuples(sql, chunk):
-            found[entity_id] = {name: Base(values, entry) for name, (values, entry) in from_json(text).items()}
+            found[entity_id] = {name: Base(*parts) for name, parts in from_json(text).items()}
     return found
 
 
@@ -37,11 +37,15 @@ def merge_bases(connection: Connection, bases: Mapping[str, Mapping[str, Base]])
     rows = []
     for entity_id in wanted:
         whole = present.get(entity_id, {})
-        whole.update((name, [dict(base.values), base.entry]) for name, base in bases[entity_id].items())
+        whole.update((name, _parts(base)) for name, base in bases[entity_id].items())
         rows.append((entity_id, to_json(whole).decode()))
     connection.executemany(
         "INSERT INTO bases VALUES (?, ?) ON CONFLICT (entity) DO UPDATE SET fields = excluded.fields", rows
     )
+
+
+def _parts(base: Base) -> list[Any]:
+    return [dict(base.values), base.entry, *([base.aim] if base.aim is not None else [])]
 
 
 def delete_bases(connection: Connection, entity_ids: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ from agent.records import FieldValue, Record, Ref
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """{(entity type, field): {system: {object type: vendor field}}}."""
+    """{(entity type, field): {system: {object type: vendor field}}}, and what each of these lines wants today."""
 
     by_field: Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]]
+    aims: Mapping[tuple[str, str], str | None] = dataclasses.field(default_factory=dict)
 
     def vendor_field(self, entity_type: str, field: str, ref: Ref) -> str | None:
         return self.by_field.get((entity_type, field), {}).get(ref.system, {}).get(ref.object_type)
@@ -33,7 +35,8 @@ def places_of(policies: PolicySet) -> Places:
             for system, by_type in sides.items():
                 merged.setdefault(system, {}).update(by_type)
         found[lifecycle.about, "lifecycle"] = merged
-    return Places(found)
+    aims = {(policy.about, rule.name): rule.aim for policy in policies.fields for rule in policy.rules}
+    return Places(found, aims)
 
 
 def settled_bases(
@@ -58,7 +61,7 @@ def settled_bases(
             vendor_field = places.vendor_field(entity_type, name, record.ref)
             if vendor_field is not None and vendor_field in record.fields:
                 values[system] = record.fields[vendor_field]
-        bases[name] = Base(values, entry.id)
+        bases[name] = Base(values, entry.id, places.aims.get((entity_type, name)))
     return bases
 
 

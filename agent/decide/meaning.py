@@ -17,6 +17,7 @@ from agent.decide.policy import FieldRule
 from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
 
 _LENGTH = 16
+_SHORT = 6
 _IN_ORDER = frozenset({"stages", "values"})
 """Blocks whose lines stand in a meaningful order: the funnel, and the first word of a value map."""
 
@@ -76,21 +77,36 @@ def definition_of(rule: FieldRule) -> str:
     )
 
 
+def aim_of(about: str, rule: FieldRule, wins: object = None) -> str:
+    """Changes exactly when two values that were settled under the line must be looked at anew.
+
+    Kept with every settled field of every record, hence short: a chance of one in millions to miss a change.
+    """
+    return digest(about, definition_of(rule), *_winners(rule, wins))[:_SHORT]
+
+
 def rule_hash(about: str, rule: FieldRule, wins: object = None) -> str:
     """The meaning of one line under ``fields``, with what the policy says for all its lines.
 
     ``wins``: what stands behind ``wins`` as plain data, for its cases.
     """
-    cases = [] if isinstance(wins, str) or wins is None else [wins]
-    undecided = [] if rule.undecided is None else [[rule.undecided.side, rule.undecided.unless_blank]]
     return digest(
         about,
         definition_of(rule),
         [rule.wins, rule.unless_blank, rule.first_time, rule.losing_edit],
         [rule.may_clear, rule.protected, rule.owner_otherwise],
-        *cases,
-        *undecided,
+        *_cases(rule, wins),
     )
+
+
+def _winners(rule: FieldRule, wins: object) -> list[object]:
+    return [[rule.wins, rule.unless_blank], *_cases(rule, wins)]
+
+
+def _cases(rule: FieldRule, wins: object) -> list[object]:
+    cases = [] if isinstance(wins, str) or wins is None else [wins]
+    undecided = [] if rule.undecided is None else [[rule.undecided.side, rule.undecided.unless_blank]]
+    return [*cases, *undecided]
 
 
 def _sorted_where(rule: FieldRule) -> list[object]:

@@ -93,7 +93,8 @@ class FieldRule:
     known. ``values`` maps
     a canonical value to {system: vendor value}. ``rule`` is the hash of the line's meaning. ``first_time`` and
     ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown), or the one
-    ``clean`` makes of it. ``instants``: systems whose field is a date with a time of day.
+    ``clean`` makes of it. ``instants``: systems whose field is a date with a time of day. ``aim`` is a short hash of
+    what the line wants of both values: its fields, cleaning, words and winners, but not how an edit is treated.
     """
 
     name: str
@@ -115,6 +116,7 @@ class FieldRule:
     undecided: Winner | None = None
     cases: tuple[Case, ...] = ()
     instants: frozenset[str] = frozenset()
+    aim: str | None = None
 
     @property
     def winners(self) -> tuple[Winner, ...]:

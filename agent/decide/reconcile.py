@@ -115,16 +115,17 @@ def reconcile(
     if rule.wins is None:
         return Outcome("nothing", "only read")
     try:
+        is_new = base is not None and None not in (base.aim, rule.aim) and base.aim != rule.aim
         if rule.wins == NEWEST:
-            return _protected(rule, _newest(rule, translator, sides, now))
-        return _protected(rule, _Field(rule, translator, sides, now).outcome())
+            return _protected(rule, _newest(rule, translator, sides, now, is_new))
+        return _protected(rule, _Field(rule, translator, sides, now, is_new=is_new).outcome())
     except Unmapped as unmapped:
         return _unmapped(rule, "", "there is no word on the other side for", unmapped.reading)
     except NoCounterpart as nobody:
         return Outcome("skipped", str(nobody))
 
 
-def _newest(rule: FieldRule, translator: Translator, sides: tuple[Side, Side], now: datetime) -> Outcome:
+def _newest(rule: FieldRule, translator: Translator, sides: tuple[Side, Side], now: datetime, is_new: bool) -> Outcome:
     """The side that changed alone; with both, the one provably set later; else what ``else`` says."""
     if any(side.settled is None for side in sides):
         blank = next((side for side in sides if side.live.is_blank), None)
@@ -135,7 +136,9 @@ def _newest(rule: FieldRule, translator: Translator, sides: tuple[Side, Side], n
             return _Field(rule.with_winner(Winner(ASK)), translator, sides, now).outcome()
     changed = [side for side in sides if side.has_changed]
     if not changed and all(side.settled is not None for side in sides):
-        return _Field(rule, translator, sides, now).outcome()
+        found = _latest(sides)
+        winner = Winner(found.system, unless_blank=True) if found is not None else rule.undecided or Winner(ASK)
+        return _Field(rule.with_winner(winner), translator, sides, now, is_new=is_new).outcome()
     newest = changed[0] if len(changed) == 1 else _latest(sides)
     if newest is not None:
         winner = Winner(newest.system, unless_blank=True)
@@ -196,25 +199,39 @@ class _Field:
         sides: tuple[Side, Side],
         now: datetime,
         how: str = "wins",
+        is_new: bool = False,
     ) -> None:
-        """``how``: why the winner wins, as it stands in a sentence before the line's name."""
+        """``how``: why the winner wins, as it stands in a sentence before the line's name. ``is_new``: the line wants
+        something else than when both sides were last settled."""
         self.rule = rule
         self.translator = translator
         self.sides = sides
         self.now = now
         self.how = how
+        self.is_new = is_new
 
     def outcome(self) -> Outcome:
         if any(side.settled is None for side in self.sides):
             return self._first_meeting()
         if not any(side.has_changed for side in self.sides):
-            return Outcome("quiet", "the two sides differ as they did when last settled")
+            return self._by_level() or Outcome("quiet", "the two sides differ as they did when last settled")
         if self.rule.wins == ASK:
             return self._ask("changed since they last agreed")
         if self.rule.wins == FIRST_VALUE:
             return self._first_value()
         winner, loser = self._ranked()
         return self._enforced(winner, loser)
+
+    def _by_level(self) -> Outcome | None:
+        """A line that wants something else now goes before what was left alone under it; where no side wins, nobody
+        has edited anything that could be asked about."""
+        if not self.is_new or self.rule.wins in (ASK, FIRST_VALUE):
+            return None
+        winner, loser = self._ranked()
+        if winner.live.is_blank:
+            return self._refill(winner, loser)
+        sentence = f"the line changed since both sides were last settled: {self._wins_sentence(winner, loser)}"
+        return self._write(winner.live, loser, sentence)
 
     def _first_meeting(self) -> Outcome:
         blank = next((side for side in self.sides if side.live.is_blank), None)

@@ -12,10 +12,14 @@ from agent.systems import Systems
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What each side held when this field was last settled: {system: value}, and the entry that settled it."""
+    """What each side held when this field was last settled: {system: value}, and the entry that settled it.
+
+    ``aim``: what the line then wanted (``FieldRule.aim``); None where that is not known.
+    """
 
     values: Mapping[str, FieldValue]
     entry: str | None = None
+    aim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

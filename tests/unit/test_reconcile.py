@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
-from deciding import rule
+from deciding import NOW, rule
 from hypothesis import given
 from hypothesis import strategies as st
 from shipped_systems import SYSTEMS
 
-from agent.decide.policy import Cleaner, FieldRule
+from agent.decide.policy import Cleaner, FieldRule, Winner
 from agent.decide.reconcile import Outcome, reconcile
 from agent.decide.values import Codec
-from agent.decide.view import Base
+from agent.decide.view import Base, Interval
 from agent.records import FieldValue
 
 Pair = tuple[FieldValue, FieldValue]
@@ -232,3 +235,47 @@ def test_the_losing_side_never_writes_the_winner(wins: str) -> None:
         for base in (None, ("a", "a"), ("b", "b"), (None, None)):
             outcome = settle(rule("job_title", wins, first_time="winner"), *live, base)
             assert all(wanted.system != wins for wanted in outcome.writes)
+
+
+class TestChangedLine:
+    """Settled under a line that wanted something else, differing since, and edited by nobody."""
+
+    @staticmethod
+    def _outcome(line: FieldRule, salesforce: FieldValue, hubspot: FieldValue, times: Any = None) -> Outcome:
+        base = Base({"salesforce": salesforce, "hubspot": hubspot}, None, "then")
+        here, there = ("salesforce", "Title", salesforce), ("hubspot", "jobtitle", hubspot)
+        return reconcile(line, Codec(line), here, there, base, times or {}, NOW)
+
+    def test_the_winner_is_written_though_nobody_edited(self) -> None:
+        outcome = self._outcome(rule("job_title", "hubspot", aim="now"), "CEO", "Boss")
+        assert [(wanted.system, wanted.after) for wanted in outcome.writes] == [("salesforce", "Boss")]
+
+    def test_the_same_line_stays_quiet(self) -> None:
+        assert self._outcome(rule("job_title", "hubspot", aim="then"), "CEO", "Boss").disposition == "quiet"
+
+    def test_a_line_settled_before_aims_were_kept_stays_quiet(self) -> None:
+        assert self._outcome(rule("job_title", "hubspot"), "CEO", "Boss").disposition == "quiet"
+
+    def test_a_blank_winner_clears_nothing(self) -> None:
+        line = rule("job_title", "hubspot", aim="now", may_clear=True)
+        assert self._outcome(line, "CEO", None).disposition == "skipped"
+
+    def test_a_blank_winner_is_filled_where_the_other_may(self) -> None:
+        outcome = self._outcome(rule("job_title", "hubspot", aim="now", unless_blank=True), "CEO", None)
+        assert [(wanted.system, wanted.after) for wanted in outcome.writes] == [("hubspot", "CEO")]
+
+    @pytest.mark.parametrize("wins", ["ask", "first value"])
+    def test_where_no_side_wins_nobody_is_asked(self, wins: str) -> None:
+        assert self._outcome(rule("job_title", wins, aim="now"), "CEO", "Boss").disposition == "quiet"
+
+    def test_newest_takes_the_value_set_last_and_else_its_fallback(self) -> None:
+        line = rule("job_title", "newest", aim="now", undecided=Winner("salesforce"))
+        early, late = (Interval(NOW - timedelta(days=age), NOW - timedelta(days=age - 1)) for age in (9, 5))
+        times = {("salesforce", "Title"): early, ("hubspot", "jobtitle"): late}
+        assert [wanted.after for wanted in self._outcome(line, "CEO", "Boss", times).writes] == ["Boss"]
+        assert [wanted.after for wanted in self._outcome(line, "CEO", "Boss").writes] == ["CEO"]
+
+    def test_a_protected_value_is_asked_about(self) -> None:
+        assert (
+            self._outcome(rule("job_title", "hubspot", aim="now", protected=True), "CEO", "Boss").disposition == "ask"
+        )

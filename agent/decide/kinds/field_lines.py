@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from agent.decide.kinds.cleaning import TYPE_OF, read_cleaner
 from agent.decide.kinds.header import BOTH, ENTITY_PATTERN, TEXT
 from agent.decide.kinds.wins import keys, read_wins
-from agent.decide.meaning import plain, rule_hash
+from agent.decide.meaning import aim_of, plain, rule_hash
 from agent.decide.policy import FieldRule
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
@@ -119,7 +119,8 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         undecided=said.undecided,
         type=TYPE_OF.get(clean.name, "text"),
     )
-    return replace(rule, rule=rule_hash(wide.about, rule, plain(block.get("wins"))))
+    wins = plain(block.get("wins"))
+    return replace(rule, rule=rule_hash(wide.about, rule, wins), aim=aim_of(wide.about, rule, wins))
 
 
 def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader) -> dict[str, str]:
