@@ -244,7 +244,7 @@ class TestChangedLine:
     def _outcome(line: FieldRule, salesforce: FieldValue, hubspot: FieldValue, times: Any = None) -> Outcome:
         base = Base({"salesforce": salesforce, "hubspot": hubspot}, None, "then")
         here, there = ("salesforce", "Title", salesforce), ("hubspot", "jobtitle", hubspot)
-        return reconcile(line, Codec(line), here, there, base, times or {}, NOW)
+        return reconcile(line, Codec(line, SYSTEMS), here, there, base, times or {}, NOW)
 
     def test_the_winner_is_written_though_nobody_edited(self) -> None:
         outcome = self._outcome(rule("job_title", "hubspot", aim="now"), "CEO", "Boss")
