@@ -13,7 +13,7 @@ from connectors.emulator.hubspot.association_types import (
     direction_between,
     label_of,
 )
-from connectors.emulator.hubspot.batch_calls import document, inputs_of
+from connectors.emulator.hubspot.batch_calls import created_status, document, inputs_of
 from connectors.emulator.hubspot.call import Call, as_list, as_object, shaped
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, load, not_found, text
@@ -97,7 +97,7 @@ def batch_create(call: Call) -> Response:
         wanted.append((here_end, there_end, labels))
     set_labels(call, wanted)
     found = [_labels_between(call, *one) for one in wanted]
-    return reply(document(call, found, errors), 207 if errors else 201)
+    return reply(document(call, found, errors), 207 if errors else created_status(call))
 
 
 def batch_associate_default(call: Call) -> Response:

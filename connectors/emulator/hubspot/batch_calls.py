@@ -21,6 +21,7 @@ from connectors.emulator.hubspot.record_calls import Document, association_ends,
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, some_missing, text
 from connectors.emulator.hubspot.replies import no_content, reply
 from connectors.emulator.hubspot.shapes import Done, histories, record, written
+from connectors.emulator.hubspot.values import NORMALISING_VERSION
 from connectors.emulator.world import End, Row, Transaction
 
 BATCH_LIMIT, BATCH_LIMIT_WITH_HISTORY = 100, 50
@@ -147,6 +148,11 @@ def document(call: Call, results: list[Document], errors: list[Document]) -> Doc
     if errors:
         found.update(numErrors=len(errors), errors=errors)
     return found
+
+
+def created_status(call: Call) -> int:
+    """Of a batch of associations or property definitions: 2026-09 publishes 200 where the versions before have 201."""
+    return 200 if call.version == NORMALISING_VERSION else 201
 
 
 def traces_of(inputs: Sequence[Input]) -> list[str] | None:

@@ -142,12 +142,15 @@ def batch_read_out_of_all(call: Call) -> Response:
 
 
 def batch_unsubscribe_from_all(call: Call) -> Response:
+    """``verbose=true`` shows what became of each kind of e-mail."""
     call.require(WRITE_SCOPES)
     _require_channel(call.one("channel"))
-    found = []
+    found: list[Document] = []
     for email in _emails(call):
         _leave_all(call, email)
-        found.append({"subscriberIdString": email, "statuses": [_status(call, email, one) for one in subscriptions()]})
+        found.append({"subscriberIdString": email})
+        if call.flag("verbose"):
+            found[-1]["statuses"] = [_status(call, email, one) for one in subscriptions()]
     return reply(document(call, found, []))
 
 

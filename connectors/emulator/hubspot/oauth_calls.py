@@ -15,6 +15,7 @@ from connectors.emulator.hubspot.portal import correlation_id
 from connectors.emulator.hubspot.provisioning import new_token
 from connectors.emulator.hubspot.refusals import text
 from connectors.emulator.hubspot.replies import no_content, reply
+from connectors.emulator.hubspot.times import milliseconds
 
 TOKEN_SECONDS = 1_800
 
@@ -60,12 +61,15 @@ def introspect(call: Call) -> Response:
     value, settings = _form(call).get("token", ""), call.portal.space.settings
     found: dict[str, Any] | None = settings["tokens"].get(value)
     if found is None and value in settings["refresh_tokens"]:
-        app = settings["apps"][settings["refresh_tokens"][value]]
-        return reply(_described(call, app["app_id"], app["scopes"], "refresh_token"))
+        client_id = settings["refresh_tokens"][value]
+        app = settings["apps"][client_id]
+        use = {"active": True, "client_id": client_id, "token_use": "refresh_token"}
+        return reply({**_described(call, value, app["app_id"], app["scopes"]), **use})
     if found is None or is_expired(call.portal, found):
         return reply({"active": False})
-    described = _described(call, found["app_id"], found["scopes"], "access_token")
-    return reply({**described, "expires_in": _seconds_left(call, found)})
+    client_id = next((name for name, app in settings["apps"].items() if app["app_id"] == found["app_id"]), "")
+    use = {"active": True, "client_id": client_id, "token_use": "access_token"}
+    return reply({**_described(call, value, found["app_id"], found["scopes"]), **use, **_signed(call, found)})
 
 
 def revoke(call: Call) -> Response:
@@ -81,8 +85,8 @@ def describe_access_token(call: Call) -> Response:
     found = call.portal.space.settings["tokens"].get(call.params["token"])
     if found is None or is_expired(call.portal, found):
         return _refused(call, "invalid_token", "BAD_ACCESS_TOKEN", "bad_access", 404)
-    described = _described(call, found["app_id"], found["scopes"], "access")
-    return reply({**described, "token": call.params["token"], "expires_in": _seconds_left(call, found)})
+    described = _described(call, call.params["token"], found["app_id"], found["scopes"])
+    return reply({**described, **_signed(call, found), "token_type": "access"})
 
 
 def describe_service_key(call: Call) -> Response:
@@ -90,19 +94,43 @@ def describe_service_key(call: Call) -> Response:
     found = call.portal.space.settings["tokens"].get(str(call.body.get("tokenKey", "")))
     if found is None:
         return _refused(call, "invalid_token", "BAD_ACCESS_TOKEN", "bad_access", 404)
-    first_user = next(iter(call.portal.owners.values()))["userIdIncludingInactive"]
-    described = {"userId": first_user, "hubId": call.portal.portal_id, "appId": int(found["app_id"])}
+    described = {"userId": _installer(call), "hubId": call.portal.portal_id, "appId": int(found["app_id"])}
     return reply({**described, "scopes": found["scopes"]})
 
 
-def _described(call: Call, app_id: str, scopes: list[str], use: str) -> dict[str, Any]:
+def _described(call: Call, value: str, app_id: str, scopes: list[str]) -> dict[str, Any]:
     return {
-        "active": True,
+        "token": value,
+        "token_type": "bearer",
         "hub_id": call.portal.portal_id,
         "app_id": int(app_id),
+        "user_id": _installer(call),
         "scopes": scopes,
-        "token_type": use,
     }
+
+
+def _signed(call: Call, found: dict[str, Any]) -> dict[str, Any]:
+    """What only an access token has: how long it lives, and itself once more in a signed form that nobody reads."""
+    expires_at = datetime.fromisoformat(found["expires_at"]) if found["expires_at"] is not None else call.portal.now()
+    signed = {
+        **dict.fromkeys(("scopes", "scopeToScopeGroupPks", "trialScopes", "trialScopeToScopeGroupPks"), ""),
+        **dict.fromkeys(("signature", "newSignature", "appInstallId", "audience"), ""),
+        **dict.fromkeys(("isServiceAccount", "isUserLevel"), False),
+        "isPrivateDistribution": True,
+        "appId": int(found["app_id"]),
+        "expiresAt": milliseconds(expires_at),
+        "hubId": call.portal.portal_id,
+        "hublet": call.portal.space.settings["account"]["dataHostingLocation"],
+        "installingUserId": _installer(call),
+        "userId": _installer(call),
+    }
+    left = {"expires_in": _seconds_left(call, found), "is_private_distribution": True}
+    return {**left, "signed_access_token": signed}
+
+
+def _installer(call: Call) -> int:
+    """The user who installed every app here."""
+    return int(next(iter(call.portal.owners.values()))["userIdIncludingInactive"])
 
 
 def _seconds_left(call: Call, found: dict[str, Any]) -> int:

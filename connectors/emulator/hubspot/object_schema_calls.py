@@ -43,6 +43,15 @@ def read_schema(call: Call) -> Response:
     return reply(_shown(call, _wanted(call)))
 
 
+def batch_read(call: Call) -> Response:
+    """The named ones; names that nobody knows are left out."""
+    call.require(READ_SCOPES)
+    names = [name.lower() for name in call.texts_of("inputs")]
+    kinds = [kind for kind in call.portal.kinds.values() if kind.is_custom]
+    found = [kind.name for kind in kinds if {kind.name.lower(), kind.type_id, kind.long_name.lower()} & set(names)]
+    return reply({"results": [_shown(call, _custom(call)[name]) for name in found]})
+
+
 def create_schema(call: Call) -> Response:
     """The new object type with its properties, and its association types to the named objects."""
     call.require(WRITE_SCOPES)
@@ -92,6 +101,19 @@ def create_association(call: Call) -> Response:
     return reply(_associate(call, described["name"], other.name), 201)
 
 
+def archive_association(call: Call) -> Response:
+    """204, whether there was one; the pair of types cannot be associated any more."""
+    call.require(WRITE_SCOPES)
+    described, lines = _wanted(call), call.portal.space.settings["custom_associations"]
+    identifier = call.params["association_id"]
+    gone = [line for line in lines if described["name"] in (line["from"], line["to"])]
+    for line in gone:
+        if identifier in {*map(str, line["plain"]), _association(call, line)["name"]}:
+            lines.remove(line)
+    call.portal.schema_changed()
+    return no_content()
+
+
 def _custom(call: Call) -> dict[str, Described]:
     found: dict[str, Described] = call.portal.space.settings["custom_objects"]
     return found
@@ -129,6 +151,7 @@ def _described(call: Call) -> Described:
         "description": body.get("description", ""),
         "primaryDisplayProperty": body["primaryDisplayProperty"],
         **listed,
+        "allowsSensitiveProperties": False,
         "archived": False,
         "createdAt": at,
         "updatedAt": at,

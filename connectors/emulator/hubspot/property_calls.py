@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connectors.emulator.hubspot.batch_calls import document, inputs_of
+from connectors.emulator.hubspot.batch_calls import created_status, document, inputs_of
 from connectors.emulator.hubspot.call import Call, as_list, shaped
 from connectors.emulator.hubspot.properties import DEFAULT_WIDGET, Definition, new_definition, usual_group
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, text
@@ -123,7 +123,7 @@ def batch_create(call: Call) -> Response:
             found.append(created(call, one))
         except Refusal as refusal:
             errors.append(refusal.as_item(None))
-    return reply(document(call, found, errors), 207 if errors else 201)
+    return reply(document(call, found, errors), 207 if errors else created_status(call))
 
 
 def batch_archive(call: Call) -> Response:

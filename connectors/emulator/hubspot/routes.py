@@ -222,7 +222,10 @@ def _account_routes() -> Iterator[Route]:
         for schemas in (f"/crm-object-schemas/{version}/schemas", *SHORT_SCHEMAS.get(version, ())):
             yield _route(version, schemas, collection)
             yield _route(version, schemas + "/{object_type}", single)
+            yield _route(version, schemas + "/batch/read", {"POST": object_schema_calls.batch_read})
             yield _route(version, schemas + "/{object_type}/associations", associations)
+            one = {"DELETE": object_schema_calls.archive_association}
+            yield _route(version, schemas + "/{object_type}/associations/{association_id}", one)
 
 
 def _report_routes() -> Iterator[Route]:
