@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
+from agent.bulk_jobs import BulkJob
 from agent.changes import Entry, State
-from agent.confirm import put_off, read_back, record, same_value, settle
-from agent.connector import Connector, Write, WriteOutcome
+from agent.confirm import put_off, read_back, record, same_value, settle, settle_with_read_back
+from agent.connector import Capabilities, Connector, WriteOutcome
 from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
 from agent.ledger import Settlement
 from agent.places import in_chunks
 from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
-from agent.unsettled import may_still_land, settle_open
+from agent.unsettled import as_write, may_still_land, settle_open
 
 FRESH_FOR = timedelta(seconds=60)
 CONTESTED_FOR = timedelta(minutes=10)
@@ -34,6 +35,9 @@ CANARY = (25, 250)
 CANARY_FAILURES = 0.10
 GUARDED_BLOCK = 100
 """Conditional writes are single calls; a smaller block keeps few entries open at a time."""
+
+MOST_LOOKS_AT_A_JOB = 60
+"""Each waits up to a quarter of a minute; then other work goes on, and the next cycle looks again."""
 
 NOT_SENT = (State.PLANNED, State.HELD)
 """What an open batch still has to write; held entries are those of a batch that was approved."""
@@ -184,8 +188,17 @@ def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 def _blocks(installation: Installation, group: Sequence[Entry]) -> list[Sequence[Entry]]:
     capabilities = installation.connectors[group[0].change.system].capabilities
-    guarded = group[0].change.guarded or group[0].change.op == "delete"
-    return in_chunks(group, GUARDED_BLOCK if guarded else capabilities.read_chunk)
+    if group[0].change.guarded or group[0].change.op == "delete":
+        return in_chunks(group, GUARDED_BLOCK)
+    return in_chunks(group, capabilities.bulk_chunk if _is_much(capabilities, group) else capabilities.read_chunk)
+
+
+def _is_much(capabilities: Capabilities, entries: Sequence[Entry]) -> bool:
+    """Whether a bulk job is the cheaper way; it needs an id or a key to tell its rows apart."""
+    if capabilities.bulk_above is None or len(entries) <= capabilities.bulk_above:
+        return False
+    change = entries[0].change
+    return change.op == "update" or (change.op == "create" and change.key is not None)
 
 
 def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Entry]:
@@ -199,9 +212,15 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
     ready, moved = _still_as_decided(block, live)
     settled += record(installation, moved)
     guarded = [entry for entry in ready if _needs_guard(connector, entry, live)]
-    plain = [entry for entry in ready if entry not in guarded]
+    named = {entry.id for entry in guarded}
+    plain = [entry for entry in ready if entry.id not in named]
     waiting: list[tuple[Entry, WriteOutcome]] = []
     try:
+        in_bulk = _for_a_job(connector, plain)
+        if in_bulk:
+            settled += _send_in_bulk(installation, connector, in_bulk)
+            gone = {entry.id for entry in in_bulk}
+            plain = [entry for entry in plain if entry.id not in gone]
         for chunk in in_chunks(plain, _chunk_size(connector, plain)):
             settled += _send(installation, connector, chunk, {}, waiting)
         for chunk in in_chunks(guarded, connector.capabilities.conditional_chunk):
@@ -260,7 +279,7 @@ def _send(
     if installation.ledger.in_transaction:
         raise RuntimeError("a transaction is open across a vendor call")
     try:
-        outcomes = connector.write([_as_write(entry, live) for entry in chunk])
+        outcomes = connector.write([as_write(entry, live) for entry in chunk])
     except TruceError as error:
         record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in chunk])
         raise
@@ -270,6 +289,54 @@ def _send(
     waiting += blind
     clear = [pair for pair in paired if pair not in blind]
     return settle(installation, [entry for entry, _ in clear], [outcome for _, outcome in clear])
+
+
+def _for_a_job(connector: Connector, plain: Sequence[Entry]) -> list[Entry]:
+    """Those that go as one bulk job, if there are enough of them."""
+    if not _is_much(connector.capabilities, plain):
+        return []
+    fit = connector.bulk_fit([as_write(entry) for entry in plain])
+    together = [entry for entry in plain if entry.id in fit]
+    return together if _is_much(connector.capabilities, together) else []
+
+
+def _send_in_bulk(installation: Installation, connector: Connector, entries: Sequence[Entry]) -> list[Entry]:
+    """Intend, hand over as one job, wait for it, settle. What is not told in time is settled by a later look."""
+    jobs: list[BulkJob] = []
+
+    def note(job_id: str) -> None:
+        jobs.append(BulkJob(job_id, connector.system, tuple(entry.id for entry in entries)))
+        installation.jobs.note(jobs[0])
+
+    installation.ledger.intend([entry.id for entry in entries])
+    try:
+        outcomes = connector.start_bulk([as_write(entry) for entry in entries], note)
+    except TruceError as error:
+        record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in entries])
+        raise
+    refused = {outcome.entry_id for outcome in outcomes}
+    sent = [entry for entry in entries if entry.id not in refused]
+    told = _told(installation, connector, jobs[0].id, sent) if jobs else []
+    outcomes += told or [WriteOutcome(entry.id, "unknown") for entry in sent]
+    settled = settle_with_read_back(installation, connector, entries, outcomes)
+    if told:
+        installation.jobs.end(jobs[0])
+    return settled
+
+
+def _told(
+    installation: Installation, connector: Connector, job: str, entries: Sequence[Entry]
+) -> list[WriteOutcome] | None:
+    """What the job came to; None when it takes too long, we are asked to stop, or the vendor does not say."""
+    writes = [as_write(entry) for entry in entries]
+    for _ in range(MOST_LOOKS_AT_A_JOB):
+        with suppress(ConnectorError):
+            outcomes = connector.harvest(job, writes)
+            if outcomes is not None:
+                return outcomes
+        if installation.stop():
+            break
+    return None
 
 
 def _settle_waiting(
@@ -371,18 +438,3 @@ def _needs_guard(connector: Connector, entry: Entry, live: Mapping[Ref, Record])
     seen_at = live[ref].seen_at  # both stamps are the vendor's own clock
     overwrites = any(cell.before not in (None, "") for cell in entry.change.cells)
     return overwrites and modified_at is not None and seen_at is not None and modified_at >= seen_at - CONTESTED_FOR
-
-
-def _as_write(entry: Entry, live: Mapping[Ref, Record]) -> Write:
-    change = entry.change
-    current = live.get(change.ref) if change.ref is not None else None
-    return Write(
-        entry_id=entry.id,
-        op=change.op,
-        object_type=change.object_type,
-        record_id=change.record_id,
-        fields={} if change.op == "delete" else {cell.vendor_field: cell.after for cell in change.cells},
-        key=change.key,
-        expects_version=current.version if current is not None else None,
-        parents=change.parents,
-    )

@@ -17,7 +17,7 @@ from agent.decide.view import Base
 from agent.errors import ConnectorError
 from agent.installation import Installation
 from agent.ledger import Settlement
-from agent.places import entity_type_of, places_of, settled_bases
+from agent.places import entity_type_of, in_chunks, places_of, settled_bases
 from agent.records import FieldValue, Readout, Record, Ref
 
 MOST_ATTEMPTS = 5
@@ -29,6 +29,18 @@ def settle(installation: Installation, entries: Sequence[Entry], outcomes: Seque
     by_id = {outcome.entry_id: outcome for outcome in outcomes}
     settlements = [_settlement(installation, entry, by_id[entry.id]) for entry in entries]
     return record(installation, settlements)
+
+
+def settle_with_read_back(
+    installation: Installation, connector: Connector, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]
+) -> list[Entry]:
+    """As ``settle``, after reading what the vendor stored of the applied ones; as many to a read as it takes."""
+    settled: list[Entry] = []
+    by_id = {outcome.entry_id: outcome for outcome in outcomes}
+    for chunk in in_chunks(entries, connector.capabilities.read_chunk):
+        own = read_back(installation, connector, chunk, [by_id[entry.id] for entry in chunk])
+        settled += settle(installation, chunk, own)
+    return settled
 
 
 def record(installation: Installation, settlements: Sequence[Settlement]) -> list[Entry]:

@@ -49,6 +49,10 @@ class Capabilities:
     write_chunk: int
     read_chunk: int
     conditional_chunk: int = 1
+    bulk_above: int | None = None
+    """More unconditional writes of one kind than this are cheaper as a job (``start_bulk``); None: no jobs."""
+    bulk_chunk: int = 0
+    """Most writes in one job."""
     index_lag_seconds: float = 0.0
     """How long a change may stay invisible to ``changed`` and ``find``; the pull overlap must exceed it."""
     clears_before_moving_back: frozenset[tuple[str, str]] = frozenset()
@@ -153,7 +157,8 @@ def nothing_known(record_id: str, version: str) -> bool:
 class Write:
     """One intended change of one record, already recorded in the ledger under ``entry_id``.
 
-    For ``create``: ``record_id`` is None and ``key`` = (unique field, value) when the object has a link key.
+    For ``create``: ``record_id`` is None and ``key`` = (unique field, value) when the object has a link key. A create
+    whose key a record carries already is ``applied`` with that record: an earlier attempt landed after all.
     ``fields`` holds only vendor field names to set; None clears. ``expects_version`` demands a conditional write.
     For ``opt_out``: ``key`` is ("email", address), and ``fields`` holds the consent field that shows the outcome.
     ``parents`` maps a relation name (``company``) to the id of an already existing record in the same system.
@@ -294,6 +299,26 @@ class Connector(Protocol):
 
         Raises only before anything could have been sent (AccessDenied, Unavailable with nothing sent); afterwards
         every loss is an ``unknown`` outcome.
+        """
+        ...
+
+    def bulk_fit(self, writes: Sequence[Write]) -> frozenset[str]:
+        """Entry ids of those that one job can take; the others go through ``write``. Makes no request."""
+        ...
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        """Hand writes of one op and one object type over as one job, at most ``bulk_chunk`` of those that fit.
+
+        ``note`` is called with the job's id before anything can take effect. The outcomes are those of writes that
+        were refused before; of all others ``harvest`` tells. Raises like ``write``, and never once noted.
+        """
+        ...
+
+    def harvest(self, job: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
+        """What became of the writes of a job, after a crash too; None while it is at work: ask again.
+
+        A job whose handing over was interrupted is called off. One that nobody knows any more leaves every write
+        unknown. Raises AccessDenied, Unavailable, BadReply: nothing can be told now.
         """
         ...
 

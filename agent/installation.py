@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.approvals import Approvals
+from agent.bulk_jobs import BulkJobs
 from agent.calls import Calls
 from agent.changes import Mode
 from agent.commands import Commands
@@ -46,6 +47,7 @@ class Installation:
     freezes: Freezes
     reviews: Reviews
     approvals: Approvals
+    jobs: BulkJobs
     commands: Commands
     calls: Calls
     clock: Clock

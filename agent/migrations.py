@@ -288,6 +288,19 @@ def calls_by_the_hour(db: Database) -> None:
     )
 
 
+@migrations()
+def bulk_jobs(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE bulk_jobs (
+            job TEXT NOT NULL,
+            system TEXT NOT NULL,
+            entries TEXT NOT NULL,
+            noted_at INTEGER NOT NULL,
+            PRIMARY KEY (system, job)
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def _append_only(db: Database, table: str) -> tuple[str, str]:
     columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})").fetchall()]
     fixed = ", ".join(name for name in columns if name not in CHANGEABLE[table])

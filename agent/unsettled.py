@@ -8,13 +8,14 @@ any more: the entry stays ``unknown`` and is shown. Looks are told apart by the 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from agent.changes import OPEN_STATES, Entry, State
-from agent.confirm import applied, is_echo, is_untouched, put_off, record, replay
-from agent.connector import Connector
+from agent.confirm import applied, is_echo, is_untouched, put_off, record, replay, settle_with_read_back
+from agent.connector import Connector, Write
 from agent.installation import Installation
 from agent.ledger import Settlement
 from agent.records import Gone, MergedInto, Readout, Record, Ref
@@ -43,9 +44,11 @@ def settle_open(installation: Installation, batch_id: str | None = None) -> Reco
         ConnectorError: a vendor cannot be read; its entries stay as they are.
     """
     replay(installation)
-    counts: Counter[State] = Counter()
+    counts, at_work = _harvest(installation, batch_id)
     by_place: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in may_still_land(installation, batch_id):
+        if entry.id in at_work:
+            continue
         by_place[entry.change.system, entry.change.object_type].append(entry)
     for (system, object_type), entries in sorted(by_place.items()):
         connector = installation.connectors[system]
@@ -55,6 +58,41 @@ def settle_open(installation: Installation, batch_id: str | None = None) -> Reco
                 settlements = _look(installation, connector, object_type, entries[start : start + size])
             counts.update(entry.state for entry in record(installation, settlements))
     return Recovery(counts[State.CONFIRMED], counts[State.FAILED], counts[State.PLANNED], counts[State.UNKNOWN])
+
+
+def _harvest(installation: Installation, batch_id: str | None) -> tuple[Counter[State], set[str]]:
+    """Settle what bulk jobs have done meanwhile. Returns the counts, and the entries of jobs still at work."""
+    counts: Counter[State] = Counter()
+    at_work: set[str] = set()
+    for job in installation.jobs.open():
+        entries = [entry for entry in installation.ledger.entries_of(job.entry_ids) if entry.state in OPEN_STATES]
+        if entries and batch_id is not None and entries[0].batch_id != batch_id:
+            continue
+        connector = installation.connectors[job.system]
+        outcomes = connector.harvest(job.id, [as_write(entry) for entry in entries]) if entries else []
+        if outcomes is None:
+            at_work.update(entry.id for entry in entries)
+            continue
+        settled = settle_with_read_back(installation, connector, entries, outcomes)
+        counts.update(entry.state for entry in settled)
+        installation.jobs.end(job)
+    return counts, at_work
+
+
+def as_write(entry: Entry, live: Mapping[Ref, Record] = MappingProxyType({})) -> Write:
+    """The request an entry stands for; on condition that the record is as in ``live``, if it is there."""
+    change = entry.change
+    current = live.get(change.ref) if change.ref is not None else None
+    return Write(
+        entry_id=entry.id,
+        op=change.op,
+        object_type=change.object_type,
+        record_id=change.record_id,
+        fields={} if change.op == "delete" else {cell.vendor_field: cell.after for cell in change.cells},
+        key=change.key,
+        expects_version=current.version if current is not None else None,
+        parents=change.parents,
+    )
 
 
 def may_still_land(installation: Installation, batch_id: str | None = None) -> list[Entry]:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from agent.approvals import Approvals
 from agent.budget import Share
+from agent.bulk_jobs import BulkJobs
 from agent.call_counts import CallCounts
 from agent.calls import Calls, Meter
 from agent.ceiling import ceiling
@@ -187,6 +188,7 @@ def _assembled(
         freezes=Freezes(ledger),
         reviews=Reviews(ledger),
         approvals=Approvals(ledger),
+        jobs=BulkJobs(ledger),
         commands=Commands(ledger.store, clock),
         calls=metered(config, links, clock, CallCounts(ledger.store)),
         clock=clock,

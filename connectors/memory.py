@@ -8,7 +8,7 @@ the truth a test compares the ledger with; the agent never reads it. The clock i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -196,6 +196,15 @@ class Memory(World):
             self._call("write")
         return [self._attempt(write) for write in writes]
 
+    def bulk_fit(self, writes: Sequence[Write]) -> frozenset[str]:
+        return frozenset()
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        raise ValueError("memory has no bulk jobs")
+
+    def harvest(self, job: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
+        raise ValueError("memory has no bulk jobs")
+
     def close(self) -> None:
         """Nothing to release."""
 
@@ -258,6 +267,12 @@ class Memory(World):
         return self._store(write, row, "update")
 
     def _create(self, write: Write) -> WriteOutcome:
+        landed = self._holder(write)
+        if landed is not None:
+            observed = (
+                {name: landed.values.get(name) for name in write.fields} if self.capabilities.echoes_writes else {}
+            )
+            return WriteOutcome(write.entry_id, "applied", landed.ref.id, str(landed.version), observed)
         ref = Ref(self.system, write.object_type, self.next_id())
         fields = dict(write.fields)
         if write.key is not None:
@@ -270,6 +285,14 @@ class Memory(World):
             return WriteOutcome(write.entry_id, "rejected", error=error)
         blank: dict[str, FieldValue] = dict.fromkeys(self.schema_of(write.object_type).fields)
         return self._store(whole, Row(ref, blank, 0, self.clock()), "create")
+
+    def _holder(self, write: Write) -> Row | None:
+        """The record that carries the write's link key: an earlier attempt landed after all."""
+        if write.key is None:
+            return None
+        name, value = write.key
+        alive = (row for row in self.rows.values() if row.is_live and row.ref.object_type == write.object_type)
+        return next((row for row in alive if str(row.values.get(name) or "").lower() == value.lower()), None)
 
     def _no_such_parent(self, write: Write) -> WriteError | None:
         for relation, parent_id in write.parents.items():

@@ -73,6 +73,15 @@ class _Around:
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self.inner.write(writes)
 
+    def bulk_fit(self, writes: Sequence[Write]) -> frozenset[str]:
+        return self.inner.bulk_fit(writes)
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        return self.inner.start_bulk(writes, note)
+
+    def harvest(self, job: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
+        return self.inner.harvest(job, writes)
+
     def close(self) -> None:
         self.inner.close()
 
@@ -89,6 +98,10 @@ class ReadOnly(_Around):
             next_step="truce go-live POLICY",
         )
 
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        """Raises AccessDenied before anything is sent."""
+        return self.write(writes)
+
 
 class DryRun(_Around):
     """Every write is refused with the code DRY_RUN and kept in ``would_write``.
@@ -104,6 +117,9 @@ class DryRun(_Around):
         self.would_write += writes
         error = WriteError("other", "DRY_RUN", "a dry run: nothing was sent")
         return [WriteOutcome(write.entry_id, "rejected", write.record_id, error=error) for write in writes]
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        return self.write(writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +190,20 @@ class Recorded(_Around):
         with self._noted("write", object_type, len(writes)) as answers:
             outcomes = self.inner.write(writes)
             answers.update(outcome.status for outcome in outcomes)
+        return outcomes
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        object_type = writes[0].object_type if writes else ""
+        with self._noted("start_bulk", object_type, len(writes)) as answers:
+            outcomes = self.inner.start_bulk(writes, note)
+            answers.update(outcome.status for outcome in outcomes)
+        return outcomes
+
+    def harvest(self, job: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
+        object_type = writes[0].object_type if writes else ""
+        with self._noted("harvest", object_type, len(writes)) as answers:
+            outcomes = self.inner.harvest(job, writes)
+            answers.update(outcome.status for outcome in outcomes or ())
         return outcomes
 
     @contextmanager

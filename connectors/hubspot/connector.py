@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -157,6 +157,15 @@ class HubSpot:
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """``expects_version`` is compared right before the write; ``writing`` names the window left."""
         return self._writer.write(writes) if writes else []
+
+    def bulk_fit(self, writes: Sequence[Write]) -> frozenset[str]:
+        return frozenset()
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        raise ValueError("HubSpot has no bulk jobs")
+
+    def harvest(self, job: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
+        raise ValueError("HubSpot has no bulk jobs")
 
     def close(self) -> None:
         self._client.close()

@@ -7,7 +7,7 @@ the same records; what moved is rejected unsent. The window left is one round tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
@@ -160,7 +160,7 @@ class _Sending:
                 self.settle(unknown(write))
         for write in chunk:
             if write.entry_id in errors:
-                self.settle(rejected(write, self._with_holder(write, errors[write.entry_id])))
+                self.settle(self._refusal(write, errors[write.entry_id]))
         self._settle_rows(rows, chunk)
         for write in self.open(chunk):
             self.settle(self._unaccounted(write))
@@ -203,16 +203,18 @@ class _Sending:
                 held = values_of(row, _written(write))
                 echoed[write.entry_id] = {**held, **echoed[write.entry_id]}
 
-    def _with_holder(self, write: Write, error: WriteError) -> WriteError:
-        """Name the record that already carries the link key: HubSpot's own text for it is not documented."""
-        if error.kind != "duplicate" or error.other_id is not None or write.key is None:
-            return error
+    def _refusal(self, write: Write, error: WriteError) -> WriteOutcome:
+        """A create refused as a duplicate: if a record carries its link key, an earlier attempt landed after all."""
+        if error.kind != "duplicate" or write.key is None:
+            return rejected(write, error)
         name, value = write.key
         try:
-            found = self.reader.find(self.object_type, name, value, [], is_unique=True)
+            found = self.reader.find(self.object_type, name, value, _written(write), is_unique=True)
         except ConnectorError:
-            return error
-        return replace(error, other_id=found[0].ref.id) if found else error
+            return unknown(write)
+        if not found:
+            return rejected(write, error)
+        return applied(write, found[0].ref.id, found[0].version, found[0].fields)
 
     def _unaccounted(self, write: Write) -> WriteOutcome:
         """In neither list: HubSpot leaves out an id that was merged away; anything else stays open."""

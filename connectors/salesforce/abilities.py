@@ -10,6 +10,15 @@ from connectors.salesforce.ids import PARENTS
 WRITE_CHUNK = 200
 """Records in one collections call, which Salesforce runs as one transaction and counts as one API request."""
 
+CONDITIONAL_CHUNK = 25
+"""Sub-requests in one composite call, which counts as one API request."""
+
+BULK_ABOVE = 2000
+"""Salesforce's own advice for the Bulk API, and about where its seven or so calls a job become the cheaper way."""
+
+BULK_CHUNK = 10_000
+"""Records in one job of ours: one batch of Salesforce's, and a few megabytes."""
+
 READ_CHUNK = 2000
 """Records in one collections retrieve by POST."""
 
@@ -24,7 +33,9 @@ NAME_FIELDS = {
 }
 
 
-def abilities(link_keys: Mapping[str, str], *, settle_seconds: float = 65.0) -> Capabilities:
+def abilities(
+    link_keys: Mapping[str, str], *, settle_seconds: float = 65.0, bulk_above: int = BULK_ABOVE
+) -> Capabilities:
     """Capabilities of a connection whose objects carry ``link_keys`` ({object type: external id field}).
 
     ``settle_seconds`` is the time limit of one request: connecting plus waiting for the reply.
@@ -37,7 +48,9 @@ def abilities(link_keys: Mapping[str, str], *, settle_seconds: float = 65.0) -> 
         field_history=False,
         write_chunk=WRITE_CHUNK,
         read_chunk=READ_CHUNK,
-        conditional_chunk=1,
+        conditional_chunk=CONDITIONAL_CHUNK,
+        bulk_above=bulk_above,
+        bulk_chunk=BULK_CHUNK,
         index_lag_seconds=0.0,
         sees_deletions=True,
         echoes_writes=False,

@@ -22,33 +22,45 @@ from connectors.salesforce.failures import SYSTEM, Failure, as_error, from_trans
 from connectors.salesforce.login import Login
 from connectors.salesforce.session import EgressRefused
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+CSV = "text/csv"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A success with its decoded JSON (None for 204). ``at`` is the vendor's clock, from the Date header."""
+    """A success with its decoded JSON (None for 204), or the text of a CSV (None for everything else).
+
+    ``at`` is the vendor's clock, from the Date header; ``locator`` is that of the next page of a bulk result.
+    """
 
     status: int
     body: Any
     at: datetime | None
     last_modified: str | None = None
+    csv: str | None = None
+    locator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``path`` is relative to the versioned API root, or absolute when it starts with a slash."""
+    """``path`` is relative to the versioned API root, or absolute when it starts with a slash.
+
+    ``body`` is sent as JSON, ``csv`` as it is; ``wants_csv`` says that nothing but a CSV is an answer.
+    """
 
     method: Method
     path: str
     params: Mapping[str, str] | None = None
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    csv: bytes | None = None
+    wants_csv: bool = False
 
 
 class Calls:
     def __init__(self, login: Login) -> None:
         self._login = login
+        self.root = login.root
 
     def ask(self, request: Request, doing: str) -> Reply:
         """A request that changes nothing. ``doing`` completes the sentence "Salesforce refused …".
@@ -91,17 +103,21 @@ def _attempt(client: Client, request: Request) -> Reply | Failure:
             request.method,
             url,
             params=dict(request.params) if request.params else None,
-            data=None if request.body is None else orjson.dumps(request.body),
-            headers=dict(request.headers),
+            data=_payload(request),
+            headers=dict(request.headers) if request.csv is None else {**request.headers, "Content-Type": CSV},
         )
     except SalesforceError as error:
         return from_vendor(error.status, error.content)
     except (requests.RequestException, EgressRefused) as error:
         return from_transport(error)
-    return _decoded(response)
+    return _decoded_csv(response) if request.wants_csv else _decoded(response, may_be_empty=request.method == "PUT")
 
 
-def _decoded(response: requests.Response) -> Reply | Failure:
+def _payload(request: Request) -> bytes | None:
+    return request.csv if request.body is None else orjson.dumps(request.body)
+
+
+def _decoded(response: requests.Response, *, may_be_empty: bool) -> Reply | Failure:
     """A success must be JSON or empty; anything else is a portal's page or a cut-off reply."""
     body: Any = None
     if response.content:
@@ -109,10 +125,22 @@ def _decoded(response: requests.Response) -> Reply | Failure:
             body = orjson.loads(response.content)
         except orjson.JSONDecodeError:
             return Failure("lost", "NOT_JSON", response.status_code)
-    elif response.status_code != 204:
+    elif response.status_code != 204 and not (may_be_empty and response.status_code == 201):
         return Failure("lost", "EMPTY_REPLY", response.status_code)
     last_modified = response.headers.get("Last-Modified")
     return Reply(response.status_code, body, _vendor_time(response), last_modified)
+
+
+def _decoded_csv(response: requests.Response) -> Reply | Failure:
+    if not response.headers.get("Content-Type", "").startswith(CSV):
+        return Failure("lost", "NOT_CSV", response.status_code)
+    try:
+        text = response.content.decode("utf-8")
+    except UnicodeDecodeError:
+        return Failure("lost", "NOT_CSV", response.status_code)
+    locator = response.headers.get("Sforce-Locator")
+    following = None if locator in (None, "", "null") else locator
+    return Reply(response.status_code, None, _vendor_time(response), csv=text, locator=following)
 
 
 def _vendor_time(response: requests.Response) -> datetime | None:

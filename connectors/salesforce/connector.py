@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -20,7 +21,8 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, BadReply
 from agent.records import Owner, Readout, Record, Ref
-from connectors.salesforce.abilities import abilities
+from connectors.salesforce.abilities import BULK_ABOVE, abilities
+from connectors.salesforce.bulk import Sleep
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
 from connectors.salesforce.grants import grant_of
@@ -30,7 +32,7 @@ from connectors.salesforce.pages import FieldHidden, Row, pages
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.session import Egress, Timeout, VendorSession, checked_base
-from connectors.salesforce.writing import Writing
+from connectors.salesforce.writing import Writing, bulk_fit
 
 _ORGANIZATION = "SELECT Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey FROM Organization LIMIT 1"
 _PRACTICE = "Developer Edition"
@@ -45,7 +47,8 @@ class Salesforce:
     How it logs in follows from what it is given: a ``private_key`` (PEM) with a ``username``, a ``refresh_token``, or
     else the client credentials. ``domain`` is My Domain without its ending (``acme.my``); ``base_url`` leads every
     request to the emulator; ``link_keys`` is {object type: external id field}; ``timeout`` is seconds to (connect, wait
-    for the reply); ``clock`` is monotonic seconds, for the login budget and the age of descriptions.
+    for the reply); ``clock`` is monotonic seconds, for the login budget and the age of descriptions;
+    more than ``bulk_above`` writes go as a job, and ``sleep`` waits seconds between two looks at one.
 
     Raises:
         ConfigError: a domain, version, key or address that cannot be used.
@@ -67,6 +70,8 @@ class Salesforce:
         api_version: str = "65.0",
         link_keys: Mapping[str, str] | None = None,
         timeout: Timeout = (5, 60),
+        bulk_above: int = BULK_ABOVE,
+        sleep: Sleep = time.sleep,
     ) -> None:
         base = checked_base(base_url)
         self._egress = egress = Egress(timeout, base)
@@ -76,8 +81,8 @@ class Salesforce:
         self._calls = Calls(self._login)
         self._schemas = Schemas(self._calls, clock)
         self._reading = Reading(self._calls, self._schemas)
-        self._writing = Writing(self._calls, self._schemas, self._reading, dict(link_keys or {}))
-        self._capabilities = abilities(link_keys or {}, settle_seconds=sum(timeout))
+        self._writing = Writing(self._calls, self._schemas, self._reading, dict(link_keys or {}), sleep)
+        self._capabilities = abilities(link_keys or {}, settle_seconds=sum(timeout), bulk_above=bulk_above)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -158,6 +163,15 @@ class Salesforce:
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self._writing.write(writes)
+
+    def bulk_fit(self, writes: Sequence[Write]) -> frozenset[str]:
+        return bulk_fit(writes)
+
+    def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
+        return self._writing.start_bulk(writes, note)
+
+    def harvest(self, job: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
+        return self._writing.harvest(job, writes)
 
     def close(self) -> None:
         self._session.close()

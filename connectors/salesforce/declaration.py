@@ -84,6 +84,11 @@ class SalesforceSettings(LoginSettings):
         description="External id field per object, so that a create whose reply got lost is never repeated.",
         examples=[{"Contact": "Truce_Key__c", "Lead": "Truce_Key__c", "Account": "Truce_Key__c"}],
     )
+    bulk_above: int = Field(
+        2000,
+        ge=1,
+        description="More writes of one kind than this go as a job of the Bulk API: fewer calls, a longer wait.",
+    )
 
 
 def _connect(opening: Opening[SalesforceSettings]) -> Connector:
@@ -97,6 +102,7 @@ def _connect(opening: Opening[SalesforceSettings]) -> Connector:
         base_url=settings.base_url,
         api_version=settings.api_version,
         link_keys=settings.link_keys,
+        bulk_above=settings.bulk_above,
         clock=time.monotonic,
     )
 

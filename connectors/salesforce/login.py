@@ -68,6 +68,11 @@ class Place:
             )
 
     @property
+    def root(self) -> str:
+        """Where every address of this API version begins."""
+        return f"/services/data/v{self.api_version}/"
+
+    @property
     def token_host(self) -> str:
         return f"{self.domain}.salesforce.com"
 
@@ -85,6 +90,7 @@ class Login:
         clock: Callable[[], float],
     ) -> None:
         place.check()
+        self.root = place.root
         self._place = place
         self._grant = grant
         self._session = session

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,7 @@ class Stage:
         self.actor = ANNA
         self.editor = ANNA
         self.link_keys = True
+        self.bulk_above = 2000
         self.is_pairing_accepted = True
         self._people = 0
         self._open = ExitStack()
@@ -188,6 +189,7 @@ class Stage:
                 "client_secret": "env:NOT_ASKED",
                 "base_url": self.emulator.salesforce_url,
                 "link_keys": dict.fromkeys(("Contact", "Lead"), "Truce_Key__c") if self.link_keys else {},
+                "bulk_above": self.bulk_above,
             },
             "hubspot": {
                 "token": "env:NOT_ASKED",
@@ -208,7 +210,12 @@ class Stage:
 
         return {
             "salesforce": Salesforce(
-                **login, base_url=self.emulator.salesforce_url, link_keys=config.salesforce.link_keys, clock=seconds
+                **login,
+                base_url=self.emulator.salesforce_url,
+                link_keys=config.salesforce.link_keys,
+                clock=seconds,
+                bulk_above=config.salesforce.bulk_above,
+                sleep=self.advance,
             ),
             "hubspot": HubSpot(
                 token=self.emulator.credentials["hubspot"]["token"],
@@ -263,7 +270,9 @@ class Stage:
         return self.order("rollback", actor, batches=list(batches), **selection)
 
     def interrupt(self, kind: str, **body: Any) -> None:
-        """Give an order and stop it, as Ctrl-C does, once it has written something."""
+        """Give an order and stop it, as Ctrl-C does, once it has written something: one conditional write at most."""
+        salesforce: Any = self.installation.connectors["salesforce"]
+        salesforce._capabilities = replace(salesforce.capabilities, conditional_chunk=1)
         mark = self.mark()
         self.installation.stop = lambda: bool(self.written(mark))
         with pytest.raises(Interrupted):

@@ -1,0 +1,148 @@
+"""A batch too large for single calls goes as one job, and whatever happens on the way every entry is settled once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flow_stage import Pair, Stage, limits_policy, person_policy
+
+from agent.connector import Write, WriteOutcome
+from agent.unsettled import settle_open
+from connectors.salesforce.connector import Salesforce
+
+COUNT = 12
+JOBS = "*/jobs/ingest*"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def pairs(stage: Stage) -> list[Pair]:
+    """Twelve people whose phone is to come from HubSpot; more than five writes are a job here."""
+    stage.bulk_above = 5
+    stage.write_policies(person=person_policy(), limits=limits_policy())
+    made = stage.pairs(COUNT, {}, {})
+    stage.agree()
+    stage.go_live()
+    for number, pair in enumerate(made):
+        stage.edit(pair.hub, phone=f"+4930{number:04}")
+    return made
+
+
+def phones(stage: Stage, pairs: list[Pair]) -> list[Any]:
+    return [stage.value(pair.contact, "Phone") for pair in pairs]
+
+
+def wanted() -> list[str]:
+    return [f"+4930{number:04}" for number in range(COUNT)]
+
+
+def calls(stage: Stage, since: int = 0) -> list[str]:
+    lines = stage.admin.get(f"/journal?since={since}")
+    return [f"{line['method']} {line['path'].partition('/v65.0/')[2]}" for line in lines if "jobs/" in line["path"]]
+
+
+def states(stage: Stage) -> dict[str, int]:
+    batch = stage.installation.ledger.batches(limit=1)[0]
+    return dict(batch.counts)
+
+
+def test_a_large_batch_is_one_job_and_every_entry_tells_what_is_stored(stage: Stage, pairs: list[Pair]) -> None:
+    mark = stage.mark()
+    stage.cycle()
+    assert phones(stage, pairs) == wanted()
+    assert len(stage.written(mark)) == COUNT
+    assert [call.partition(" ")[0] for call in calls(stage)] == ["POST", "PUT", "PATCH", "GET", "GET", "GET", "GET"]
+    assert states(stage) == {"confirmed": COUNT}
+    assert stage.installation.jobs.open() == []
+    mark = stage.mark()
+    stage.cycle()
+    assert stage.written(mark) == []
+
+
+def test_a_row_that_is_refused_fails_alone(stage: Stage, pairs: list[Pair]) -> None:
+    rule = {"object": "Contact", "field": "Phone", "op": "=", "value": wanted()[3], "message": "Not this one."}
+    stage.admin.post("/settings", system="salesforce", name="validation_rules", value=[rule])
+    stage.cycle()
+    assert states(stage) == {"confirmed": COUNT - 1, "failed": 1}
+
+
+def test_killed_while_the_job_runs_the_next_start_harvests_it_and_sends_nothing(
+    stage: Stage, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = stage.mark()
+
+    def killed(self: Salesforce, job: str, writes: list[Write]) -> list[WriteOutcome] | None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Salesforce, "harvest", killed)
+        with pytest.raises(Killed):
+            stage.cycle()
+    stage.close()
+    assert len(stage.written(mark)) == COUNT  # the vendor went on without us
+    recovery = settle_open(stage.installation)
+    assert recovery.confirmed == COUNT
+    assert len(stage.written(mark)) == COUNT
+    assert stage.installation.jobs.open() == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_killed_before_the_job_was_closed_nothing_happened_and_it_is_sent_again(
+    stage: Stage, pairs: list[Pair], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = stage.mark()
+    stage.admin.fault(system="salesforce", method=method, route=JOBS, action="drop_before")
+
+    def killed(self: Salesforce, job: str, writes: list[Write]) -> list[WriteOutcome] | None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Salesforce, "harvest", killed)
+        with pytest.raises(Killed):
+            stage.cycle()
+    stage.close()
+    assert settle_open(stage.installation).still_unknown == 0
+    assert stage.written(mark) == []
+    stage.cycle()
+    assert phones(stage, pairs) == wanted()
+    assert len(stage.written(mark)) == COUNT
+
+
+def test_a_job_that_takes_too_long_lets_other_work_go_on_and_is_settled_later(stage: Stage, pairs: list[Pair]) -> None:
+    stage.admin.post("/settings", system="salesforce", name="bulk_delay_seconds", value=3600.0)
+    mark = stage.mark()
+    stage.cycle()
+    assert states(stage) == {"unknown": COUNT}
+    stage.cycle()  # looks once, and writes none of it a second time
+    assert states(stage) == {"unknown": COUNT}
+    stage.advance(3600)
+    stage.cycle()
+    assert states(stage) == {"confirmed": COUNT}
+    assert len(stage.written(mark)) == COUNT
+    assert sum(call == "POST jobs/ingest" for call in calls(stage)) == 1
+
+
+def test_while_salesforce_does_not_tell_the_entries_stay_unknown(stage: Stage, pairs: list[Pair]) -> None:
+    stage.admin.fault(system="salesforce", method="GET", route=JOBS, action="status", status=503, times="always")
+    stage.cycle()
+    assert states(stage) == {"unknown": COUNT}
+    stage.admin.delete("/faults")
+    stage.cycle()
+    assert states(stage) == {"confirmed": COUNT}
+
+
+def test_an_undo_of_a_job_writes_each_record_on_condition(stage: Stage, pairs: list[Pair]) -> None:
+    """Rollback never overwrites what somebody edited: 25 to a call, each with its own condition."""
+    stage.cycle()
+    batch = stage.installation.ledger.batches(limit=1)[0].id
+    stage.advance(3600)
+    mark = stage.mark()
+    stage.rollback(batch)
+    assert phones(stage, pairs) == [None] * COUNT
+    assert len(stage.written(mark)) == COUNT
+    composites = [line for line in stage.admin.get("/journal?since=0") if line["path"].endswith("/composite")]
+    assert len(composites) == 2  # the proof that the condition holds, and the writes
