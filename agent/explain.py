@@ -82,10 +82,18 @@ def find_records(installation: Installation, wanted: str) -> list[Record]:
     if not found:
         raise NotFound(
             f"no record answers to {wanted}",
-            why="looked for a reference (salesforce:Contact/003…), an id, an e-mail and a domain",
+            why=f"looked for a reference ({_sample(installation)}), an id, an e-mail and a domain",
             next_step="truce plan",
         )
     return found
+
+
+def _sample(installation: Installation) -> str:
+    """How a reference is written here."""
+    for entity_type in installation.policies.policies.entity_types.values():
+        for system, (first, *_) in entity_type.records.items():
+            return f"{system}:{first}/…"
+    return "SYSTEM:OBJECT/…"
 
 
 def _matching(installation: Installation, system: str, object_type: str, wanted: str) -> list[Record]:

@@ -23,7 +23,7 @@ def show(installation: Installation, body: Body, actor: str, progress: apply.Pro
     installation.reviews.open_or_refresh(questions)
     if not body.get("lists"):
         return _document(installation, align.survey(installation))
-    with Sheets(Path(body["lists"]), HEADINGS) as sheets:
+    with Sheets(Path(body["lists"]), _headings(installation)) as sheets:
         found = align.survey(installation, lambda difference: _list(installation, sheets, difference))
     return {**_document(installation, found), "lists": body["lists"]}
 
@@ -61,7 +61,11 @@ def write(installation: Installation, body: Body, actor: str, progress: apply.Pr
     }
 
 
-HEADINGS = ("entity", "salesforce record", "hubspot record", "name", "field", "salesforce", "hubspot")
+def _headings(installation: Installation) -> tuple[str, ...]:
+    """Of a list; a side is called by its system where all policies are about the same two."""
+    pairs = {tuple(entity_type.records) for entity_type in installation.policies.policies.entity_types.values()}
+    here, there = next(iter(pairs)) if len(pairs) == 1 else ("first", "second")
+    return ("entity", f"{here} record", f"{there} record", "name", "field", here, there)
 
 
 def _list(installation: Installation, sheets: Sheets, difference: Difference) -> None:

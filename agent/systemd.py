@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.config import Config
+from agent.systems import Systems
 
 WATCHDOG_SECONDS = 180
 STOP_SECONDS = 90
@@ -30,14 +31,14 @@ def tell(state: str, environment: Mapping[str, str] = os.environ) -> None:
         line.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-def unit_text(config: Config, config_path: Path, program: Path, user: str) -> str:
+def unit_text(config: Config, systems: Systems, config_path: Path, program: Path, user: str) -> str:
     """A unit for ``/etc/systemd/system/truce.service``."""
     credentials = "".join(
         f"LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}\n" for name in _systemd_secrets(config)
     )
     return f"""\
 [Unit]
-Description=Truce: Salesforce and HubSpot in agreement
+Description=Truce: {" and ".join(systems[key].name for key in systems)} in agreement
 Documentation=file:{config.home}/README.md
 Wants=network-online.target
 After=network-online.target

@@ -29,7 +29,8 @@ class System:
     ``stage_fields``: {key under ``stages`` of a lifecycle: its field}. ``owner_key`` is its word under ``people``, and
     ``owner_help`` says what stands there; ``owner_note`` is advice where that is often mistaken. ``link_key_steps``
     lead to a unique field of ours, ``{object}`` being the object type. ``sample_types`` and ``sample_email`` stand in
-    for its own names where a message shows how a line is written.
+    for its own names where a message shows how a line is written. ``short_id``: ids also come with something behind;
+    the first so many characters are the id.
     """
 
     key: str
@@ -46,6 +47,11 @@ class System:
     link_key_steps: tuple[str, ...] = ()
     sample_types: str = "OBJECT"
     sample_email: str = "email"
+    short_id: int | None = None
+
+    def id_of(self, text: str) -> str:
+        """The id without what may stand behind it, so that both forms are equal."""
+        return text[: self.short_id]
 
     @property
     def owner_word(self) -> str:

@@ -39,9 +39,11 @@ def command(
     session = session_of(ctx)
     if print_unit:
         from agent.systemd import unit_text
+        from agent.wiring import systems_of
 
         program = Path(sys.argv[0]).absolute()
-        click.echo(unit_text(session.config, session.config_path.absolute(), program, getpass.getuser()), nl=False)
+        config, place = session.config, session.config_path.absolute()
+        click.echo(unit_text(config, systems_of(config), place, program, getpass.getuser()), nl=False)
         return 0
     if once:
         return _one_cycle(session, as_json=as_json)

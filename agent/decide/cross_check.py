@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.decide.conditions import LIFECYCLE
 from agent.decide.kinds import limits as limits_kind
 from agent.decide.kinds.header import Document
-from agent.decide.policy import FieldRule, FieldsPolicy, LifecyclePolicy, LimitsPolicy, PeoplePolicy, Place
+from agent.decide.policy import EntityType, FieldRule, FieldsPolicy, LifecyclePolicy, LimitsPolicy, PeoplePolicy, Place
 from agent.decide.reading import Reader
 from agent.decide.schema_check import written_systems
 from agent.decide.suggest import did_you_mean
@@ -56,6 +56,22 @@ def refuse_second_of_kind(documents: Sequence[Document], kind: str) -> None:
             f"there can be only one policy of kind {kind}, the other is at {same[0].place}",
             "Move its lines there.",
         )
+
+
+def refuse_shared_records(documents: Documents, entity_types: Iterable[EntityType], systems: Systems) -> None:
+    """A record is one thing: it has one entity, and so one counterpart."""
+    first: dict[tuple[str, str], EntityType] = {}
+    for entity_type in sorted(entity_types, key=lambda entity_type: entity_type.place):
+        for system, object_types in entity_type.records.items():
+            for object_type in object_types:
+                earlier = first.setdefault((system, object_type), entity_type)
+                if earlier is not entity_type:
+                    document = documents[entity_type.place]
+                    document.reader.error(
+                        document.key("records"),
+                        f"{object_type} of {systems[system].name} is a {earlier.name} already ({earlier.place})",
+                        "A record is one thing, with one counterpart. Name other object types here.",
+                    )
 
 
 def refuse_second_lifecycle(documents: Documents, policies: Sequence[LifecyclePolicy]) -> None:

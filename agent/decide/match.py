@@ -28,7 +28,7 @@ from agent.decide.reference import words
 from agent.decide.similarity import is_similar
 from agent.decide.values import Reading
 from agent.records import Record, Ref
-from agent.systems import Systems
+from agent.systems import System, Systems
 
 STORED_ID = "stored id"
 LINK_KEY = "link key"
@@ -199,25 +199,25 @@ def _identity_keys(
 ) -> Iterator[Key]:
     ref = record.ref
     if STORED_ID in entity_type.match:
-        yield STORED_ID, _own_key(ref.object_type, ref.id)
+        yield STORED_ID, _own_key(systems[ref.system], ref.object_type, ref.id)
         stored = capabilities.stored_ids if capabilities is not None else systems[ref.system].stored_ids
         by_field = stored.get(ref.object_type, {})
-        ranks = [name for system, types in entity_type.records.items() if system != ref.system for name in types]
+        other = next((system for system in entity_type.records if system != ref.system), "")
+        ranks = list(entity_type.records.get(other, ()))
         for field, other_type in sorted(
             by_field.items(), key=lambda item: ranks.index(item[1]) if item[1] in ranks else len(ranks)
         ):
             other_id = as_text(record.fields.get(field))
             if other_id is not None and other_type in ranks:
-                yield STORED_ID, _own_key(other_type, other_id)
+                yield STORED_ID, _own_key(systems[other], other_type, other_id)
     link_field = capabilities.link_keys.get(ref.object_type) if capabilities is not None else None
     if link_field is not None and (link := as_text(record.fields.get(link_field))) is not None:
         yield LINK_KEY, link
 
 
-def _own_key(object_type: str, record_id: str) -> str:
-    """Salesforce ids come in 15 and, with a checksum behind, in 18 characters: the first 15 are the id."""
-    is_long = len(record_id) == len("003000000000001AAA") and record_id.isalnum()
-    return f"{object_type}/{record_id[:15] if is_long else record_id}"
+def _own_key(system: System, object_type: str, record_id: str) -> str:
+    """Two systems may call an object type alike and count alike: a record is known by its system too."""
+    return f"{system.key}:{object_type}/{system.id_of(record_id)}"
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,6 @@ from agent.decide.view import OwnerMap
 from agent.records import FieldValue, Owner
 
 SANDBOX_SUFFIX = ".invalid"
-_LONG_ID, _SHORT_ID = 18, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class OwnerCodec:
             return Reading(raw)
         owner = find_owner(self._owner_map, system, owner_id)
         email = person_email(self._owner_map, owner) if owner is not None else None
-        form = email or f"{system}:{owner_id[:_SHORT_ID]}"
+        form = email or f"{system}:{self._owner_map.systems[system].id_of(owner_id)}"
         return Reading(raw, email or owner_id, owner_id, frozenset((form,)), system=system)
 
     def agree(self, here: Reading, there: Reading) -> bool:
@@ -124,17 +123,16 @@ def is_same_person(owner_map: OwnerMap, here: str, owner_id: str, there: str, ot
 
 
 def find_owner(owner_map: OwnerMap, system: str, owner_id: str) -> Owner | None:
-    """By id; a Salesforce id counts in its 15 and its 18 character form."""
+    """By id; where ids come in two forms, in either."""
     found = owner_map.owners.get((system, owner_id))
-    if found is not None or len(owner_id) not in (_SHORT_ID, _LONG_ID):
+    named = owner_map.systems[system]
+    if found is not None or named.short_id is None:
         return found
     return next(
         (
             owner
             for (name, known), owner in owner_map.owners.items()
-            if name == system
-            and {len(known), len(owner_id)} == {_SHORT_ID, _LONG_ID}
-            and known[:_SHORT_ID] == owner_id[:_SHORT_ID]
+            if name == system and named.id_of(known) == named.id_of(owner_id)
         ),
         None,
     )

@@ -333,6 +333,7 @@ class _Draft:
             cross_check.refuse_second_of_kind(self.documents, kind)
         after = {name: header.after for name, header in policies.headers.items()}
         cross_check.check_order(self.documents, after, is_complete=self.is_complete)
+        cross_check.refuse_shared_records(self.by_place, policies.entity_types.values(), self.systems)
         cross_check.refuse_second_lifecycle(self.by_place, policies.lifecycle)
         with_stages = [policy.about for policy in policies.lifecycle]
         cross_check.refuse_second_lines(self.by_place, policies.fields, with_stages)

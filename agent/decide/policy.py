@@ -13,6 +13,9 @@ from agent.changes import Mode
 from agent.decide.conditions import Condition
 from agent.systems import Systems
 
+KEY_FORMAT = "2"
+"""Counted up when the same policies make other match keys than before (``agent.decide.match``)."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -296,7 +299,7 @@ class PolicySet:
         """Changes whenever the keys by which records of this type are paired or compared may change."""
         fields = [policy.header for policy in self.fields if policy.about == entity_type]
         dedupe = [policy.header for policy in self.dedupe if policy.about == entity_type]
-        return " ".join(sorted(header.meaning for header in (*fields, *dedupe)))
+        return " ".join((KEY_FORMAT, *sorted(header.meaning for header in (*fields, *dedupe))))
 
     def vendor_fields(self, system: str, object_type: str) -> tuple[str, ...]:
         """Every vendor field some policy reads or writes on this object type, sorted."""

@@ -32,6 +32,7 @@ SALESFORCE = System(
     ),
     sample_types="[Contact, Lead]",
     sample_email="Email",
+    short_id=15,  # 18 characters hold a checksum behind
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,39 @@ def test_no_step_imports_the_cycle() -> None:
     steps = ["pull", "mirror", "identify", "guard", "ledger", "apply", "confirm"]
     importers = [step for step in steps if "agent.cycle" in set(imports_of(ROOT / "agent" / f"{step}.py"))]
     assert importers == []
+
+
+SPEAKS_OF_VENDORS = {
+    "agent/cli/emulator.py": "the practice CRMs are these two",
+    "agent/cli/init.py": "asks for the two that one begins with",
+    "agent/first_files.py": "writes the config and policies of these two",
+    "agent/demo/practice.py": "the demo shows these two",
+    "agent/demo/setting.py": "the demo shows these two",
+    "agent/demo/story.py": "the demo shows these two",
+    "agent/demo/words.py": "the demo shows these two",
+}
+"""The only files of the agent whose code names a vendor, and why."""
+
+
+def test_the_agent_knows_no_vendor() -> None:
+    speaking = {name_of(path) for path in AGENT if re.search("salesforce|hubspot", words_in_code(path), re.IGNORECASE)}
+    assert speaking == set(SPEAKS_OF_VENDORS)
+    data = [path for path in (ROOT / "agent").rglob("*.*") if path.suffix in {".json", ".txt", ".yaml"}]
+    assert [path for path in data if re.search("salesforce|hubspot", path.read_text(encoding="utf-8"), re.I)] == []
+
+
+def words_in_code(path: Path) -> str:
+    """Every text and name in the code; docstrings may speak of a vendor as an example."""
+    tree = tree_of(path)
+    bodies = [node.body for node in ast.walk(tree) if isinstance(getattr(node, "body", None), list)]
+    spoken = {id(line.value) for body in bodies for line in body if isinstance(line, ast.Expr)}
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken:
+            found.append(node.value)
+        elif isinstance(node, ast.Name | ast.Attribute):
+            found.append(node.id if isinstance(node, ast.Name) else node.attr)
+    return "\n".join(found)
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=name_of)

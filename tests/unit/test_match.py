@@ -59,6 +59,7 @@ def policies_with(policy: DedupePolicy) -> PolicySet:
 
 NOTHING = policy_set(*RULES)
 PERSON = NOTHING.entity_types["person"]
+USER = EntityType("user", {"app": ("users",), "shop": ("users",)}, ("stored id",), {}, "users", Place("users.yaml", 1))
 SAME_EMAIL = dedupe_line("certain", "email same")
 WEAK = dedupe_line("likely", "phone same", "last_name very similar")
 
@@ -84,16 +85,21 @@ class TestPairingKeys:
     def test_a_stored_salesforce_id_meets_the_record_it_names(self, salesforce_id: str) -> None:
         here = Record(Ref("salesforce", "Contact", "003000000000001AAA"), {})
         shared = keys(here) & keys(in_hubspot(salesforcecontactid=salesforce_id))
-        assert shared == {("stored id", "Contact/003000000000001")}
+        assert shared == {("stored id", "salesforce:Contact/003000000000001")}
 
     def test_ids_differing_only_in_case_are_two_records(self) -> None:
         here = Record(Ref("salesforce", "Contact", "00300000000000aAAA"), {})
         assert not keys(here) & keys(in_hubspot(salesforcecontactid="00300000000000AAAA"))
 
+    def test_two_systems_that_count_alike_do_not_meet_by_their_own_ids(self) -> None:
+        policies = policy_set(entity_types={"user": USER})
+        here, there = (Record(Ref(system, "users", "1"), {}) for system in USER.records)
+        assert not {*keys_of(here, USER, policies)} & {*keys_of(there, USER, policies)}
+
     def test_a_contact_id_is_offered_before_a_lead_id(self) -> None:
         both = in_hubspot(salesforceleadid="00Q1", salesforcecontactid="0031")
         stored = [value for kind, value in keys_of(both, PERSON, NOTHING) if kind == "stored id"]
-        assert stored == ["contacts/101", "Contact/0031", "Lead/00Q1"]
+        assert stored == ["hubspot:contacts/101", "salesforce:Contact/0031", "salesforce:Lead/00Q1"]
 
     def test_what_a_connector_says_of_stored_ids_and_link_keys_counts(self) -> None:
         capabilities = Capabilities(
@@ -109,8 +115,8 @@ class TestPairingKeys:
         )
         record = in_hubspot(old_crm_id="0031", truce_key="person-57-1", salesforcecontactid="0039")
         found = set(keys_of(record, PERSON, NOTHING, capabilities))
-        assert {("stored id", "Contact/0031"), ("link key", "person-57-1")} <= found
-        assert ("stored id", "Contact/0039") not in found
+        assert {("stored id", "salesforce:Contact/0031"), ("link key", "person-57-1")} <= found
+        assert ("stored id", "salesforce:Contact/0039") not in found
 
     def test_stored_ids_count_only_where_the_policy_matches_by_them(self) -> None:
         by_email = replace(PERSON, match=("email",))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.config import Config
 from agent.systemd import STOP_SECONDS, WATCHDOG_SECONDS, tell, unit_text
@@ -25,7 +26,7 @@ def config(folder: Path, token: str = "systemd:hubspot-token") -> Config:
 
 
 def unit(folder: Path = Path("/srv/truce"), **more: Any) -> tuple[str, ConfigParser]:
-    text = unit_text(config(folder, **more), folder / "config.yaml", Path("/opt/truce/bin/truce"), "truce")
+    text = unit_text(config(folder, **more), SYSTEMS, folder / "config.yaml", Path("/opt/truce/bin/truce"), "truce")
     parsed = ConfigParser(strict=False, interpolation=None)
     parsed.optionxform = str
     parsed.read_string(text)

@@ -68,22 +68,6 @@ SHAPE = Shape(
     ),
 )
 
-EXAMPLE = """\
-policy: person-duplicates
-kind: dedupe
-responsible: anna@example.com
-purpose: Nobody is written to twice
-review_by: 2027-03-01
-mode: ask
-about: person
-ignore: [free mail, shared mailboxes]
-certain:
-  - [email same]
-likely:
-  - [country same, job_title very similar]
-outcome: review
-"""
-
 
 def read(document: Document, about: str, names: Names, today: date) -> DedupePolicy:
     """The policy; wrong lines are noted and left out."""

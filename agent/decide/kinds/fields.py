@@ -103,27 +103,6 @@ def _by_system(properties: Mapping[str, object]) -> Mapping[str, object]:
     return {"type": "object", "additionalProperties": False, "properties": dict(properties)}
 
 
-EXAMPLE = """\
-policy: person-basics
-kind: fields
-responsible: anna@example.com
-purpose: Contact details agree in both CRMs
-review_by: 2027-03-01
-mode: ask
-defines: person
-records: {salesforce: [Contact, Lead], hubspot: contacts}
-match: [stored id, email]
-create:
-  hubspot: {from: [Contact, Lead], when: [email is filled]}
-first_time: fill blanks
-losing_edit: revert
-fields:
-  email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}
-  job_title: {salesforce: Title, hubspot: jobtitle, wins: salesforce unless blank}
-  country:   {salesforce: {Lead: Country, Contact: MailingCountry}, hubspot: country, wins: hubspot, clean: country}
-"""
-
-
 def defined_name(document: Document) -> str | None:
     """The entity type a policy defines or, silently, None."""
     node = document.block.get("defines")
@@ -150,7 +129,9 @@ def read_records(document: Document) -> dict[str, tuple[str, ...]]:
 
 
 def _require_two(document: Document, node: Node, found: Mapping[str, object]) -> None:
-    """A thing is kept alike in exactly two systems."""
+    """A thing is kept alike in exactly two systems; a misspelt one was noted already."""
+    if isinstance(node, MapNode) and any(key.text not in document.systems for key, _ in node.pairs):
+        return
     named = [system for system in document.systems if _has_key(node, system)]
     if len(named) > BOTH:
         document.reader.error(

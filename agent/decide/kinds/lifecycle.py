@@ -79,25 +79,6 @@ def shape(systems: Systems) -> Shape:
     )
 
 
-EXAMPLE = """\
-policy: person-lifecycle
-kind: lifecycle
-responsible: anna@example.com
-purpose: One funnel for both CRMs
-review_by: 2027-03-01
-mode: ask
-about: person
-stages:
-  Lead:     {hubspot: lead, lead_status: [Open - Not Contacted, Working - Contacted]}
-  MQL:      {hubspot: marketingqualifiedlead, lead_status: Marketing Qualified}
-  Customer: {hubspot: customer}
-moves:
-  - {to: MQL, because: [job_title is filled], needs: [email, country]}
-  - {to: Customer}
-back: {approve: revops, reason: required}
-"""
-
-
 def stage_names(document: Document) -> tuple[str, ...]:
     """The funnel, read without a word about mistakes: other policies speak of it."""
     node = document.block.get("stages")

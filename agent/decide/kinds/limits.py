@@ -71,19 +71,6 @@ SHAPE = Shape(
     ),
 )
 
-EXAMPLE = """\
-policy: daily-limits
-kind: limits
-responsible: anna@example.com
-purpose: A mistake stays small
-review_by: 2027-03-01
-batch: {records: 200, percent: 5}
-day: {creates: 200, owner_changes: 50, blanks: 10, stage_back: 0, opt_out: 200}
-approve:
-  otherwise: {people: 1, from: [revops]}
-  owner_changes: {people: 2, from: [revops, lee@example.com]}
-"""
-
 
 def read(document: Document, today: date) -> LimitsPolicy:
     """The policy; what is left out keeps its default."""

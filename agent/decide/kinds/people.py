@@ -56,19 +56,6 @@ def _person_example(systems: Systems) -> str:
     return f"kim@example.com: {{{word}: kim@example.com.prod}}"
 
 
-EXAMPLE = """\
-policy: our-people
-kind: people
-responsible: anna@example.com
-purpose: Who approves, and who is who in both CRMs
-review_by: 2027-03-01
-time_zone: Europe/Berlin
-groups:
-  revops: [anna@example.com, ben@example.com]
-people:
-  kim@example.com: {salesforce_user: kim@example.com.prod}
-"""
-
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
