@@ -23,6 +23,7 @@ from agent import (
     planner,
     proposals,
     unsettled,
+    watching,
 )  # fmt: skip
 from agent.changes import OPEN, Batch, Change, Decision, Entry, ReviewRequest, State
 from agent.connector import Connector
@@ -76,6 +77,7 @@ def run(installation: Installation) -> CycleReport:
     addresses = consent.shared_by_pending(installation)
     draft = planner.draft(installation, touched, addresses=addresses, learn=partial(learn, installation))
     remember(installation, draft)
+    watching.follow(installation, draft)
     report.entities = draft.entities
     report.reviews = len(draft.reviews) + len(questions)
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])

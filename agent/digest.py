@@ -20,7 +20,7 @@ from agent.installation import Installation
 from agent.ledger_figures import agreement_days, written_since
 from agent.local_time import zone_of
 from agent.lock import find_holder
-from agent.mirror import Replaced
+from agent.mirror_edits import Replaced
 from agent.places import entity_type_of, places_of
 from agent.records import Ref
 
@@ -167,7 +167,7 @@ class _Back:
 
 
 def _replaced(installation: Installation, since: datetime) -> Iterator[_Back]:
-    replaced = installation.mirror.replaced_since(since)
+    replaced = installation.mirror.edits.replaced_since(since)
     while chunk := [*islice(replaced, IN_CHUNK)]:
         ours = installation.ledger.entries_of(sorted({each.by for each in chunk}))
         by_id = {entry.id: entry for entry in ours}

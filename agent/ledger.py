@@ -59,7 +59,7 @@ def _load_migrations() -> Any:
     return migrations
 
 
-LEDGER_TABLES = Schema(version=4, load=_load_migrations)
+LEDGER_TABLES = Schema(version=5, load=_load_migrations)
 
 _BATCH_MOVES: Mapping[str, frozenset[str]] = {
     "held": frozenset({"open", "rejected", "expired"}),

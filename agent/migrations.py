@@ -301,6 +301,30 @@ def bulk_jobs(db: Database) -> None:
     )
 
 
+@migrations()
+def watched(db: Database) -> None:
+    """What a watching policy would write, cell by cell, without any value, and what became of it.
+
+    ``ended``: '' while it stands, else a word of ``agent.watched_rows``.
+    """
+    db.execute(
+        """CREATE TABLE watched (
+            id INTEGER PRIMARY KEY,
+            entity TEXT NOT NULL,
+            system TEXT NOT NULL,
+            field TEXT NOT NULL,
+            policy TEXT NOT NULL,
+            line TEXT NOT NULL,
+            meaning TEXT NOT NULL,
+            since INTEGER NOT NULL,
+            ended_at INTEGER,
+            ended TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE UNIQUE INDEX watched_standing ON watched (entity, system, field) WHERE ended_at IS NULL")
+    db.execute("CREATE INDEX watched_ended ON watched (ended_at) WHERE ended_at IS NOT NULL")
+
+
 def _append_only(db: Database, table: str) -> tuple[str, str]:
     columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})").fetchall()]
     fixed = ", ".join(name for name in columns if name not in CHANGEABLE[table])

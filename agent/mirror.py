@@ -23,14 +23,15 @@ from agent.connector import IsKnown
 from agent.decide.view import Base
 from agent.mirror_absorb import ALIVE, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror_agreement import Agreements
+from agent.mirror_edits import Edits
 from agent.mirror_fields import FieldSets
-from agent.mirror_history import Observed, Replaced, load_history, load_replaced
+from agent.mirror_history import Observed, load_history
 from agent.mirror_pending import Disposition, Pending
 from agent.records import Cursor, Owner, Pulled, Record, Ref
 from agent.ref_chunks import in_chunks
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
 
-__all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending", "Replaced"]
+__all__ = ["MIRROR_TABLES", "Disposition", "MatchKeys", "Mirror", "Observed", "Pending"]
 
 MirrorCheck = Literal["ok", "ahead", "foreign"]
 CHUNK = 1000
@@ -54,6 +55,7 @@ class Mirror:
         self._keys: dict[int, KeyMaking] = {}
         self._sets = FieldSets(store)
         self.agreement = Agreements(store)
+        self.edits = Edits(store)
 
     @classmethod
     def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:
@@ -284,10 +286,6 @@ class Mirror:
     def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""
         return load_history(self._store, self._sets, self._shelf(ref.system, ref.object_type), ref, field)
-
-    def replaced_since(self, since: datetime) -> Iterator[Replaced]:
-        """Values of ours that somebody else replaced since then, as they were seen; whatever came after."""
-        return load_replaced(self._store, since)
 
     def keep_owners(self, owners: Sequence[Owner]) -> None:
         with self._store.write() as connection:

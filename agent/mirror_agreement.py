@@ -62,6 +62,10 @@ class Agreements:
                     counter[entity_type, name] += count
         return agree, differ
 
+    def agreeing(self, entity_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """{entity: fields that agree}, as last compared."""
+        return {entity: frozenset(row[0].split(",")) for entity, row in self._known(entity_ids).items()}
+
     def outdated(self) -> list[str]:
         """Entities that we wrote to since they were compared."""
         return [entity for (entity,) in self._store.read_tuples("SELECT entity FROM agreement WHERE outdated = 1")]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from agent.mirror_fields import FieldSets
 from agent.records import FieldValue, Ref
-from agent.store import Store, from_micros, maybe_moment, to_micros
+from agent.store import Store, from_micros, maybe_moment
 from agent.stored_json import from_json
 
 
@@ -30,47 +30,6 @@ class Observed:
     modified_at: datetime | None = None
     by: str | None = None
     visible: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """A value that our entry ``by`` wrote was seen replaced at ``at``."""
-
-    ref: Ref
-    field: str
-    at: datetime
-    by: str
-
-
-NEARLY_IN_ORDER = timedelta(hours=1)
-"""Rows are added as they are seen, but by two vendors' clocks."""
-
-
-def load_replaced(store: Store, since: datetime) -> Iterator[Replaced]:
-    """Looks only at rows added since, found by halving: nothing indexes their moments."""
-    rows = store.read_tuples(
-        "SELECT s.system, s.object_type, r.id, o.field, o.next_seen,"
-        " (SELECT w.next_by FROM observed w WHERE w.n = o.n AND w.field = o.field AND w.rowid < o.rowid"
-        "  ORDER BY w.rowid DESC LIMIT 1) AS written_by"
-        " FROM observed o JOIN records r ON r.n = o.n JOIN shelves s ON s.id = r.shelf"
-        " WHERE o.rowid >= ? AND o.next_seen >= ? AND o.next_by = '' AND written_by != ''",
-        (_first_row(store, to_micros(since - NEARLY_IN_ORDER)), to_micros(since)),
-    )
-    for system, object_type, record_id, field, at, by in rows:
-        yield Replaced(Ref(system, object_type, record_id), field, from_micros(at), by)
-
-
-def _first_row(store: Store, moment: int) -> int:
-    """The first row of ``observed`` that was added at this moment or later."""
-    ((low, high),) = store.read_tuples("SELECT COALESCE(MIN(rowid), 0), COALESCE(MAX(rowid), 0) + 1 FROM observed")
-    while low < high:
-        middle = (low + high) // 2
-        rows = store.read_tuples("SELECT next_seen FROM observed WHERE rowid >= ? ORDER BY rowid LIMIT 1", (middle,))
-        if not rows or rows[0][0] >= moment:
-            high = middle
-        else:
-            low = middle + 1
-    return int(low)
 
 
 def load_history(store: Store, sets: FieldSets, shelf: int | None, ref: Ref, field: str | None) -> list[Observed]:

@@ -30,7 +30,7 @@ BLOCKING_REVIEWS = {
 
 def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[View]:
     """One View per entity, in order; entities without any live record are left out."""
-    owners = OwnerMap(installation.owners, _owner_table(installation), installation.systems)
+    owners = owner_map(installation)
     now = installation.clock()
     suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
     for start in range(0, len(entity_ids), SLICE):
@@ -127,6 +127,11 @@ def _flags(
         if any(link.ref in suspected and link.state == "linked" for link in links):
             found[entity_id].add("suspected duplicate")
     return found
+
+
+def owner_map(installation: Installation) -> OwnerMap:
+    """Who owns records in both systems, and which of them are one person."""
+    return OwnerMap(installation.owners, _owner_table(installation), installation.systems)
 
 
 def _owner_table(installation: Installation) -> dict[str, str]:

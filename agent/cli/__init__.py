@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "Is it running, what is open, what waits, what is frozen?"),
     "today": ("today", "What changed, what people changed back, what waits for you."),
     "week": ("week", "The last week: changes, agreement by field, what people change back."),
+    "watched": ("watched", "What watching policies would have done and prevented beside another sync."),
     "batches": ("batches", "List what was written, newest first."),
     "show": ("show", "Show one batch with every change."),
     "why": ("why", "Why a field of a record has its value."),

@@ -120,8 +120,17 @@ def _people_decide(terminal: Terminal, documents: Documents) -> None:
     note(documents, "review", terminal.json("review", question["review"], "--answer", "keep both"))
     note(documents, "pause", terminal.json("pause", "person-basics", "--reason", "holidays"))
     note(documents, "resume", terminal.json("resume", "person-basics"))
+    _watch(terminal, documents)
     note(documents, "mode", terminal.json("mode", "act"))
     note(documents, "go-live", terminal.json("go-live", "person-basics", "--yes"))
+
+
+def _watch(terminal: Terminal, documents: Documents) -> None:
+    """Everything only watches for a cycle, in which it would have written."""
+    note(documents, "mode", terminal.json("mode", "watch"))
+    note(documents, "run", terminal.json("run", "--once"))
+    note(documents, "watched", terminal.json("watched"))
+    note(documents, "watched", terminal.json("watched", "person-basics", "--since", "1 hour ago"))
 
 
 def _undo(terminal: Terminal, documents: Documents) -> None:
