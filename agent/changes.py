@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.connector import Op
 from agent.records import FieldValue, Ref
@@ -186,8 +186,7 @@ class Verdict:
     sentence: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceStep:
+class TraceStep(NamedTuple):
     """One thing decided about one field (or the record): written, equal, skipped … with a sentence for people.
 
     ``disposition`` is from the closed list in docs/concepts.md: write, equal, quiet, skipped, not selected, frozen,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from agent.changes import Change
-from agent.decide.consent import ADDRESS, ConsentPlace, consent_places, stricter
+from agent.decide.consent import ADDRESS, OPTED_OUT, ConsentPlace, consent_places, stricter
 from agent.duplicates import is_converted
 from agent.installation import Installation
 from agent.records import Ref
@@ -16,14 +16,14 @@ Address = tuple[str, list[Ref]]
 """(address, every live record that holds it, in every system)."""
 
 
-def shared_by_pending(installation: Installation) -> Iterator[Address]:
-    """Every address that a record to be decided holds together with another one."""
-    return installation.mirror.pending_key_groups(ADDRESS)
+def opted_out_of_pending(installation: Installation) -> Iterator[Address]:
+    """Every address that opted out and that a record to be decided shares with another one."""
+    return installation.mirror.pending_key_groups(ADDRESS, OPTED_OUT)
 
 
-def all_shared(installation: Installation) -> Iterator[Address]:
-    """Every address that two or more records hold."""
-    return installation.mirror.key_groups(ADDRESS)
+def all_opted_out(installation: Installation) -> Iterator[Address]:
+    """Every address that opted out and that two or more records hold."""
+    return installation.mirror.key_groups(ADDRESS, OPTED_OUT)
 
 
 def opt_outs(installation: Installation, addresses: Iterable[Address]) -> Iterator[Change]:

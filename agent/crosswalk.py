@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agent.records import Ref
 from agent.ref_chunks import in_chunks
@@ -47,8 +47,7 @@ class NewLink:
     leaves: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A stored link. ``undone``: a create that was taken back. ``lost``: the record was deleted or merged."""
 
     entity_id: str
@@ -56,7 +55,11 @@ class Link:
     ref: Ref
     role: str
     state: str
-    since: datetime
+    since_micros: int
+
+    @property
+    def since(self) -> datetime:
+        return from_micros(self.since_micros)
 
 
 class Crosswalk:
@@ -99,8 +102,7 @@ class Crosswalk:
                 chunk,
             )
             for entity, entity_type, system, object_type, record_id, role, state, since in rows:
-                ref = Ref(system, object_type, record_id)
-                link = Link(entity, entity_type, ref, role, state, from_micros(since))
+                link = Link(entity, entity_type, Ref(system, object_type, record_id), role, state, since)
                 found.setdefault(entity, []).append(link)
         return found
 

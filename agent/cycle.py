@@ -74,7 +74,7 @@ def run(installation: Installation) -> CycleReport:
     if installation.mirror.pending(limit=1):
         read_owners(installation)
     touched, questions = identify_pending(installation)
-    addresses = consent.shared_by_pending(installation)
+    addresses = consent.opted_out_of_pending(installation)
     draft = planner.draft(installation, touched, addresses=addresses, learn=partial(learn, installation))
     remember(installation, draft)
     watching.follow(installation, draft)

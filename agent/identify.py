@@ -57,7 +57,7 @@ def _forget_blanks(installation: Installation, entity_type: EntityType, successo
             rule.name for rule in rules if fields.get(rule.vendor_field(ref.system, ref.object_type) or "") is None
         }
         forgotten[entity_id] = {
-            name: replace(base, values={system: value for system, value in base.values.items() if system != ref.system})
+            name: base._replace(values={key: value for key, value in base.values.items() if key != ref.system})
             for name, base in bases.items()
             if name in blank
         }

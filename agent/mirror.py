@@ -275,13 +275,16 @@ class Mirror:
                 )
         return found
 
-    def key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
-        """Values that two or more live records share, over all systems, in order of value."""
-        return mirror_keys.shared_values(self._store, kind)
+    def key_groups(self, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
+        """Values that two or more live records share, over all systems, in order of value.
 
-    def pending_key_groups(self, kind: str) -> Iterator[tuple[str, list[Ref]]]:
+        Only those that at least one record has as a key of the kind ``marked`` too.
+        """
+        return mirror_keys.shared_values(self._store, kind, marked)
+
+    def pending_key_groups(self, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
         """As ``key_groups``, of those values alone that a pending record has; safe while nothing becomes pending."""
-        return mirror_keys.values_of_pending(self._store, kind)
+        return mirror_keys.values_of_pending(self._store, kind, marked)
 
     def history(self, ref: Ref, field: str | None = None) -> list[Observed]:
         """What we saw the record hold, oldest first; fields that never changed have one observation."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from agent.records import Ref
 from agent.store import Store, marks
@@ -45,23 +45,26 @@ def sharing(
     return found
 
 
-def shared_values(store: Store, kind: str) -> Iterator[tuple[str, list[Ref]]]:
-    """Values that two or more live records share, over all systems, in order of value."""
+def shared_values(store: Store, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
+    """Values that two or more live records share, over all systems, in order of value.
+
+    Only those that at least one record has as a key of the kind ``marked`` too.
+    """
     last = ""
     while True:
-        shared = store.read_tuples(
-            "SELECT value FROM match_keys WHERE kind = ? AND value > ? GROUP BY value HAVING COUNT(*) > 1"
-            " ORDER BY value LIMIT ?",
-            (kind, last, IN_CHUNK),
+        rows = store.read_tuples(
+            "SELECT DISTINCT value FROM match_keys WHERE kind = ? AND value > ? ORDER BY value LIMIT ?",
+            (marked, last, IN_CHUNK),
         )
-        if not shared:
+        if not rows:
             return
-        values = [value for (value,) in shared]
-        yield from ((value, [ref for ref, _ in found]) for value, found in _holders(store, kind, values).items())
-        last = values[-1]
+        for value, holders in _holders(store, kind, [value for (value,) in rows]).items():
+            if len(holders) > 1:
+                yield value, [ref for ref, _ in holders]
+        last = rows[-1][0]
 
 
-def values_of_pending(store: Store, kind: str) -> Iterator[tuple[str, list[Ref]]]:
+def values_of_pending(store: Store, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
     """As ``shared_values``, of those values alone that a pending record has; each once, at its first pending record."""
     last = 0
     while True:
@@ -72,11 +75,19 @@ def values_of_pending(store: Store, kind: str) -> Iterator[tuple[str, list[Ref]]
         if not rows:
             return
         values = {value for _, keys in rows for its_kind, value in from_json(keys) if its_kind == kind}
-        for value, found in _holders(store, kind, list(values)).items():
-            is_new = all(n is None or n > last for _, n in found)
-            if len(found) > 1 and is_new:
-                yield value, [ref for ref, _ in found]
+        for value, holders in _holders(store, kind, _having(store, marked, values)).items():
+            is_new = all(n is None or n > last for _, n in holders)
+            if len(holders) > 1 and is_new:
+                yield value, [ref for ref, _ in holders]
         last = rows[-1][0]
+
+
+def _having(store: Store, kind: str, values: Collection[str]) -> list[str]:
+    """Those of the values that some record has as a key of this kind."""
+    rows = store.read_tuples(
+        f"SELECT DISTINCT value FROM match_keys WHERE kind = ? AND value IN ({marks(len(values))})", (kind, *values)
+    )
+    return [value for (value,) in rows]
 
 
 def _holders(store: Store, kind: str, values: Sequence[str]) -> dict[str, list[tuple[Ref, int | None]]]:

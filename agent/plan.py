@@ -90,7 +90,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
         installation,
         entities,
         by_person=True,
-        addresses=consent.all_shared(installation),
+        addresses=consent.all_opted_out(installation),
         learn=partial(cycle.learn, installation),
     )
     cycle.remember(installation, draft)

@@ -175,12 +175,11 @@ def effective_modes(installation: Installation, *, by_person: bool) -> dict[str,
 
 
 def _count(result: Draft, entity_id: str, step: TraceStep) -> None:
-    key = (step.field, step.system, step.disposition)
+    key = step[:3]  # field, system, disposition
     result.dispositions[key] += 1
-    kept = result.examples.setdefault(key, [])
-    if len(kept) < EXAMPLES_PER_LINE:
-        kept.append((entity_id, step))
+    if result.dispositions[key] <= EXAMPLES_PER_LINE:
+        result.examples.setdefault(key, []).append((entity_id, step))
     if step.disposition == "kept":
         result.waiting.add(entity_id)
-    if step.disposition == "frozen":
+    elif step.disposition == "frozen":
         result.frozen.append((entity_id, step))

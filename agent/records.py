@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 FieldValue = str | int | float | bool | None
 """One vendor value as JSON carries it. HubSpot sends text or None only; Salesforce sends every JSON scalar."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """Where one record lives. The only key used across modules."""
+class Ref(NamedTuple):
+    """Where one record lives. The only key used across modules; a tuple, for it is hashed and compared all the time."""
 
     system: str
     object_type: str

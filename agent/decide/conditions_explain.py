@@ -46,6 +46,9 @@ class Explanation:
     is_blank: bool = False
 
 
+_MET = Explanation(True, "every condition is met")
+
+
 def holds(condition: Condition, values: Values, now: datetime, previous: Values | None = None) -> bool:
     """Whether the condition is true of these values. ``now`` is aware."""
     return _truth(condition, values, now, previous or NOTHING) is True
@@ -55,7 +58,7 @@ def explain(condition: Condition, values: Values, now: datetime, previous: Value
     """The same answer with its reason: the first line that failed and the value it met."""
     before = previous or NOTHING
     if _truth(condition, values, now, before) is True:
-        return Explanation(True, "every condition is met")
+        return _MET
     leaf, is_negated = _first_failing(condition, values, now, before, wanted=True)
     value = values.get(leaf.field, False if leaf.field in FLAGS else ABSENT)
     return Explanation(False, _sentence(leaf, value, is_negated, before), leaf, value, _is_blank(value))

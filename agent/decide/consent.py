@@ -19,6 +19,9 @@ from agent.systems import System
 ADDRESS = "email"
 """The kind of match key that consent goes by: the canonical form of an e-mail address."""
 
+OPTED_OUT = "opted out"
+"""The kind of match key that tells it of an address: held by every record that has the address and says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentPlace:
@@ -109,10 +112,13 @@ def _opting_out(
     )
 
 
-def _is_out(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> bool:
+def is_opt_out(value: FieldValue) -> bool:
     """HubSpot leaves the box blank for somebody who never opted out."""
-    value = record.fields[places[record.ref.system, record.ref.object_type].field]
     return value is True or str(value).strip().lower() == YES
+
+
+def _is_out(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> bool:
+    return is_opt_out(record.fields[places[record.ref.system, record.ref.object_type].field])
 
 
 def _place(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> ConsentPlace | None:

@@ -15,7 +15,7 @@ from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
 from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, Prepared, prepared_of
-from agent.decide.reconcile import Outcome, Wanted, reconcile
+from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
 from agent.decide.values import NO, Reading
 from agent.decide.view import View
 from agent.records import FieldValue, Record
@@ -84,10 +84,12 @@ def decide_fields(desk: Desk) -> None:
     for policy in desk.plan.policies:
         left_out = desk.left_out(policy.header)
         for plan in policy.fields:
-            if left_out is None:
-                _decide_field(desk, plan)
-            else:
+            if left_out is not None:
                 desk.say(plan.step(*left_out))
+            elif plan.constant is not None:
+                desk.say(plan.constant)
+            elif (values := _visible(desk, plan)) is not None:
+                _compare(desk, plan, values)
 
 
 STEPS: tuple[Callable[[Desk], None], ...] = (
@@ -101,26 +103,24 @@ STEPS: tuple[Callable[[Desk], None], ...] = (
 """The order of deciding. Zones come before consent, routing and automations after fields, once they exist."""
 
 
-def _decide_field(desk: Desk, plan: FieldPlan) -> None:
-    if plan.constant is not None:
-        desk.trace.append(plan.constant)
-        return
-    values = _visible(desk, plan)
-    if values is None:
-        return
+def _compare(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) -> None:
     here, there = values
+    if plan.is_plain and here == there and here.__class__ is there.__class__:
+        _equal(desk, plan, values)
+        return
     incomparable = apart(desk, plan, values)
     if incomparable is not None:
         _record(desk, plan, desk.rule(plan), incomparable, values)
         return
-    if plan.is_plain and here == there and here.__class__ is there.__class__:
+    (here_field, there_field), (here_system, there_system) = plan.fields, plan.systems
+    translator = desk.translator(plan)
+    if _means_the_same(translator, translator.read(here_system, here), translator.read(there_system, there)):
         _equal(desk, plan, values)
         return
-    (here_field, there_field), (here_system, there_system) = plan.fields, plan.systems
     rule = desk.rule(plan)
     outcome = reconcile(
         rule,
-        desk.translator(plan),
+        translator,
         (here_system, here_field or "", here),
         (there_system, there_field or "", there),
         desk.view.bases.get(rule.name),
@@ -128,6 +128,11 @@ def _decide_field(desk: Desk, plan: FieldPlan) -> None:
         desk.view.now,
     )
     _record(desk, plan, rule, outcome, values)
+
+
+def _means_the_same(translator: Translator, here: Reading, there: Reading) -> bool:
+    """The usual answer, whoever would win."""
+    return here.is_mapped and there.is_mapped and translator.agree(here, there)
 
 
 def _visible(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | None:
@@ -190,5 +195,7 @@ def _is_converted(desk: Desk, record: Record) -> bool:
 
 def _consent(plan: FieldPlan, system: str, raw: FieldValue) -> frozenset[str]:
     """HubSpot leaves the box blank for somebody who never opted out."""
+    if raw is None or (raw is False and plan.is_plain):
+        return _NO
     reading: Reading = plan.codec.read(system, raw)
     return _NO if reading.is_blank else reading.forms

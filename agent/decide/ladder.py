@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.decide.normalise import as_text
 from agent.decide.policy import LifecyclePolicy, Move
@@ -11,8 +11,7 @@ from agent.records import FieldValue, Record
 UNMAPPED = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(NamedTuple):
     """Where one record's stage stands: ``key`` of the stage values, the vendor field, and the live value.
 
     ``stage`` is the index in funnel order, None when blank, UNMAPPED for a value no stage lists. ``name`` is
@@ -34,11 +33,16 @@ class Rung:
 class Ladder:
     """One lifecycle policy. Stages are known by their place in funnel order."""
 
-    __slots__ = ("_by_value", "names", "policy")
+    __slots__ = ("_by_value", "_places", "_steps", "line", "names", "policy", "raising")
 
     def __init__(self, policy: LifecyclePolicy) -> None:
         self.policy = policy
         self.names = tuple(stage.name for stage in policy.stages)
+        self.line = str(policy.header.place)
+        self._steps = {name: index for index, name in enumerate(self.names)}
+        self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
+        self.raising = tuple((self.index(move), move.because, move) for move in policy.moves if move.because)
+        """(stage, condition, move) of the moves that Truce makes by itself."""
         self._by_value: dict[str, dict[str, int]] = {}
         for index, stage in enumerate(policy.stages):
             for key, words in stage.values.items():
@@ -52,11 +56,14 @@ class Ladder:
 
     def place_of(self, system: str, object_type: str) -> tuple[str, str] | None:
         """(key, vendor field) of the stage on this object type; the first key that names it."""
-        for key, by_system in self.policy.where.items():
-            field = by_system.get(system, {}).get(object_type)
-            if field is not None:
-                return key, field
-        return None
+        if (system, object_type) not in self._places:
+            found = (
+                (key, field)
+                for key, by_system in self.policy.where.items()
+                if (field := by_system.get(system, {}).get(object_type)) is not None
+            )
+            self._places[system, object_type] = next(found, None)
+        return self._places[system, object_type]
 
     def stage_of(self, key: str, raw: FieldValue) -> int | None:
         """Index of the stage; None when blank; UNMAPPED for a value no stage lists."""
@@ -70,7 +77,7 @@ class Ladder:
 
     def index(self, move: Move) -> int:
         """Place in funnel order of the stage a move leads to."""
-        return self.names.index(move.to)
+        return self._steps[move.to]
 
     def moves_to(self, stage: int) -> list[Move]:
         return [move for move in self.policy.moves if self.index(move) == stage]

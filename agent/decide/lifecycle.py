@@ -127,15 +127,14 @@ class _Climb:
         reached = max((rung.stage for rung in rungs if rung.stage is not None), default=-1)
         reached = target.stage if target is not None else reached
         best = target
-        for move in self.policy.moves:
-            stage = self.ladder.index(move)
-            if move.because is None or stage <= reached or not self._starts_from(move, reached):
+        for stage, because, move in self.ladder.raising:
+            if stage <= reached or not self._starts_from(move, reached):
                 continue
-            explained = self._explain(move.because)
+            explained = self._explain(because)
             if not explained.holds:
                 self._say("", "nothing", f"no move to {move.to}: {explained.sentence}", move.place)
             elif best is None or stage > best.stage:
-                best = _Target(stage, f"{spoken(move.because)}, so the stage is {move.to}", move)
+                best = _Target(stage, f"{spoken(because)}, so the stage is {move.to}", move)
         return best
 
     def _bring(self, rung: Rung, target: _Target) -> None:
@@ -259,8 +258,8 @@ class _Climb:
         return Why(header.name, str(header.place), header.meaning, sentence)
 
     def _say(self, system: str, disposition: str, sentence: str, place: Place | None = None) -> None:
-        header = self.policy.header
-        self.desk.say(TraceStep(LIFECYCLE, system, disposition, sentence, header.name, str(place or header.place)))
+        line = self.ladder.line if place is None else str(place)
+        self.desk.say(TraceStep(LIFECYCLE, system, disposition, sentence, self.policy.header.name, line))
 
     def _name(self, stage: int) -> str:
         return self.ladder.names[stage]

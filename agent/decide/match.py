@@ -14,6 +14,7 @@ from itertools import combinations
 from math import comb
 
 from agent.connector import Capabilities
+from agent.decide.consent import ADDRESS, OPTED_OUT, is_opt_out
 from agent.decide.normalise import as_text
 from agent.decide.policy import (
     Agreement,
@@ -82,7 +83,8 @@ def fields_of_keys(entity_type: EntityType, policies: PolicySet | Prepared, syst
     prepared = prepared_of(policies)
     lines = [line for policy in prepared.policies.dedupe if policy.about == entity_type.name for line in policy.lines]
     named = {*entity_type.match, *(part.field for line in lines for part in line.parts if part.how == "same")}
-    return {
+    consent = {field for place, field in prepared.opt_out_fields.items() if place == (system, object_type)}
+    return consent | {
         reader.vendor_field
         for name, reader in prepared.readers(entity_type.name, system, object_type).items()
         if name in named or reader.cleaner in _ALWAYS_KEYS
@@ -180,6 +182,8 @@ def _all_keys(
 ) -> Iterator[Key]:
     yield from _identity_keys(record, entity_type, capabilities, prepared.systems)
     readers = prepared.readers(entity_type.name, record.ref.system, record.ref.object_type)
+    opt_out_field = prepared.opt_out_fields.get((record.ref.system, record.ref.object_type), "")
+    is_out = is_opt_out(record.fields.get(opt_out_field))
     for name, reader in readers.items():
         if name in entity_type.match or reader.cleaner in _ALWAYS_KEYS:
             reading = _reading(record, reader, ("free mail",))
@@ -189,6 +193,8 @@ def _all_keys(
                     yield name, form
                 if reader.cleaner in _ALWAYS_KEYS:
                     yield reader.cleaner, form
+                if reader.cleaner == ADDRESS and is_out:
+                    yield OPTED_OUT, form
     for policy in prepared.policies.dedupe:
         if policy.about == entity_type.name:
             yield from dedupe_keys(record, policy, prepared)

@@ -39,6 +39,14 @@ class OwnerCodec:
         self._otherwise = otherwise
 
     def read(self, system: str, raw: FieldValue) -> Reading:
+        if not isinstance(raw, str):
+            return self._reading(system, raw)
+        known = self._owner_map.readings.get((system, raw))
+        if known is None:
+            known = self._owner_map.readings[system, raw] = self._reading(system, raw)
+        return known
+
+    def _reading(self, system: str, raw: FieldValue) -> Reading:
         owner_id = as_text(raw)
         if owner_id is None:
             return Reading(raw)

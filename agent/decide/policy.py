@@ -13,7 +13,7 @@ from agent.changes import Mode
 from agent.decide.conditions import Condition
 from agent.systems import Systems
 
-KEY_FORMAT = "2"
+KEY_FORMAT = "3"
 """Counted up when the same policies make other match keys than before (``agent.decide.match``)."""
 
 

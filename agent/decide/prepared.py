@@ -76,7 +76,7 @@ class FieldReader:
 class Prepared:
     """A policy set ready for deciding. ``policies`` is the set it was made from."""
 
-    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "policies", "systems", "timed")
+    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "opt_out_fields", "policies", "systems", "timed")
 
     def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
         self.policies = policies
@@ -88,6 +88,15 @@ class Prepared:
             for name in policies.entity_types
         }
         """Per entity type, the lines that ask when values were set."""
+        self.opt_out_fields: Mapping[tuple[str, str], str] = {
+            (system, object_type): vendor_field
+            for policy in policies.fields
+            for rule in policy.rules
+            if rule.wins == OPT_OUT
+            for system, by_type in rule.where.items()
+            for object_type, vendor_field in by_type.items()
+        }
+        """{(system, object type): the field that says whether somebody opted out}."""
         self._codecs = {id(rule): Codec(rule, policies.systems) for policy in policies.fields for rule in policy.rules}
         self._required = {
             place: tuple(name for name, field in schema.fields.items() if field.required and field.creatable)
@@ -156,7 +165,7 @@ class Prepared:
             codec,
             systems,
             (fields[0], fields[1]),
-            codec.is_plain and not rule.is_owner,
+            codec.is_plain and not rule.is_owner and rule.clean.currency_line is None,
             step("equal", "both sides say the same"),
             step("nothing", reason) if reason else None,
             tuple(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from agent.changes import Meaning
 from agent.decide.durations import find_span, shifted
@@ -50,8 +50,7 @@ class Translator(Protocol):
     def called(self, system: str) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """One side of one field: the live value and what it was when last settled (``settled`` None: never).
 
     ``set_between``: when the live value was set, where that was asked for and is known.

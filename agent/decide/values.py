@@ -8,9 +8,9 @@ words. A word the map does not know is *unmapped*: a question for a person, neve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from agent.decide.amounts import money_in, number_in, plain_form, plain_value
 from agent.decide.days import day_in, instant_in, start_of
@@ -23,8 +23,7 @@ YES = "true"
 NO = "false"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One vendor value understood.
 
     ``forms`` are compared: two readings agree when both are blank or share a form. ``value`` is the canonical

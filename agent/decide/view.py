@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from agent.decide.values import Reading
 from agent.records import FieldValue, Owner, Record, Ref
 from agent.systems import Systems
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """What each side held when this field was last settled: {system: value}, and the entry that settled it.
 
     ``aim``: what the line then wanted (``FieldRule.aim``); None where that is not known.
@@ -53,6 +54,8 @@ class OwnerMap:
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
     table: Mapping[str, str] = field(default_factory=dict)
     systems: Systems = field(default_factory=Systems)
+    readings: dict[tuple[str, str], Reading] = field(default_factory=dict, compare=False, repr=False)
+    """By (system, owner id), worked out once: a handful of people own everybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -480,16 +480,28 @@ def test_records_are_found_by_their_present_key(mirror: Mirror) -> None:
 def test_shared_values_come_with_all_who_share_them(mirror: Mirror) -> None:
     twin = replace(contact(3, Email="p1@example.com"), ref=Ref("hubspot", "contacts", "51"))
     absorb(mirror, contact(1), contact(2), twin, contact(4, Email=None))
-    assert list(mirror.key_groups("email")) == [("p1@example.com", [REF, twin.ref])]
-    assert list(mirror.key_groups("phone")) == []
+    assert list(mirror.key_groups("email", marked="email")) == [("p1@example.com", [REF, twin.ref])]
+    assert list(mirror.key_groups("phone", marked="phone")) == []
 
 
 def test_many_shared_values_come_in_order_and_complete(mirror: Mirror) -> None:
     for block in range(2):
         absorb(mirror, *[contact(n + 2000 * block, Email=f"{n:04d}@example.com") for n in range(1, 1201)])
-    groups = list(mirror.key_groups("email"))
+    groups = list(mirror.key_groups("email", marked="email"))
     assert [value for value, _ in groups] == [f"{n:04d}@example.com" for n in range(1, 1201)]
     assert all(len(refs) == 2 for _, refs in groups)
+
+
+def test_shared_values_may_have_to_stand_under_another_kind_too(mirror: Mirror) -> None:
+    def keys(record: Record) -> Iterable[tuple[str, str]]:
+        email = str(record.fields["Email"])
+        return [("email", email), *([("opted out", email)] if record.fields["Title"] == "out" else [])]
+
+    records = [contact(1), contact(2, Email="p1@example.com", Title="out"), *(contact(n, Email="x") for n in (3, 4))]
+    mirror.absorb(records, mapped=MAPPED, keys=keys, seen_at=START)
+    shared = [("p1@example.com", [REF, contact(2).ref])]
+    assert list(mirror.key_groups("email", marked="opted out")) == shared
+    assert list(mirror.pending_key_groups("email", marked="opted out")) == shared
 
 
 def test_what_pending_records_share_is_found_with_everybody_who_shares_it(mirror: Mirror) -> None:
@@ -497,16 +509,16 @@ def test_what_pending_records_share_is_found_with_everybody_who_shares_it(mirror
     other = [contact(8, Email="o@example.com"), contact(9, Email="o@example.com")]
     absorb(mirror, contact(1), contact(2), twin, *other)
     decided(mirror)
-    assert list(mirror.pending_key_groups("email")) == []
+    assert list(mirror.pending_key_groups("email", marked="email")) == []
     mirror.pend([twin.ref, contact(2).ref], "again", START)
-    assert list(mirror.pending_key_groups("email")) == [("p1@example.com", [REF, twin.ref])]
-    assert list(mirror.pending_key_groups("phone")) == []
+    assert list(mirror.pending_key_groups("email", marked="email")) == [("p1@example.com", [REF, twin.ref])]
+    assert list(mirror.pending_key_groups("phone", marked="phone")) == []
 
 
 def test_a_value_shared_by_many_pending_records_comes_once(mirror: Mirror) -> None:
     for block in range(3):
         absorb(mirror, *[contact(n + 2000 * block, Email=f"{n:04d}@example.com") for n in range(1, 701)])
-    groups = list(mirror.pending_key_groups("email"))
+    groups = list(mirror.pending_key_groups("email", marked="email"))
     assert sorted(value for value, _ in groups) == [f"{n:04d}@example.com" for n in range(1, 701)]
     assert all(len(refs) == 3 for _, refs in groups)
 

@@ -68,7 +68,7 @@ def test_a_strange_value_goes_through_ledger_and_mirror(tmp_path: Path, value: A
 def test_half_a_character_identifies_nobody(tmp_path: Path) -> None:
     mirror = open_mirror(tmp_path)
     mirror.absorb([contact(1), contact(2)], mapped=["Title"], keys=lambda _: [("name", HALF)], seen_at=START)
-    assert list(mirror.key_groups("name")) == []
+    assert list(mirror.key_groups("name", marked="name")) == []
 
 
 def test_a_question_may_quote_a_strange_value(tmp_path: Path) -> None:
