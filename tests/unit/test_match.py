@@ -18,6 +18,7 @@ from agent.decide.match import (
     candidates,
     clusters,
     dedupe_keys,
+    fields_of_keys,
     judge_pair,
     keys_of,
 )
@@ -133,6 +134,16 @@ class TestPairingKeys:
     def test_a_blank_or_absent_value_is_no_key(self, blank: FieldValue) -> None:
         assert {kind for kind, _ in keys(person(Email=blank))} == {"stored id"}
         assert {kind for kind, _ in keys(person())} == {"stored id"}
+
+    def test_an_address_is_marked_where_somebody_opted_out(self) -> None:
+        consent = rule("opted_out", salesforce="HasOptedOutOfEmail", hubspot="hs_email_optout", wins="opt-out")
+        policies = policy_set(*RULES, consent)
+        marked = ("opted out", "ann@acme.com")
+        assert marked in keys(person(Email="Ann@Acme.com", HasOptedOutOfEmail=True), policies=policies)
+        assert marked in keys(in_hubspot(email="ann@acme.com", hs_email_optout=" TRUE"), policies=policies)
+        for answer in (False, None, "false", ""):
+            assert marked not in keys(person(Email="ann@acme.com", HasOptedOutOfEmail=answer), policies=policies)
+        assert "HasOptedOutOfEmail" in fields_of_keys(PERSON, policies, "salesforce", "Contact")
 
     def test_duplicate_keys_are_kept_with_the_others(self) -> None:
         policies = policies_with(dedupe(SAME_EMAIL))

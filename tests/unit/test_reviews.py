@@ -112,7 +112,7 @@ def test_never_is_remembered_for_the_pair(reviews: Reviews) -> None:
     reviews.resolve("R-1", "never", "anna")
     assert reviews.is_never_pair(ONE, OTHER)
     assert reviews.is_never_pair(OTHER, ONE)
-    assert not reviews.is_never_pair(ONE, replace(OTHER, id="53"))
+    assert not reviews.is_never_pair(ONE, OTHER._replace(id="53"))
 
 
 def test_another_answer_says_nothing_about_the_pair(reviews: Reviews) -> None:
