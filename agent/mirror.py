@@ -262,18 +262,7 @@ class Mirror:
 
         Looks among ``object_types``; a value that more than ``most`` of them have says nothing.
         """
-        found: dict[Ref, list[Ref]] = {}
-        for (system, object_type), ids in in_chunks(refs):
-            shelves = {shelf: name for name in object_types if (shelf := self._shelf(system, name)) is not None}
-            shelf = self._shelf(system, object_type)
-            if shelf is None or not shelves or not kinds:
-                continue
-            shared = mirror_keys.sharing(self._store, shelf, ids, list(shelves), kinds, most)
-            for record_id, others in shared.items():
-                found[Ref(system, object_type, record_id)] = sorted(
-                    Ref(system, shelves[place], other_id) for place, other_id in others
-                )
-        return found
+        return mirror_keys.sharing(self._store, self._shelf, refs, object_types, kinds, most)
 
     def key_groups(self, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
         """Values that two or more live records share, over all systems, in order of value.

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from agent.mirror_pending import ShelfOf
 from agent.records import Ref
+from agent.ref_chunks import in_chunks
 from agent.store import Store, marks
 from agent.stored_json import from_json
 
@@ -19,12 +21,29 @@ VALUE_OF = "json_extract(key.value, '$[1]')"
 
 
 def sharing(
+    store: Store, shelf_of: ShelfOf, refs: Iterable[Ref], object_types: Sequence[str], kinds: Sequence[str], most: int
+) -> dict[Ref, list[Ref]]:
+    """{record: other live records of its system} that share a key of these kinds; only those that share one, sorted.
+
+    The others stand among ``object_types``; a value found more than ``most`` times there says nothing.
+    """
+    found: dict[Ref, list[Ref]] = {}
+    for (system, object_type), ids in in_chunks(refs):
+        shelves = {shelf: name for name in object_types if (shelf := shelf_of(system, name)) is not None}
+        shelf = shelf_of(system, object_type)
+        if shelf is None or not shelves or not kinds:
+            continue
+        for record_id, others in _sharing(store, shelf, ids, list(shelves), kinds, most).items():
+            found[Ref(system, object_type, record_id)] = sorted(
+                Ref(system, shelves[place], other_id) for place, other_id in others
+            )
+    return found
+
+
+def _sharing(
     store: Store, shelf: int, record_ids: Sequence[str], shelves: Sequence[int], kinds: Sequence[str], most: int
 ) -> dict[str, list[tuple[int, str]]]:
-    """{record: the others, as (shelf, id)} that have a key of these kinds in common; only those that share one.
-
-    ``shelves`` are where the others may stand; a value found more than ``most`` times there says nothing.
-    """
+    """{id: the others, as (shelf, id)}."""
     found: dict[str, list[tuple[int, str]]] = {}
     rows = store.read_tuples(
         f"SELECT r.id, {KEY_OF}, {VALUE_OF} FROM records r, json_each(r.keys) key"
