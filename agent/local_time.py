@@ -15,7 +15,7 @@ AGO = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timede
 _AGO = re.compile(r"(\d{1,4}) (minute|hour|day|week)s? ago")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}t\d")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?")
 
 
 def zone_of(policies: PolicySet) -> ZoneInfo:
@@ -28,7 +28,8 @@ def zone_of(policies: PolicySet) -> ZoneInfo:
 
 
 def read_moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """``Fri 17:00`` (the last one), ``yesterday 9:00``, ``17:00``, ``2026-11-20 17:00``, ``2 days ago`` → UTC.
+    """``Fri 17:00`` (the last one), ``yesterday 9:00``, ``17:00``, ``2026-11-20 17:00``, ``2 days ago``,
+    or a stamp as ``--json`` prints it → UTC.
 
     A day without a time is its beginning. In the night that has an hour twice the first is meant; a time that the
     clock skipped counts as if it had not been put forward yet (02:30 is then 03:30).
@@ -36,18 +37,30 @@ def read_moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     Raises:
         UsageError: nothing of the kind, or a moment that is still to come.
     """
-    words = text.strip().lower()
-    if _ISO.match(words):
-        words = words.replace("t", " ", 1)
-    ago = _AGO.fullmatch(words)
-    if ago is not None:
-        return now - int(ago[1]) * AGO[ago[2]]
-    local_now = now.astimezone(zone)
-    day, clock = _parts(words, text)
-    moment = _at(day, clock, local_now, zone)
+    moment = _read(text, now, zone)
     if moment > now:
         raise UsageError(f"{text!r} is still to come", next_step=_EXAMPLES)
     return moment
+
+
+def _read(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    if _ISO.fullmatch(text.strip()):
+        return _iso(text.strip(), zone)
+    words = text.strip().lower()
+    ago = _AGO.fullmatch(words)
+    if ago is not None:
+        return now - int(ago[1]) * AGO[ago[2]]
+    day, clock = _parts(words, text)
+    return _at(day, clock, now.astimezone(zone), zone)
+
+
+def _iso(text: str, zone: ZoneInfo) -> datetime:
+    """As our own JSON writes it; without an offset it is meant in ``zone``."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text} is not in the calendar", next_step=_EXAMPLES) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def spoken(moment: datetime, zone: ZoneInfo) -> str:
