@@ -310,6 +310,9 @@ NEEDED: Mapping[str, Json] = {
     "meetings": {"hs_timestamp": "2026-11-02T09:00:00Z"},
     "calls": {"hs_timestamp": "2026-11-02T09:00:00Z"},
     "emails": {"hs_timestamp": "2026-11-02T09:00:00Z"},
+    "products": {"name": "Engine"},
+    "line_items": {"name": "Engine", "quantity": "1"},
+    "quotes": {"hs_title": "Engine", "hs_expiration_date": "2026-12-01"},
 }
 """What a create of each type needs."""
 

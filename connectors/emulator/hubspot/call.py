@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -17,6 +18,7 @@ from connectors.emulator.hubspot.refusals import bad_request, malformed, missing
 from connectors.emulator.world import Actor
 
 API_HOST = "https://api.hubapi.com"
+VENDOR = ".hubapi.com"
 JAVA_TYPES: dict[type, str] = {
     str: "java.lang.String",
     int: "java.lang.Integer",
@@ -111,8 +113,13 @@ class Call:
         return int(given)
 
     def next_page(self, after: str) -> dict[str, Any]:
-        """``paging`` of a list that goes on."""
-        return {"next": {"after": after, "link": f"{API_HOST}{self.path}?after={after}"}}
+        """``paging`` of a list that goes on. The link has all that was asked for, as dlt's source follows it.
+
+        It leads to the host that was asked: a client that was told this emulator's address stays here.
+        """
+        asked = [(name, value) for name, value in self.query if name != "after"]
+        here = API_HOST if self.host.endswith(VENDOR) else f"http://{self.host}"
+        return {"next": {"after": after, "link": f"{here}{self.path}?{urlencode([*asked, ('after', after)])}"}}
 
     def object_of(self, name: str) -> dict[str, Any]:
         """An object in the body; absent is empty. Raises Refusal 400."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from connectors.emulator.hubspot.refusals import load
 
+WHOLE_SCOPES = ("tickets", "e-commerce")
+"""For reading and writing alike."""
 CUSTOM_SCOPE = "crm.objects.custom"
 FIRST_CUSTOM_ID = 5_001
 
@@ -57,12 +59,12 @@ class Kind:
 
     def scopes(self, verb: str) -> list[str]:
         """Any of these allows reading or writing records."""
-        return [self.scope] if self.scope == "tickets" else [f"{self.scope}.{verb}"]
+        return [self.scope] if self.scope in WHOLE_SCOPES else [f"{self.scope}.{verb}"]
 
     def schema_scopes(self, verb: str) -> list[str]:
         """Any of these allows reading or writing property definitions."""
-        if self.schema_scope == "tickets":
-            return ["tickets"]
+        if self.schema_scope in WHOLE_SCOPES:
+            return [self.schema_scope]
         found = [f"{self.schema_scope}.{verb}"]
         return [*found, f"{self.scope}.read"] if verb == "read" and self.scope != self.schema_scope else found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.emulator.salesforce import describing, granting, identity, limits, routes, sessions
+from connectors.emulator.salesforce import addresses, describing, granting, identity, limits, routes, sessions
 from connectors.emulator.salesforce.bulk import running
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.org import Org
@@ -57,7 +58,7 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
     if answer is None:
         org.world.unknown.append({"system": "salesforce", "method": request.method, "path": path})
         answer = routes.refused(not_found(), body)
-    return reply(request.headers, answer)
+    return reply(request.headers, readdressed(answer, request))
 
 
 def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
@@ -73,7 +74,7 @@ def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer
     named = identity.PATH.fullmatch(path)
     if named is not None and request.method == "GET":
         request.scope.setdefault("state", {})["route"] = "/id/{org}/{user}"
-        return identity.identity(org, request.headers, *named.groups())
+        return identity.identity(org, request.headers, request.query_params, *named.groups())
     return _over_soap(org, request, path, body)
 
 
@@ -101,7 +102,7 @@ def _versioned(org: Org, request: Request, body: bytes, version: str, rest: str 
     else:
         limits.count(org, 1)
         running.catch_up(org)
-        answer = routes.dispatch(call)
+        answer = readdressed(routes.dispatch(call), request) if not call.path.strip("/") else routes.dispatch(call)
     answer.headers["Sforce-Limit-Info"] = limits.usage_header(org)
     return reply(request.headers, answer)
 
@@ -131,6 +132,11 @@ def _check_version(version: str) -> None:
         raise Refusal(410, "GONE", f"API version {version.removeprefix('v')} is retired and no longer available")
     if int(number) not in describing.VERSIONS or minor != "0":
         raise not_found()
+
+
+def readdressed(answer: Answer, request: Request) -> Answer:
+    document, told = (addresses.for_caller(part, request.headers) for part in (answer.document, answer.text))
+    return replace(answer, document=document, text=told)
 
 
 def _error(status: int, code: str, message: str) -> Answer:

@@ -32,7 +32,9 @@ def _release(number: int) -> str:
 
 
 def resources(call: Call) -> Answer:
-    return Answer(200, {name: call.url(name) for name in RESOURCES})
+    """The identity address among them is where jsforce looks for who it is."""
+    found = {name: call.url(name) for name in RESOURCES}
+    return Answer(200, {**found, "identity": call.org.identity_address(call.user_id)})
 
 
 def all_objects(call: Call) -> Answer:

@@ -186,7 +186,7 @@ def _granted(org: Org, user_id: str) -> dict[str, Any]:
         "signature": base64.b64encode(hashlib.sha256(access.encode()).digest()).decode(),
         "scope": "api",
         "instance_url": f"https://{settings['domain']}.salesforce.com",
-        "id": f"https://login.salesforce.com/id/{settings['org_id']}/{user_id}",
+        "id": org.identity_address(user_id),
         "token_type": "Bearer",
         "issued_at": str(int(org.now.timestamp() * 1000)),
     }

@@ -21,14 +21,15 @@ def user_info(org: Org, headers: Mapping[str, str]) -> Answer:
     return BAD_TOKEN if user_id is None else Answer(200, _openid(org, user_id))
 
 
-def identity(org: Org, headers: Mapping[str, str], org_id: str, user_id: str) -> Answer:
+def identity(org: Org, headers: Mapping[str, str], query: Mapping[str, str], org_id: str, user_id: str) -> Answer:
+    """The token may stand in the query, as jsforce sends it."""
     _, _, token = headers.get("authorization", "").partition(" ")
-    asking = sessions.user_behind(org, token)
+    asking = sessions.user_behind(org, query.get("oauth_token") or token)
     if asking is None or asking[:15] != user_id[:15] or org.space.settings["org_id"][:15] != org_id[:15]:
         return BAD_TOKEN
     user = org.space.table("User")[asking].values
     document = {
-        "id": f"https://login.salesforce.com/id/{org.space.settings['org_id']}/{asking}",
+        "id": org.identity_address(asking),
         "asserted_user": True,
         "user_id": asking,
         "organization_id": org.space.settings["org_id"],
@@ -52,7 +53,7 @@ def _openid(org: Org, user_id: str) -> dict[str, Any]:
     user = org.space.table("User")[user_id].values
     org_id = org.space.settings["org_id"]
     return {
-        "sub": f"https://login.salesforce.com/id/{org_id}/{user_id}",
+        "sub": org.identity_address(user_id),
         "user_id": user_id,
         "organization_id": org_id,
         "preferred_username": user["Username"],

@@ -85,6 +85,9 @@ class Org:
         user = self.space.row("User", user_id)
         return (person_name(user.values) if user is not None else None) or ""
 
+    def identity_address(self, user_id: str) -> str:
+        return f"https://login.salesforce.com/id/{self.space.settings['org_id']}/{user_id}"
+
     def author(self, actor: Actor) -> str:
         """The user a row shows as its last editor: an actor who is no user here is the automated process."""
         return actor.id if self.space.row("User", actor.id) is not None else self.user_id("automated")

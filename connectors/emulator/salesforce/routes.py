@@ -46,7 +46,7 @@ class Route:
 
 @cache
 def table() -> tuple[Route, ...]:
-    """More exact paths first."""
+    """More exact paths first. One without methods is not there, and no record by its key either."""
     from connectors.emulator.salesforce import composite  # it dispatches itself
 
     paths: list[tuple[str, dict[str, Handler]]] = [
@@ -63,7 +63,9 @@ def table() -> tuple[Route, ...]:
         ("/sobjects/{object}/describe", {"GET": describing.one_object}),
         ("/sobjects/{object}/updated", {"GET": replication.updated}),
         ("/sobjects/{object}/deleted", {"GET": replication.deleted}),
+        ("/sobjects/{object}/listviews", {}),
         ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
+        ("/sobjects/{object}/describe/{part}", {}),
         ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
         ("/jobs/ingest", {"GET": ingest.listed, "POST": ingest.create}),
         ("/jobs/ingest/{id}", {"GET": ingest.details, "PATCH": ingest.change_state, "DELETE": ingest.remove}),
@@ -115,7 +117,7 @@ def route_and_answer(call: Call) -> Answer:
     """Raises Refusal: unknown path (noted for the admin side), wrong method, or whatever the handler refuses."""
     segments = split(call.path)
     route = find(segments)
-    if route is None:
+    if route is None or not route.methods:
         call.org.world.unknown.append({"system": "salesforce", "method": call.method, "path": call.path})
         raise not_found()
     handler = route.methods.get(call.method)
