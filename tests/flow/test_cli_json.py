@@ -61,6 +61,10 @@ def _begin(terminal: Terminal, documents: Documents) -> None:
     note(documents, "secrets-forget", terminal.json("secrets", "forget", "file:secrets/hubspot-token"))
     note(documents, "mode", terminal.json("mode"))
     note(documents, "test", terminal.json("test"))
+    mapping = terminal.config.parent / "mapping.csv"
+    mapping.write_text("hubspot,salesforce,rule\njobtitle,Title,Two-way\nlifecyclestage,Status,Two-way\n", "utf-8")
+    made = terminal.json("policies", "from-native", str(mapping), "--responsible", "me@company.example")
+    note(documents, "policies-from-native", made)
 
 
 def _meet(terminal: Terminal, documents: Documents, admin: Admin) -> None:

@@ -26,6 +26,7 @@ MAY_ASK_THE_CLOCK = {
     "agent/wiring.py",
     "agent/daemon.py",
     "agent/cli/check.py",
+    "agent/cli/policies.py",
     "agent/cli/test.py",
     "connectors/emulator/clock.py",
 }

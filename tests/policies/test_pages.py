@@ -14,7 +14,7 @@ from shipped_systems import SYSTEMS
 from agent.decide import parse, prepare
 from agent.decide.example_reading import read_example_file
 from agent.decide.examples import run
-from agent.decide.kinds.wins import winners
+from agent.decide.kinds.wins import presets, winners
 from agent.decide.normalise import CLEANERS
 from agent.decide.yaml_source import load_plain
 
@@ -110,7 +110,9 @@ def test_every_block_on_a_page_is_of_a_kind_that_is_executed() -> None:
 def test_every_kind_and_every_cleaner_has_its_words_on_a_page() -> None:
     told = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     untold = {
-        word for word in (*parse.KINDS, *CLEANERS, *winners(SYSTEMS)) if f"`{word}" not in told and f"{word}" != "text"
+        word
+        for word in (*parse.KINDS, *CLEANERS, *winners(SYSTEMS), *presets(SYSTEMS))
+        if f"`{word}" not in told and f"{word}" != "text"
     }
     keys = {key.name for shape in parse.shapes(SYSTEMS).values() for key in shape.keys}
     untold |= {name for name in keys if f"`{name}" not in told}

@@ -112,7 +112,7 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         first_time=wide.first_time,
         losing_edit=wide.losing_edit,
         values=_values(block, systems, reader),
-        may_clear=_switch(block, "may_clear", reader),
+        may_clear=_switch(block, "may_clear", reader) if "may_clear" in block else said.may_clear,
         protected=_switch(block, "protected", reader),
         is_owner=_switch(block, "owner", reader),
         owner_otherwise=_otherwise(block, reader),

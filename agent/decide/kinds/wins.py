@@ -6,7 +6,7 @@ words, then for its conditions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.decide.conditions_names import Names
 from agent.decide.conditions_read import parse_condition
@@ -22,6 +22,8 @@ ASK = "ask"
 ALONE = (NEWEST, "first value", ASK, "opt-out")
 """Words behind ``wins`` that name no system."""
 
+TWO_WAY = "two-way"
+
 _OLDEST = {"oldest": "Use `first value`."}
 
 
@@ -30,6 +32,16 @@ def winners(systems: Systems) -> dict[str, Winner]:
     sides = {system: Winner(system) for system in systems}
     fillable = {f"{system} unless blank": Winner(system, unless_blank=True) for system in systems}
     return {**sides, **fillable, **{word: Winner(word) for word in ALONE}}
+
+
+def presets(systems: Systems) -> dict[str, Said]:
+    """The rules of HubSpot's own Salesforce integration by their names there, and those it lacks: for the other side.
+
+    A deliberate clear travels under each of them; where the newest cannot be known, a person is asked.
+    """
+    prefer = {f"prefer {key} unless blank": Said(Winner(key, unless_blank=True), may_clear=True) for key in systems}
+    always = {f"always use {key}": Said(Winner(key), may_clear=True) for key in systems}
+    return {**prefer, **always, TWO_WAY: Said(Winner(NEWEST), Winner(ASK), may_clear=True), "don't sync": Said()}
 
 
 def fallbacks(systems: Systems) -> tuple[str, ...]:
@@ -59,7 +71,7 @@ def case_shape(systems: Systems) -> Shape:
 def keys(systems: Systems) -> tuple[Key, ...]:
     """The keys of a line that say who wins."""
     cases = {"type": "array", "minItems": 2, "items": case_shape(systems).schema()}
-    allowed = {"anyOf": [{"enum": list(winners(systems))}, cases]}
+    allowed = {"anyOf": [{"enum": [*winners(systems), *presets(systems)]}, cases]}
     return (Key("wins", "which side is right when both differ", allowed), _else(systems))
 
 
@@ -75,10 +87,14 @@ def _example(systems: Systems) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Who wins where no case holds; None where the line is wrong or only read. ``undecided`` belongs to newest."""
+    """Who wins where no case holds; None where the line is wrong or only read. ``undecided`` belongs to newest.
+
+    ``may_clear``: what holds where the line does not say ``may_clear`` itself.
+    """
 
     winner: Winner | None = None
     undecided: Winner | None = None
+    may_clear: bool = False
 
 
 def read_wins(name: TextNode, block: Block, systems: Systems, reader: Reader) -> Said:
@@ -104,7 +120,13 @@ def read_wins(name: TextNode, block: Block, systems: Systems, reader: Reader) ->
     if isinstance(node, MapNode):
         reader.error(node, "`wins` must be one word or a list of cases", _example(systems))
         return Said()
-    return _said(node, block, tuple(winners(systems)), systems, reader)
+    preset = presets(systems).get(folded(node.text))
+    if preset is None or (folded(node.text) == TWO_WAY and "else" in block):
+        said = _said(node, block, (*winners(systems), TWO_WAY), systems, reader)
+        return replace(said, may_clear=preset is not None)
+    if "else" in block:
+        reader.error(block["else"], f"`else` belongs to `{NEWEST}` and `{TWO_WAY}`", "Remove it.")
+    return preset
 
 
 def read_cases(node: Node | None, names: Names, systems: Systems, reader: Reader) -> tuple[Case, ...]:
@@ -147,31 +169,34 @@ def _said(node: Node, block: Block, allowed: tuple[str, ...], systems: Systems, 
     text = reader.text(node, "wins")
     if text is None:
         return Said()
-    folded = _folded(text)
-    if folded not in allowed:
-        advice = _OLDEST.get(folded) or did_you_mean(text, allowed)
+    word = folded(text)
+    if word not in allowed:
+        options = (*allowed, *(preset for preset in presets(systems) if TWO_WAY in allowed and preset not in allowed))
+        advice = _OLDEST.get(word) or did_you_mean(text, options)
         reader.error(node, f"`wins` cannot be `{text}`", advice)
         return Said()
+    word = NEWEST if word == TWO_WAY else word
     given = block.get("else")
-    if folded != NEWEST and given is not None:
-        reader.error(given, f"`else` belongs to `newest`, not to `{folded}`", "Remove it.")
-    if folded == NEWEST and given is None:
+    if word != NEWEST and given is not None:
+        reader.error(given, f"`else` belongs to `newest`, not to `{word}`", "Remove it.")
+    if word == NEWEST and given is None:
         reader.error(
             node,
             "`newest` does not say what holds where nobody can tell which side is newer",
             f"Add `else: ask`. Allowed: {', '.join(fallbacks(systems))}.",
         )
-    undecided = reader.text(given, "else") if folded == NEWEST and given is not None else None
-    if undecided is not None and given is not None and _folded(undecided) not in fallbacks(systems):
+    undecided = reader.text(given, "else") if word == NEWEST and given is not None else None
+    if undecided is not None and given is not None and folded(undecided) not in fallbacks(systems):
         reader.error(given, f"`else` cannot be `{undecided}`", did_you_mean(undecided, fallbacks(systems)))
         undecided = None
     known = winners(systems)
-    return Said(known[folded], known[_folded(undecided)] if undecided is not None else None)
+    return Said(known[word], known[folded(undecided)] if undecided is not None else None)
 
 
 def _winner(node: Node | None, systems: Systems) -> Winner | None:
-    return winners(systems).get(_folded(node.text)) if isinstance(node, TextNode) else None
+    return winners(systems).get(folded(node.text)) if isinstance(node, TextNode) else None
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
+def folded(text: str) -> str:
+    """Words as they are compared: ``Two-Way`` and ``two-way``, ``Don’t sync`` and ``don't sync`` are one."""
+    return " ".join(text.replace("’", "'").split()).casefold()
