@@ -18,6 +18,36 @@ class StageField:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeObject:
+    """What one object of an own integration is here. ``records``: {system: object types, as a policy writes them}.
+
+    ``key``: (line, field in the other system, field here, cleaner) by which counterparts are found beside the stored
+    id. ``names``: other words for it.
+    """
+
+    about: str
+    records: Mapping[str, str]
+    key: tuple[str, str, str, str] | None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NativeMapping:
+    """A vendor's own integration with another system, as far as its field mapping can be taken over.
+
+    ``other`` is that system's key. ``consent`` and ``owner`` are fields here with rules of their own; ``elsewhere``:
+    {field here: why it has no line under ``fields``}.
+    """
+
+    name: str
+    other: str
+    objects: Mapping[str, NativeObject]
+    consent: str = ""
+    owner: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """One system. ``key`` is its word in config.yaml and in policies, ``name`` how people write it.
 
@@ -28,9 +58,9 @@ class System:
 
     ``stage_fields``: {key under ``stages`` of a lifecycle: its field}. ``owner_key`` is its word under ``people``, and
     ``owner_help`` says what stands there; ``owner_note`` is advice where that is often mistaken. ``link_key_steps``
-    lead to a unique field of ours, ``{object}`` being the object type. ``sample_types`` and ``sample_email`` stand in
-    for its own names where a message shows how a line is written. ``short_id``: ids also come with something behind;
-    the first so many characters are the id.
+    lead to a unique field of ours, ``{object}`` being the object type. ``native``: the vendor's own integration.
+    ``sample_types`` and ``sample_email`` stand in for its own names where a message shows how a line is written.
+    ``short_id``: ids also come with something behind; the first so many characters are the id.
     """
 
     key: str
@@ -45,6 +75,7 @@ class System:
     owner_help: str = "the owner's id or e-mail there"
     owner_note: str = ""
     link_key_steps: tuple[str, ...] = ()
+    native: NativeMapping | None = None
     sample_types: str = "OBJECT"
     sample_email: str = "email"
     short_id: int | None = None

@@ -15,7 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pair": ("pair", "Who is the same in both CRMs, who is alone, who is unclear."),
     "align": ("align", "The first differences, decided in groups and written in slices."),
     "check": ("check", "Check the policy files: every problem at once, with its place."),
-    "policies": ("policies", "Make policies from the mapping of HubSpot's own integration."),
+    "policies": ("policies", "Make policies from the mapping of a CRM's own integration."),
     "test": ("test", "Run the examples beside the policies: do they come true?"),
     "plan": ("plan", "Show what would be written, and why. Writes to no CRM."),
     "apply": ("apply", "Write a plan: 25, read back, 250, the rest."),

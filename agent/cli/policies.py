@@ -22,25 +22,27 @@ def command() -> None:
     """Policies made from what is already there."""
 
 
-@command.command("from-native", short_help="Turn the mapping of HubSpot's own integration into policies.")
+@command.command("from-native", short_help="Turn the mapping of a CRM's own integration into policies.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--responsible", required=True, metavar="EMAIL", help="Who answers for the new policies.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write them there; never over a file.")
 @json_option
-@click.pass_context
-def from_native(ctx: click.Context, file: Path, responsible: str, out: Path | None, as_json: bool) -> None:
+def from_native(file: Path, responsible: str, out: Path | None, as_json: bool) -> None:
     """Read FILE, the field mapping as HubSpot's Salesforce settings show it, and say the same in policy lines.
 
     FILE is a CSV with the columns hubspot, salesforce, rule (and object: contact, company or deal), or a YAML list of
     the same. What cannot be said is named with the reason. Nothing is written anywhere but to --out.
     """
-    from agent.native_mapping import convert, read_mapping
+    from agent.native_mapping import convert, integration_of, read_mapping
     from agent.wiring import known_systems
 
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", responsible):
         raise UsageError(f"{responsible!r} is not an e-mail address", next_step="--responsible anna@example.com")
-    mapping, unread = read_mapping(file.name, _read(file))
-    converted = convert(mapping, responsible, datetime.now(UTC).date(), known_systems())
+    integration = integration_of(known_systems())
+    if integration is None:
+        raise UsageError("no CRM here has an integration of its own", next_step="truce check")
+    mapping, unread = read_mapping(file.name, _read(file), integration)
+    converted = convert(mapping, responsible, datetime.now(UTC).date(), integration)
     left_out = (*unread, *converted.left_out)
     if out is not None and converted.text:
         _write_new(out, converted.text)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from agent.connector import Connector
 from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Opening, SecretReference
-from agent.systems import StageField, System
+from agent.systems import NativeMapping, NativeObject, StageField, System
 from connectors.hubspot.vendor import clears_before_moving_back
 
 NATIVE_IDS = {
@@ -16,6 +16,40 @@ NATIVE_IDS = {
     "companies": {"salesforceaccountid": "Account"},
 }
 """Where HubSpot's own connector for Salesforce keeps the ids it knows."""
+
+_STAGES = "stages belong into a policy of kind lifecycle, which says who may move where"
+NATIVE = NativeMapping(
+    name="HubSpot's own Salesforce integration",
+    other="salesforce",
+    objects={
+        "contact": NativeObject(
+            "person",
+            {"salesforce": "[Contact, Lead]", "hubspot": "contacts"},
+            ("email", "Email", "email", "email"),
+            ("contacts", "lead", "leads", "person"),
+        ),
+        "company": NativeObject(
+            "company",
+            {"salesforce": "Account", "hubspot": "companies"},
+            ("domain", "Website", "domain", "domain"),
+            ("companies", "account", "accounts"),
+        ),
+        "deal": NativeObject(
+            "deal",
+            {"salesforce": "Opportunity", "hubspot": "deals"},
+            None,
+            ("deals", "opportunity", "opportunities"),
+        ),
+    },
+    consent="hs_email_optout",
+    owner="hubspot_owner_id",
+    elsewhere={
+        "lifecyclestage": _STAGES,
+        "dealstage": _STAGES,
+        "pipeline": "the pipeline goes with the stages, into a policy of kind lifecycle",
+    },
+)
+"""What its field mapping amounts to here; knowledge.hubspot.com, "Map HubSpot properties to Salesforce fields"."""
 
 HUBSPOT = System(
     key="hubspot",
@@ -32,6 +66,7 @@ HUBSPOT = System(
         "under Rules tick Require unique values (it cannot be added later)",
         "in config.yaml under hubspot: link_keys: {{{object}: truce_key}}",
     ),
+    native=NATIVE,
     sample_types="contacts",
 )
 

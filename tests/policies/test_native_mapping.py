@@ -13,7 +13,7 @@ from shipped_systems import SYSTEMS
 
 from agent.decide import parse
 from agent.decide.policy import FieldRule
-from agent.native_mapping import Converted, Mapped, convert, read_mapping
+from agent.native_mapping import Converted, Integration, Mapped, convert, integration_of, read_mapping
 
 TODAY = date(2026, 11, 24)
 PAGE = Path(__file__).parents[2] / "docs" / "policies" / "native.md"
@@ -29,10 +29,16 @@ country,"Lead: Country, Contact: MailingCountry",Prefer Salesforce unless blank
 """
 
 
+def integration() -> Integration:
+    found = integration_of(SYSTEMS)
+    assert found is not None
+    return found
+
+
 def converted(text: str, file: str = "mapping.csv") -> Converted:
-    mapping, wrong = read_mapping(file, text)
+    mapping, wrong = read_mapping(file, text, integration())
     assert wrong == []
-    return convert(mapping, WHO, TODAY, SYSTEMS)
+    return convert(mapping, WHO, TODAY, integration())
 
 
 def rules(text: str) -> dict[str, FieldRule]:
@@ -92,7 +98,7 @@ def test_a_yaml_list_reads_alike() -> None:
         ("jobtitle,Title,Prefer Saleforce unless blank", "Did you mean `prefer salesforce unless blank`?"),
         ("jobtitle,,Two-way", "it does not name a field on both sides"),
         ("lifecyclestage,Status,Two-way", "a policy of kind lifecycle"),
-        ("email,Other__c,Two-way", "`email` is mapped already in line 2; each property is mapped once"),
+        ("email,Other__c,Two-way", "`email` is mapped already in line 2; each field is mapped once"),
         ("work_email,Email,Two-way", "is written by two lines"),
     ],
 )
@@ -120,9 +126,9 @@ def test_consent_and_owner_keep_their_own_rule() -> None:
 
 
 def test_a_file_without_a_heading_is_refused_by_name() -> None:
-    mapping, (wrong,) = read_mapping("mapping.csv", "jobtitle,Title,Two-way\n")
+    mapping, (wrong,) = read_mapping("mapping.csv", "jobtitle,Title,Two-way\n", integration())
     assert mapping == []
-    assert "hubspot and salesforce and rule is missing" in wrong.why
+    assert "the first line must name the columns: `hubspot,salesforce,rule`" in wrong.why
 
 
 def test_the_mapping_on_the_page_says_what_the_page_says() -> None:
@@ -157,8 +163,8 @@ names = st.text(st.sampled_from("abcXYZ_019 :-{},'\"#é"), max_size=8)
 mapped = st.builds(
     Mapped,
     line=st.integers(2, 9),
-    hubspot=names,
-    salesforce=names,
+    here=names,
+    there=names,
     rule=st.sampled_from(["Two-way", "Don't sync", "always use salesforce", "Prefer Salesforce unless blank", "x"]),
     object=st.sampled_from(["contact", "company", "deal", "task"]),
 )
@@ -166,7 +172,7 @@ mapped = st.builds(
 
 @given(st.lists(mapped, max_size=6))
 def test_whatever_is_typed_the_answer_passes_check_or_is_named(mapping: list[Mapped]) -> None:
-    found = convert(mapping, WHO, TODAY, SYSTEMS)
+    found = convert(mapping, WHO, TODAY, integration())
     added = sum(note.line == 0 for note in found.notes)
     assert found.said + len(found.left_out) == len(mapping) + added
     if found.text:
