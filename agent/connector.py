@@ -1,6 +1,6 @@
 """The port: all that the agent asks of a CRM. It never asks for a vendor's name, it asks ``capabilities``.
 
-Rules for every implementation (proven by the one conformance suite in tests/contract):
+Rules for every implementation (proven by the claims of connectors.conformance):
 
 - One attempt is one request. No hidden retries; timeouts always set; a lost reply is ``unknown``, never a guess.
 - Ids are validated before they reach a client library; an invalid id is ``Unreadable`` or a rejected write.

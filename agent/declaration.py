@@ -6,7 +6,7 @@ of it step by step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
@@ -82,6 +82,21 @@ def _is_secret(setting: FieldInfo) -> bool:
     return any(isinstance(mark, Secret) for mark in marks)
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The system's own names of what the conformance suite works with: an object type, text that it may set freely, a
+    parent. ``key`` is the link key's field."""
+
+    object_type: str
+    email: str
+    first: str
+    last: str
+    title: str
+    key: str
+    parent_type: str
+    parent_name: str
+
+
 S = TypeVar("S", bound=Settings)
 
 
@@ -100,8 +115,14 @@ class Opening(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Declaration(Generic[S]):
-    """One connector package. ``connect`` makes no request; its client library is imported inside it."""
+    """One connector package. ``connect`` makes no request; its client library is imported inside it.
+
+    ``names`` are those that ``truce conformance`` works with, None where it cannot run; ``questions`` gives further
+    claims of the suite about this vendor alone, each about something that nobody has shown yet.
+    """
 
     system: System
     settings: type[S]
     connect: Callable[[Opening[S]], Connector]
+    names: Callable[[S], Names] | None = None
+    questions: Callable[[], Sequence[Any]] = tuple

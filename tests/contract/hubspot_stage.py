@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from conformance import Fault, Names, Values
-
 from agent.connector import Connector, Op
+from agent.declaration import Names
+from agent.records import Ref
+from connectors.conformance.desk import Fault, Values
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.connector import HubSpot
@@ -58,6 +59,13 @@ class HubSpotStage:
             seconds=lambda: self._emulator.world.clock.now().timestamp(),
             sleep=self.advance,
         )
+
+    def some(self, count: int) -> list[Ref]:
+        return [
+            Ref(self.connector.system, self.names.object_type, self.person_create(self.names.object_type, values))
+            for number in range(count)
+            for values in [{self.names.email: f"s{number}@example.com", self.names.last: f"Some {number}"}]
+        ]
 
     def person_create(self, object_type: str, values: Values) -> str:
         answer = self._admin.post("/create", system="hubspot", object=object_type, values=dict(values))

@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from conformance import Fault, Names, Stage, Values
 from hubspot_stage import HubSpotStage
 
 from agent.connector import Choice, Connector, FieldSchema, ObjectSchema, Op, ParentField
+from agent.declaration import Names
 from agent.errors import AccessDenied, BadReply, Unavailable
 from agent.records import FieldValue, Owner, Ref
+from connectors.conformance.desk import Fault, Hands, Values
 from connectors.memory import STRICT, Memory
 
 STAGES = [
@@ -27,10 +28,10 @@ STAGES = [
 
 
 @contextmanager
-def set_up(system: str, *, has_key: bool, emulator: Any) -> Iterator[Stage]:
+def set_up(system: str, *, has_key: bool, emulator: Any) -> Iterator[Hands]:
     name, _, version = system.partition("-")
     if name == "memory":
-        stage: Stage = MemoryStage(has_key)
+        stage: Hands = MemoryStage(has_key)
     else:
         stage = HubSpotStage(emulator, has_key=has_key, api_version=version or "v3")
     try:
@@ -79,6 +80,13 @@ class MemoryStage:
             ],
             rewrite=lower_case_email,
         )
+
+    def some(self, count: int) -> list[Ref]:
+        return [
+            Ref(self.connector.system, self.names.object_type, self.person_create(self.names.object_type, values))
+            for number in range(count)
+            for values in [{self.names.email: f"s{number}@example.com", self.names.last: f"Some {number}"}]
+        ]
 
     def person_create(self, object_type: str, values: Values) -> str:
         return self.connector.person_create(object_type, values).id

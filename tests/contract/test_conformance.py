@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conformance import Conformance, Stage
+from conformance import Conformance
 from stages import STAGES, set_up
+
+from connectors.conformance.desk import Hands
 
 
 @pytest.fixture(params=STAGES)
-def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest) -> Iterator[Hands]:
     system, _, key = str(request.param).partition(" ")
     emulator = None if system == "memory" else request.getfixturevalue("emulator")
     with set_up(system, has_key=key == "with key", emulator=emulator) as found:

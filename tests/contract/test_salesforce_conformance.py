@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conformance import Conformance, Stage
+from conformance import Conformance
 from salesforce_stage import SalesforceStage
 
+from connectors.conformance.desk import Hands
 from connectors.emulator.serve import Emulator
 
 
 @pytest.fixture(params=["with key", "without key"])
-def stage(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Hands]:
     found = SalesforceStage(emulator, has_key=request.param == "with key")
     yield found
     found.connector.close()

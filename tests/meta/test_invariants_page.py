@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/invariants.md").read_text(encoding="utf-8")
-NAMED = re.compile(r"\[`(tests/[\w/]+\.py)::(test_\w+)`\]")
+NAMED = re.compile(r"\[`((?:tests/[\w/]+\.py)(?=::test_)|connectors/conformance/\w+\.py)::(\w+)`\]")
 
 
 def names_in(path: Path) -> set[str]:
