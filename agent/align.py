@@ -23,6 +23,7 @@ from agent.decide.alignment import (
     settle,
     suggested,
 )
+from agent.decide.links import association
 from agent.decide.policy import FieldRule
 from agent.decide.prepared import Prepared
 from agent.decide.suggest import did_you_mean
@@ -199,6 +200,7 @@ class _Aligned:
 
     view: View
     cells: dict[Ref, list[Cell]] = field(default_factory=dict)
+    apart: list[Change] = field(default_factory=list)
     adopt: dict[str, Mapping[str, FieldValue]] = field(default_factory=dict)
     questions: list[ReviewRequest] = field(default_factory=list)
     impossible: Counter[str] = field(default_factory=Counter)
@@ -212,7 +214,9 @@ class _Aligned:
         return aligned
 
     def take(self, difference: Difference, settlement: Settlement) -> None:
-        if settlement.cell is not None and settlement.ref is not None:
+        if settlement.cell is not None and settlement.ref is not None and difference.rule.links_to is not None:
+            self.apart.append(association(self.view.entity_id, settlement.ref, settlement.cell))
+        elif settlement.cell is not None and settlement.ref is not None:
             self.cells.setdefault(settlement.ref, []).append(settlement.cell)
         elif settlement.adopt is None:
             self.impossible[settlement.reason] += 1
@@ -226,6 +230,7 @@ class _Aligned:
             yield Change(
                 "update", self.view.entity_id, ref.system, ref.object_type, ref.id, tuple(found), decided_from=read
             )
+        yield from self.apart
 
 
 def _remember(installation: Installation, found: Sequence[_Aligned]) -> None:

@@ -17,6 +17,7 @@ from agent.decide.view import Base
 from agent.errors import ConnectorError
 from agent.installation import Installation
 from agent.ledger import Settlement
+from agent.links import await_pairing
 from agent.places import entity_type_of, in_chunks, places_of, settled_bases
 from agent.records import FieldValue, Readout, Record, Ref
 
@@ -129,7 +130,7 @@ def put_off(installation: Installation, entry: Entry, why: str) -> Settlement:
 def applied(entry: Entry, record_id: str | None, version: str | None, observed: Mapping[str, FieldValue]) -> Settlement:
     """Applied says the vendor; but a value it silently kept was not applied (HubSpot's lifecycle stage)."""
     cells = entry.change.cells
-    kept = entry.change.op == "update" and all(
+    kept = entry.change.op in ("update", "associate") and all(
         cell.vendor_field in observed
         and same_value(observed[cell.vendor_field], cell.before)
         and not same_value(cell.before, cell.after)
@@ -151,9 +152,18 @@ def _link_created(installation: Installation, confirmed: Iterable[Entry]) -> Non
             ref = Ref(change.system, change.object_type, entry.record_id)
             if installation.crosswalk.entity_of(ref) is None:
                 entity_type = entity_type_of(change.entity_id)
+                await_pairing(installation, stands_with(installation, entry), entity_type)
                 installation.crosswalk.link(change.entity_id, entity_type, ref, role="active")
         elif change.op == "delete" and change.ref is not None:
             installation.crosswalk.mark(change.ref, "undone")
+
+
+def stands_with(installation: Installation, entry: Entry) -> list[Ref]:
+    """The record that a create of ours made, and those of the same entity."""
+    change = entry.change
+    links = installation.crosswalk.members([change.entity_id]).get(change.entity_id, ())
+    made = Ref(change.system, change.object_type, entry.record_id or "")
+    return list(dict.fromkeys([made, *(link.ref for link in links if link.state == "linked")]))
 
 
 def _bases(installation: Installation, confirmed: Sequence[Entry]) -> dict[str, dict[str, Base]]:

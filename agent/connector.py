@@ -20,8 +20,9 @@ from typing import Literal, Protocol
 
 from agent.records import FieldValue, Owner, Pulled, Readout, Record, Ref
 
-Op = Literal["create", "update", "delete", "opt_out"]
-"""``opt_out`` takes an address out of all marketing for good; it is no field write, and nothing here undoes it."""
+Op = Literal["create", "update", "delete", "opt_out", "associate"]
+"""``opt_out`` takes an address out of all marketing for good; it is no field write, and nothing here undoes it.
+``associate`` changes which records one belongs to; a CRM may keep that beside the record and not in it."""
 FieldType = Literal["text", "number", "boolean", "date", "datetime", "choice", "choices", "reference", "id"]
 
 
@@ -160,6 +161,8 @@ class Write:
     For ``create``: ``record_id`` is None and ``key`` = (unique field, value) when the object has a link key. A create
     whose key a record carries already is ``applied`` with that record: an earlier attempt landed after all.
     ``fields`` holds only vendor field names to set; None clears. ``expects_version`` demands a conditional write.
+    For ``associate``: ``fields`` holds parent fields alone (``Capabilities.parent_fields``), whose values are ids of
+    records in the same system; None ends it.
     For ``opt_out``: ``key`` is ("email", address), and ``fields`` holds the consent field that shows the outcome.
     ``parents`` maps a relation name (``company``) to the id of an already existing record in the same system.
     """

@@ -32,6 +32,7 @@ from agent.decide.policy import EntityType
 from agent.decide.view import Base
 from agent.installation import Installation
 from agent.ledger import Intent, Settlement
+from agent.links import await_pairing, linked_first
 from agent.mirror import Disposition
 from agent.places import entity_type_of, places_of
 from agent.proposals import title_of
@@ -83,7 +84,8 @@ def run(installation: Installation) -> CycleReport:
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     again = _write(installation, fights.without_fights(installation, draft.allowed), report)
-    dispose(installation, {entry.change.entity_id for entry in again} | draft.waiting | draft.busy)
+    again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)
+    dispose(installation, again_soon | draft.waiting | draft.busy)
     _keep_opt_outs(installation, again)
     agreement.renew(installation)
     return report
@@ -170,12 +172,15 @@ def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list
     entities: list[str] = []
     questions: list[ReviewRequest] = []
     refs = sorted({*refs, *outdated_reviews.reconsidered(installation, refs)})
-    for entity_type in _parents_first(installation.policies.policies.entity_types.values()):
+    belonging: set[Ref] = set()
+    for entity_type in linked_first(installation.policies.policies):
         ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
+        ours += sorted(ref for ref in belonging if ref.object_type in entity_type.records.get(ref.system, ()))
         if not ours:
             continue
         installation.give_way("pairing")
         resolution = identify.resolve(installation, entity_type, ours)
+        belonging |= resolution.belonging.difference(refs)
         entities += sorted(resolution.entities)
         questions += resolution.reviews
         questions += duplicates.suspects(installation, entity_type, ours)
@@ -248,6 +253,18 @@ def _write(installation: Installation, changes: Sequence[Change], report: CycleR
     return installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
 
 
+def _belonging_to_created(installation: Installation, batch: Batch | None) -> set[str]:
+    """Entities that belong to a record which this very cycle created: what they lacked is there only now."""
+    made = installation.ledger.entries(batch_id=batch.id, states=(State.CONFIRMED,)) if batch is not None else []
+    entities: set[str] = set()
+    for entry in made:
+        if entry.change.op == "create" and entry.record_id:
+            refs = confirm.stands_with(installation, entry)
+            belonging = await_pairing(installation, refs, entity_type_of(entry.change.entity_id))
+            entities.update(installation.crosswalk.entities_of(belonging).values())
+    return entities
+
+
 def _keep_opt_outs(installation: Installation, again: Sequence[Entry]) -> None:
     """An opt-out that did not settle is looked at again, whether its record is paired or not."""
     open_entries = [*again, *unsettled.may_still_land(installation)]
@@ -277,9 +294,5 @@ def _drop_planned(installation: Installation, batch: Batch) -> None:
 
 
 def _keys(installation: Installation, entity_type: EntityType, record: Record) -> Iterable[tuple[str, str]]:
-    return keys_of(record, entity_type, installation.policies)
-
-
-def _parents_first(entity_types: Iterable[EntityType]) -> list[EntityType]:
-    """Companies before the people who belong to them."""
-    return sorted(entity_types, key=lambda entity_type: (entity_type.name != "company", entity_type.name))
+    capabilities = installation.connectors[record.ref.system].capabilities
+    return keys_of(record, entity_type, installation.policies, capabilities)

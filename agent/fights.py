@@ -30,7 +30,7 @@ def without_fights(installation: Installation, changes: Sequence[Change]) -> lis
     """The changes less every cell that is fought over; those are frozen and become a question for a person."""
     fought: dict[tuple[str, str, str], _Fight] = {}
     for change in changes:
-        for cell in change.cells if change.op == "update" else ():
+        for cell in change.cells if change.op in ("update", "associate") else ():
             fight = _fight(installation, change, cell)
             if fight is not None:
                 fought[change.entity_id, cell.field, change.system] = fight

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from agent.changes import ReviewRequest
 from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
-from agent.decide.match import keys_of
+from agent.decide.match import keys_of, linked_elsewhere
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
 from agent.duplicates import pair_topic
 from agent.installation import Installation
+from agent.links import await_pairing, counterpart
 from agent.records import Record, Ref
 
 SLICE = 1000
@@ -32,6 +33,8 @@ class Resolution:
     entities: set[str] = field(default_factory=set)
     reviews: list[ReviewRequest] = field(default_factory=list)
     unclear: set[Ref] = field(default_factory=set)
+    belonging: set[Ref] = field(default_factory=set)
+    """Records of other types that belong to what was paired just now."""
 
 
 def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
@@ -39,6 +42,7 @@ def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[
     desk = _Desk(installation, entity_type, refs)
     desk.place()
     _forget_blanks(installation, entity_type, desk.successors)
+    desk.resolution.belonging = await_pairing(installation, desk.paired, entity_type.name)
     installation.crosswalk.link_many(desk.new_links)
     for ref, state in desk.marks.items():
         installation.crosswalk.mark(ref, state)
@@ -125,7 +129,8 @@ class _Desk:
         return self._pairing_keys[ref]
 
     def _keys_in(self, record: Record) -> list[tuple[str, str]]:
-        keys = keys_of(record, self._type, self._policies)
+        capabilities = self._installation.connectors[record.ref.system].capabilities
+        keys = keys_of(record, self._type, self._installation.policies, capabilities)
         return [key for key in keys if key[0] in self._type.match]
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
@@ -137,6 +142,17 @@ class _Desk:
     @property
     def new_links(self) -> list[NewLink]:
         return list(self._new.values())
+
+    @property
+    def paired(self) -> list[Ref]:
+        """Records that stand beside one of the other system since this pass, and those they stand beside."""
+        fresh = [link for link in self.new_links if self._has_counterpart(link.entity_id, link.ref)]
+        return [
+            active
+            for entity_id in dict.fromkeys(link.entity_id for link in fresh)
+            for system in self._type.records
+            if (active := self._active_of(entity_id, system)) is not None
+        ]
 
     def _known(self, ref: Ref) -> Record | None:
         """Follow what became of a record that is linked, gone or converted; anything else is new and returned.
@@ -169,10 +185,20 @@ class _Desk:
     def _pair(self, record: Record, kind: str, values: Sequence[str]) -> None:
         for value in values:
             here = self._candidates(record.ref.system, kind, value) or [record.ref]
-            there = self._not_refused(record.ref, self._candidates(self._other(record.ref.system), kind, value))
+            elsewhere = self._elsewhere(record.ref, kind, value)
+            if elsewhere is None:
+                continue
+            there = self._not_refused(record.ref, self._candidates(self._other(record.ref.system), kind, elsewhere))
             if there:
                 self._judge(record, kind, here, there)
                 return
+
+    def _elsewhere(self, ref: Ref, kind: str, value: str) -> str | None:
+        """The value that this key has in the other system, which has ids of its own."""
+        readers = self._installation.policies.readers(self._type.name, ref.system, ref.object_type)
+        return linked_elsewhere(
+            kind, value, readers, lambda thing, here: counterpart(self._installation, thing, ref.system, here)
+        )
 
     def _judge(self, record: Record, kind: str, here: list[Ref], there: list[Ref]) -> None:
         first_here, first_there = self._first_of(here), self._first_of(there)

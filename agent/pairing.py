@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from agent.connector import Capabilities
 from agent.crosswalk import Link
-from agent.decide.match import keys_of
+from agent.decide.match import TOGETHER, keys_of, linked_elsewhere
 from agent.decide.policy import EntityType
 from agent.errors import NotFound, UsageError
 from agent.events import Event
 from agent.installation import Installation
+from agent.links import counterpart
 from agent.pairing_decisions import JOINED
 from agent.records import FieldValue, Record, Ref
 
@@ -139,12 +140,25 @@ def _of_entity(
 def _paired_by(installation: Installation, entity_type: EntityType, pair: Sequence[Record]) -> str | None:
     """The first key in the order of ``match`` that both share now, or None."""
     shared = set.intersection(*(_keys(installation, entity_type, record) for record in pair))
-    kinds = {kind for kind, _ in shared}
+    kinds = {kind for kind, _ in shared} | _by_links(installation, entity_type, pair)
     return next((kind for kind in entity_type.match if kind in kinds), None)
 
 
 def _keys(installation: Installation, entity_type: EntityType, record: Record) -> set[tuple[str, str]]:
     return set(keys_of(record, entity_type, installation.policies, _capabilities(installation, record.ref)))
+
+
+def _by_links(installation: Installation, entity_type: EntityType, pair: Sequence[Record]) -> set[str]:
+    """Kinds of key that name other records: each side has ids of its own for those."""
+    here, there = pair[0], pair[-1]
+    readers = installation.policies.readers(entity_type.name, here.ref.system, here.ref.object_type)
+    others = _keys(installation, entity_type, there)
+    own = ((kind, value) for kind, value in _keys(installation, entity_type, here) if TOGETHER in kind)
+
+    def elsewhere(thing: str, record_id: str) -> str | None:
+        return counterpart(installation, thing, here.ref.system, record_id)
+
+    return {kind for kind, value in own if (kind, linked_elsewhere(kind, value, readers, elsewhere)) in others}
 
 
 def _unclear(installation: Installation, entity_type: EntityType) -> Iterator[Found]:
@@ -196,8 +210,9 @@ def _place(ref: Ref) -> str:
 def shown_fields(installation: Installation, record: Record, entity_type: EntityType) -> dict[str, FieldValue]:
     """The values a person needs to recognise a record: the fields that pairing looks at, by their policy names."""
     readers = installation.policies.readers(entity_type.name, record.ref.system, record.ref.object_type)
+    named = {name for kind in entity_type.match for name in kind.split(TOGETHER)}
     return {
         name: record.fields.get(reader.vendor_field)
         for name, reader in readers.items()
-        if name in entity_type.match or reader.cleaner in ("email", "domain", "phone")
+        if name in named or reader.cleaner in ("email", "domain", "phone")
     }

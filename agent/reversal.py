@@ -10,6 +10,7 @@ from agent import unsettled
 from agent.changes import Cell, Change, Entry, State, Why
 from agent.confirm import same_value
 from agent.connector import Connector, ObjectSchema
+from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
 from agent.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing, field_of, inactive_of, judge
 from agent.freeze import Freeze
@@ -290,24 +291,33 @@ def _restoring(installation: Installation, verdicts: Sequence[Verdict], ref: Ref
     cells = tuple(
         _restoring_cell(verdict, verdict.cell) for verdict in verdicts if verdict.fate is Fate.RESTORE and verdict.cell
     )
-    if not cells:
-        return []
     entity_id = verdicts[0].entry.change.entity_id
-    change = Change("update", entity_id, ref.system, ref.object_type, ref.id, cells, guarded=True)
     connector = installation.connectors[ref.system]
+    links = [cell for cell in cells if _is_link(connector, ref, cell)]
+    apart = [replace(association(entity_id, ref, cell), guarded=True) for cell in links]
+    cells = tuple(cell for cell in cells if cell not in links)
+    if not cells:
+        return apart
+    change = Change("update", entity_id, ref.system, ref.object_type, ref.id, cells, guarded=True)
     stubborn = tuple(cell for cell in cells if _must_clear_first(connector, ref, cell))
     if not stubborn:
-        return [change]
+        return [*apart, change]
     group = f"{entity_id}:{ref}"
     cleared = tuple(replace(cell, after=None) for cell in stubborn)
     refilled = tuple(replace(cell, before=None) if cell in stubborn else cell for cell in cells)
-    return [replace(change, cells=cleared, group=group), replace(change, cells=refilled, group=group, step=1)]
+    return [*apart, replace(change, cells=cleared, group=group), replace(change, cells=refilled, group=group, step=1)]
 
 
 def _restoring_cell(verdict: Verdict, cell: Cell) -> Cell:
     sentence = f"undo of {verdict.entry.batch_id} ({cell.why.policy})"
     why = Why("rollback", cell.why.line, cell.why.rule, sentence)
     return Cell(cell.field, cell.vendor_field, verdict.live, verdict.target, "restore", why)
+
+
+def _is_link(connector: Connector, ref: Ref, cell: Cell) -> bool:
+    """Which record this one belongs to is an operation of its own."""
+    parents = connector.capabilities.parent_fields.get(ref.object_type, {})
+    return any(place.field == cell.vendor_field for place in parents.values())
 
 
 def _must_clear_first(connector: Connector, ref: Ref, cell: Cell) -> bool:

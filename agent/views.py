@@ -13,6 +13,7 @@ from agent.decide import decide
 from agent.decide.policy import EntityType
 from agent.decide.view import Frozen, OwnerMap, View
 from agent.installation import Installation
+from agent.links import links_of
 from agent.places import entity_type_of
 from agent.records import Record, Ref
 
@@ -59,6 +60,7 @@ def _slice(
         for entity_id in entity_ids
         if any((sides := _active_sides(installation, entity_id, members.get(entity_id, ()), records)).values())
     }
+    pointed = links_of(installation, sides_of, bases)
     families = {entity_id: _family(installation, sides) for entity_id, sides in sides_of.items()}
     coming = _coming(installation, families.values())
     accepted = pairing.accepted(installation)
@@ -76,6 +78,7 @@ def _slice(
                 Frozen(item.field, item.system, item.rule, item.reason) for item in freezes.get(entity_id, ())
             ),
             owners=owners,
+            links=pointed,
             flags=frozenset(flags.get(entity_id, set()) | _link_flags(links)),
             is_pairing_accepted=entity_type.name in accepted,
             parents=family.parents,

@@ -260,11 +260,13 @@ class Memory(World):
         error = self.standing_in_the_way(write, row)
         if row is None or error is not None:
             return WriteOutcome(write.entry_id, "rejected", write.record_id, error=error)
+        if write.op == "associate" and (missing := self._no_such_parent(write, _linked(self.capabilities, write))):
+            return WriteOutcome(write.entry_id, "rejected", write.record_id, error=missing)
         if write.op == "delete":
             row.deleted_at = self.clock()
             self.put(row, "api", "delete", dict(row.values), {}, write.entry_id)
             return WriteOutcome(write.entry_id, "applied", ref.id)
-        return self._store(write, row, "update")
+        return self._store(write, row, write.op)
 
     def _create(self, write: Write) -> WriteOutcome:
         landed = self._holder(write)
@@ -280,7 +282,7 @@ class Memory(World):
         for relation, parent_id in write.parents.items():
             fields[self.capabilities.parent_fields[write.object_type][relation].field] = parent_id
         whole = replace(write, fields=fields)
-        error = self._no_such_parent(write) or self.refusal(whole, None)
+        error = self._no_such_parent(write, write.parents) or self.refusal(whole, None)
         if error is not None:
             return WriteOutcome(write.entry_id, "rejected", error=error)
         blank: dict[str, FieldValue] = dict.fromkeys(self.schema_of(write.object_type).fields)
@@ -294,8 +296,8 @@ class Memory(World):
         alive = (row for row in self.rows.values() if row.is_live and row.ref.object_type == write.object_type)
         return next((row for row in alive if str(row.values.get(name) or "").lower() == value.lower()), None)
 
-    def _no_such_parent(self, write: Write) -> WriteError | None:
-        for relation, parent_id in write.parents.items():
+    def _no_such_parent(self, write: Write, parents: Mapping[str, str]) -> WriteError | None:
+        for relation, parent_id in parents.items():
             place = self.capabilities.parent_fields[write.object_type][relation]
             parent = self.rows.get(Ref(self.system, place.object_type, parent_id))
             if parent is None or not parent.is_live:
@@ -343,6 +345,19 @@ class Memory(World):
         visible = self.schema_of(row.ref.object_type).fields
         values = {name: row.values.get(name) for name in fields if name in visible}
         return Record(row.ref, values, str(row.version), row.stamp, self.clock())
+
+
+def _linked(capabilities: Capabilities, write: Write) -> dict[str, str]:
+    """{relation: the record it is to belong to} of an ``associate``; what it ends is left out.
+
+    Raises:
+        ValueError: a field that holds no parent is a bug of the caller.
+    """
+    places = capabilities.parent_fields.get(write.object_type, {})
+    relations = {place.field: relation for relation, place in places.items()}
+    if unknown := set(write.fields) - set(relations):
+        raise ValueError(f"{', '.join(sorted(unknown))} of {write.object_type} holds no parent")
+    return {relations[name]: str(value) for name, value in write.fields.items() if value not in (None, "")}
 
 
 def is_id(text: str | None) -> bool:

@@ -14,11 +14,11 @@ from agent.changes import Cell, Meaning, ReviewRequest, Why
 from agent.decide.currency import currencies_of
 from agent.decide.decide import NEVER_WRITTEN
 from agent.decide.desk import Desk
-from agent.decide.owners import NoCounterpart, OwnerCodec
+from agent.decide.owners import NoCounterpart
 from agent.decide.policy import FieldRule
 from agent.decide.prepared import FieldPlan, Prepared
-from agent.decide.reconcile import ASK
-from agent.decide.values import Codec, Reading, Unmapped
+from agent.decide.reconcile import ASK, Translator
+from agent.decide.values import Reading, Unmapped
 from agent.decide.view import View
 from agent.records import FieldValue, Record, Ref
 
@@ -62,7 +62,7 @@ class Difference:
     entity_id: str
     rule: FieldRule
     sides: tuple[Side, Side]
-    translator: Codec | OwnerCodec
+    translator: Translator
 
     @property
     def as_they_are(self) -> dict[str, FieldValue]:
@@ -165,7 +165,7 @@ def _difference(desk: Desk, plan: FieldPlan, records: tuple[Record, Record]) -> 
     return Difference(group, desk.view.entity_id, plan.rule, (here, there), translator)
 
 
-def _pattern(translator: Codec | OwnerCodec, here: Side, there: Side) -> str:
+def _pattern(translator: Translator, here: Side, there: Side) -> str:
     if not (here.value.is_mapped and there.value.is_mapped):
         return UNMAPPED
     for side in (here, there):

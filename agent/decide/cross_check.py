@@ -154,6 +154,18 @@ def refuse_second_writers(
         )
 
 
+def check_links(documents: Documents, policies: Sequence[FieldsPolicy], defined: Iterable[str]) -> None:
+    """``links_to`` names a thing that some policy defines."""
+    known = sorted(defined)
+    for policy in policies:
+        document = documents[policy.header.place]
+        for rule in policy.rules:
+            if rule.links_to is not None and rule.links_to not in known:
+                node = _line_key(document, rule.name)
+                message = f"no policy defines `{rule.links_to}`, which `{rule.name}` links to"
+                document.reader.error(node, message, did_you_mean(rule.links_to, known, label="Defined"))
+
+
 def check_currencies(documents: Documents, policies: Sequence[FieldsPolicy]) -> None:
     """``money by LINE`` names a line of the same thing that stands in both systems and holds a currency."""
     for policy in policies:

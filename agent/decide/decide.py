@@ -13,6 +13,7 @@ from agent.decide.creation import decide_creation
 from agent.decide.currency import apart
 from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
+from agent.decide.links import association
 from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
@@ -184,7 +185,10 @@ def _write(desk: Desk, plan: FieldPlan, rule: FieldRule, wanted: Wanted) -> None
         return
     why = Why(rule.policy, str(rule.place), rule.rule, wanted.sentence)
     cell = Cell(rule.name, wanted.vendor_field, wanted.before, wanted.after, wanted.meaning, why)
-    desk.write(record, cell, {})
+    if rule.links_to is not None:
+        desk.write_apart(association(desk.view.entity_id, record.ref, cell))
+    else:
+        desk.write(record, cell, {})
     desk.say(plan.step("write", wanted.sentence, wanted.system))
 
 

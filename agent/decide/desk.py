@@ -8,6 +8,7 @@ from agent.changes import Cell, Change, Decision, ReviewRequest, TraceStep
 from agent.decide.conditions import Condition, Explanation, explain
 from agent.decide.currency import currencies_of
 from agent.decide.known import Records, ValuesBefore, ValuesNow
+from agent.decide.links import LinkCodec
 from agent.decide.owners import OwnerCodec
 from agent.decide.policy import FieldRule, Header
 from agent.decide.prepared import FieldPlan, PairPlan, Prepared
@@ -80,10 +81,12 @@ class Desk:
     def _met(self, condition: Condition) -> Explanation:
         return explain(condition, self.values, self.view.now, self.previous)
 
-    def translator(self, plan: FieldPlan) -> Codec | OwnerCodec:
-        """Owners are known per view, some money per record, all other values per rule."""
+    def translator(self, plan: FieldPlan) -> Codec | OwnerCodec | LinkCodec:
+        """Owners and other records are known per view, some money per record, all other values per rule."""
         if plan.rule.is_owner:
             return OwnerCodec(self.view.owners, plan.rule.owner_otherwise)
+        if plan.rule.links_to is not None:
+            return LinkCodec(self.view.links, plan.rule.links_to)
         currencies = currencies_of(plan, self.plan, self.records)
         return (
             plan.codec if currencies is None else Codec(plan.rule.in_currency(currencies.only), self.prepared.systems)

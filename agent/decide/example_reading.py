@@ -197,6 +197,7 @@ def _given(systems: Systems) -> _Words:
         "undone": ("{system: [line]}", _by_system(_is_list, systems)),
         "flags": (f"a list of {', '.join(FLAGS)}", _are_flags),
         "owners": ("{system: {owner id: e-mail}}", _by_system(_is_by_name, systems)),
+        "links": ("{system: {record id: name}}", _by_system(_is_by_name, systems)),
         "companies": ("{system: company id, or coming}", _by_system(_is_one, systems)),
         "may_create": ("true or false", lambda value: isinstance(value, bool)),
         "edited": (

@@ -18,10 +18,10 @@ from agent.decide.decide import decide
 from agent.decide.example_reading import BLANK, NOTHING, BadExample, Example, Fields, listed, moment_of, value_of
 from agent.decide.match import judge_pair
 from agent.decide.normalise import as_text
-from agent.decide.policy import EntityType, PolicySet
+from agent.decide.policy import EntityType, FieldRule, PolicySet
 from agent.decide.prepared import Prepared, prepare
 from agent.decide.suggest import did_you_mean
-from agent.decide.view import Base, Frozen, Interval, OwnerMap, View
+from agent.decide.view import Base, Frozen, Interval, Links, OwnerMap, View
 from agent.records import FieldValue, Owner, Record, Ref
 from agent.systems import Systems
 
@@ -126,6 +126,7 @@ def _view(example: Example, entity_type: EntityType, policies: PolicySet, now: d
         bases=bases,
         frozen=tuple(frozen),
         owners=_owners(given.get("owners") or {}, systems),
+        links=_links(given.get("links") or {}, policies.rules_for(entity_type.name), systems),
         flags=frozenset(given.get("flags") or ()),
         parents={system: str(company) for system, company in companies.items() if company != COMING},
         coming=frozenset(system for system, company in companies.items() if company == COMING),
@@ -175,6 +176,18 @@ def _owners(by_system: Mapping[str, Mapping[Any, str]], systems: Systems) -> Own
             owner = Owner(system, str(owner_id), email.lower(), email, active=note != "(inactive)")
             owners[system, str(owner_id)] = owner
     return OwnerMap(owners, systems=systems)
+
+
+def _links(by_system: Mapping[str, Mapping[Any, str]], rules: Sequence[FieldRule], systems: Systems) -> Links:
+    """``{salesforce: {001A: Acme}, hubspot: {101: Acme}}``: records of one name are one thing."""
+    kinds = {rule.links_to for rule in rules if rule.links_to is not None}
+    named = [(system, str(record_id), name) for system, ids in by_system.items() for record_id, name in ids.items()]
+    return Links(
+        {(kind, system, record_id): str(name) for kind in kinds for system, record_id, name in named},
+        {(str(name), system): record_id for system, record_id, name in named},
+        {str(name): str(name) for _, _, name in named},
+        systems,
+    )
 
 
 def _run_duplicates(example: Example, entity_type: EntityType, prepared: Prepared) -> list[Failure]:

@@ -7,7 +7,7 @@ A value that stands for many (free mail, shared mailboxes, switchboards) says no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -43,6 +43,14 @@ Lookup = Callable[[str, str], Iterable[Ref]]
 
 _LISTS = {"domain": "free mail", "email": "shared mailboxes", "phone": "switchboards"}
 """Cleaner of a field → the list of its values that say nothing."""
+
+TOGETHER = " + "
+"""Between the lines of a key that is made of several: ``name + company``."""
+
+LINKED = "links to "
+"""Kind of key, followed by a kind of thing: the value is the id of the record that a line links to."""
+
+_JOINED = " | "
 
 _ALWAYS_KEYS = ("email", "domain")
 """Cleaners whose values are keys under their own name, whatever the field is called."""
@@ -82,12 +90,13 @@ def fields_of_keys(entity_type: EntityType, policies: PolicySet | Prepared, syst
     """The vendor fields of one object type that ``keys_of`` looks at, those that name ids and links apart."""
     prepared = prepared_of(policies)
     lines = [line for policy in prepared.policies.dedupe if policy.about == entity_type.name for line in policy.lines]
-    named = {*entity_type.match, *(part.field for line in lines for part in line.parts if part.how == "same")}
+    readers = prepared.readers(entity_type.name, system, object_type)
+    named = {name for kind in entity_type.match for name in kind.split(TOGETHER)}
+    named |= {name for name, reader in readers.items() if reader.links_to is not None}
+    named |= {part.field for line in lines for part in line.parts if part.how == "same"}
     consent = {field for place, field in prepared.opt_out_fields.items() if place == (system, object_type)}
     return consent | {
-        reader.vendor_field
-        for name, reader in prepared.readers(entity_type.name, system, object_type).items()
-        if name in named or reader.cleaner in _ALWAYS_KEYS
+        reader.vendor_field for name, reader in readers.items() if name in named or reader.cleaner in _ALWAYS_KEYS
     }
 
 
@@ -99,7 +108,7 @@ def dedupe_keys(record: Record, policy: DedupePolicy, policies: PolicySet | Prep
         for names in _indexed(line):
             values = [_form(record, readers.get(name), name, policy.ignore, forms) for name in names]
             if all(value is not None for value in values):
-                yield _kind(names), " | ".join(str(value) for value in values)
+                yield _kind(names), _JOINED.join(str(value) for value in values)
 
 
 def equality_kinds(policy: DedupePolicy) -> list[str]:
@@ -184,8 +193,9 @@ def _all_keys(
     readers = prepared.readers(entity_type.name, record.ref.system, record.ref.object_type)
     opt_out_field = prepared.opt_out_fields.get((record.ref.system, record.ref.object_type), "")
     is_out = is_opt_out(record.fields.get(opt_out_field))
+    yield from _link_keys(record, entity_type, readers)
     for name, reader in readers.items():
-        if name in entity_type.match or reader.cleaner in _ALWAYS_KEYS:
+        if reader.links_to is None and (name in entity_type.match or reader.cleaner in _ALWAYS_KEYS):
             reading = _reading(record, reader, ("free mail",))
             if reading is not None:
                 form = min(reading.forms)
@@ -198,6 +208,50 @@ def _all_keys(
     for policy in prepared.policies.dedupe:
         if policy.about == entity_type.name:
             yield from dedupe_keys(record, policy, prepared)
+
+
+def _link_keys(record: Record, entity_type: EntityType, readers: Mapping[str, FieldReader]) -> Iterator[Key]:
+    """What the record belongs to, and keys made of several lines: none where any of them is blank.
+
+    A record that such a key names stands in it by this system's own id; ``linked_elsewhere`` turns it into the other's.
+    """
+    ids = {
+        name: as_text(record.fields.get(reader.vendor_field))
+        for name, reader in readers.items()
+        if reader.links_to is not None
+    }
+    for name, record_id in ids.items():
+        if record_id is not None:
+            yield f"{LINKED}{readers[name].links_to}", record_id
+    forms: dict[str, str | None] = {}
+    for kind in entity_type.match:
+        plain, linked = _parts(kind, readers)
+        values = [_form(record, readers.get(name), name, (), forms) for name in plain] + [ids[name] for name in linked]
+        if (linked or len(plain) > 1) and all(value is not None for value in values):
+            yield kind, _JOINED.join(str(value) for value in values)
+
+
+def linked_elsewhere(
+    kind: str, value: str, readers: Mapping[str, FieldReader], counterpart: Callable[[str, str], str | None]
+) -> str | None:
+    """The value that the same key has in the other system; None where a record it names has no counterpart there.
+
+    ``counterpart(kind of thing, id here)`` is its id there.
+    """
+    plain, linked = _parts(kind, readers)
+    if not linked:
+        return value
+    pieces = value.rsplit(_JOINED, len(linked)) if plain else ["", *value.split(_JOINED)]
+    there = [counterpart(readers[name].links_to or "", here) for name, here in zip(linked, pieces[1:], strict=True)]
+    known = [record_id for record_id in there if record_id is not None]
+    return _JOINED.join([*pieces[: 1 if plain else 0], *known]) if len(known) == len(there) else None
+
+
+def _parts(kind: str, readers: Mapping[str, FieldReader]) -> tuple[list[str], list[str]]:
+    """The lines of a key: those of a value of its own, and those that link to another record."""
+    names = kind.split(TOGETHER)
+    linked = [name for name in names if name in readers and readers[name].links_to is not None]
+    return [name for name in names if name not in linked], linked
 
 
 def _identity_keys(

@@ -120,6 +120,8 @@ class FieldRule:
     cases: tuple[Case, ...] = ()
     instants: frozenset[str] = frozenset()
     aim: str | None = None
+    links_to: str | None = None
+    """The kind of thing whose record this line's value is, such as ``company``; None for a value of its own."""
 
     @property
     def winners(self) -> tuple[Winner, ...]:

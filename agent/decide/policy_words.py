@@ -189,6 +189,8 @@ def _rule(rule: FieldRule, names: _Names) -> str:
     if rule.is_owner:
         instead = rule.owner_otherwise or "nobody, the line is skipped"
         more.append(f"owners are mapped person by person, without a counterpart: {instead}")
+    if rule.links_to is not None:
+        more.append(f"its value is the same {rule.links_to} on both sides")
     return "; ".join([f"{place}: {_wins(rule, names)}", *more]) + "."
 
 

@@ -66,11 +66,15 @@ class PairPlan:
 
 @dataclass(frozen=True, slots=True)
 class FieldReader:
-    """Where one policy field stands on one object type, and how it is read; ``cleaner`` is its name."""
+    """Where one policy field stands on one object type, and how it is read; ``cleaner`` is its name.
+
+    ``links_to``: the kind of thing whose record the value is.
+    """
 
     vendor_field: str
     codec: Codec
     cleaner: str
+    links_to: str | None = None
 
 
 class Prepared:
@@ -127,7 +131,7 @@ class Prepared:
         found = self._readers.get(key)
         if found is None:
             found = self._readers[key] = {
-                rule.name: FieldReader(vendor_field, self._codecs[id(rule)], rule.clean.name)
+                rule.name: FieldReader(vendor_field, self._codecs[id(rule)], rule.clean.name, rule.links_to)
                 for rule in self.policies.rules_for(entity_type)
                 if (vendor_field := rule.vendor_field(system, object_type)) is not None
             }
@@ -165,7 +169,7 @@ class Prepared:
             codec,
             systems,
             (fields[0], fields[1]),
-            codec.is_plain and not rule.is_owner and rule.clean.currency_line is None,
+            codec.is_plain and not rule.is_owner and rule.links_to is None and rule.clean.currency_line is None,
             step("equal", "both sides say the same"),
             step("nothing", reason) if reason else None,
             tuple(

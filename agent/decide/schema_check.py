@@ -153,7 +153,7 @@ class _RuleCheck:
         )
 
     def _compatible(self) -> None:
-        if self.rule.is_owner or self.rule.wins == CONSENT:
+        if self.rule.is_owner or self.rule.links_to is not None or self.rule.wins == CONSENT:
             return
         for target in written_systems(self.rule):
             source = next(system for system in self.rule.where if system != target)

@@ -59,6 +59,20 @@ class OwnerMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """What the values of lines with ``links_to`` point at.
+
+    ``entities``: {(kind, system, record id): entity}. ``records``: {(entity, system): its active record's id}.
+    ``names``: {entity: what people call it}.
+    """
+
+    entities: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    records: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    systems: Systems = field(default_factory=Systems)
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One entity as decide sees it.
 
@@ -80,6 +94,7 @@ class View:
     bases: Mapping[str, Base] = field(default_factory=dict)
     frozen: tuple[Frozen, ...] = ()
     owners: OwnerMap = field(default_factory=OwnerMap)
+    links: Links = field(default_factory=Links)
     flags: frozenset[str] = frozenset()
     parents: Mapping[str, str] = field(default_factory=dict)
     coming: frozenset[str] = frozenset()

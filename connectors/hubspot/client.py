@@ -165,6 +165,24 @@ class Client:
         }
         return self._send(partial(self._library.crm.objects.batch_api.read, object_type, body))
 
+    def associations(self, here: str, there: str, inputs: Sequence[Mapping[str, str]]) -> Reply:
+        """What up to 1,000 records (``id``, ``after``) are associated with."""
+        read = self._library.crm.associations.v4.batch_api.get_page
+        return self._send(partial(read, here, there, {"inputs": [dict(item) for item in inputs]}))
+
+    def write_associations(
+        self,
+        verb: Literal["create", "archive", "archive_labels"],
+        here: str,
+        there: str,
+        inputs: Sequence[Mapping[str, Any]],
+        entry_ids: Sequence[str],
+    ) -> Reply:
+        """``create`` replaces the labels of a pair, ``archive`` ends it."""
+        call = getattr(self._library.crm.associations.v4.batch_api, verb)
+        body = {"inputs": [dict(item) for item in inputs]}
+        return self._send(partial(call, here, there, body, _headers=_entry_header(entry_ids)))
+
     def batch_write(
         self,
         verb: Literal["create", "update"],

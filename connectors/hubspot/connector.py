@@ -22,13 +22,14 @@ from agent.connector import (
 from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone
 from connectors.hubspot.abilities import abilities
+from connectors.hubspot.associations import refused
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
 from connectors.hubspot.editors import editors_of
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.login import login_of
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
 from connectors.hubspot.pulling import Puller, next_page
-from connectors.hubspot.reading import Reader, Search, refused
+from connectors.hubspot.reading import Reader, Search
 from connectors.hubspot.schema import object_schema
 from connectors.hubspot.vendor import SYSTEM, VENDOR, also_unique
 from connectors.hubspot.writing import Writer

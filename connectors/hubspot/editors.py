@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agent.records import Ref
+from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client
 from connectors.hubspot.ids import checked_object_type, is_record_id
-from connectors.hubspot.reading import refused
 from connectors.hubspot.records import rows_of
 from connectors.hubspot.vendor import SYSTEM
 
@@ -43,6 +43,7 @@ def editors_of(
 def _asked(cells: Sequence[tuple[Ref, str]]) -> Iterator[tuple[str, list[str], list[str]]]:
     """(object type, ids, properties) of each call."""
     valid = [(ref, name) for ref, name in cells if ref.system == SYSTEM and is_record_id(ref.id)]
+    valid = [(ref, name) for ref, name in valid if in_properties(ref.object_type, [name])]
     for object_type in sorted({ref.object_type for ref, _ in valid}):
         ids = sorted({ref.id for ref, _ in valid if ref.object_type == object_type})
         names = sorted({name for ref, name in valid if ref.object_type == object_type})

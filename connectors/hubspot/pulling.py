@@ -16,9 +16,10 @@ from typing import Any
 from agent.connector import IsKnown, Page, Window, nothing_known
 from agent.records import Gone, Pulled, Readout, Ref, Tombstone, Unreadable
 from connectors.hubspot.abilities import READ_CHUNK
+from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client, bad_reply
 from connectors.hubspot.ids import checked_object_type
-from connectors.hubspot.reading import Reader, Search, refused
+from connectors.hubspot.reading import Reader, Search
 from connectors.hubspot.records import as_milliseconds, merges_of, modified_at, moment, record_of, rows_of, version_of
 from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
 
@@ -92,6 +93,7 @@ class Puller:
     def _everything(self, object_type: str, asked: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
         for rows, seen_at in self._listed(object_type, asked, archived=False):
             items: list[Pulled] = []
+            self.reader.complete(object_type, rows, names)
             for row in rows:
                 items.append(record_of(object_type, row, names, seen_at))
                 items += merges_of(object_type, row)
@@ -108,7 +110,8 @@ class Puller:
     ) -> Iterator[tuple[list[dict[str, Any]], Any]]:
         after: str | None = None
         while True:
-            reply = self.client.page(object_type, names, after=after, archived=archived)
+            asked = in_properties(object_type, names)
+            reply = self.client.page(object_type, asked, after=after, archived=archived)
             if not reply.is_success:
                 raise refused(reply, f"listing {object_type}")
             body = reply.json_object("results")

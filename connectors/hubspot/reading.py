@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from agent.records import Gone, MergedInto, Readout, Record, Ref, Unreadable
 from connectors.hubspot.abilities import READ_CHUNK, SEARCH_LIMIT
+from connectors.hubspot.associations import Associations, in_properties, refused
 from connectors.hubspot.client import Client, Reply, bad_reply
-from connectors.hubspot.failures import NotPermitted, complaint, read_error
+from connectors.hubspot.failures import NotPermitted, complaint
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
 from connectors.hubspot.pacing import Pace
 from connectors.hubspot.records import checked_row, record_of, rows_of, values_of
@@ -21,11 +22,6 @@ TOO_MANY = 429
 OF_ONE_SECOND = "SECONDLY"
 TOO_SOON_AT_MOST = 4
 """Times a search is asked when the account's searches of that second are used up."""
-
-
-def refused(reply: Reply, doing: str) -> Exception:
-    """The exception for an error status of a read."""
-    return read_error(complaint(reply.status, reply.loose_json()), doing, reply.retry_after)
 
 
 def is_not_found(reply: Reply) -> bool:
@@ -119,16 +115,22 @@ class Reader:
     ) -> tuple[dict[str, dict[str, Any]], datetime | None]:
         """{id: record} of those a batch read found under exactly the id asked for."""
         checked_object_type(object_type)
-        reply = self.client.batch_read(object_type, record_ids, names)
+        reply = self.client.batch_read(object_type, record_ids, in_properties(object_type, names))
         if not reply.is_success:
             raise refused(reply, f"reading {object_type}")
         wanted = set(record_ids)
         found = {row["id"]: row for row in rows_of(reply.json_object("results")) if row["id"] in wanted}
+        self.complete(object_type, found.values(), names)
         return found, reply.at
+
+    def complete(self, object_type: str, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> None:
+        """Add what HubSpot keeps beside its records. Raises like ``read``."""
+        Associations(self.client).complete(object_type, rows, names)
 
     def look_up(self, ref: Ref, names: Sequence[str]) -> Readout:
         """One record by its own GET, the only call that follows merges. Raises like ``read``."""
-        reply = self.client.record(checked_object_type(ref.object_type), ref.id, names)
+        asked = in_properties(ref.object_type, names)
+        reply = self.client.record(checked_object_type(ref.object_type), ref.id, asked)
         if is_not_found(reply):
             return Gone(ref)
         if reply.status in (403, 404):
@@ -138,6 +140,7 @@ class Reader:
         row = checked_row(reply.json_object("id", "properties"))
         if row["id"] != ref.id:
             return MergedInto(ref, Ref(SYSTEM, ref.object_type, row["id"]))
+        self.complete(ref.object_type, [row], names)
         return record_of(ref.object_type, row, names, reply.at)
 
     def find(self, object_type: str, key: str, value: str, names: Sequence[str], *, is_unique: bool) -> list[Record]:
@@ -170,7 +173,7 @@ class Reader:
     def _by_unique(
         self, object_type: str, key: str, value: str, names: Sequence[str], others: str | None
     ) -> Record | None:
-        asked = [*names, key, *([others] if others else [])]
+        asked = [*in_properties(object_type, names), key, *([others] if others else [])]
         reply = self.client.record(object_type, value, list(dict.fromkeys(asked)), id_property=key)
         if is_not_found(reply):
             return None
@@ -179,6 +182,7 @@ class Reader:
         row = checked_row(reply.json_object("id", "properties"))
         if not _holds(row, key, others, value):
             raise bad_reply(f"asked for one {key}, got a record with another")
+        self.complete(object_type, [row], names)
         return record_of(object_type, row, names, reply.at)
 
     def _searched(self, object_type: str, name: str, operator: str, value: str, names: Sequence[str]) -> list[Record]:

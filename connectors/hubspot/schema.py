@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.connector import Choice, FieldSchema, FieldType, ObjectSchema
-from connectors.hubspot.vendor import SYSTEM, VENDOR, also_unique
+from connectors.hubspot.vendor import SYSTEM, VENDOR, also_unique, association_fields
 
 LONGEST_TEXT = 65_536
 
@@ -14,6 +14,10 @@ LONGEST_TEXT = 65_536
 def object_schema(object_type: str, properties: Sequence[Mapping[str, Any]]) -> ObjectSchema:
     """Archived properties are left out; hidden ones stay, the API serves them."""
     fields = [field_schema(object_type, item) for item in properties if item.get("archived") is not True]
+    fields += [
+        FieldSchema(place.field, place.title, "reference", writable=True)
+        for place in association_fields(object_type).values()
+    ]
     return ObjectSchema(
         system=SYSTEM,
         object_type=object_type,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from agent.connector import ParentField
 
 SYSTEM = "hubspot"
+HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
 
 _HERE = Path(__file__).parent
 VENDOR: dict[str, Any] = json.loads((_HERE / "vendor.json").read_text(encoding="utf-8"))
@@ -34,13 +37,41 @@ def association_types(object_type: str, relation: str) -> list[int] | None:
     return list(place["types"]) if place else None
 
 
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A field whose value is kept as an association: that with the one record of ``object_type`` that has ``label``.
+
+    ``plain`` is the label that every pair of the two types has. Both are (category, type id).
+    """
+
+    field: str
+    title: str
+    object_type: str
+    label: tuple[str, int]
+    plain: tuple[str, int]
+
+
+@cache
+def association_fields(object_type: str) -> dict[str, Association]:
+    """{relation: field} of those that are no properties of the record."""
+    return {
+        relation: Association(
+            place["field"],
+            place["label"],
+            place["object_type"],
+            (HUBSPOT_DEFINED, place["types"][0]),
+            (HUBSPOT_DEFINED, place["plain"]),
+        )
+        for relation, place in VENDOR["parents"].get(object_type, {}).items()
+        if place.get("is_association")
+    }
+
+
 def parent_fields() -> dict[str, dict[str, ParentField]]:
     """Where a parent's id can be read, as the capabilities publish it."""
     return {
         object_type: {
-            relation: ParentField(place["field"], place["object_type"])
-            for relation, place in relations.items()
-            if place["field"]
+            relation: ParentField(place["field"], place["object_type"]) for relation, place in relations.items()
         }
         for object_type, relations in VENDOR["parents"].items()
     }

@@ -17,12 +17,28 @@ from agent.errors import BadReply, ConnectorError
 from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
 from connectors.hubspot.abilities import WRITE_CHUNK
 from connectors.hubspot.accounting import applied, blame, outcomes_of, rejected, unknown
+from connectors.hubspot.associating import calls_for, place_of, wanted
+from connectors.hubspot.associations import Associations
 from connectors.hubspot.client import Client, Reply
-from connectors.hubspot.failures import ReplyLost, complaint, fate, read_error
+from connectors.hubspot.failures import (
+    Complaint,
+    ReplyLost,
+    complaint,
+    complaints_of,
+    fate,
+    read_error,
+    write_error,
+)
 from connectors.hubspot.ids import checked_object_type, is_record_id
 from connectors.hubspot.reading import Reader
 from connectors.hubspot.records import checked_row, values_of, version_of
-from connectors.hubspot.vendor import SYSTEM, association_types
+from connectors.hubspot.vendor import (
+    HUBSPOT_DEFINED,
+    SYSTEM,
+    Association,
+    association_fields,
+    association_types,
+)
 
 Send = Callable[[], Reply]
 Verb = Literal["create", "update"]
@@ -54,6 +70,8 @@ class Writer:
             sending.update(writes)
         elif writes[0].op == "opt_out":
             sending.opt_out(writes)
+        elif writes[0].op == "associate":
+            sending.associate(writes)
         else:
             sending.create(writes)
         return [sending.outcomes[write.entry_id] for write in writes]
@@ -131,6 +149,50 @@ class _Sending:
         is_out = any(isinstance(status, dict) and status.get("status") == "UNSUBSCRIBED" for status in found)
         observed = dict.fromkeys(write.fields, "true")
         return applied(write, write.record_id, None, observed) if is_out else unknown(write)
+
+    def associate(self, writes: Sequence[Write]) -> None:
+        """A parent that is a property is written as one; an association is read, changed and read back."""
+        by_place = {write.entry_id: place for write in self.open(writes) if (place := place_of(write)) is not None}
+        self.update([write for write in writes if write.entry_id not in by_place])
+        for place in dict.fromkeys(by_place.values()):
+            ours = [write for write in writes if by_place.get(write.entry_id) == place]
+            while chunk := list({write.record_id: write for write in reversed(self.open(ours))}.values()):
+                self._associate(chunk, place)
+
+    def _associate(self, chunk: Sequence[Write], place: Association) -> None:
+        ids = [write.record_id or "" for write in chunk]
+        try:
+            held = Associations(self.client).held(self.object_type, place.object_type, ids)
+        except ConnectorError as error:
+            self._not_now(chunk, error)
+            return
+        refusals: list[Complaint] = []
+        for call in calls_for(chunk, place, held):
+            reply = self._sent(call.writes, partial(call.send, self.client))
+            refusals += complaints_of(reply.status, reply.loose_json()) if reply is not None else []
+        self._settle_associated(self.open(chunk), place, refusals)
+
+    def _settle_associated(self, chunk: Sequence[Write], place: Association, refusals: Sequence[Complaint]) -> None:
+        """The answer names no write, so what is there now tells: the record wanted, or why not."""
+        refs = [Ref(SYSTEM, self.object_type, write.record_id or "") for write in chunk]
+        try:
+            readouts = self.reader.read(refs, [place.field])
+        except ConnectorError:
+            readouts = []
+        for write, readout in zip(chunk, readouts, strict=False):
+            if not isinstance(readout, Record):
+                self.settle(rejected(write, _moved(write, readout) or _invalid("UNREADABLE", "it cannot be read")))
+            elif place.field not in readout.fields:
+                self.settle(unknown(write))
+            elif readout.fields[place.field] == wanted(write, place):
+                self.settle(applied(write, write.record_id, readout.version, readout.fields))
+            elif refusals:
+                self.settle(rejected(write, write_error(refusals[0])))
+            else:
+                text = f"the {place.title} is not what was asked for"
+                self.settle(rejected(write, WriteError("other", "NOT_ASSOCIATED", text)))
+        for write in self.open(chunk):
+            self.settle(unknown(write))
 
     def _archiving(self, write: Write) -> Send:
         return lambda: self.client.archive(self.object_type, write.record_id or "", write.entry_id)
@@ -280,8 +342,13 @@ def _malformed(write: Write) -> WriteError | None:
     """Ids come from fields anybody may edit: only digits travel."""
     if write.op == "opt_out" and not (write.key and "@" in write.key[1]):
         return _invalid("INVALID_EMAIL", "an opt-out needs an e-mail address")
-    if write.op != "create":
-        return None if is_record_id(write.record_id) else _invalid("INVALID_ID", "not a HubSpot record id")
+    if write.op != "create" and not is_record_id(write.record_id):
+        return _invalid("INVALID_ID", "not a HubSpot record id")
+    place = place_of(write)
+    if place is not None and write.op == "update":
+        return _invalid("NOT_A_PROPERTY", f"{place.field} is changed by an association alone")
+    if place is not None and (other := wanted(write, place)) is not None and not is_record_id(other):
+        return _invalid("INVALID_ID", f"{place.field} is not a HubSpot record id")
     for relation, parent_id in write.parents.items():
         if association_types(write.object_type, relation) is None:
             return _invalid("NO_SUCH_RELATION", f"a new record cannot be tied to a {relation}")
@@ -319,17 +386,21 @@ def _creation(write: Write) -> dict[str, Any]:
     fields = dict(write.fields)
     if write.key is not None:
         fields[write.key[0]] = write.key[1]
+    parents = dict(write.parents)
+    for relation, place in association_fields(write.object_type).items():
+        if (parent := fields.pop(place.field, None)) not in (None, ""):
+            parents[relation] = str(parent)
     return {
         "properties": {name: text for name, text in _texts(fields).items() if text},
         "associations": [
             {
                 "to": {"id": parent_id},
                 "types": [
-                    {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}
+                    {"associationCategory": HUBSPOT_DEFINED, "associationTypeId": number}
                     for number in association_types(write.object_type, relation) or ()
                 ],
             }
-            for relation, parent_id in write.parents.items()
+            for relation, parent_id in parents.items()
         ],
     }
 

@@ -39,6 +39,8 @@ def checked_id(write: Write, prefix: str) -> str:
 def checked_body(write: Write, described: Description, link_keys: Mapping[str, str]) -> dict[str, FieldValue]:
     """The JSON of the record, values in their field's type, parents and link key included. Raises Unfit."""
     body = {name: _typed(described, name, value) for name, value in write.fields.items()}
+    if write.op == "associate":
+        body = {name: _linked(write.object_type, name, value) for name, value in body.items()}
     for relation, parent_id in write.parents.items():
         name, whole = _parent(write.object_type, relation, parent_id)
         body[name] = whole
@@ -136,6 +138,14 @@ def _parent(object_type: str, relation: str, parent_id: str) -> tuple[str, str]:
         text = f"the {relation} is not an id of a Salesforce {place.object_type}"
         raise Unfit(WriteError("validation", "INVALID_ID", text, (place.field,)))
     return place.field, whole
+
+
+def _linked(object_type: str, name: str, value: FieldValue) -> FieldValue:
+    """The whole id that a parent field is to hold; None ends it."""
+    relation = next((known for known, place in PARENTS.get(object_type, {}).items() if place.field == name), "")
+    if value is None and relation:
+        return None
+    return _parent(object_type, relation, str(value))[1]
 
 
 def _wrong_type(schema: FieldSchema) -> Unfit:

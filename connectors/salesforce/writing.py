@@ -116,7 +116,7 @@ class Writing:
         if first.expects_version is not None:
             groups = [part for group in _without_repeats(fit) for part in self._guarded.groups(group)]
             return self._in_turn(groups, self._guarded.update)
-        return self._in_turn(_without_repeats(fit), self._update if first.op == "update" else self._delete)
+        return self._in_turn(_without_repeats(fit), self._delete if first.op == "delete" else self._update)
 
     def _update(self, fit: Sequence[Fit]) -> list[WriteOutcome]:
         object_type = fit[0].write.object_type

@@ -23,6 +23,7 @@ ROUTES: dict[str, list[tuple[str | None, str]]] = {
     "read": [(None, "*")],
     "create": [("POST", "*/batch/create"), ("POST", "*/contacts")],
     "update": [("POST", "*/batch/update")],
+    "associate": [("POST", "*/batch/create"), ("POST", "*/batch/update")],
     "delete": [("DELETE", "*")],
 }
 NOBODY = "http://127.0.0.1:9"

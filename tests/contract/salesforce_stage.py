@@ -23,6 +23,7 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "read": [("GET", "*"), ("POST", "*/composite/sobjects/*")],
     "create": [("PATCH", "*/composite/sobjects/*"), ("POST", "*/sobjects/Contact/")],
     "update": [("PATCH", "*/composite/sobjects")],
+    "associate": [("PATCH", "*/composite/sobjects")],
     "delete": [("DELETE", "*/composite/sobjects")],
 }
 NOBODY = "http://127.0.0.1:9"

@@ -302,6 +302,8 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "batch_write": lambda client: client.batch_write("update", "contacts", [{"id": "501"}], ["E-1"]),
     "create": lambda client: client.create("contacts", {"properties": {}}, "E-1"),
     "archive": lambda client: client.archive("contacts", "501", "E-1"),
+    "associations": lambda client: client.associations("deals", "companies", [{"id": "501"}]),
+    "write_associations": lambda client: client.write_associations("create", "deals", "companies", [], ["E-1"]),
     "opt_out": lambda client: client.opt_out("ada@example.com", "E-1"),
     "opt_out_status": lambda client: client.opt_out_status("ada@example.com"),
 }

@@ -59,3 +59,41 @@ class DealStage(PolicyStage):
         """The one record there is."""
         (ref,) = self.refs(system, object_type)
         return ref
+
+    def companies(self, *names: str) -> dict[str, tuple[Ref, Ref]]:
+        """Companies that are in both CRMs: {name: (account, company)}, paired by their domain."""
+        made = {}
+        for name in names:
+            domain = f"{name.lower()}.example"
+            account = self.create("salesforce", "Account", Name=name, Website=domain)
+            made[name] = (account, self.create("hubspot", "companies", name=name, domain=domain))
+        return made
+
+    def belongs_to(self, deal: Ref) -> str | None:
+        """The primary company of a deal, as HubSpot itself keeps it."""
+        pairs = self._emulator.world.spaces["hubspot"].links.get(("deals", deal.id), {})
+        return next((other for (kind, other), labels in pairs.items() if kind == "companies" and "5" in labels), None)
+
+    def associated_with(self, deal: Ref, kind: str) -> dict[str, set[str]]:
+        """{record: labels} of one object type."""
+        pairs = self._emulator.world.spaces["hubspot"].links.get(("deals", deal.id), {})
+        return {other: set(labels) for (there, other), labels in pairs.items() if there == kind}
+
+    def move_deal(self, deal: Ref, company: Ref) -> None:
+        """Somebody makes this the deal's primary company, on the record's page."""
+        path = f"objects/deals/{deal.id}/associations/companies/{company.id}"
+        self._hubspot("PUT", path, [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 5}])
+
+    def part_from(self, deal: Ref, other: Ref) -> None:
+        """Somebody takes a record off a deal."""
+        self._hubspot("DELETE", f"objects/deals/{deal.id}/associations/{other.object_type}/{other.id}")
+
+    def _hubspot(self, method: str, path: str, body: Any = None) -> None:
+        reply = requests.request(
+            method,
+            f"{self._emulator.hubspot_url}/crm/v4/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self._emulator.credentials['hubspot']['token']}"},
+            timeout=10,
+        )
+        assert reply.ok, reply.text

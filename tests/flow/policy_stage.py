@@ -63,6 +63,7 @@ class PolicyStage:
         self.folder = folder
         self._emulator = emulator
         self._has_keys = has_keys
+        self.stored_ids: Mapping[str, Mapping[str, str]] = STORED_IDS
         self._open = ExitStack()
         (folder / "policies").mkdir()
         for name, text in (shipped() if sources is None else sources).items():
@@ -104,7 +105,7 @@ class PolicyStage:
                 base_url=self._emulator.hubspot_url,
                 api_version="v3",
                 link_keys=HUBSPOT_KEYS if self._has_keys else {},
-                stored_ids=STORED_IDS,
+                stored_ids=self.stored_ids,
                 seconds=seconds,
                 sleep=self.wait,
             ),

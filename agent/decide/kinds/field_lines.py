@@ -45,6 +45,7 @@ def line_shape(systems: Systems) -> Shape:
             Key("may_clear", "true: clearing the winning side clears the other", _BOOLEAN),
             Key("protected", "true: a filled value is replaced only after a person said yes", _BOOLEAN),
             Key("owner", "true: this is the record's owner, mapped person by person", _BOOLEAN),
+            Key("links_to", "this is another record: what kind of thing it is, such as `company`", TEXT),
             Key("otherwise", "the e-mail of who gets a record whose owner has no counterpart, or `skip`", TEXT),
         ),
     )
@@ -118,6 +119,7 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         owner_otherwise=_otherwise(block, reader),
         undecided=said.undecided,
         type=TYPE_OF.get(clean.name, "text"),
+        links_to=_links_to(block, reader),
     )
     wins = plain(block.get("wins"))
     return replace(rule, rule=rule_hash(wide.about, rule, wins), aim=aim_of(wide.about, rule, wins))
@@ -162,6 +164,17 @@ def _values(block: Block, systems: Systems, reader: Reader) -> dict[str, dict[st
         if by_system:
             found[meaning.text.strip()] = by_system
     return found
+
+
+def _links_to(block: Block, reader: Reader) -> str | None:
+    node = block.get("links_to")
+    if node is None:
+        return None
+    for other in ("clean", "values", "owner"):
+        if other in block:
+            advice = "A record is compared as a whole."
+            reader.error(block[other], f"`{other}` and `links_to` exclude each other", advice)
+    return reader.text(node, "links_to")
 
 
 def _switch(block: Block, key: str, reader: Reader) -> bool:

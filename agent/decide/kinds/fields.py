@@ -271,7 +271,7 @@ def _match(document: Document, rules: tuple[FieldRule, ...]) -> tuple[str, ...]:
     found = []
     for word in document.words("match"):
         text = " ".join(word.text.split())
-        if text == STORED_ID or text in both:
+        if text == STORED_ID or all(part in both for part in text.split(" + ")):
             found.append(text)
         elif any(rule.name == text for rule in rules):
             document.reader.error(word, f"`{text}` is in one system only, so it matches nothing", "Use another field.")
