@@ -21,6 +21,7 @@ from agent.errors import AccessDenied, BadReply, ConnectorError, NotFound, Unava
 from agent.records import Gone, MergedInto, Ref, Unreadable
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.login import ServiceKey
 from connectors.hubspot.failures import NothingSent, ReplyLost
 
 TOKEN = "pat-fake-0000-secret"
@@ -325,7 +326,7 @@ def test_v6_every_call_of_the_client_is_listed_here() -> None:
 def test_v6_every_call_carries_both_timeouts_and_no_retries(
     leaving: list[tuple[Any, Any]], name: str, version: Any
 ) -> None:
-    client = Client(TOKEN, "https://api.example.com", version, (5.0, 60.0))
+    client = Client(ServiceKey(TOKEN), "https://api.example.com", version, (5.0, 60.0))
     with pytest.raises(Stopped):
         CALLS[name](client)
     ((timeout, retries),) = leaving
@@ -364,7 +365,7 @@ def test_v7_the_library_archives_four_times_over_a_dropped_line(server: Scripted
 )
 def test_v7_one_attempt_is_one_request(server: ScriptedServer, name: str, answer: Answer) -> None:
     server.script(answer)
-    client = Client(TOKEN, server.url)
+    client = Client(ServiceKey(TOKEN), server.url)
     try:
         assert CALLS[name](client).retry_after == 1.0
     except ReplyLost:
@@ -441,7 +442,7 @@ def test_v8_a_refused_connection_names_neither_host_nor_token() -> None:
 
 
 def test_the_token_is_not_in_the_clients_own_description() -> None:
-    assert TOKEN not in repr(Client(TOKEN, "https://api.example.com"))
+    assert TOKEN not in repr(Client(ServiceKey(TOKEN), "https://api.example.com"))
 
 
 # What an error status means for a write -----------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from shipped_systems import SYSTEMS
 
 from agent.decide import parse, prepare
 from agent.decide.match import fields_of_keys, keys_of, linked_elsewhere
@@ -14,7 +15,7 @@ from agent.records import Record, Ref
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in POLICIES.glob("*.yaml")}
-PREPARED = prepare(parse.load(SOURCES, None, date(2026, 11, 24)))
+PREPARED = prepare(parse.load(SOURCES, None, date(2026, 11, 24), SYSTEMS))
 DEAL = PREPARED.policies.entity_types["deal"]
 READERS = PREPARED.readers("deal", "salesforce", "Opportunity")
 
@@ -52,7 +53,7 @@ def test_the_mirror_makes_the_key_anew_when_the_company_changes() -> None:
 
 def test_a_line_that_links_to_nothing_known_is_refused_with_advice() -> None:
     text = SOURCES["deal-basics.yaml"].replace("links_to: company", "links_to: compny")
-    problems = parse.check({**SOURCES, "deal-basics.yaml": text}, None, date(2026, 11, 24))
+    problems = parse.check({**SOURCES, "deal-basics.yaml": text}, None, date(2026, 11, 24), SYSTEMS)
     (problem,) = [each for each in problems if not each.is_warning]
     assert "no policy defines `compny`" in problem.message
     assert "company" in problem.advice
@@ -61,5 +62,5 @@ def test_a_line_that_links_to_nothing_known_is_refused_with_advice() -> None:
 def test_a_linked_line_is_neither_cleaned_nor_mapped() -> None:
     text = SOURCES["deal-basics.yaml"].replace("links_to: company", "links_to: company, clean: name")
     with pytest.raises(PolicyError) as refused:
-        parse.load({**SOURCES, "deal-basics.yaml": text}, None, date(2026, 11, 24))
+        parse.load({**SOURCES, "deal-basics.yaml": text}, None, date(2026, 11, 24), SYSTEMS)
     assert "exclude each other" in str(refused.value.problems[0])
