@@ -21,8 +21,8 @@ from agent.errors import AccessDenied, BadReply, ConnectorError, NotFound, Unava
 from agent.records import Gone, MergedInto, Ref, Unreadable
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
-from connectors.hubspot.login import ServiceKey
 from connectors.hubspot.failures import NothingSent, ReplyLost
+from connectors.hubspot.login import ServiceKey
 
 TOKEN = "pat-fake-0000-secret"
 ADA = Ref("hubspot", "contacts", "501")
