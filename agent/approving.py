@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agent import apply, confirm, guard, plan_binding, proposals
 from agent.changes import Batch, Entry, State
 from agent.decide.policy import PolicySet
+from agent.decide.prepared import Prepared
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
 from agent.installation import Installation
 from agent.ledger import Settlement
@@ -154,7 +155,7 @@ def _still_wanted(installation: Installation, batch: Batch, entries: Sequence[En
     for name in sorted({name for entry in entries for name in entry.change.policies}):
         if installation.approvals.is_paused(name):
             raise ApprovalNeeded(f"{name} is paused, so {batch.id} is not written", next_step=f"truce resume {name}")
-    in_force = rules_in_force(installation.policies.policies)
+    in_force = rules_in_force(installation.policies)
     changed = [entry for entry in entries if any(cell.why.rule not in in_force for cell in entry.change.cells)]
     freezes = installation.freezes.in_the_way_of([entry.change for entry in entries])
     frozen = [entry for entry, freeze in zip(entries, freezes, strict=True) if freeze and entry not in changed]
@@ -170,11 +171,23 @@ def _still_wanted(installation: Installation, batch: Batch, entries: Sequence[En
     )
 
 
-def rules_in_force(policies: PolicySet) -> frozenset[str]:
-    """The hash of every rule a cell can name as its reason."""
-    rules = {rule.rule for policy in policies.fields for rule in policy.rules}
-    rules.update(create.rule for kind in policies.entity_types.values() for create in kind.creates.values())
+def rules_in_force(prepared: Prepared) -> frozenset[str]:
+    """The hash of every rule that a cell can name as its reason, without those suspended."""
+    policies, out = prepared.policies, prepared.suspended
+
+    def holds(policy: str, line: str) -> bool:
+        return (policy, line) not in out and (policy, "") not in out
+
+    rules = {rule.rule for policy in policies.fields for rule in policy.rules if holds(rule.policy, rule.name)}
+    rules.update(
+        create.rule
+        for kind in policies.entity_types.values()
+        for create in kind.creates.values()
+        if holds(kind.policy, f"create {create.system}")
+    )
     for lifecycle in policies.lifecycle:
+        if not holds(lifecycle.header.name, ""):
+            continue
         rules.add(lifecycle.header.meaning)
         rules.update(move.rule for move in lifecycle.moves)
     return frozenset(rules)

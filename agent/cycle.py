@@ -22,6 +22,7 @@ from agent import (
     outdated_reviews,
     planner,
     proposals,
+    schema_watch,
     unsettled,
     watching,
 )  # fmt: skip
@@ -30,6 +31,7 @@ from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
+from agent.errors import AccessDenied, NotFound
 from agent.installation import Installation
 from agent.ledger import Intent, Settlement
 from agent.links import await_pairing, linked_first
@@ -104,6 +106,7 @@ def recover(installation: Installation) -> unsettled.Recovery:
 def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
     """Pull every object type that a policy names, Salesforce and HubSpot alike."""
     results = []
+    schema_watch.look_again(installation)
     between = partial(installation.give_way, "pulling")
     for system, connector in installation.connectors.items():
         ours = installation.clock()
@@ -111,11 +114,31 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     for connector, pulling in pullings(installation):
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
         until, _ = installation.heard[connector.system]
-        results.append(changed_records(connector, installation.mirror, pulling, until, between))
+        try:
+            results.append(changed_records(connector, installation.mirror, pulling, until, between))
+        except (AccessDenied, NotFound) as refusal:
+            _hide(installation, connector, pulling.object_type, refusal)
+            continue
         if sweep and not connector.capabilities.sees_deletions:
             with installation.calls.lane("sweep"):
                 results.append(vanished_records(connector, installation.mirror, pulling, between))
     return results
+
+
+def _hide(installation: Installation, connector: Connector, object_type: str, refusal: AccessDenied | NotFound) -> None:
+    """One object type is refused to us: what is about it is suspended, everything else goes on.
+
+    Raises:
+        AccessDenied: it is not about this object type alone.
+    """
+    connector.identity()
+    place = (connector.system, object_type)
+    others = [each for each, _ in pullings(installation) if each is connector]
+    if len(others) == 1:
+        raise refusal
+    schema_watch.look_again(installation, at_once=True)
+    if place not in installation.hidden:
+        schema_watch.hide(installation, place)
 
 
 def read_owners(installation: Installation) -> None:
@@ -139,6 +162,8 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
         for system, object_types in entity_type.records.items():
             connector = installation.connectors[system]
             for object_type in object_types:
+                if (system, object_type) in installation.hidden:
+                    continue
                 fields = set(policies.vendor_fields(system, object_type))
                 fields.update(identity_fields(connector, object_type))
                 keys = partial(_keys, installation, entity_type)

@@ -23,6 +23,7 @@ from agent.lock import find_holder
 from agent.mirror_edits import Replaced
 from agent.places import entity_type_of, places_of
 from agent.records import Ref
+from agent.schema_watch import way_back
 
 IN_CHUNK = 500
 MOST_EXCEPTIONS = 5
@@ -220,6 +221,9 @@ def _stopped(installation: Installation) -> Iterator[Stopped]:
         yield Stopped(f"the daemon pauses: {noted.breaker.what}", "truce status")
     if installation.policy_problem is not None:
         yield Stopped("policies: the files have mistakes, the last good set is in force", "truce check")
+    for each in installation.suspensions:
+        line = f"{each.policy} {each.line}".strip()
+        yield Stopped(f"{line} is suspended: {each.sentence}", way_back(each))
     for name, header in installation.policies.policies.headers.items():
         if installation.approvals.is_paused(name):
             yield Stopped(f"{name} is paused", f"truce resume {name}")

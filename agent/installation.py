@@ -15,6 +15,7 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import Prepared
+from agent.decide.drift import Suspension
 from agent.errors import Interrupted, UsageError
 from agent.freeze import Freezes
 from agent.ledger import Ledger
@@ -58,6 +59,11 @@ class Installation:
     asks_vendors: bool = True
     """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""
     policy_problem: UsageError | None = None
+    suspensions: tuple[Suspension, ...] = ()
+    """Policy lines out of force because a CRM is no longer as they expect (``agent.schema_watch``)."""
+    hidden: frozenset[tuple[str, str]] = frozenset()
+    """(system, object type) that we may not read any more; not pulled."""
+    schemas_seen_at: datetime | None = None
     heard: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     """{system: (its clock, ours)} when it was last asked for the time."""
 

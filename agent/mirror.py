@@ -294,7 +294,6 @@ class Mirror:
         return mirror_pending.load_pending(self._store, limit)
 
     def pending_refs(self) -> list[Ref]:
-        """As ``pending``, the records alone."""
         return mirror_pending.load_refs(self._store)
 
     def pend(self, refs: Iterable[Ref], reason: str, at: datetime) -> int:
@@ -305,11 +304,12 @@ class Mirror:
     def pend_all(self, system: str, object_type: str, reason: str, at: datetime) -> int:
         """Have every live record decided again (a rule changed)."""
         with self._store.write() as connection:
-            return connection.execute(
-                "INSERT INTO pending SELECT n, ?, ? FROM records WHERE shelf = ? AND gone = 0"
-                " ON CONFLICT (n) DO NOTHING",
-                (to_micros(at), reason, self._shelf(system, object_type)),
-            ).rowcount
+            return mirror_pending.pend_all(connection, self._shelf(system, object_type), reason, at)
+
+    def read_anew(self, system: str, object_type: str) -> None:
+        """Have the next pull read every record, those it knows included."""
+        with self._store.write() as connection:
+            mirror_pending.forget_pulled(connection, self._shelf(system, object_type))
 
     def dispose(self, dispositions: Sequence[Disposition], at: datetime | None = None) -> None:
         """These changes are decided; the last word on each is kept. Default ``at``: when it was seen."""

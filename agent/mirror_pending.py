@@ -98,3 +98,17 @@ def last_word(store: Store, ref: Ref, shelf: int | None) -> tuple[Disposition, d
         (ref.id, shelf),
     )
     return (Disposition(ref, rows[0][0], rows[0][1]), from_micros(rows[0][2])) if rows else None
+
+
+def pend_all(connection: Connection, shelf: int | None, reason: str, at: datetime) -> int:
+    """Mark every live record of one object type. Returns how many were not marked yet."""
+    return connection.execute(
+        "INSERT INTO pending SELECT n, ?, ? FROM records WHERE shelf = ? AND gone = 0 ON CONFLICT (n) DO NOTHING",
+        (to_micros(at), reason, shelf),
+    ).rowcount
+
+
+def forget_pulled(connection: Connection, shelf: int | None) -> None:
+    """As if this object type had never been pulled, though its records are known."""
+    connection.execute("UPDATE shelves SET watermark = NULL, mapped = NULL WHERE id = ?", (shelf,))
+    connection.execute("UPDATE records SET mapped = NULL WHERE shelf = ?", (shelf,))

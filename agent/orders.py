@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent import apply, approving, cycle, failures, rollback
+from agent import apply, approving, cycle, failures, rollback, schema_watch
 from agent import plan as plans
 from agent.budget import Lane
 from agent.ceiling import ceiling, set_ceiling
@@ -153,8 +153,16 @@ def pause(installation: Installation, body: Body, actor: str, progress: apply.Pr
 def resume(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     _known_policy(installation, body["policy"])
     installation.approvals.resume(body["policy"], actor)
+    still = schema_watch.go_on(installation, body["policy"])
     cycle.decide_all_again(installation, "resumed")
-    return {"policy": body["policy"], "paused": False, "by": actor}
+    return {
+        "policy": body["policy"],
+        "paused": False,
+        "by": actor,
+        "suspended": [
+            {"line": each.line, "because": each.sentence, "next": schema_watch.way_back(each)} for each in still
+        ],
+    }
 
 
 def set_mode(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:

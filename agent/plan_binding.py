@@ -32,15 +32,21 @@ def binding_of(installation: Installation) -> dict[str, Any]:
         },
         "ledger": installation.ledger.ledger_id,
         "policies": installation.policies.policies.revision,
+        "suspended": sorted({f"{each.policy} {each.line}" for each in installation.suspensions}),
     }
 
 
 def check_binding(installation: Installation, plan_id: str, binding: Mapping[str, Any]) -> None:
     """Raises PlanStale when the plan was made for something else."""
     now = binding_of(installation)
-    names = {"accounts": "another account", "ledger": "another ledger", "policies": "other policies"}
+    names = {
+        "accounts": "another account",
+        "ledger": "another ledger",
+        "policies": "other policies",
+        "suspended": "other lines in force",
+    }
     for key, what in names.items():
-        if now[key] != binding[key]:
+        if now[key] != binding.get(key, []):
             raise PlanStale(f"{plan_id} was made for {what}", why="what it rests on changed", next_step="truce plan")
 
 

@@ -10,6 +10,7 @@ from agent import health, planner
 from agent.calls import Standing
 from agent.changes import HELD, OPEN, OPEN_STATES, Batch, State
 from agent.commands import Waiting
+from agent.decide.drift import Suspension
 from agent.health import Health, Trouble
 from agent.installation import Installation
 from agent.lock import find_holder
@@ -43,6 +44,8 @@ class Status:
     last_trouble: str
     calls: tuple[Standing, ...]
     """How much of each vendor's day is used."""
+    suspended: tuple[Suspension, ...]
+    """Policy lines out of force because a CRM changed."""
 
 
 def status(installation: Installation, lock: Path) -> Status:
@@ -78,6 +81,7 @@ def status(installation: Installation, lock: Path) -> Status:
         pending=len(installation.mirror.pending()),
         last_trouble=str(trouble[0].body.get("what", "")) if trouble else "",
         calls=tuple(installation.calls.standings()),
+        suspended=installation.suspensions,
     )
 
 

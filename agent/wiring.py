@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from agent import schema_watch
 from agent.approvals import Approvals
 from agent.budget import Share
 from agent.bulk_jobs import BulkJobs
@@ -20,9 +21,10 @@ from agent.calls import Calls, Meter
 from agent.ceiling import ceiling
 from agent.commands import Commands
 from agent.config import CallsConfig, Config, config_kind, load_config
-from agent.connector import Connector, ObjectSchema
+from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import prepare
+from agent.decide.drift import Described
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
 from agent.declaration import REPLACED_BY_USE, Opening
@@ -37,6 +39,7 @@ from agent.policy_files import read_sources
 from agent.private_files import make_private_directory
 from agent.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
+from agent.schema_memory import SchemaMemory
 from agent.secrets import ReplacedSecret, read_secret
 from agent.store import Clock
 from agent.systems import Systems
@@ -195,6 +198,7 @@ def _assembled(
         policies=prepare(PolicySet("", {}, systems=systems_of(config))),
         mode=ceiling(ledger, config.run.mode).mode,
         owners={(owner.system, owner.id): owner for owner in mirror.owners()},
+        suspensions=tuple(SchemaMemory(ledger.store).suspended()),
     )
 
 
@@ -240,16 +244,6 @@ def open_queue(config: Config) -> Iterator[Commands]:
         ledger.close()
 
 
-def schemas_of(connectors: Mapping[str, Connector], policies: PolicySet) -> dict[tuple[str, str], ObjectSchema]:
-    """What each vendor says of every object type the policies name."""
-    return {
-        (system, object_type): connectors[system].schema(object_type)
-        for entity_type in policies.entity_types.values()
-        for system, object_types in entity_type.records.items()
-        for object_type in object_types
-    }
-
-
 def reload_policies(installation: Installation, editor: str | None = None) -> bool:
     """Put the policies on disk in force if they changed and are sound. Returns whether they changed.
 
@@ -260,12 +254,14 @@ def reload_policies(installation: Installation, editor: str | None = None) -> bo
     sources = read_sources(installation.config.policies)
     if sources == installation.policies.policies.sources:
         return False
-    policies = _checked(installation, sources)
-    ledger = installation.ledger
-    if installation.asks_vendors:
-        who = editor or _editor(installation.config.policies, installation.config)
-        ledger.save_revision(policies.revision, policies.sources, who)
-    installation.policies = prepare(policies)
+    policies, seen = _checked(installation, sources)
+    if seen is None:
+        schema_watch.put_in_force_unseen(installation, policies)
+        return True
+    is_new = not _was_in_force(installation, sources)
+    who = editor or _editor(installation.config.policies, installation.config)
+    installation.ledger.save_revision(policies.revision, policies.sources, who)
+    schema_watch.put_in_force(installation, policies, seen, is_new=is_new)
     return True
 
 
@@ -274,9 +270,13 @@ def take_last_good(installation: Installation) -> bool:
     longer fits the vendors' schemas."""
     for revision in installation.ledger.revisions(1):
         try:
-            installation.policies = prepare(_checked(installation, revision.sources))
+            policies, seen = _checked(installation, revision.sources)
         except PolicyError:
             return False
+        if seen is None:
+            schema_watch.put_in_force_unseen(installation, policies)
+        else:
+            schema_watch.put_in_force(installation, policies, seen, is_new=False)
         return True
     return False
 
@@ -305,17 +305,30 @@ def _take_what_is_sound(installation: Installation, editor: str | None) -> None:
         installation.policy_problem = problem
 
 
-def _checked(installation: Installation, sources: Mapping[str, str]) -> PolicySet:
-    """A set of texts as policies, checked against the vendors' schemas where those may be asked.
+def _checked(installation: Installation, sources: Mapping[str, str]) -> tuple[PolicySet, Described | None]:
+    """(a set of texts as policies, the vendors' schemas they were checked against where those may be asked).
 
-    This is the first thing a start asks the vendors, so it also makes sure that they are the accounts paired.
+    Texts that were in force before are sound by what the vendors said then: what changed there since suspends lines
+    and breaks nothing. This is the first thing a start asks the vendors, so it also makes sure that they are the
+    accounts paired.
     """
     today: date = installation.clock().date()
     policies = load(sources, None, today, installation.systems)
     if not installation.asks_vendors:
-        return policies
+        return policies, None
     check_accounts(installation)
-    return load(sources, schemas_of(installation.connectors, policies), today, installation.systems)
+    known = SchemaMemory(installation.ledger.store).accepted() if _was_in_force(installation, sources) else {}
+    seen = schema_watch.described(installation.connectors, policies, known)
+    try:
+        return load(sources, seen, today, installation.systems), seen
+    except PolicyError:
+        if not known:
+            raise
+    return load(sources, known, today, installation.systems), seen
+
+
+def _was_in_force(installation: Installation, sources: Mapping[str, str]) -> bool:
+    return any(revision.sources == sources for revision in installation.ledger.revisions(1))
 
 
 def _links(

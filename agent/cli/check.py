@@ -92,11 +92,12 @@ def _read(
     today = datetime.now(UTC).date()
     if offline or any(not problem.is_warning for problem in parse.check(sources, None, today, systems)):
         return sources, None, ()
-    from agent.wiring import connect, schemas_of
+    from agent.schema_watch import described
+    from agent.wiring import connect
 
     connectors = connect(session.config)
     try:
-        schemas = schemas_of(connectors, parse.load(sources, None, today, systems))
+        schemas = described(connectors, parse.load(sources, None, today, systems))
         return sources, schemas, [owner for connector in connectors.values() for owner in connector.owners()]
     finally:
         for connector in connectors.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option, session_of
 
 
@@ -13,9 +13,12 @@ from agent.cli.session import json_option, session_of
 @json_option
 @click.pass_context
 def command(ctx: click.Context, policy: str, as_json: bool) -> None:
-    """Let the paused POLICY go on."""
+    """Let the paused POLICY go on, and one that a changed picklist or a shorter field suspended."""
     result = session_of(ctx).order("resume", {"policy": policy}, quiet=as_json)
     if as_json:
         print_json(result)
-    else:
-        click.echo(f"{policy} goes on.")
+        return
+    click.echo(f"{policy} goes on." if not result["suspended"] else f"{policy} is not paused, but:")
+    for each in result["suspended"]:
+        say(f"  {each['line'] or policy} stays suspended: {each['because']}", hanging=4)
+        say(f"    {each['next']}", hanging=4)

@@ -12,6 +12,7 @@ from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
     from agent.calls import Standing
+    from agent.decide.drift import Suspension
     from agent.health import Trouble
     from agent.standing import Status
 
@@ -35,6 +36,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
 def _show(found: Status) -> None:
     _show_daemon(found)
     _show_policies(found)
+    for suspension in found.suspended:
+        _show_suspended(suspension)
     for order in found.orders:
         far = f" {number(order.done)} of {number(order.total)}" if order.total else ""
         row("Order", f"{order.kind} by {order.actor}: {order.state}{far}")
@@ -120,6 +123,14 @@ def _show_calls(standing: Standing) -> None:
         row("", f"{standing.system}: held back until {moment(free)}: {LANE_WORDS[lane]}")
 
 
+def _show_suspended(suspension: Suspension) -> None:
+    from agent.schema_watch import way_back
+
+    line = f"{suspension.policy} {suspension.line}".strip()
+    row("Suspended", f"{line} ({suspension.place}): {suspension.sentence}")
+    row("", way_back(suspension))
+
+
 def _show_policies(found: Status) -> None:
     if found.policy_trouble is None:
         return
@@ -165,7 +176,24 @@ def _document(found: Status) -> dict[str, object]:
         "cursors": found.cursors,
         "pending": found.pending,
         "last_trouble": found.last_trouble,
+        "suspended": [suspension_document(each) for each in found.suspended],
         "calls": [_calls_document(standing) for standing in found.calls],
+    }
+
+
+def suspension_document(suspension: Suspension) -> dict[str, object]:
+    from agent.schema_watch import way_back
+
+    return {
+        "policy": suspension.policy,
+        "line": suspension.line,
+        "place": suspension.place,
+        "what": suspension.what,
+        "system": suspension.system,
+        "object": suspension.object_type,
+        "field": suspension.field,
+        "because": suspension.sentence,
+        "next": way_back(suspension),
     }
 
 

@@ -80,6 +80,9 @@ class _Creation:
         left_out = self._left_out(self.policy)
         if left_out is not None:
             return left_out
+        suspended = desk.suspended(self.policy, f"{CREATE} {self.rule.system}")
+        if suspended is not None:
+            return "skipped", f"suspended: {suspended}"
         if source.ref.object_type not in self.rule.from_types:
             return "nothing", f"{source.ref.object_type} records are not created in {self.there}"
         if self.rule.when is not None:
@@ -107,6 +110,8 @@ class _Creation:
 
     def _travels(self, rule: FieldRule) -> bool:
         """May this rule write the new side, and does its policy write at all?"""
+        if self.desk.suspended(rule.policy, rule.name) is not None:
+            return False
         header = self._header(rule.policy) if rule.policy != self.policy else None
         if header is not None and (header.mode == "watch" or self.desk.left_out(header) is not None):
             return False

@@ -70,13 +70,21 @@ class Desk:
         return plan.rule
 
     def left_out(self, header: Header) -> tuple[str, str] | None:
-        """(disposition, sentence) where a policy has nothing to do with this entity: excepted, or not selected."""
+        """(disposition, sentence) where a policy has nothing to do with this entity: suspended, excepted, or not
+        selected."""
+        suspended = self.suspended(header.name)
+        if suspended is not None:
+            return "skipped", f"suspended: {suspended}"
         if header.unless is not None and self._met(header.unless).holds:
             return "skipped", f"{header.name} does not apply: its “unless” holds"
         selected = self._met(header.only_when) if header.only_when is not None else None
         if selected is not None and not selected.holds:
             return "not selected", f"not in the selection of {header.name}: {selected.sentence}"
         return None
+
+    def suspended(self, policy: str, line: str = "") -> str | None:
+        """Why a policy, or one line of it, is out of force."""
+        return self.prepared.suspended.get((policy, line))
 
     def _met(self, condition: Condition) -> Explanation:
         return explain(condition, self.values, self.view.now, self.previous)

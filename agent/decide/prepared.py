@@ -80,10 +80,27 @@ class FieldReader:
 class Prepared:
     """A policy set ready for deciding. ``policies`` is the set it was made from."""
 
-    __slots__ = ("_codecs", "_pairs", "_readers", "_required", "opt_out_fields", "policies", "systems", "timed")
+    __slots__ = (
+        "_codecs",
+        "_pairs",
+        "_readers",
+        "_required",
+        "opt_out_fields",
+        "policies",
+        "suspended",
+        "systems",
+        "timed",
+    )
 
-    def __init__(self, policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> None:
+    def __init__(
+        self,
+        policies: PolicySet,
+        schemas: Mapping[tuple[str, str], ObjectSchema] | None = None,
+        suspended: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         self.policies = policies
+        self.suspended: Mapping[tuple[str, str], str] = suspended or {}
+        """(policy, line) → why it is out of force; an empty line is the whole policy (``decide.drift``)."""
         self.systems = policies.systems
         self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
         self._readers: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
@@ -164,6 +181,7 @@ class Prepared:
             return TraceStep(rule.name, "", disposition, sentence, rule.policy, str(rule.place))
 
         reason = _nothing_to_compare(rule, self.systems, systems, types, fields)
+        suspended = self.suspended.get((rule.policy, rule.name))
         return FieldPlan(
             rule,
             codec,
@@ -171,7 +189,7 @@ class Prepared:
             (fields[0], fields[1]),
             codec.is_plain and not rule.is_owner and rule.links_to is None and rule.clean.currency_line is None,
             step("equal", "both sides say the same"),
-            step("nothing", reason) if reason else None,
+            step("skipped", f"suspended: {suspended}") if suspended else step("nothing", reason) if reason else None,
             tuple(
                 (case.when, replace(rule.with_winner(case.winner, case.undecided), place=case.place))
                 for case in rule.cases
@@ -179,9 +197,14 @@ class Prepared:
         )
 
 
-def prepare(policies: PolicySet, schemas: Mapping[tuple[str, str], ObjectSchema] | None = None) -> Prepared:
-    """Work out what deciding needs. ``schemas`` by (system, object type) tell which fields a create requires."""
-    return Prepared(policies, schemas)
+def prepare(
+    policies: PolicySet,
+    schemas: Mapping[tuple[str, str], ObjectSchema] | None = None,
+    suspended: Mapping[tuple[str, str], str] | None = None,
+) -> Prepared:
+    """Work out what deciding needs. ``schemas`` by (system, object type) tell which fields a create requires;
+    ``suspended`` by (policy, line) says why a line is out of force."""
+    return Prepared(policies, schemas, suspended)
 
 
 _remembered: list[Prepared] = []

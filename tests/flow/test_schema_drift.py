@@ -1,0 +1,329 @@
+"""A CRM is no longer as the policies expect: the lines it touches are suspended, nothing else stops, and they come
+back by themselves. Both practice CRMs, the real clients."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from flow_stage import STAGES, Pair, Stage, person_policy
+
+from agent.decide.drift import What
+from agent.errors import ApprovalNeeded, PlanStale, UsageError
+from agent.schema_watch import EVERY
+from agent.standing import status
+
+FIELDS = """\
+  email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}
+  job_title: {salesforce: Title, hubspot: jobtitle, wins: salesforce}
+  phone:     {salesforce: Phone, hubspot: phone, wins: hubspot}
+  city:
+    salesforce: {Lead: City, Contact: MailingCity}
+    hubspot: city
+    wins:
+      - {when: job_title is Boss, wins: hubspot}
+      - {otherwise: salesforce}
+  rating:
+    salesforce: {Contact: LeadSource}
+    hubspot: heard_of
+    wins: salesforce
+    values:
+      web: {salesforce: Web, hubspot: web}
+      partner: {salesforce: Partner, hubspot: partner}
+"""
+OPTIONS = [{"value": value, "label": value.title()} for value in ("web", "partner", "event")]
+
+
+@pytest.fixture
+def settled(stage: Stage) -> Stage:
+    """Everything agrees and every policy acts."""
+    stage.admin.post(
+        "/schema", system="hubspot", object="contacts",
+        add={"name": "heard_of", "label": "Source", "type": "enumeration", "fieldType": "select",
+             "groupName": "contactinformation", "options": OPTIONS},
+    )  # fmt: skip
+    stage.write_policies(person=person_policy(fields=FIELDS))
+    return stage
+
+
+def after_a_look(stage: Stage) -> dict[str, Any]:
+    """The next cycle that looks at the schemas again."""
+    stage.advance(EVERY.total_seconds())
+    return stage.cycle()
+
+
+def lines(stage: Stage) -> dict[str, str]:
+    """{line: what became of it} of those suspended."""
+    return {f"{each.policy} {each.line}".strip(): each.what for each in stage.installation.suspensions}
+
+
+def schema(stage: Stage, system: str, object_type: str, **change: Any) -> None:
+    stage.admin.post("/schema", system=system, object=object_type, **change)
+
+
+def permit(stage: Stage, system: str, object_type: str, **change: Any) -> None:
+    stage.admin.post("/permissions", system=system, object=object_type, **change)
+
+
+def everybody_edits(stage: Stage, pair: Pair, mark: str) -> None:
+    stage.edit(pair.contact, Title=f"Title {mark}", MailingCity=f"City {mark}")
+    stage.edit(pair.hub, phone=f"555 {mark}")
+
+
+def agreeing(stage: Stage) -> Pair:
+    pair = stage.pair(
+        {"Title": "CEO", "Phone": "1", "MailingCity": "Rome", "LeadSource": "Web"},
+        {"jobtitle": "CEO", "phone": "1", "city": "Rome", "heard_of": "web"},
+    )
+    stage.go_live()
+    stage.cycle()
+    return pair
+
+
+def test_a_hidden_field_suspends_its_line_and_those_that_ask_it_and_no_others(settled: Stage) -> None:
+    pair = agreeing(settled)
+    permit(settled, "salesforce", "Contact", hide="Title")
+    everybody_edits(settled, pair, "new")
+    after_a_look(settled)
+    assert lines(settled) == {"person-basics job_title": "field gone", "person-basics city": "depends"}
+    assert settled.value(pair.hub, "jobtitle") == "CEO"
+    assert settled.value(pair.hub, "city") == "Rome"
+    assert settled.value(pair.contact, "Phone") == "555 new", "the other lines go on"
+
+
+def test_a_hidden_field_never_blanks_the_other_side_and_comes_back_by_itself(settled: Stage) -> None:
+    pair = agreeing(settled)
+    permit(settled, "salesforce", "Contact", hide="Title")
+    after_a_look(settled)
+    everybody_edits(settled, pair, "meanwhile")
+    settled.cycle()
+    permit(settled, "salesforce", "Contact", show="Title")
+    after_a_look(settled)
+    assert lines(settled) == {}
+    assert settled.value(pair.hub, "jobtitle") == "Title meanwhile", "read anew, though nobody touched it since"
+    assert settled.value(pair.hub, "city") == "City meanwhile"
+
+
+CHANGES: dict[str, tuple[Callable[[Stage], None], dict[str, str]]] = {
+    "removed in HubSpot": (
+        lambda stage: schema(stage, "hubspot", "contacts", remove="heard_of"),
+        {"person-basics rating": "field gone"},
+    ),
+    "not writable any more": (
+        lambda stage: permit(stage, "hubspot", "contacts", read_only="jobtitle"),
+        {"person-basics job_title": "read only"},
+    ),
+    "shorter": (
+        lambda stage: schema(stage, "salesforce", "Contact", alter={"name": "Phone", "length": 10}),
+        {"person-basics phone": "shorter"},
+    ),
+    "a value that the line writes": (
+        lambda stage: schema(
+            stage, "hubspot", "contacts", alter={"name": "heard_of", "options": [OPTIONS[0], OPTIONS[2]]}
+        ),
+        {"person-basics rating": "value gone"},
+    ),
+    "a value that nobody writes": (
+        lambda stage: schema(stage, "hubspot", "contacts", alter={"name": "heard_of", "options": OPTIONS[:2]}),
+        {},
+    ),
+    "another type": (
+        lambda stage: schema(stage, "hubspot", "contacts", alter={"name": "jobtitle", "type": "number"}),
+        {"person-basics job_title": "type changed", "person-basics city": "depends"},
+    ),
+    "a field more": (
+        lambda stage: schema(
+            stage, "hubspot", "contacts",
+            add={"name": "shoe", "label": "Shoe", "type": "string", "fieldType": "text",
+                 "groupName": "contactinformation"},
+        ),
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_suspends_what_it_touches(settled: Stage, change: str) -> None:
+    pair = agreeing(settled)
+    happens, expected = CHANGES[change]
+    happens(settled)
+    after_a_look(settled)
+    assert lines(settled) == expected
+    untouched = "phone" if "person-basics phone" not in expected else "jobtitle"
+    settled.edit(pair.hub, phone="7")
+    settled.edit(pair.contact, Title="Chair")
+    settled.cycle()
+    if untouched == "phone":
+        assert settled.value(pair.contact, "Phone") == "7"
+    else:
+        assert settled.value(pair.hub, "jobtitle") == "Chair"
+
+
+@pytest.mark.parametrize("change", [name for name, (_, expected) in CHANGES.items() if expected])
+def test_a_restart_changes_nothing_about_it(settled: Stage, change: str) -> None:
+    agreeing(settled)
+    happens, expected = CHANGES[change]
+    happens(settled)
+    settled.close()
+    assert lines(settled) == expected, "a start that finds it"
+    after_a_look(settled)
+    settled.close()
+    assert lines(settled) == expected, "a start that knows of it"
+    events = settled.installation.ledger.events(kind="suspended")
+    assert len(events) == len(expected), "told once"
+
+
+def test_a_hidden_consent_suspends_its_policy_and_other_policies_go_on(settled: Stage) -> None:
+    consent = "  opted_out: {salesforce: HasOptedOutOfEmail, hubspot: hs_email_optout, wins: opt-out}\n"
+    settled.write_policies(person=person_policy(fields=FIELDS + consent), stages=STAGES)
+    pair = agreeing(settled)
+    permit(settled, "salesforce", "Contact", hide="HasOptedOutOfEmail")
+    everybody_edits(settled, pair, "new")
+    after_a_look(settled)
+    assert lines(settled)["person-basics"] == "field gone"
+    assert settled.value(pair.contact, "Phone") == "1"
+    assert settled.value(pair.hub, "jobtitle") == "CEO"
+
+
+def test_a_stage_that_vanished_suspends_the_lifecycle_alone(settled: Stage) -> None:
+    settled.write_policies(stages=STAGES)
+    pair = agreeing(settled)
+    schema(
+        settled, "salesforce", "Contact",
+        alter={"name": "Customer_Stage__c", "choices": ["Lead", "MQL"]},
+    )  # fmt: skip
+    everybody_edits(settled, pair, "new")
+    after_a_look(settled)
+    assert lines(settled) == {"person-lifecycle": "value gone"}
+    assert settled.value(pair.contact, "Phone") == "555 new"
+
+
+def test_an_object_that_is_closed_to_us_suspends_what_is_about_it(settled: Stage) -> None:
+    settled.write_policies(companies=COMPANIES)
+    pair = agreeing(settled)
+    permit(settled, "salesforce", "Lead", hide="*")
+    everybody_edits(settled, pair, "new")
+    after_a_look(settled)
+    assert lines(settled) == {"person-basics": "object gone"}
+    assert settled.value(pair.contact, "Phone") == "1"
+    permit(settled, "salesforce", "Lead", show="*")
+    after_a_look(settled)
+    assert lines(settled) == {}
+    assert settled.value(pair.contact, "Phone") == "555 new"
+
+
+def test_a_lost_scope_closes_the_records_of_one_object_type_only(settled: Stage) -> None:
+    settled.write_policies(companies=COMPANIES)
+    agreeing(settled)
+    settled.admin.post("/permissions", system="hubspot", remove_scope="crm.objects.companies.read")
+    settled.cycle()
+    assert lines(settled) == {"company-basics": "object gone"}
+    settled.cycle()
+    settled.admin.post("/permissions", system="hubspot", add_scope="crm.objects.companies.read")
+    after_a_look(settled)
+    assert lines(settled) == {}
+
+
+def test_nobody_is_created_who_might_be_there_already(settled: Stage) -> None:
+    settled.write_policies(person=person_policy(fields=FIELDS, create="{hubspot: {from: [Contact]}}"))
+    agreeing(settled)
+    permit(settled, "salesforce", "Contact", hide="Email")
+    after_a_look(settled)
+    assert lines(settled)["person-basics create hubspot"] == "depends"
+    settled.make_contact(Title="CEO", Email="p1@acme.example")
+    settled.cycle()
+    assert len(settled.ids("hubspot", "contacts")) == 1
+
+
+def test_what_waits_for_approval_is_not_written_by_a_suspended_line(settled: Stage) -> None:
+    settled.write_policies(person=person_policy(fields=FIELDS, mode="ask"))
+    pair = agreeing(settled)
+    settled.edit(pair.contact, Title="Chair")
+    settled.cycle()
+    [held] = [batch.id for batch in settled.installation.ledger.batches(states=("held",))]
+    schema(settled, "hubspot", "contacts", alter={"name": "jobtitle", "type": "number"})
+    after_a_look(settled)
+    assert settled.installation.ledger.batch(held).state != "open"
+    with pytest.raises((PlanStale, ApprovalNeeded, UsageError)):
+        settled.approve(held, count=1)
+    assert settled.value(pair.hub, "jobtitle") == "CEO"
+
+
+def test_errors_md_says_what_to_do_about_each() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert set(get_args(What)) == set(re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE))
+
+
+def test_a_plan_made_before_is_not_applied_after(settled: Stage) -> None:
+    settled.pair({"Title": "CEO"}, {"jobtitle": "boss"})
+    plan = settled.plan()
+    permit(settled, "hubspot", "contacts", read_only="jobtitle")
+    after_a_look(settled)
+    with pytest.raises(PlanStale) as caught:
+        settled.apply(plan)
+    assert "other lines in force" in caught.value.what
+
+
+def test_people_see_what_is_suspended_and_the_way_back(settled: Stage) -> None:
+    agreeing(settled)
+    schema(settled, "salesforce", "Contact", alter={"name": "Phone", "length": 10})
+    after_a_look(settled)
+    settled.close()
+    with settled.started_reading() as looking:
+        (shown,) = status(looking, settled.folder / "state" / "writer.lock").suspended
+    assert shown.line == "phone"
+    assert shown.place == "person.yaml:16"
+    assert shown.sentence == "`Phone` of Salesforce Contact holds 10 characters now, and held 40"
+
+
+def test_a_person_may_go_on_with_a_shorter_field_but_not_without_it(settled: Stage) -> None:
+    pair = agreeing(settled)
+    schema(settled, "salesforce", "Contact", alter={"name": "Phone", "length": 10})
+    permit(settled, "salesforce", "Contact", hide="Title")
+    after_a_look(settled)
+    result = settled.order("resume", policy="person-basics")
+    assert [each["line"] for each in result["suspended"]] == ["city", "job_title"]
+    settled.edit(pair.hub, phone="555")
+    after_a_look(settled)
+    assert settled.value(pair.contact, "Phone") == "555"
+    assert lines(settled) == {"person-basics job_title": "field gone", "person-basics city": "depends"}
+
+
+def test_looking_costs_one_call_for_each_object_type_and_not_in_every_cycle(settled: Stage) -> None:
+    agreeing(settled)
+
+    def looks() -> int:
+        settled.admin.delete("/counters")
+        settled.cycle()
+        systems = settled.admin.get("/counters")["systems"]
+        return sum(
+            sum(by_status.values())
+            for side in systems.values()
+            for route, by_status in side["routes"].items()
+            if "describe" in route or route.startswith("GET /crm/v3/properties")
+        )
+
+    settled.advance(60)
+    assert looks() == 0
+    settled.advance(EVERY.total_seconds())
+    assert looks() == 3
+
+
+COMPANIES = """\
+policy: company-basics
+kind: fields
+responsible: anna@example.com
+purpose: Companies agree
+review_by: 2027-03-01
+mode: act
+defines: company
+records: {salesforce: Account, hubspot: companies}
+match: [name]
+first_time: winner
+losing_edit: revert
+fields:
+  name: {salesforce: Name, hubspot: name, wins: salesforce}
+"""
