@@ -71,6 +71,13 @@ class Config(_Strict):
         "kept for undoing and for people's orders. Other tools use the same account.",
         examples=[{"salesforce": {"share": 50, "keep_for_undo": 20, "keep_for_people": 10}}],
     )
+    other_syncs: list[str] = Field(
+        default_factory=lambda: ["SALESFORCE"],
+        description="Who else writes by machine: kinds of source or app ids of HubSpot (SALESFORCE is its own "
+        "Salesforce integration), and the Salesforce user that another sync signs in with. "
+        "`truce cutover` and `truce go-live` look for them.",
+        examples=[["SALESFORCE", "hubspot-sync@example.com"]],
+    )
     people: dict[str, str] = Field(
         default_factory=dict,
         description="Login on this computer → e-mail. A login that is not listed cannot approve.",

@@ -237,6 +237,20 @@ class Gate(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a value. ``signs``: every id, login or kind of source by which a config may name it."""
+
+    name: str
+    signs: frozenset[str]
+    is_person: bool = True
+
+
+def people_of(authors: Mapping[tuple[Ref, str], Author]) -> dict[tuple[Ref, str], str]:
+    """The names of those authors who are people."""
+    return {cell: author.name for cell, author in authors.items() if author.is_person}
+
+
 class OpenGate:
     """Lets everything through and counts nothing."""
 
@@ -290,10 +304,10 @@ class Connector(Protocol):
         """Records whose ``key`` field equals ``value``. Strongly consistent only if ``key`` is a unique field."""
         ...
 
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
-        """Names of the people who last edited these (record, field), as far as the vendor tells; others are left out.
+    def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
+        """Who last wrote these (record, field), as far as the vendor tells; others are left out.
 
-        Where a vendor only knows who last saved the record, it is that person. Never our own user.
+        Where a vendor only knows who last saved the record, it is that one. Never our own user.
         """
         ...
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from agent.changes import Cell, Change, ReviewRequest, State
 from agent.confirm import same_value
+from agent.connector import people_of
 from agent.errors import ConnectorError
 from agent.freeze import Freeze
 from agent.installation import Installation
@@ -114,7 +115,7 @@ def _other_writers(installation: Installation, fights: Iterable[_Fight]) -> dict
     found: dict[tuple[Ref, str], str] = {}
     for system, cells in places.items():
         try:
-            found.update(installation.connectors[system].editors(cells))
+            found.update(people_of(installation.connectors[system].authors(cells)))
         except ConnectorError:
             continue  # the question is asked without a name
     return found

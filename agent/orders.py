@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent import apply, approving, cycle, failures, rollback, schema_watch
+from agent import apply, approving, cutover, cycle, failures, rollback, schema_watch
 from agent import plan as plans
 from agent.budget import Lane
 from agent.ceiling import ceiling, set_ceiling
@@ -23,6 +23,7 @@ from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.local_time import read_moment, spoken, zone_of
 from agent.orders_align import ALIGN_ORDERS
+from agent.orders_cutover import CUTOVER_ORDERS
 from agent.orders_pairing import PAIRING_ORDERS
 from agent.places import entity_type_of, places_of
 from agent.reversal import Reversal, plan_reversal
@@ -181,9 +182,11 @@ def go_live(installation: Installation, body: Body, actor: str, progress: apply.
             where=str(header.place),
             next_step="truce go-live " + header.name,
         )
-    cycle.decide_all_again(installation, f"{header.name} went live")
+    for entity_type in installation.policies.policies.entity_types:
+        if header.name in cutover.policies_about(installation, entity_type):
+            cutover.require_no_other_sync(installation, entity_type, f"truce go-live {header.name}")
     installation.approvals.activate(header.name, header.meaning, actor)
-    cycle.decide_all_again(installation, "live")
+    cycle.decide_all_again(installation, f"{header.name} went live")
     return {"policy": header.name, "live": True, "by": actor, "mode": header.mode}
 
 
@@ -245,6 +248,7 @@ ORDERS: Mapping[str, Order] = {
     "retry": retry,
     **PAIRING_ORDERS,
     **ALIGN_ORDERS,
+    **CUTOVER_ORDERS,
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from agent import unsettled
 from agent.changes import Cell, Change, Entry, State, Why
 from agent.confirm import same_value
-from agent.connector import Connector, ObjectSchema
+from agent.connector import Connector, ObjectSchema, people_of
 from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
 from agent.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing, field_of, inactive_of, judge
@@ -214,7 +214,7 @@ def _with_editors(installation: Installation, verdicts: Sequence[Verdict]) -> li
     for system in sorted({verdict.ref.system for verdict in kept}):
         cells = [(each.ref, each.cell.vendor_field) for each in kept if each.cell and each.ref.system == system]
         try:
-            people.update(installation.connectors[system].editors(cells))
+            people.update(people_of(installation.connectors[system].authors(cells)))
         except ConnectorError:
             continue
     return [

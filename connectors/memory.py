@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from agent.connector import (
+    Author,
     Capabilities,
     Gate,
     Identity,
@@ -186,7 +187,7 @@ class Memory(World):
             and (is_unique or self._is_indexed(row))
         ]
 
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+    def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         """Nobody has a name here."""
         return {}
 

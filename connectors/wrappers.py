@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.connector import (
+    Author,
     Capabilities,
     Connector,
     Gate,
@@ -67,8 +68,8 @@ class _Around:
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         return self.inner.find(object_type, key, value, fields)
 
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
-        return self.inner.editors(cells)
+    def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
+        return self.inner.authors(cells)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self.inner.write(writes)
@@ -181,9 +182,9 @@ class Recorded(_Around):
             answers["Record"] = len(records)
         return records
 
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
-        with self._noted("editors", asked=len(cells)):
-            return self.inner.editors(cells)
+    def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
+        with self._noted("authors", asked=len(cells)):
+            return self.inner.authors(cells)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         object_type = writes[0].object_type if writes else ""

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "today": ("today", "What changed, what people changed back, what waits for you."),
     "week": ("week", "The last week: changes, agreement by field, what people change back."),
     "watched": ("watched", "What watching policies would have done and prevented beside another sync."),
+    "cutover": ("cutover", "Move from another sync to Truce, step by step, with a way back."),
     "batches": ("batches", "List what was written, newest first."),
     "show": ("show", "Show one batch with every change."),
     "why": ("why", "Why a field of a record has its value."),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.connector import (
+    Author,
     Gate,
     Identity,
     IsKnown,
@@ -23,8 +24,8 @@ from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone
 from connectors.hubspot.abilities import abilities
 from connectors.hubspot.associations import refused
+from connectors.hubspot.authors import authors_of
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
-from connectors.hubspot.editors import editors_of
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.login import login_of
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
@@ -144,7 +145,7 @@ class HubSpot:
         """
         return self._reader.find(object_type, key, value, fields, is_unique=self._is_unique(object_type, key))
 
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+    def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         """Per property, from its history; the owners tell which user is who."""
         if not cells:
             return {}
@@ -153,7 +154,7 @@ class HubSpot:
             for item in self._owner_rows(archived=archived):
                 user_id = item.get("userId") or item.get("userIdIncludingInactive")
                 people[str(user_id)] = _owner(item, archived=archived).name
-        return editors_of(self._client, cells, people)
+        return authors_of(self._client, cells, people)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """``expects_version`` is compared right before the write; ``writing`` names the window left."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from agent.connector import (
+    Author,
     Capabilities,
     Gate,
     Identity,
@@ -147,19 +148,19 @@ class Salesforce:
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         return self._reading.find(object_type, key, value, fields)
 
-    def editors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], str]:
+    def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         """Salesforce tells who last saved a record, not who changed which field."""
         refs = sorted({ref for ref, _ in cells})
         if not refs:
             return {}
         ours = self._login.token().user_id
-        people = {owner.id: owner.name for owner in self.owners() if owner.id != ours}
+        users = {owner.id: _author(owner) for owner in self.owners() if owner.id != ours}
         by = {
-            readout.ref: people.get(str(readout.fields.get(_SAVED_BY)))
+            readout.ref: users.get(str(readout.fields.get(_SAVED_BY)))
             for readout in self.read(refs, [_SAVED_BY])
             if isinstance(readout, Record)
         }
-        return {(ref, name): person for ref, name in cells if (person := by.get(ref)) is not None}
+        return {(ref, name): author for ref, name in cells if (author := by.get(ref)) is not None}
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self._writing.write(writes)
@@ -189,3 +190,8 @@ def _valid_id(row: Row, prefix: str) -> str:
     if whole is None:
         raise AccessDenied("Salesforce sent an owner without a valid id", system=SYSTEM)
     return whole
+
+
+def _author(owner: Owner) -> Author:
+    """A user; whether a person or an integration signs in as it, Salesforce does not say."""
+    return Author(owner.name, frozenset(filter(None, (owner.id, owner.login, owner.email))))

@@ -135,6 +135,9 @@ def _watch(terminal: Terminal, documents: Documents) -> None:
     note(documents, "run", terminal.json("run", "--once"))
     note(documents, "watched", terminal.json("watched"))
     note(documents, "watched", terminal.json("watched", "person-basics", "--since", "1 hour ago"))
+    note(documents, "cutover", terminal.json("cutover"))
+    note(documents, "cutover", terminal.json("cutover", "person"))
+    note(documents, "cutover", terminal.json("cutover", "person", "--back"))
 
 
 def _undo(terminal: Terminal, documents: Documents) -> None:

@@ -20,6 +20,9 @@ from connectors.emulator.world import Actor, Row, Space, Transaction, World
 
 T = TypeVar("T")
 SYSTEM = "hubspot"
+NATIVE = "SALESFORCE"
+"""An automation of this name is HubSpot's own Salesforce integration: its source type is its name."""
+
 SOURCES = {"api": "INTEGRATION", "person": "CRM_UI", "automation": "AUTOMATION_PLATFORM", "system": "IMPORT"}
 """How HubSpot names what set a value. INTEGRATION and CRM_UI were seen; the other two are a choice of ours."""
 
@@ -168,7 +171,7 @@ class Portal:
         cause = self.space.settings["actors"].get(actor_id, "system")
         kind = SOURCES[cause]
         if cause != "person":
-            return Source(kind, actor_id, None)
+            return Source(NATIVE if (cause, actor_id) == ("automation", NATIVE) else kind, actor_id, None)
         return Source(kind, f"userId:{actor_id}", int(actor_id) if actor_id.isdecimal() else None)
 
     def _all_kinds(self) -> dict[str, Kind]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from agent.connector import Author
 from agent.records import Ref
 from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client
@@ -18,15 +19,16 @@ HISTORY_CHUNK = 50
 _BY_USER = "userId:"
 
 
-def editors_of(
+def authors_of(
     client: Client, cells: Sequence[tuple[Ref, str]], people: Mapping[str, str]
-) -> dict[tuple[Ref, str], str]:
-    """``people``: {user id: name}. An edit by an app, an import or somebody unknown is left out.
+) -> dict[tuple[Ref, str], Author]:
+    """``people``: {user id: name}. Apps, imports and HubSpot's own features are known by their kind of source.
 
     Raises:
         AccessDenied, Unavailable, BadReply: the histories could not be read.
     """
-    found: dict[tuple[Ref, str], str] = {}
+    found: dict[tuple[Ref, str], Author] = {}
+    wanted = set(cells)
     for object_type, ids, names in _asked(cells):
         reply = client.batch_read(checked_object_type(object_type), ids, [], history=names)
         if not reply.is_success:
@@ -34,9 +36,9 @@ def editors_of(
         for row in rows_of(reply.json_object("results")):
             ref = Ref(SYSTEM, object_type, row["id"])
             for name in names:
-                person = people.get(_user_of(row, name) or "")
-                if person is not None and (ref, name) in cells:
-                    found[ref, name] = person
+                version = _newest(row, name)
+                if version is not None and (ref, name) in wanted:
+                    found[ref, name] = _author(version, people)
     return found
 
 
@@ -51,13 +53,21 @@ def _asked(cells: Sequence[tuple[Ref, str]]) -> Iterator[tuple[str, list[str], l
             yield object_type, ids[start : start + HISTORY_CHUNK], names
 
 
-def _user_of(row: Mapping[str, Any], name: str) -> str | None:
-    """The user behind the newest version of a property, or None."""
+def _newest(row: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """The newest version of a property, or None."""
     histories = row.get("propertiesWithHistory")
     versions = histories.get(name) if isinstance(histories, dict) else None
-    if not isinstance(versions, list) or not versions or not isinstance(versions[0], dict):
-        return None
-    if versions[0].get("updatedByUserId"):
-        return str(versions[0]["updatedByUserId"])
-    source = str(versions[0].get("sourceId") or "")
-    return source.removeprefix(_BY_USER) if source.startswith(_BY_USER) else None
+    newest = versions[0] if isinstance(versions, list) and versions else None
+    return newest if isinstance(newest, dict) else None
+
+
+def _author(version: Mapping[str, Any], people: Mapping[str, str]) -> Author:
+    """``sourceType`` is an open list of words (facts: no authoritative one exists), so it is passed on as it is."""
+    kind, source = str(version.get("sourceType") or "unknown"), str(version.get("sourceId") or "")
+    user = str(version.get("updatedByUserId") or "") or (
+        source.removeprefix(_BY_USER) if source.startswith(_BY_USER) else ""
+    )
+    if user in people:
+        return Author(people[user], frozenset({user, kind}))
+    label = str(version.get("sourceLabel") or source or "")
+    return Author(f"{kind} {label}".strip(), frozenset(filter(None, (kind, source))), is_person=False)
