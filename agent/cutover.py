@@ -15,7 +15,7 @@ from agent.installation import Installation
 from agent.other_sync import ROUND, OtherWrite, other_writes
 
 EVENT = "cutover"
-STEPS = ("native on", "both watched", "native off", "truce acts")
+STEPS = ("native on", "both watched", "native off", "Truce acts")
 NATIVE_ON, WATCHED, NATIVE_OFF, ACTS = STEPS
 
 LOOKED_BACK = timedelta(hours=24)
@@ -79,7 +79,7 @@ def advance(installation: Installation, entity_type: str, actor: str) -> str:
 
 
 def go_back(installation: Installation, entity_type: str, actor: str) -> str:
-    """Take a step back; returns the new one. From ``truce acts``: its policies only propose again.
+    """Take a step back; returns the new one. From ``Truce acts``: its policies only propose again.
 
     Raises:
         Refused: there is no step before it.

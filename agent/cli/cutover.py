@@ -15,7 +15,7 @@ NEXT = {
     "native on": "Truce begins to watch {0} beside the other sync",
     "both watched": "after you switched {0} off in the other sync, say so",
     "native off": "Truce takes {0} over, if the other sync stayed silent",
-    "truce acts": "",
+    "Truce acts": "",
 }
 
 
@@ -27,7 +27,7 @@ NEXT = {
 def command(ctx: click.Context, name: str | None, back: bool, as_json: bool) -> None:
     """Show where each kind of record stands, or take the next step for OBJECT (person, company …). Writes to no CRM.
 
-    The steps: native on, both watched, native off, truce acts.
+    The steps: native on, both watched, native off, Truce acts.
     """
     session = session_of(ctx)
     if back and name is None:

@@ -54,10 +54,10 @@ def test_each_step_is_recorded_with_who_took_it_and_writes_to_no_crm(beside: Sta
     assert standing(beside)["step"] == "native on"
     until_off(beside)
     beside.advance(21 * MINUTES)
-    assert forward(beside) == "truce acts"
+    assert forward(beside) == "Truce acts"
     steps = [event.body["to"] for event in beside.installation.ledger.events(kind=EVENT, subject="person")]
-    assert steps == ["truce acts", "native off", "both watched"]
-    assert (standing(beside)["step"], standing(beside)["by"]) == ("truce acts", ANNA)
+    assert steps == ["Truce acts", "native off", "both watched"]
+    assert (standing(beside)["step"], standing(beside)["by"]) == ("Truce acts", ANNA)
     assert beside.written(mark) == []
     with pytest.raises(Refused, match="acts already"):
         forward(beside)
@@ -85,7 +85,7 @@ def test_hubspots_own_integration_is_seen_by_its_kind_of_source(beside: Stage) -
     (seen,) = standing(beside)["other_sync"]
     assert (seen["field"], seen["system"], seen["count"]) == ("job_title", "hubspot", 1)
     beside.advance(21 * MINUTES)
-    assert forward(beside) == "truce acts"
+    assert forward(beside) == "Truce acts"
 
 
 def test_the_user_a_sync_signs_in_with_is_seen_in_salesforce(beside: Stage) -> None:
