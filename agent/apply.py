@@ -409,7 +409,7 @@ def _still_as_decided(block: Sequence[Entry], live: Mapping[Ref, Record]) -> tup
 def drift(entry: Entry, live: Mapping[Ref, Record]) -> str | None:
     """Why this entry no longer fits the live record, or None."""
     ref = entry.change.ref
-    if ref is None:
+    if ref is None or entry.change.op == "undelete":
         return None
     current = live.get(ref)
     if current is None:

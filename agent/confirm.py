@@ -145,7 +145,8 @@ def applied(entry: Entry, record_id: str | None, version: str | None, observed: 
 
 
 def _link_created(installation: Installation, confirmed: Iterable[Entry]) -> None:
-    """A confirmed create joins its entity; a confirmed delete of our own create ends that link as undone."""
+    """A confirmed create joins its entity; a confirmed delete of our own create ends that link as undone, and what
+    brings the record back takes the link up again."""
     for entry in confirmed:
         change = entry.change
         if change.op == "create" and entry.record_id:
@@ -156,6 +157,8 @@ def _link_created(installation: Installation, confirmed: Iterable[Entry]) -> Non
                 installation.crosswalk.link(change.entity_id, entity_type, ref, role="active")
         elif change.op == "delete" and change.ref is not None:
             installation.crosswalk.mark(change.ref, "undone")
+        elif change.op == "undelete" and change.ref is not None:
+            installation.crosswalk.mark(change.ref, "linked")
 
 
 def stands_with(installation: Installation, entry: Entry) -> list[Ref]:

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from agent.records import FieldValue, Owner, Pulled, Readout, Record, Ref
+from agent.records import FieldValue, Gone, MergedInto, Owner, Pulled, Readout, Record, Ref, Unreadable
 
-Op = Literal["create", "update", "delete", "opt_out", "associate"]
+Op = Literal["create", "update", "delete", "opt_out", "associate", "undelete", "merge"]
 """``opt_out`` takes an address out of all marketing for good; it is no field write, and nothing here undoes it.
-``associate`` changes which records one belongs to; a CRM may keep that beside the record and not in it."""
+``associate`` changes which records one belongs to; a CRM may keep that beside the record and not in it. ``undelete``
+and ``merge`` only where the capabilities say so."""
 FieldType = Literal["text", "number", "boolean", "date", "datetime", "choice", "choices", "reference", "id"]
 
 
@@ -50,6 +51,12 @@ class Capabilities:
     write_chunk: int
     read_chunk: int
     conditional_chunk: int = 1
+    bin_days: int | None = None
+    """How long a deleted record can be brought back; None where ``undelete`` is False, or without end."""
+    merge_chunk: int = 0
+    """How many records one merge can take into the survivor; 0: there is no merge."""
+    merge_sets_fields: bool = False
+    """Whether a merge also sets values of the survivor; else that is a write of its own."""
     bulk_above: int | None = None
     """More unconditional writes of one kind than this are cheaper as a job (``start_bulk``); None: no jobs."""
     bulk_chunk: int = 0
@@ -128,6 +135,8 @@ class ObjectSchema:
     can_create: bool = True
     can_update: bool = True
     can_delete: bool = True
+    can_merge: bool = False
+    can_undelete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,8 @@ class Write:
     For ``associate``: ``fields`` holds parent fields alone (``Capabilities.parent_fields``), whose values are ids of
     records in the same system; None ends it.
     For ``opt_out``: ``key`` is ("email", address), and ``fields`` holds the consent field that shows the outcome.
+    For ``undelete``: ``record_id`` is that of a deleted record; it is ``applied`` too when the record is there already.
+    For ``merge``: ``record_id`` survives, ``losers`` go into it, ``fields`` are set at it if the system can.
     ``parents`` maps a relation name (``company``) to the id of an already existing record in the same system.
     """
 
@@ -175,6 +186,7 @@ class Write:
     key: tuple[str, str] | None = None
     expects_version: str | None = None
     parents: Mapping[str, str] = field(default_factory=dict)
+    losers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +205,9 @@ class WriteError:
 class WriteOutcome:
     """What became of one write.
 
-    ``applied``: the vendor confirmed; ``record_id`` set. ``rejected``: a definite no, nothing changed. ``unknown``:
-    it may or may not have happened; only a consistent read may settle it.
+    ``applied``: the vendor confirmed; ``record_id`` set (after a merge: the survivor's, which may be a new one).
+    ``rejected``: a definite no, nothing changed. ``unknown``: it may or may not have happened; only a consistent read
+    may settle it. ``related``: ids of the records a merge moved to the survivor, as far as the vendor tells.
     """
 
     entry_id: str
@@ -203,6 +216,28 @@ class WriteOutcome:
     version: str | None = None
     observed: Mapping[str, FieldValue] = field(default_factory=dict)
     error: WriteError | None = None
+    related: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A record that hangs on another one. ``by`` is the field of ``ref`` that points there, or the label of the
+    association as the vendor names it (``HUBSPOT_DEFINED 279``)."""
+
+    ref: Ref
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class FullCopy:
+    """Everything of a record that our user can see, and everything that hangs on it: taken before a merge.
+
+    ``unread`` names what could not be looked at; a copy with any is not whole.
+    """
+
+    record: Record
+    ties: tuple[Tie, ...]
+    unread: tuple[str, ...] = ()
 
 
 class KeptSecret(Protocol):
@@ -309,6 +344,10 @@ class Connector(Protocol):
 
         Where a vendor only knows who last saved the record, it is that one. Never our own user.
         """
+        ...
+
+    def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
+        """Every readable field of a record, and every record that hangs on it. Raises like ``read``."""
         ...
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:

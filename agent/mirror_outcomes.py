@@ -37,6 +37,8 @@ def take(
         elif stored is None:
             _add(connection, sets, shelf, record_id, entry, seen_at, keys)
         else:
+            if entry.change.op == "undelete":
+                _bring_back(connection, shelf, stored)
             _write_over(connection, sets, stored, record_id, entry, seen_at, keys)
 
 
@@ -50,6 +52,15 @@ def _delete(connection: Connection, shelf: int, stored: Stored | None, seen_at: 
     connection.execute("UPDATE records SET gone = ?, seen_at = ? WHERE n = ?", (DELETED, seen_at, stored.n))
     reindex(connection, stored.n, stored.keys, "[]")
     connection.execute("UPDATE shelves SET alive = alive - 1 WHERE id = ?", (shelf,))
+
+
+def _bring_back(connection: Connection, shelf: int, stored: Stored) -> None:
+    """Alive again; its match keys are worked out with its values, here or by the next pull."""
+    if stored.gone == ALIVE:
+        return
+    connection.execute("UPDATE records SET gone = ?, survivor = NULL WHERE n = ?", (ALIVE, stored.n))
+    connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
+    stored.gone = ALIVE
 
 
 def _add(

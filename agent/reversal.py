@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from agent import unsettled
 from agent.changes import Cell, Change, Entry, State, Why
@@ -17,7 +18,7 @@ from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.ledger_queries import EntryQuery
 from agent.live import read_live
-from agent.records import FieldValue, Readout, Record, Ref
+from agent.records import FieldValue, Gone, Readout, Record, Ref
 from agent.selection import Selection, Written, select, unwritten
 
 Frozen = tuple[str, str, str]
@@ -49,6 +50,12 @@ class Reversal:
                 by_record[verdict.ref] = verdict.fate
         return Counter(by_record.values())
 
+
+MADE = ("create", "undelete")
+"""Operations after which a record of ours is there, and whose undo removes it."""
+
+REMOVALS = ("delete", "undelete")
+"""What undos and their undos did with a record as a whole: it is there again, so none of it stands in the way."""
 
 _UNHAPPINESS = {fate: rank for rank, fate in enumerate(Fate)}
 
@@ -112,17 +119,15 @@ class _Desk:
         self._live = _read_live(installation, written)
         self._schemas = _schemas(installation, written)
         self._inactive = _inactive_owners(installation, written)
-        self._created = {each.ref for each in written if each.entry.change.op == "create" and each.is_whole}
+        self._created = {each.ref for each in written if each.entry.change.op in MADE and each.is_whole}
         self._children = _children(installation, written, self._created)
 
     def judge(self, group: Sequence[Written]) -> None:
         """Writes of one record, newest first."""
         ref, readout = group[0].ref, self._live[group[0].ref]
-        removed = next((each.entry for each in group if each.entry.change.op == "delete"), None)
-        created = next((each.entry for each in group if each.entry.change.op == "create" and each.is_whole), None)
-        if removed is not None:
-            note = "a record that was removed is not made anew"
-            self.verdicts.append(Verdict(removed, ref, None, Fate.IRREVERSIBLE, note=note))
+        created = next((each.entry for each in group if each.entry.change.op in MADE and each.is_whole), None)
+        if group[0].entry.change.op == "delete":
+            self._undo_removal(group[0].entry, ref, readout)
         elif created is not None:
             self._undo_create(created, group, readout)
         else:
@@ -177,13 +182,44 @@ class _Desk:
         if fate is Fate.RESTORE:
             self.changes.append(_removal(created, ref))
 
+    def _undo_removal(self, removed: Entry, ref: Ref, readout: Readout) -> None:
+        fate, note = self._fate_of_removed(removed, ref, readout)
+        [cell] = removed.change.cells
+        name = _last_name(self._installation, ref)
+        self.verdicts.append(Verdict(removed, ref, cell, fate, target=ref.id, name=name, note=note))
+        if fate is Fate.RESTORE:
+            self.changes.append(_bringing_back(removed, ref, cell))
+
+    def _fate_of_removed(self, removed: Entry, ref: Ref, readout: Readout) -> tuple[Fate, str]:
+        """A record that an earlier undo removed comes back with its id, as long as the vendor's bin keeps it."""
+        capabilities = self._installation.connectors[ref.system].capabilities
+        if isinstance(readout, Record):
+            return Fate.ALREADY, "it is there again"
+        if not isinstance(readout, Gone):
+            return fate_of_missing(readout)
+        if not capabilities.undelete:
+            return Fate.IRREVERSIBLE, "a record that was removed is not made anew; people can restore it in the bin"
+        members = self._installation.crosswalk.members([removed.change.entity_id])
+        links = members.get(removed.change.entity_id, ())
+        others = [link.ref for link in links if link.role == "active" and link.state == "linked"]
+        if (successor := next((other for other in others if other.system == ref.system), None)) is not None:
+            return Fate.IRREVERSIBLE, f"{successor} has taken its place"
+        age = self._installation.clock() - (removed.settled_at or removed.recorded_at)
+        if capabilities.bin_days is not None and age >= timedelta(days=capabilities.bin_days):
+            return Fate.IRREVERSIBLE, f"the recycle bin keeps a record for {capabilities.bin_days} days"
+        return Fate.RESTORE, "it comes back from the recycle bin"
+
     def _fate_of_created(self, created: Entry, group: Sequence[Written], readout: Record) -> tuple[Fate, str]:
         """Removed while untouched: nobody edited it, nothing of ours came later, nothing belongs to it."""
         converted = _converted_into(self._installation, readout)
         if converted is not None:
             return Fate.CONFLICT_CONVERTED, f"into {converted}"
         ours = self._installation.ledger.entries(ref=readout.ref, states=(State.CONFIRMED,))
-        later = [entry.batch_id for entry in ours if entry.batch_id not in self._batches]
+        later = [
+            entry.batch_id
+            for entry in ours
+            if entry.seq > created.seq and entry.change.op not in REMOVALS and entry.batch_id not in self._batches
+        ]
         if later:
             return Fate.BLOCKED_DEPENDENT, later[-1]
         if self._children.get(readout.ref):
@@ -285,6 +321,14 @@ def _removal(created: Entry, ref: Ref) -> Change:
     return Change(
         "delete", created.change.entity_id, ref.system, ref.object_type, ref.id, (cell,), step=step, guarded=True
     )
+
+
+def _bringing_back(removed: Entry, ref: Ref, cell: Cell) -> Change:
+    """Parents come back before their children."""
+    why = Why("rollback", "", cell.why.rule, f"undo of {removed.batch_id}: it comes back from the recycle bin")
+    back = Cell(cell.field, cell.vendor_field, None, ref.id, "restore", why)
+    step = 1 - removed.change.step
+    return Change("undelete", removed.change.entity_id, ref.system, ref.object_type, ref.id, (back,), step=step)
 
 
 def _restoring(installation: Installation, verdicts: Sequence[Verdict], ref: Ref) -> list[Change]:

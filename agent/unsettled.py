@@ -88,7 +88,7 @@ def as_write(entry: Entry, live: Mapping[Ref, Record] = MappingProxyType({})) ->
         op=change.op,
         object_type=change.object_type,
         record_id=change.record_id,
-        fields={} if change.op == "delete" else {cell.vendor_field: cell.after for cell in change.cells},
+        fields={} if change.op in ("delete", "undelete") else {cell.vendor_field: cell.after for cell in change.cells},
         key=change.key,
         expects_version=current.version if current is not None else None,
         parents=change.parents,
@@ -118,6 +118,8 @@ class _Look:
         if isinstance(readout, Gone):
             if change.op == "delete":
                 return Settlement(entry.id, State.CONFIRMED, change.record_id)
+            if change.op == "undelete":
+                return self.not_applied(entry)
             return Settlement(entry.id, State.FAILED, error="the record is gone")
         if isinstance(readout, MergedInto):
             return Settlement(entry.id, State.FAILED, error=f"the record was merged into {readout.survivor}")

@@ -16,6 +16,7 @@ from typing import Literal
 from agent.connector import (
     Author,
     Capabilities,
+    FullCopy,
     Gate,
     Identity,
     IsKnown,
@@ -23,6 +24,7 @@ from agent.connector import (
     Op,
     OpenGate,
     Page,
+    Tie,
     Window,
     Write,
     WriteError,
@@ -191,6 +193,13 @@ class Memory(World):
         """Nobody has a name here."""
         return {}
 
+    def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
+        self._call("full_copy")
+        readout = self._readout(ref, list(self.schema_of(ref.object_type).fields))
+        if not isinstance(readout, Record):
+            return readout
+        return FullCopy(readout, tuple(Tie(row.ref, name) for row, name in self._children(ref)))
+
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         self._check_call(writes)
         if any(write.op == "create" or is_id(write.record_id) for write in writes):
@@ -230,7 +239,7 @@ class Memory(World):
             raise ValueError(f"{len(writes)} writes in one call; the chunk is {limit}")
 
     def _attempt(self, write: Write) -> WriteOutcome:
-        if write.op != "create" and not is_id(write.record_id):
+        if write.op != "create" and not all(is_id(each) for each in (write.record_id, *write.losers)):
             error = WriteError("validation", "INVALID_ID", "not an id of this system")
             return WriteOutcome(write.entry_id, "rejected", write.record_id, error=error)
         fault = next((fault for fault in self._faults if fault.op in (None, write.op)), None)
@@ -258,7 +267,9 @@ class Memory(World):
             return self._create(write)
         ref = Ref(self.system, write.object_type, write.record_id or "")
         row = self.rows.get(ref)
-        error = self.standing_in_the_way(write, row)
+        if write.op == "undelete":
+            return self._undelete(write, row)
+        error = self.standing_in_the_way(write, row) or self._unfit_losers(write)
         if row is None or error is not None:
             return WriteOutcome(write.entry_id, "rejected", write.record_id, error=error)
         if write.op == "associate" and (missing := self._no_such_parent(write, _linked(self.capabilities, write))):
@@ -267,7 +278,58 @@ class Memory(World):
             row.deleted_at = self.clock()
             self.put(row, "api", "delete", dict(row.values), {}, write.entry_id)
             return WriteOutcome(write.entry_id, "applied", ref.id)
+        if write.op == "merge":
+            return self._merge(write, row)
         return self._store(write, row, write.op)
+
+    def _undelete(self, write: Write, row: Row | None) -> WriteOutcome:
+        if row is None:
+            error = WriteError("gone", "NOT_FOUND", "the record is not in the recycle bin")
+            return WriteOutcome(write.entry_id, "rejected", write.record_id, error=error)
+        if not row.is_live:
+            row.deleted_at = row.survivor = None
+            self.put(row, "api", "undelete", {}, dict(row.values), write.entry_id)
+        return WriteOutcome(write.entry_id, "applied", row.ref.id, str(row.version))
+
+    def _unfit_losers(self, write: Write) -> WriteError | None:
+        for loser in write.losers:
+            error = self.standing_in_the_way(
+                replace(write, fields={}, expects_version=None), self._row_of(write, loser)
+            )
+            if error is not None:
+                return error
+        return None
+
+    def _row_of(self, write: Write, record_id: str) -> Row | None:
+        return self.rows.get(Ref(self.system, write.object_type, record_id))
+
+    def _merge(self, write: Write, row: Row) -> WriteOutcome:
+        """The losers' children belong to the survivor then."""
+        related: list[str] = []
+        for loser in filter(None, (self._row_of(write, loser) for loser in write.losers)):
+            for child, name in self._children(loser.ref):
+                child.values[name] = row.ref.id
+                self.put(child, "api", "update", {name: loser.ref.id}, {name: row.ref.id}, write.entry_id)
+                related.append(child.ref.id)
+            loser.survivor = row.ref
+            self.put(loser, "api", "merge", dict(loser.values), {}, write.entry_id)
+        return replace(self._store(write, row, "update"), related=tuple(related))
+
+    def _children(self, ref: Ref) -> list[tuple[Row, str]]:
+        """Living records whose parent this one is, with the field that says so."""
+        places = [
+            (object_type, place.field)
+            for object_type, relations in self.capabilities.parent_fields.items()
+            for place in relations.values()
+            if place.object_type == ref.object_type
+        ]
+        alive = [row for row in self.rows.values() if row.is_live]
+        return [
+            (row, name)
+            for object_type, name in places
+            for row in alive
+            if row.ref.object_type == object_type and row.values.get(name) == ref.id
+        ]
 
     def _create(self, write: Write) -> WriteOutcome:
         landed = self._holder(write)

@@ -13,6 +13,7 @@ from agent.connector import (
     Author,
     Capabilities,
     Connector,
+    FullCopy,
     Gate,
     Identity,
     IsKnown,
@@ -25,7 +26,7 @@ from agent.connector import (
     nothing_known,
 )
 from agent.errors import AccessDenied, TruceError
-from agent.records import Owner, Readout, Record, Ref
+from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
 
 
 class _Around:
@@ -70,6 +71,9 @@ class _Around:
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         return self.inner.authors(cells)
+
+    def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
+        return self.inner.full_copy(ref)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self.inner.write(writes)
@@ -185,6 +189,12 @@ class Recorded(_Around):
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         with self._noted("authors", asked=len(cells)):
             return self.inner.authors(cells)
+
+    def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
+        with self._noted("full_copy", ref.object_type, 1) as answers:
+            found = self.inner.full_copy(ref)
+            answers[type(found).__name__] += 1
+        return found
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         object_type = writes[0].object_type if writes else ""

@@ -42,7 +42,8 @@ def abilities(
     return Capabilities(
         conditional_write=False,
         undelete=False,
-        merge=False,
+        merge=True,
+        merge_chunk=1,
         unique_keys=bool(link_keys),
         field_history=False,
         write_chunk=WRITE_CHUNK,

@@ -202,6 +202,12 @@ class Client:
         call = self._library.crm.objects.basic_api.archive
         return self._send(partial(call, object_type, record_id, _headers=_entry_header([entry_id])))
 
+    def merge(self, object_type: str, survivor_id: str, loser_id: str, entry_id: str) -> Reply:
+        """Two records become a new one. Only contacts, companies, deals and tickets have this call."""
+        call = getattr(self._library.crm, object_type).basic_api.merge
+        body = {"primaryObjectId": survivor_id, "objectIdToMerge": loser_id}
+        return self._send(partial(call, body, _headers=_entry_header([entry_id])))
+
     def opt_out(self, address: str, entry_id: str) -> Reply:
         """Take an address out of all marketing e-mail, for good."""
         return self._plain("POST", _WIDE_STATUS, address, _entry_header([entry_id]))

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.connector import (
     Author,
+    FullCopy,
     Gate,
     Identity,
     IsKnown,
@@ -21,11 +22,12 @@ from agent.connector import (
     nothing_known,
 )
 from agent.errors import NotFound
-from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone
+from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone, Unreadable
 from connectors.hubspot.abilities import abilities
 from connectors.hubspot.associations import refused
 from connectors.hubspot.authors import authors_of
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
+from connectors.hubspot.copying import Copier
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.login import login_of
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
@@ -73,6 +75,7 @@ class HubSpot:
         self._reader = Reader(self._client, search)
         self._puller = Puller(self._client, search, self._reader)
         self._writer = Writer(self._client, self._reader)
+        self._copier = Copier(self._client, self._reader)
         self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
         self.capabilities = abilities(self._link_keys, stored_ids or {}, settle_seconds=sum(timeout))
 
@@ -155,6 +158,9 @@ class HubSpot:
                 user_id = item.get("userId") or item.get("userIdIncludingInactive")
                 people[str(user_id)] = _owner(item, archived=archived).name
         return authors_of(self._client, cells, people)
+
+    def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
+        return self._copier.full_copy(ref)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """``expects_version`` is compared right before the write; ``writing`` names the window left."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.connector import Choice, FieldSchema, FieldType, ObjectSchema
-from connectors.hubspot.vendor import SYSTEM, VENDOR, also_unique, association_fields
+from connectors.hubspot.vendor import SYSTEM, VENDOR, also_unique, association_fields, mergeable_types
 
 LONGEST_TEXT = 65_536
 
@@ -23,6 +23,7 @@ def object_schema(object_type: str, properties: Sequence[Mapping[str, Any]]) -> 
         object_type=object_type,
         label=object_type.replace("_", " ").title(),
         fields={field.name: field for field in fields},
+        can_merge=object_type in mergeable_types(),
     )
 
 

@@ -77,6 +77,15 @@ def parent_fields() -> dict[str, dict[str, ParentField]]:
     }
 
 
+def tied_types() -> list[str]:
+    """Object types a record may be associated with, for its full copy."""
+    return list(VENDOR["tied_types"])
+
+
+def mergeable_types() -> frozenset[str]:
+    return frozenset(VENDOR["mergeable"])
+
+
 def name_fields() -> dict[str, tuple[str, ...]]:
     return {object_type: tuple(names) for object_type, names in VENDOR["names"].items()}
 

@@ -7,15 +7,14 @@ the same records; what moved is rejected unsent. The window left is one round tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
 from agent.connector import Write, WriteError, WriteOutcome
 from agent.errors import BadReply, ConnectorError
-from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
-from connectors.hubspot.abilities import WRITE_CHUNK
+from agent.records import FieldValue, MergedInto, Record, Ref
 from connectors.hubspot.accounting import applied, blame, outcomes_of, rejected, unknown
 from connectors.hubspot.associating import calls_for, place_of, wanted
 from connectors.hubspot.associations import Associations
@@ -29,7 +28,8 @@ from connectors.hubspot.failures import (
     read_error,
     write_error,
 )
-from connectors.hubspot.ids import checked_object_type, is_record_id
+from connectors.hubspot.fitness import invalid, malformed, merged_away, moved, require_one_kind
+from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.reading import Reader
 from connectors.hubspot.records import checked_row, values_of, version_of
 from connectors.hubspot.vendor import (
@@ -57,14 +57,16 @@ class Writer:
         Raises:
             AccessDenied, Unavailable, BadReply: only while nothing has been sent.
         """
-        _require_one_kind(writes)
+        require_one_kind(writes)
         object_type = checked_object_type(writes[0].object_type)
         sending = _Sending(self.client, self.reader, object_type)
         for write in writes:
-            if (error := _malformed(write)) is not None:
+            if (error := malformed(write)) is not None:
                 sending.settle(rejected(write, error))
         sending.drop_moved(writes)
-        if writes[0].op == "delete":
+        if writes[0].op == "merge":
+            sending.merge(writes)
+        elif writes[0].op == "delete":
             sending.archive(writes)
         elif writes[0].op == "update":
             sending.update(writes)
@@ -94,14 +96,15 @@ class _Sending:
         return [write for write in writes if write.entry_id not in self.outcomes]
 
     def drop_moved(self, writes: Sequence[Write]) -> None:
-        """Reject what is not the version expected. An archive always looks: HubSpot would follow a merge."""
-        watched = [write for write in self.open(writes) if write.expects_version is not None or write.op == "delete"]
+        """Reject what is not the version expected. An archive and a merge always look: HubSpot would follow a merge."""
+        always = ("delete", "merge")
+        watched = [write for write in self.open(writes) if write.expects_version is not None or write.op in always]
         watched = [write for write in watched if write.op != "create"]
         if not watched:
             return
         refs = [Ref(SYSTEM, self.object_type, write.record_id or "") for write in watched]
         for write, readout in zip(watched, self.reader.read(refs, []), strict=True):
-            if (error := _moved(write, readout)) is not None:
+            if (error := moved(write, readout)) is not None:
                 self.settle(rejected(write, error))
 
     def update(self, writes: Sequence[Write]) -> None:
@@ -132,6 +135,31 @@ class _Sending:
             if reply is not None:
                 # a success is exactly 204 without a body; anything else is some proxy's page
                 self.settle(applied(write, write.record_id) if reply.status == 204 else unknown(write))
+
+    def merge(self, writes: Sequence[Write]) -> None:
+        """One call each. The loser is looked at too: an old id leads to a record that was merged before."""
+        for write in self.open(writes):
+            [loser] = write.losers
+            try:
+                readout = self.reader.look_up(Ref(SYSTEM, self.object_type, loser), [])
+            except ConnectorError as error:
+                self._not_now([write], error)
+                continue
+            if (error_of_loser := moved(replace(write, expects_version=None), readout)) is not None:
+                self.settle(rejected(write, error_of_loser))
+                continue
+            self._merge_one(write, loser)
+
+    def _merge_one(self, write: Write, loser: str) -> None:
+        survivor = write.record_id or ""
+        reply = self._sent([write], partial(self.client.merge, self.object_type, survivor, loser, write.entry_id))
+        if reply is None:
+            return
+        try:
+            row = checked_row(reply.json_object("id", "properties"))
+            self.settle(applied(write, row["id"], version_of(self.object_type, row)))
+        except BadReply:
+            self.settle(unknown(write))
 
     def opt_out(self, writes: Sequence[Write]) -> None:
         """One address a call; the reply lists subscriptions, so the outcome is asked for: out of everything or not."""
@@ -181,7 +209,7 @@ class _Sending:
             readouts = []
         for write, readout in zip(chunk, readouts, strict=False):
             if not isinstance(readout, Record):
-                self.settle(rejected(write, _moved(write, readout) or _invalid("UNREADABLE", "it cannot be read")))
+                self.settle(rejected(write, moved(write, readout) or invalid("UNREADABLE", "it cannot be read")))
             elif place.field not in readout.fields:
                 self.settle(unknown(write))
             elif readout.fields[place.field] == wanted(write, place):
@@ -287,7 +315,7 @@ class _Sending:
         except ConnectorError:
             return unknown(write)
         if isinstance(readout, MergedInto):
-            return rejected(write, _merged(readout))
+            return rejected(write, merged_away(readout))
         return unknown(write)
 
     def _sent(self, writes: Sequence[Write], send: Send) -> Reply | None:
@@ -326,55 +354,6 @@ class _Sending:
             raise error
         for write in writes:
             self.settle(rejected(write, WriteError("throttled", "NOT_SENT", error.what)))
-
-
-def _require_one_kind(writes: Sequence[Write]) -> None:
-    """A caller that breaks the port's contract is a bug of ours, not an outcome."""
-    if len({(write.op, write.object_type) for write in writes}) != 1:
-        raise ValueError("writes of one operation and one object type belong in one call")
-    if len({write.entry_id for write in writes}) < len(writes):
-        raise ValueError("two writes under one entry id")
-    if len(writes) > WRITE_CHUNK:
-        raise ValueError(f"{len(writes)} writes in one call; the chunk is {WRITE_CHUNK}")
-
-
-def _malformed(write: Write) -> WriteError | None:
-    """Ids come from fields anybody may edit: only digits travel."""
-    if write.op == "opt_out" and not (write.key and "@" in write.key[1]):
-        return _invalid("INVALID_EMAIL", "an opt-out needs an e-mail address")
-    if write.op != "create" and not is_record_id(write.record_id):
-        return _invalid("INVALID_ID", "not a HubSpot record id")
-    place = place_of(write)
-    if place is not None and write.op == "update":
-        return _invalid("NOT_A_PROPERTY", f"{place.field} is changed by an association alone")
-    if place is not None and (other := wanted(write, place)) is not None and not is_record_id(other):
-        return _invalid("INVALID_ID", f"{place.field} is not a HubSpot record id")
-    for relation, parent_id in write.parents.items():
-        if association_types(write.object_type, relation) is None:
-            return _invalid("NO_SUCH_RELATION", f"a new record cannot be tied to a {relation}")
-        if not is_record_id(parent_id):
-            return _invalid("INVALID_ID", f"the {relation}'s id is not a HubSpot record id")
-    return None
-
-
-def _invalid(code: str, message: str) -> WriteError:
-    return WriteError("validation", code, message)
-
-
-def _moved(write: Write, readout: Readout) -> WriteError | None:
-    if isinstance(readout, Record):
-        if write.expects_version in (None, readout.version):
-            return None
-        return WriteError("moved", "CHANGED", "the record changed since it was read")
-    if isinstance(readout, MergedInto):
-        return _merged(readout)
-    if isinstance(readout, Gone):
-        return WriteError("gone", "OBJECT_NOT_FOUND", "the record does not exist or was archived")
-    return WriteError("permission", "UNREADABLE", f"the record cannot be read: {readout.reason}")
-
-
-def _merged(readout: MergedInto) -> WriteError:
-    return WriteError("moved", "MERGED", "the record was merged into another", other_id=readout.survivor.id)
 
 
 def _written(write: Write) -> list[str]:

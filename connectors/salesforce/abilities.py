@@ -13,6 +13,12 @@ WRITE_CHUNK = 200
 CONDITIONAL_CHUNK = 25
 """Sub-requests in one composite call, which counts as one API request."""
 
+BIN_DAYS = 15
+"""How long the recycle bin keeps a record, unless it is full before."""
+
+MERGE_CHUNK = 2
+"""Losers of one merge: with the survivor it takes three records."""
+
 BULK_ABOVE = 2000
 """Salesforce's own advice for the Bulk API, and about where its seven or so calls a job become the cheaper way."""
 
@@ -42,8 +48,11 @@ def abilities(
     """
     return Capabilities(
         conditional_write=True,
-        undelete=False,
-        merge=False,
+        undelete=True,
+        bin_days=BIN_DAYS,
+        merge=True,
+        merge_chunk=MERGE_CHUNK,
+        merge_sets_fields=True,
         unique_keys=bool(link_keys),
         field_history=False,
         write_chunk=WRITE_CHUNK,

@@ -19,11 +19,12 @@ ENTRY_HEADER = "X-Truce-Entry"
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A write that may be sent. ``record_id`` is the 18-character form, empty for a create."""
+    """A write that may be sent. ``record_id`` and ``losers`` are 18-character ids; a create has no id yet."""
 
     write: Write
     record_id: str
     body: Mapping[str, FieldValue]
+    losers: tuple[str, ...] = ()
 
 
 def entry_header(fit: Sequence[Fit]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.connector import (
     Author,
     Capabilities,
+    FullCopy,
     Gate,
     Identity,
     IsKnown,
@@ -21,10 +22,11 @@ from agent.connector import (
     nothing_known,
 )
 from agent.errors import AccessDenied, BadReply
-from agent.records import Owner, Readout, Record, Ref
+from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
 from connectors.salesforce.abilities import BULK_ABOVE, abilities
 from connectors.salesforce.bulk import Sleep
 from connectors.salesforce.calls import Calls, Request
+from connectors.salesforce.copying import Copying
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
 from connectors.salesforce.grants import grant_of
 from connectors.salesforce.ids import ORGANIZATION_PREFIX, QUEUE_PREFIX, USER_PREFIX, full_id
@@ -33,6 +35,7 @@ from connectors.salesforce.pages import FieldHidden, Row, pages
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.session import Egress, Timeout, VendorSession, checked_base
+from connectors.salesforce.soap import Soap
 from connectors.salesforce.writing import Writing, bulk_fit
 
 _ORGANIZATION = "SELECT Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey FROM Organization LIMIT 1"
@@ -82,7 +85,9 @@ class Salesforce:
         self._calls = Calls(self._login)
         self._schemas = Schemas(self._calls, clock)
         self._reading = Reading(self._calls, self._schemas)
-        self._writing = Writing(self._calls, self._schemas, self._reading, dict(link_keys or {}), sleep)
+        self._copying = Copying(self._calls, self._schemas, self._reading)
+        soap = Soap(self._login, api_version)
+        self._writing = Writing(self._calls, soap, self._schemas, self._reading, dict(link_keys or {}), sleep)
         self._capabilities = abilities(link_keys or {}, settle_seconds=sum(timeout), bulk_above=bulk_above)
 
     @property
@@ -161,6 +166,9 @@ class Salesforce:
             if isinstance(readout, Record)
         }
         return {(ref, name): author for ref, name in cells if (author := by.get(ref)) is not None}
+
+    def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
+        return self._copying.full_copy(ref)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         return self._writing.write(writes)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.connector import FieldSchema, IsKnown, Page, Window, nothing_known
-from agent.errors import BadReply, NotFound
+from agent.errors import BadReply, ConnectorError, NotFound
 from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
 from connectors.salesforce.abilities import READ_CHUNK
 from connectors.salesforce.calls import Calls, Reply, Request
@@ -55,6 +55,13 @@ class Reading:
             same = [ref for ref in possible if ref.object_type == object_type]
             found.update(self._read_type(object_type, same, fields))
         return [found.get(ref) or Unreadable(ref, "not an id of a Salesforce record") for ref in refs]
+
+    def read_or_nothing(self, refs: Sequence[Ref]) -> list[Readout]:
+        """A second look that is worth no failure: without an answer there is nothing to correct."""
+        try:
+            return self.read(refs, ())
+        except (ConnectorError, NotFound):
+            return []
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         """Live records whose ``key`` equals ``value`` (text without regard to case, as SOQL compares).

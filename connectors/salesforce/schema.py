@@ -7,8 +7,8 @@ that into a blank. Compound fields (addresses, locations) are left out: their pa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from importlib.resources import files
@@ -23,11 +23,24 @@ from connectors.salesforce.ids import is_api_name
 FRESH_SECONDS = 600.0
 """How long a description is trusted without asking; a refused query or an unknown field asks at once."""
 
+_NO_CHILD_ENDINGS = ("History", "Feed", "Share", "ChangeEvent")
+_NO_CHILDREN = frozenset(
+    json.loads(files(__package__).joinpath("no_children.json").read_text(encoding="utf-8"))["objects"]
+)
 _SETTLED = timedelta(seconds=2)
 _TYPES = cast(
     dict[str, FieldType],
     json.loads(files(__package__).joinpath("field_types.json").read_text(encoding="utf-8")),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRelation:
+    """``object_type`` has a ``field`` that points at the object described; ``name`` is that of the relationship."""
+
+    object_type: str
+    field: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class Description:
     fetched: float
     condition: str | None
     """HTTP date for If-Modified-Since, or None while it would prove nothing."""
+    children: tuple[ChildRelation, ...] = ()
 
     def visible(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that our user can read, each once, in order."""
@@ -76,7 +90,7 @@ class Schemas:
         if isinstance(answer, Failure):
             if known is None or answer.status != 304:
                 raise _refusal(object_type, answer)
-            described = Description(known.schema, known.prefix, known.filterable, self._clock(), condition)
+            described = replace(known, fetched=self._clock())
         else:
             described = _described(object_type, answer, self._clock())
         self._known[object_type] = described
@@ -99,9 +113,25 @@ def _described(object_type: str, reply: Reply, fetched: float) -> Description:
         can_create=bool(body.get("createable")),
         can_update=bool(body.get("updateable")),
         can_delete=bool(body.get("deletable")),
+        can_merge=bool(body.get("mergeable")),
+        can_undelete=bool(body.get("undeletable")),
     )
     filterable = frozenset(entry["name"] for entry in entries if entry.get("filterable", True))
-    return Description(schema, str(body.get("keyPrefix") or ""), filterable, fetched, _condition(reply))
+    children = tuple(_children(body.get("childRelationships")))
+    return Description(schema, str(body.get("keyPrefix") or ""), filterable, fetched, _condition(reply), children)
+
+
+def _children(entries: Any) -> Iterator[ChildRelation]:
+    """Records that hang on one: not its history, shares and feed, nor Salesforce's own views of the same records."""
+    for entry in entries if isinstance(entries, list) else ():
+        name, kind, field = (entry.get(key) for key in ("relationshipName", "childSObject", "field"))
+        names = [each for each in (name, kind, field) if isinstance(each, str) and is_api_name(each)]
+        if len(names) == 3 and not entry.get("deprecatedAndHidden") and not _is_no_child(str(kind)):
+            yield ChildRelation(str(kind), str(field), str(name))
+
+
+def _is_no_child(object_type: str) -> bool:
+    return object_type in _NO_CHILDREN or object_type.endswith(_NO_CHILD_ENDINGS)
 
 
 def _field(entry: Mapping[str, Any]) -> FieldSchema:

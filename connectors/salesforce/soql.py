@@ -33,6 +33,12 @@ def by_ids(object_type: str, fields: Sequence[str], ids: Sequence[str]) -> str:
     return _select(object_type, fields, f"Id IN {quote_soql_value(list(ids))}")
 
 
+def with_children(object_type: str, relationships: Sequence[str], record_id: str) -> str:
+    """One record with the ids of the records that hang on it by these relationships."""
+    children = [" ".join(("(SELECT Id FROM", name)) + ")" for name in relationships]
+    return _select(object_type, ["Id", *children], f"Id = {quote_soql_value(record_id)}")
+
+
 def equal_to(object_type: str, fields: Sequence[str], key: str, value: str | float | bool) -> str:
     return _select(object_type, fields, f"{key} = {quote_soql_value(value)}")
 

@@ -28,11 +28,11 @@ class Unfit(Exception):
         self.error = error
 
 
-def checked_id(write: Write, prefix: str) -> str:
-    """The 18-character id of the record to write. Raises Unfit."""
-    whole = full_id(write.record_id or "", prefix)
+def checked_id(record_id: str | None, object_type: str, prefix: str) -> str:
+    """The 18-character id of a record to write. Raises Unfit."""
+    whole = full_id(record_id or "", prefix)
     if whole is None:
-        raise Unfit(WriteError("validation", "INVALID_ID", f"not an id of a Salesforce {write.object_type}"))
+        raise Unfit(WriteError("validation", "INVALID_ID", f"not an id of a Salesforce {object_type}"))
     return whole
 
 

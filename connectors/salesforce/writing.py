@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.connector import Op, Write, WriteOutcome
-from agent.errors import ConnectorError, NotFound
+from agent.errors import ConnectorError
 from agent.records import Ref
 from connectors.salesforce.abilities import BULK_CHUNK, CONDITIONAL_CHUNK, WRITE_CHUNK
 from connectors.salesforce.accounting import (
@@ -29,14 +29,16 @@ from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure
 from connectors.salesforce.guarded import Guarded
 from connectors.salesforce.ids import full_id
+from connectors.salesforce.merging import Merging
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Description, Schemas
+from connectors.salesforce.soap import Soap
 from connectors.salesforce.values import Unfit, checked_body, checked_id, unknown_fields
 
 
 class Writing:
     def __init__(
-        self, calls: Calls, schemas: Schemas, reading: Reading, link_keys: Mapping[str, str], sleep: Sleep
+        self, calls: Calls, soap: Soap, schemas: Schemas, reading: Reading, link_keys: Mapping[str, str], sleep: Sleep
     ) -> None:
         self._calls = calls
         self._schemas = schemas
@@ -44,6 +46,7 @@ class Writing:
         self._link_keys = link_keys
         self._guarded = Guarded(calls, reading)
         self._bulk = Bulk(calls, sleep)
+        self._merging = Merging(soap, reading)
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """As the port says.
@@ -86,9 +89,10 @@ class Writing:
         for write in writes:
             try:
                 prefix = described.prefix if described else ""
-                record_id = "" if write.op == "create" else checked_id(write, prefix)
+                record_id = "" if write.op == "create" else checked_id(write.record_id, write.object_type, prefix)
                 body = checked_body(write, described, self._link_keys) if described else {}
-                fit.append(Fit(write, record_id, body))
+                losers = tuple(checked_id(loser, write.object_type, prefix) for loser in write.losers)
+                fit.append(Fit(write, record_id, body, losers))
             except Unfit as refusal:
                 unfit.append(rejected(write, refusal.error))
         return fit, unfit
@@ -107,6 +111,10 @@ class Writing:
         if not fit:
             return []
         first = fit[0].write
+        if first.op == "merge":
+            return self._merging.merge(fit)
+        if first.op == "undelete":
+            return self._merging.undelete(fit)
         if first.op == "create" and first.key is None:
             return self._in_turn([[item] for item in fit], lambda group: [self._create(group[0])])
         if first.op == "create":
@@ -171,11 +179,8 @@ class Writing:
             for write, outcome in zip(writes, outcomes, strict=True)
             if write.record_id and outcome.error is not None and outcome.error.kind == "gone"
         }
-        try:
-            readouts = self._reading.read(list(gone.values()), ()) if gone else []
-        except (ConnectorError, NotFound):
-            return outcomes
-        seen = dict(zip(gone, readouts, strict=True))
+        readouts = self._reading.read_or_nothing(list(gone.values())) if gone else []
+        seen = dict(zip(gone, readouts, strict=False))
         return [
             looked_at(outcome, seen.get(outcome.entry_id), is_new=write.op == "create")
             for write, outcome in zip(writes, outcomes, strict=True)

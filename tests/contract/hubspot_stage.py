@@ -25,6 +25,7 @@ ROUTES: dict[str, list[tuple[str | None, str]]] = {
     "update": [("POST", "*/batch/update")],
     "associate": [("POST", "*/batch/create"), ("POST", "*/batch/update")],
     "delete": [("DELETE", "*")],
+    "merge": [("POST", "*/merge")],
 }
 NOBODY = "http://127.0.0.1:9"
 

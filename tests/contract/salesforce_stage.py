@@ -25,6 +25,7 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "update": [("PATCH", "*/composite/sobjects")],
     "associate": [("PATCH", "*/composite/sobjects")],
     "delete": [("DELETE", "*/composite/sobjects")],
+    "merge": [("POST", "*/Soap/u/*")],
 }
 NOBODY = "http://127.0.0.1:9"
 

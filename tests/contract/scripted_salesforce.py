@@ -114,6 +114,7 @@ class ScriptedSalesforce:
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     answer_by: Callable[[Asked], Answer] | None = None
+    describe_answer: Answer | None = None
 
     def script(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -124,7 +125,7 @@ class ScriptedSalesforce:
                 self.logins += 1
                 return self.login_answer or Answer(200, self.token())
             if asked.path.endswith("/describe"):
-                return Answer(200, self.description(asked.path.split("/")[-2]))
+                return self.describe_answer or Answer(200, self.description(asked.path.split("/")[-2]))
             self.asked.append(asked)
             if self.answer_by is not None:
                 return self.answer_by(asked)

@@ -64,11 +64,15 @@ class MemoryStage:
             index_lag_seconds=30.0,
             parent_fields={"contacts": {"company": ParentField("company_id", "companies")}},
             name_fields={"contacts": ("first", "last")},
+            undelete=True,
+            merge=True,
+            merge_chunk=2,
+            merge_sets_fields=True,
         )
         return Memory.of(
             "memory",
             [
-                ObjectSchema("memory", "contacts", "Contacts", contacts),
+                ObjectSchema("memory", "contacts", "Contacts", contacts, can_merge=True, can_undelete=True),
                 ObjectSchema("memory", "companies", "Companies", plain("name")),
             ],
             lambda: self._now,
