@@ -31,7 +31,7 @@ test: lint
 	@$(BIN)/python -m pytest -n 2 -m "not nightly"
 
 nightly: $(READY)
-	@$(BIN)/python -m pytest -m nightly --timeout 3600
+	@$(BIN)/python -m pytest -n 2 -m nightly --timeout 3600
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks

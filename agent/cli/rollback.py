@@ -49,7 +49,12 @@ def command(ctx: click.Context, /, batch_ids: tuple[str, ...], write: bool, as_j
         _show_done(result)
     else:
         show_reversal(result)
-        click.echo(f"  next   {_again(body)} --apply")
+        has_work = result["restore"] or result["unwritten"]
+        click.echo(
+            f"  next   {_again(body)} --apply"
+            if has_work
+            else "Nothing of it can be put back: an undo would write nothing."
+        )
     return _exit_code(result) if write else 0
 
 
