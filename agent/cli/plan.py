@@ -10,6 +10,7 @@ from agent.cli.display import clean, number, print_json, table
 from agent.cli.session import json_option, session_of
 
 FOUND_CHANGES = 20
+MOST_EXAMPLES = 6
 
 
 @click.command("plan")
@@ -73,10 +74,9 @@ def _plain(meaning: str) -> str:
 
 
 def _show_examples(lines: list[dict[str, Any]]) -> None:
-    for line in lines[:6]:
-        example = line["example"]
-        if example is None:
-            continue
+    """A new record has one reason for all of its fields: one example is enough."""
+    examples = {line["example"]["because"]: line["example"] for line in reversed(lines) if line["example"]}
+    for example in list(reversed(examples.values()))[:MOST_EXAMPLES]:
         click.echo(f"e.g. {clean(example['name'])}  “{clean(example['before'])}” → “{clean(example['after'])}”")
         click.echo(f"     because {example['line']}: {example['because']}")
 

@@ -159,7 +159,7 @@ class _Creation:
     ) -> None:
         view, system = self.desk.view, self.rule.system
         origin = f"{self.here} {self.source.ref.object_type} {self.source.ref.id}"
-        sentence = f"{self.there} has no record of {origin}; {self.policy} creates {_a(self.rule.as_type)}"
+        sentence = f"{self.there} has no record of {origin}; {self.policy} creates it there ({self.rule.as_type})"
         why = Why(self.policy, str(self.rule.place), self.rule.rule, sentence)
         named = [(rule.name, vendor_field, value) for vendor_field, (rule, value) in values.items()]
         cells = [Cell(name, field, None, value, "create", why) for name, field, value in [*named, *stages]]
