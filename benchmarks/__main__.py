@@ -29,6 +29,7 @@ SUBJECTS = {
     "calls": "vendor calls per 1,000 changed records",
     "memory": "memory of a cycle over few and many records",
     "idle": "a daemon with nothing to do",
+    "emulator": "the practice CRMs with a million records each",
     "startup": "how long until something answers",
 }
 """Every benchmark by the name of its file."""

@@ -1,75 +1,197 @@
-"""How fast the emulator's HubSpot answers a batch read of 100 contacts with 40 properties each.
+"""The practice CRMs with a million records each (goal G20): loading them, reading by id, and asking for what changed.
 
-    python -m benchmarks.emulator [--contacts 10000] [--calls 300]
-
-One kept connection, the standard library's HTTP client, so that the emulator is measured and not a client library. The
-goal is 5 ms at the median. Nothing is asserted; absolute figures depend on the machine, and on a busy one only the
-processor time (emulator and client together, in one process) means something.
+Each vendor has a process of its own, as memory is measured. The calls go over HTTP on one kept connection of the
+standard library, so that the emulator is measured and no client library; seconds are of the processors, client and
+server together. A third of the values are a record's own, the others common ones; the last 1,000 records changed in the
+last 1,000 seconds. The first change query of an object orders its rows once, and is left out.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import multiprocessing
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection
 from random import Random
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
 
+from benchmarks.harness import Run, memory_peak_mb
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
 
-PROPERTIES, INPUTS, WARM_UP = 40, 100, 10
+PAGE, FILLED, LATELY, CALLS, WARM_UP = 10_000, 20, 1_000, 50, 5
 SEEDER = Actor("seed", "system", "Seed")
+Values = dict[str, Any]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contacts", type=int, default=10_000)
-    parser.add_argument("--calls", type=int, default=300)
-    arguments = parser.parse_args()
+def measure(run: Run) -> None:
+    """Each vendor in a process of its own."""
+    records = run.sized(1_000_000, 5_000)
+    for side in (Salesforce, HubSpot):
+        found = _in_a_process(side.name, records)
+        what = f"{side.name}, {records:,} records"
+        run.add("G20", f"{what}: loaded within", found["load"], " s", most=180)
+        run.add("G20", f"{what}: memory at most", found["memory"] / 1024, " GiB", most=2.5)
+        run.add("G20", f"{what}: {side.read}", found["read"], " ms", most=5)
+        run.add("G20", f"{what}: search of {LATELY:,} changed", found["changed"], " ms", most=50)
+
+
+def _in_a_process(name: str, records: int) -> dict[str, float]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_measured, args=(there, name, records))
+    process.start()
+    there.close()
+    try:
+        found: dict[str, float] = here.recv()
+    except EOFError:
+        raise RuntimeError(f"the process of {name} ended without an answer") from None
+    finally:
+        process.join()
+    return found
+
+
+def _measured(pipe: Any, name: str, records: int) -> None:
     with Emulator.start(Options(clock="virtual")) as emulator:
-        names, ids = fill(emulator, arguments.contacts)
+        side: Side = Salesforce(emulator) if name == Salesforce.name else HubSpot(emulator)
         begun = time.process_time()
-        times = sorted(timed(emulator, names, ids, arguments.calls))
-        worked = (time.process_time() - begun) * 1000 / (arguments.calls + WARM_UP)
-    print(f"batch read of {INPUTS} contacts with {len(names)} properties, {arguments.contacts:,} contacts in all")
-    fastest = times[len(times) // 10]
-    print(f"  median {statistics.median(times):.2f} ms   1 of 10 within {fastest:.2f} ms   processor {worked:.2f} ms")
+        ids = load(emulator, side, records)
+        seconds = time.process_time() - begun
+        if side.changed() != min(LATELY, records):
+            raise AssertionError("the change query finds something else than the records that changed")
+        figures = {"read": milliseconds(partial(side.by_id, ids)), "changed": milliseconds(side.changed)}
+        pipe.send({"load": seconds, "memory": memory_peak_mb(), **figures})
 
 
-def fill(emulator: Emulator, count: int) -> tuple[list[str], list[str]]:
-    """(names of properties, ids of contacts that have them all)."""
-    desk = emulator.practice.desks["hubspot"]
-    known = list(emulator.world.spaces["hubspot"].settings["properties"]["contacts"])
-    names = known[:PROPERTIES]
-    rows = [
-        {**{name: f"{name} of {number}" for name in names}, "email": f"p{number}@x.example"} for number in range(count)
-    ]
-    return names, emulator.call(lambda: desk.seed_many("contacts", rows, actor=SEEDER))
+class Side(Protocol):
+    """One vendor: what to load, and the two calls that are measured."""
+
+    name: str
+    object_type: str
+    names: Sequence[str]
+
+    def keys(self, number: int) -> Values: ...
+    def by_id(self, ids: Sequence[str]) -> None: ...
+    def changed(self) -> int: ...
 
 
-def timed(emulator: Emulator, names: list[str], ids: list[str], calls: int) -> list[float]:
-    """Milliseconds of each call, the first ones left out."""
-    headers = {
-        "Authorization": f"Bearer {emulator.credentials['hubspot']['token']}",
-        "Content-Type": "application/json",
-    }
-    connection, rng, times = HTTPConnection(urlsplit(emulator.hubspot_url).netloc), Random(1), []
-    for _ in range(calls + WARM_UP):
-        body = json.dumps({"properties": names, "inputs": [{"id": one} for one in rng.sample(ids, INPUTS)]})
-        begun = time.perf_counter()
-        connection.request("POST", "/crm/v3/objects/contacts/batch/read", body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        times.append((time.perf_counter() - begun) * 1000)
+class Salesforce:
+    name, object_type, read = "salesforce", "Contact", "200 with 40 fields by id"
+    root = "/services/data/v65.0"
+
+    def __init__(self, emulator: Emulator) -> None:
+        desk: Any = emulator.practice.desks[self.name]
+        fields = desk.org.kind(self.object_type).fields
+        self.names: Sequence[str] = [
+            name for name, one in fields.items() if one.computed is None and one.type in ("string", "phone")
+        ]
+        self.line = Line(emulator.salesforce_url)
+        known = emulator.credentials[self.name]
+        form = f"grant_type=client_credentials&client_id={known['client_id']}&client_secret={known['client_secret']}"
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        granted = self.line.told("POST", "/services/oauth2/token", form, kind)
+        self.line.headers["Authorization"] = f"Bearer {granted['access_token']}"
+        described = self.line.told("GET", f"{self.root}/sobjects/Contact/describe")
+        self.shown = [field["name"] for field in described["fields"]][:40]
+        self.since = emulator.world.clock.now() - timedelta(seconds=LATELY - 1)
+
+    def keys(self, number: int) -> Values:
+        return {"Email": f"person{number}@example.com", "Truce_Key__c": f"person-{number}"}
+
+    def by_id(self, ids: Sequence[str]) -> None:
+        body = json.dumps({"ids": ids[:200], "fields": self.shown})
+        self.line.call("POST", f"{self.root}/composite/sobjects/Contact", body)
+
+    def changed(self) -> int:
+        where = f"SystemModstamp >= {self.since:%Y-%m-%dT%H:%M:%SZ} ORDER BY SystemModstamp, Id"
+        soql = quote(f"SELECT {', '.join(self.shown)} FROM Contact WHERE {where}")
+        return int(self.line.told("GET", f"{self.root}/queryAll/?q={soql}")["totalSize"])
+
+
+class HubSpot:
+    name, object_type, read = "hubspot", "contacts", "100 with 40 properties by id"
+
+    def __init__(self, emulator: Emulator) -> None:
+        known = emulator.world.spaces[self.name].settings["properties"][self.object_type]
+        writable = {name: one for name, one in known.items() if not one["modificationMetadata"]["readOnlyValue"]}
+        texts = [name for name, one in writable.items() if one["type"] == "string"]
+        self.names: Sequence[str] = [name for name in texts if name not in {"email", "truce_key"}]
+        self.shown = list(known)[:40]
+        self.line = Line(emulator.hubspot_url)
+        self.line.headers["Authorization"] = f"Bearer {emulator.credentials[self.name]['token']}"
+        self.since = emulator.world.clock.now() - timedelta(seconds=LATELY - 1)
+        self.rng = Random(1)
+
+    def keys(self, number: int) -> Values:
+        return {"email": f"person{number}@example.com", "truce_key": f"person-{number}"}
+
+    def by_id(self, ids: Sequence[str]) -> None:
+        inputs = [{"id": one} for one in self.rng.sample(ids, 100)]
+        body = json.dumps({"properties": self.shown, "inputs": inputs})
+        self.line.call("POST", "/crm/v3/objects/contacts/batch/read", body)
+
+    def changed(self) -> int:
+        since = {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds_of(self.since)}
+        after = {"propertyName": "hs_object_id", "operator": "GT", "value": "0"}
+        sort = [{"propertyName": "hs_object_id", "direction": "ASCENDING"}]
+        body = {"filterGroups": [{"filters": [since, after]}], "sorts": sort, "limit": 200}
+        return int(self.line.told("POST", "/crm/v3/objects/contacts/search", json.dumps(body))["total"])
+
+
+class Line:
+    """One kept connection."""
+
+    def __init__(self, address: str) -> None:
+        self._connection = HTTPConnection(urlsplit(address).netloc)
+        self.headers = {"Content-Type": "application/json"}
+
+    def call(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> bytes:
+        self._connection.request(method, path, body, headers or self.headers)
+        answer = self._connection.getresponse()
+        text = answer.read()
         if answer.status != 200:
-            raise SystemExit(f"the emulator answered {answer.status}")
-    connection.close()
-    return times[WARM_UP:]
+            raise RuntimeError(text.decode())
+        return text
+
+    def told(self, *asked: Any) -> Any:
+        return json.loads(self.call(*asked))
 
 
-if __name__ == "__main__":
-    main()
+def load(emulator: Emulator, side: Side, records: int) -> list[str]:
+    """The ids of the first page."""
+    desk, now = emulator.practice.desks[side.name], emulator.world.clock.now()
+    first: list[str] = []
+    for start in range(0, records, PAGE):
+        page = [_values(side, number, now) for number in range(start, min(start + PAGE, records))]
+        ids = emulator.call(partial(desk.seed_many, side.object_type, page, actor=SEEDER))
+        first = first or ids
+    return first
+
+
+def _values(side: Side, number: int, now: datetime) -> Values:
+    values: Values = {
+        name: f"{name} {number}" if place % 3 == 0 else f"{name} {number % 50}"
+        for place, name in enumerate(side.names[:FILLED])
+    }
+    age = timedelta(seconds=number) if number < LATELY else timedelta(days=30, seconds=number % 10**7)
+    stamps = {"_created_at": now - timedelta(days=1_000), "_modified_at": now - age}
+    return {**values, **side.keys(number), **stamps}
+
+
+def milliseconds_of(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))
+
+
+def milliseconds(action: Callable[[], Any]) -> float:
+    taken = []
+    for _ in range(WARM_UP + CALLS):
+        begun = time.process_time()
+        action()
+        taken.append(time.process_time() - begun)
+    return statistics.median(taken[WARM_UP:]) * 1000

@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.emulator.audit import Cause
 from connectors.emulator.persistence import snapshot, values_only
 from connectors.emulator.practice import Desk, Practice
 from connectors.emulator.staff import USUAL_PERSON, user_id
-from connectors.emulator.world import Actor, Cause, Row, Space
+from connectors.emulator.world import Actor, Row, Space
 
 Body = dict[str, Any]
 Handler = Callable[[Practice, Body], Any]

@@ -17,7 +17,8 @@ from typing import Any
 
 import orjson
 
-from connectors.emulator.world import AuditLine, End, Row, Space, Transaction, World
+from connectors.emulator.audit import AuditLine
+from connectors.emulator.world import End, Row, Space, Transaction, World
 
 FORMAT = 2
 OURS = "connectors.emulator."
@@ -114,7 +115,8 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "deleted": row.deleted,
         "deleted_at": row.deleted_at.isoformat() if row.deleted_at else None,
         "merged_into": row.merged_into,
-        "history": [[name, packed(value), at.isoformat(), actor] for name, value, at, actor in row.history],
+        "history": [[name, packed(value), at.isoformat(), actor] for name, value, at, actor in row.changes],
+        "born": [row.born[0].isoformat(), row.born[1]] if row.born is not None else None,
     }
 
 
@@ -130,9 +132,10 @@ def row_from_json(object_type: str, row_id: str, body: Mapping[str, Any]) -> Row
         deleted=body["deleted"],
         deleted_at=datetime.fromisoformat(body["deleted_at"]) if body["deleted_at"] else None,
         merged_into=body["merged_into"],
-        history=[
+        changes=[
             (name, unpacked(value), datetime.fromisoformat(at), actor) for name, value, at, actor in body["history"]
         ],
+        born=(datetime.fromisoformat(born[0]), born[1]) if (born := body.get("born")) else None,
     )
 
 

@@ -322,4 +322,5 @@ def age_history(world: World) -> None:
             for row in table.values():
                 if row.stamp < row.visible_at:
                     row.visible_at = row.stamp
-                    row.history = [(name, value, row.modified_at, actor) for name, value, _, actor in row.history]
+                    row.changes = [(name, value, row.modified_at, actor) for name, value, _, actor in row.changes]
+                    row.born = (row.modified_at, row.born[1]) if row.born is not None else None

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
+from connectors.emulator.audit import AuditLine, Cause
 from connectors.emulator.clock import Clock
 from connectors.emulator.history import trimmed
 from connectors.emulator.indexes import FieldIndex, StampIndex
-
-Cause = Literal["api", "person", "automation", "system"]
 
 ENTRY_HEADER = "x-truce-entry"
 """Request header in which a caller may name its own ledger entries, in the order of the rows it writes, parted by
@@ -31,13 +30,18 @@ End = tuple[str, str]
 """One end of an association: (object type, record id)."""
 
 
+Line = tuple[str, Any, datetime, str]
+"""(field, value, at, actor): one version of one field."""
+
+
 @dataclass(slots=True)
 class Row:
     """One record. ``values`` are under vendor names in the vendor's own form (JSON scalars).
 
     ``stamp`` moves on every change (SystemModstamp, hs_lastmodifieddate); ``visible_at`` is when change
-    queries may first see it (late commit, index lag). ``history`` is newest first: (field, value, at, actor);
-    it is replaced, never changed in place.
+    queries may first see it (late commit, index lag). ``changes`` are newest first: (field, value, at, actor); the
+    list is replaced, never changed in place. What a field had from the start is told by ``born`` (when, by whom)
+    until it changes: of a million records no one needs twenty lines that say so.
     """
 
     id: str
@@ -50,7 +54,31 @@ class Row:
     deleted: bool = False
     deleted_at: datetime | None = None
     merged_into: str | None = None
-    history: list[tuple[str, Any, datetime, str]] = field(default_factory=list)
+    changes: list[Line] = field(default_factory=list)
+    born: tuple[datetime, str] | None = None
+
+    @property
+    def history(self) -> list[Line]:
+        """Every version of every field, newest first."""
+        if self.born is None:
+            return self.changes
+        at, actor_id = self.born
+        told = {line[0] for line in self.changes}
+        first = [(name, value, at, actor_id) for name, value in self.values.items() if name not in told]
+        return [*self.changes, *first]
+
+    def remember(self, changed: list[Line], before: dict[str, Any]) -> None:
+        """``before``: {field: value} of the fields that changed; the first change of one also tells its first value."""
+        first: list[Line] = []
+        if self.born is not None:
+            told = {line[0] for line in self.changes}
+            names = [line[0] for line in changed if line[0] not in told and before[line[0]] is not None]
+            first = [(name, before[name], *self.born) for name in names]
+        self.changes = trimmed([*changed, *self.changes, *first])
+
+    def tell(self, history: list[Line]) -> None:
+        """Replace all that is known of earlier values."""
+        self.changes, self.born = history, None
 
     def photographed(self) -> Row:
         """A copy that later changes to this row do not reach."""
@@ -76,47 +104,6 @@ class Actor:
     name: str = ""
     request_id: str | None = None
     entry_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """One changed row, or one association (``op`` link or unlink, labels under ``type/id`` of the far end).
-
-    ``before`` and ``after`` hold the fields that differ; a touch that changed no value has both empty.
-    """
-
-    seq: int
-    time: datetime
-    visible_at: datetime
-    system: str
-    cause: Cause
-    actor: str
-    op: str
-    object_type: str
-    id: str
-    before: dict[str, Any]
-    after: dict[str, Any]
-    transaction: int
-    request_id: str | None
-    entry_id: str | None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "seq": self.seq,
-            "time": self.time.isoformat(),
-            "visible_at": self.visible_at.isoformat(),
-            "system": self.system,
-            "cause": self.cause,
-            "actor": self.actor,
-            "op": self.op,
-            "object": self.object_type,
-            "id": self.id,
-            "before": self.before,
-            "after": self.after,
-            "transaction": self.transaction,
-            "request_id": self.request_id,
-            "entry_id": self.entry_id,
-        }
 
 
 class Space:
@@ -231,7 +218,7 @@ class Transaction:
         self.space.table(object_type)[row_id] = row
         self.space.reindex(row, {}, values)
         if self.space.keeps_history:
-            row.history = [(name, value, self.at, self.actor.id) for name, value in values.items()]
+            row.born = (self.at, self.actor.id)
         return row
 
     def update(self, row: Row, values: dict[str, Any], *, op: str = "update", system_only: bool = False) -> None:
@@ -247,7 +234,7 @@ class Transaction:
             row.modified_at = self.at
         changed = [(name, value, self.at, self.actor.id) for name, value in values.items() if before[name] != value]
         if changed and self.space.keeps_history:
-            row.history = trimmed(changed + row.history)
+            row.remember(changed, before)
 
     def mark(self, row: Row, *, op: str, deleted: bool, merged_into: str | None = None) -> None:
         """Delete, undelete or merge away; ``op`` is ``delete``, ``undelete`` or ``merge``."""

@@ -107,6 +107,12 @@ def test_describes_are_asked_with_and_without_a_slash(caller: Caller, path: str)
     assert caller.salesforce(path).status_code == 200
 
 
+def test_a_doubled_slash_in_front_is_one(caller: Caller) -> None:
+    """The command line of Salesforce keeps a slash at the end of the instance address: ``//services/data``."""
+    assert caller.session.get(f"{caller.emulator.salesforce_url}//services/data", timeout=10).status_code == 200
+    assert caller.salesforce(f"{caller.emulator.salesforce_url}//services/data/v59.0/limits").status_code == 200
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "OAuth"])
 def test_a_token_goes_under_two_names(caller: Caller, scheme: str) -> None:
     """The command line of Salesforce and older jsforce say OAuth."""

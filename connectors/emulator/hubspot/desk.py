@@ -18,6 +18,7 @@ from connectors.emulator.hubspot.records import Records
 from connectors.emulator.hubspot.refusals import Refusal
 from connectors.emulator.hubspot.switches import DEFAULTS
 from connectors.emulator.hubspot.times import wire
+from connectors.emulator.sharing import SharedTexts
 from connectors.emulator.world import Actor, Row, Transaction, World
 
 SETUP = Actor("setup", "system", "Setup")
@@ -40,6 +41,7 @@ class Desk:
         self.portal = Portal(world)
         self.records = Records(self.portal)
         self.space = world.spaces[SYSTEM]
+        self._texts = SharedTexts()
 
     def provision(self, credentials: dict[str, Any]) -> None:
         provision(self.portal, credentials)
@@ -150,6 +152,7 @@ class Desk:
         actor = IMPORT if actor.cause == "system" else actor
         ids: list[str] = []
         with self._at_once(), self.portal.transaction(actor) as transaction:
+            transaction.is_silent = True
             for given in rows:
                 row_id = str(given.get("_id") or self.portal.new_id(kind))
                 created_at = given.get("_created_at")
@@ -177,7 +180,8 @@ class Desk:
             )
 
     def _seeded(self, kind: Kind, given: dict[str, Any], actor: Actor, at: str) -> dict[str, Any]:
-        values = {name: value for name, value in given.items() if not name.startswith("_") and value is not None}
+        once = self._texts.once
+        values = {name: once(value) for name, value in given.items() if not name.startswith("_") and value is not None}
         followers = self.records.followers(kind, values, values, at)
         return {**self.records.origin(actor.id), **followers, **values}
 

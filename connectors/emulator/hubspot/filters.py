@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from connectors.emulator.hubspot.associations import Associations
+from connectors.emulator.hubspot.index import Span
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.portal import Portal
 from connectors.emulator.hubspot.properties import Schema
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, text
-from connectors.emulator.hubspot.times import milliseconds, read_moment
+from connectors.emulator.hubspot.times import from_milliseconds, milliseconds, read_moment
 from connectors.emulator.world import Row
 
 Value = float | str
@@ -33,6 +35,11 @@ OF_THE_ROW: dict[str, Read] = {
     "hs_object_id": lambda row: int(row.id),
 }
 """The same properties as ``properties.COMPUTED``, in comparable form."""
+STAMPS = ("lastmodifieddate", "hs_lastmodifieddate")
+BOUNDS = {"GT": (True, False), "GTE": (True, False), "LT": (False, True), "LTE": (False, True)} | dict.fromkeys(
+    ("BETWEEN", "EQ"), (True, True)
+)
+"""Which ends of a span an operator gives; stamps are compared in whole milliseconds, so an end is one later."""
 ASSOCIATION = "associations."
 OPERATORS = {
     *ORDERS, "EQ", "NEQ", "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY", "CONTAINS_TOKEN",
@@ -79,6 +86,32 @@ class Filters:
             return self._signed(read, lambda held: held == value, is_negative=operator == "NEQ")
         compare = ORDERS[operator]
         return lambda row: (held := read(row)) is not None and compare(held, value)
+
+    def span(self, groups: list[list[dict[str, Any]]]) -> Span | None:
+        """When whatever these groups find was last changed; None when one of them does not say."""
+        spans = [self._span_of(group) for group in groups]
+        if not spans or (None, None) in spans:
+            return None
+        starts, ends = zip(*spans, strict=True)
+        return (
+            None if None in starts else min(start for start in starts if start is not None),
+            None if None in ends else max(end for end in ends if end is not None),
+        )
+
+    def _span_of(self, group: list[dict[str, Any]]) -> Span:
+        start: datetime | None = None
+        end: datetime | None = None
+        for given in group:
+            operator = given.get("operator")
+            if given.get("propertyName") not in STAMPS or operator not in BOUNDS:
+                continue
+            wanted, (has_start, has_end) = Wanted(self.schema, str(given["propertyName"])), BOUNDS[operator]
+            low, high = given.get("value"), given.get("highValue") if operator == "BETWEEN" else given.get("value")
+            if has_start:
+                start = from_milliseconds(int(wanted.value(low)))
+            if has_end:
+                end = from_milliseconds(int(wanted.value(high)) + 1)
+        return start, end
 
     def query(self, words: str) -> Test:
         """Every word begins a word in one of the type's searchable properties; a phone number by its last digits."""

@@ -5,10 +5,13 @@ Reads by id are never late. The versions a search still shows are kept in ``spac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from connectors.emulator.world import Row, Space, Transaction
+
+Span = tuple[datetime | None, datetime | None]
+"""Moments of change, both ends included; None is open."""
 
 
 class SearchIndex:
@@ -16,14 +19,27 @@ class SearchIndex:
         self.space = space
         self.now = now
 
-    def rows(self, object_type: str) -> list[Row]:
-        """Every live record as a search sees it now; archived ones leave at once."""
+    def rows(self, object_type: str, span: Span | None = None) -> list[Row]:
+        """Every live record as a search sees it now; archived ones leave at once.
+
+        With a span at least those whose stamp, as a search sees it, lies in it.
+        """
         now, versions = self.now(), self.space.earlier
-        live = [row for row in self.space.table(object_type).values() if not row.deleted]
+        live = [row for row in self._candidates(object_type, span) if not row.deleted]
         if not versions:
             return [row for row in live if row.visible_at <= now]
         seen = (row if row.visible_at <= now else self._version(row, now) for row in live)
         return [row for row in seen if row is not None]
+
+    def _candidates(self, object_type: str, span: Span | None) -> Iterable[Row]:
+        """A late version has an older stamp than its row: rows that have some are always looked at."""
+        table = self.space.table(object_type)
+        if span is None:
+            return table.values()
+        ids = dict.fromkeys(self.space.stamped(object_type, *span))
+        parted = (key.rpartition(" ") for key in self.space.earlier)
+        ids.update(dict.fromkeys(row_id for name, _, row_id in parted if name == object_type))
+        return [table[row_id] for row_id in ids if row_id in table]
 
     def remember(self, transaction: Transaction) -> None:
         """Keep what searches go on showing of the rows that ``transaction`` changed."""
@@ -40,7 +56,7 @@ class SearchIndex:
                 versions.pop(key, None)
                 continue
             version = before.photographed()
-            version.history = []
+            version.tell([])
             versions[key] = [*since_visible(versions.get(key, []), now), version]
 
     def _version(self, row: Row, now: datetime) -> Row | None:

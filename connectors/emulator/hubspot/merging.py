@@ -60,7 +60,7 @@ def _unite_histories(row: Row, primary: Row, other: Row) -> None:
     """All versions by time; at one moment the primary's come first, as they won."""
     older = sorted([*primary.history, *other.history], key=lambda line: line[2], reverse=True)
     current = [line for line in row.history if _latest(older, line[0]) != line[1]]
-    row.history = trimmed([*current, *older])
+    row.tell(trimmed([*current, *older]))
 
 
 def _latest(history: list[tuple[str, Any, Any, str]], name: str) -> Any:

@@ -192,7 +192,11 @@ def correlation_id(request_id: str) -> str:
 
 
 def folded(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) and value else None
+    """The text in lower case; the very same object where it is so already, which many rows and indexes share."""
+    if not isinstance(value, str) or not value:
+        return None
+    lower = value.lower()
+    return value if value == lower else lower
 
 
 def is_filled(value: Any) -> Any:

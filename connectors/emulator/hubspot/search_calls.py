@@ -38,11 +38,12 @@ def search(call: Call) -> Response:
 def matching(call: Call, kind: Kind, wanted: dict[str, Any]) -> list[Row]:
     """What a search finds, in the order asked for: by default as created, oldest first. Raises Refusal 400."""
     filters = Filters(call.portal, call.records.associations, kind)
-    groups: list[list[Test]] = [[filters.test(as_object(one)) for one in group] for group in _filter_groups(wanted)]
+    given = [[as_object(one) for one in group] for group in _filter_groups(wanted)]
+    groups: list[list[Test]] = [[filters.test(one) for one in group] for group in given]
     queried = filters.query(str(wanted.get("query") or ""))
     found = [
         row
-        for row in call.portal.index.rows(kind.name)
+        for row in call.portal.index.rows(kind.name, filters.span(given))
         if queried(row) and (not groups or any(all(test(row) for test in tests) for tests in groups))
     ]
     name, descending = _sort(wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -12,8 +13,9 @@ _NUMBER = re.compile(r"-?\d{1,17}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
+@lru_cache(maxsize=10_000)
 def wire(at: datetime) -> str:
-    """``at`` is UTC, as the emulator's clock gives it."""
+    """``at`` is UTC, as the emulator's clock gives it. A record shows its two moments five times."""
     return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 

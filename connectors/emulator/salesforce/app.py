@@ -47,7 +47,7 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
         return reply(request.headers, _error(414, "URI_TOO_LONG", "URI too long"))
     if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
         return reply(request.headers, _error(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "Request header fields too large"))
-    path = raw_path.partition("?")[0].rstrip("/")
+    path = "/" + raw_path.partition("?")[0].strip("/")  # the vendor's own command line writes //services/data
     versioned = VERSIONED.fullmatch(path)
     if versioned is not None:
         return _versioned(org, request, body, *versioned.groups())

@@ -18,9 +18,9 @@ from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import ObjectType, check_change, check_object
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.salesforce.switches import SWITCHES
+from connectors.emulator.sharing import SharedTexts
 from connectors.emulator.world import Actor, Row, Transaction, World
 
-MOST_SHARED_TEXTS = 100_000
 PERMISSIONS = {"hide": "hidden", "show": "", "read_only": "read_only", "writable": ""}
 
 
@@ -33,7 +33,7 @@ class Desk:
         self.org = Org(world)
         self.world = world
         self.space = world.spaces["salesforce"]
-        self._texts: dict[str, str] = {}
+        self._texts = SharedTexts()
 
     def provision(self, credentials: dict[str, Any]) -> None:
         provisioning.provision(self.org, credentials)
@@ -169,7 +169,7 @@ class Desk:
         """Fast and without validation: values in stored form; ``_id``, ``_created_at``, ``_modified_at`` optional."""
         kind = self._kind(object_type)
         ids: list[str] = []
-        once = self._once
+        once = self._texts.once
         with self.org.committed(actor) as transaction:
             transaction.is_silent = True
             owner = self.org.author(actor)
@@ -184,13 +184,6 @@ class Desk:
 
     def link(self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None) -> None:
         raise ValueError("Salesforce links records by lookup fields; edit the field instead")
-
-    def _once(self, value: Any) -> Any:
-        """Texts that many records share are kept once; of the first so many different ones."""
-        if not isinstance(value, str):
-            return value
-        known = self._texts
-        return known.setdefault(value, value) if len(known) < MOST_SHARED_TEXTS else known.get(value, value)
 
     def _touch(self, transaction: Transaction, kind: ObjectType, row: Row, values: dict[str, Any]) -> None:
         unknown = [name for name in values if name not in kind.blank]
