@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from agent.changes import Decision
 from agent.decide import decide
 from agent.installation import Installation
-from agent.ledger_figures import keep_agreement
+from agent.ledger_figures import has_agreement, keep_agreement
 from agent.local_time import zone_of
 from agent.mirror_agreement import Compared
 from agent.views import SLICE, views
@@ -44,11 +44,18 @@ def learn(installation: Installation, decisions: Sequence[Decision]) -> None:
     installation.mirror.agreement.keep([compared(decision) for decision in decisions])
 
 
-def renew(installation: Installation) -> None:
-    """Count those again that were written to, and keep the day's figures. Writes to no CRM."""
+def renew(installation: Installation, *, has_decided: bool) -> None:
+    """Count those again that were written to, and keep the day's figures. Writes to no CRM.
+
+    Counting looks at every entity, so a cycle that decided nothing does it once a day.
+    """
+    has_moved = has_decided
     for decisions in _decided_again(installation):
         learn(installation, decisions)
+        has_moved = True
     today = installation.clock().astimezone(zone_of(installation.policies.policies)).date()
+    if not has_moved and has_agreement(installation.ledger, today):
+        return
     figures = [(each.entity_type, each.field, each.agree, each.differ) for each in by_field(installation)]
     keep_agreement(installation.ledger, today, figures)
 
@@ -74,10 +81,16 @@ def share(fields: Sequence[FieldAgreement]) -> float | None:
 
 def compared(decision: Decision) -> Compared:
     """What a decision says of each field. A field with two outcomes (both sides would be written) differs."""
-    steps = [step for step in decision.trace if step.field not in NO_FIELDS]
-    differ = {step.field for step in steps if step.disposition in DIFFER}
-    agree = {step.field for step in steps if step.disposition in AGREE} - differ
-    kept = {step.field for step in steps if step.disposition == "kept"}
+    agree, differ, kept = set(), set(), set()
+    for field, _, disposition, *_ in decision.trace:
+        if disposition in AGREE:
+            agree.add(field)
+        elif disposition in DIFFER:
+            differ.add(field)
+            if disposition == "kept":
+                kept.add(field)
+    differ -= NO_FIELDS
+    agree -= differ | NO_FIELDS
     return Compared(decision.entity_id, *(tuple(sorted(names)) for names in (agree, differ, kept)))
 
 

@@ -13,7 +13,7 @@ Rules for every implementation (proven by the claims of connectors.conformance):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -154,13 +154,13 @@ class Page:
     items: tuple[Pulled, ...]
 
 
-IsKnown = Callable[[str, str], bool]
-"""(record id, version) → True when the mirror already holds exactly this version, so the connector may skip it."""
+Known = Callable[[Mapping[str, str]], Collection[str]]
+"""{record id: version} → those ids whose version the mirror already holds exactly, so the connector may skip them."""
 
 
-def nothing_known(record_id: str, version: str) -> bool:
-    """An ``IsKnown`` for a first pull."""
-    return False
+def nothing_known(versions: Mapping[str, str]) -> Collection[str]:
+    """``Known`` for a first pull."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,11 +323,12 @@ class Connector(Protocol):
         ...
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         """Every record whose stamp lies in the window, deletions and merges included.
 
         Complete or an exception: ties, the second page and the 10,000 cap cannot lose a record. May repeat records.
+        All object types are asked for before the first page of any is read, so that one call may answer several.
         """
         ...
 

@@ -89,7 +89,7 @@ def run(installation: Installation) -> CycleReport:
     again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)
     dispose(installation, again_soon | draft.waiting | draft.busy)
     _keep_opt_outs(installation, again)
-    agreement.renew(installation)
+    agreement.renew(installation, has_decided=bool(draft.decided))
     return report
 
 
@@ -111,11 +111,15 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
     for system, connector in installation.connectors.items():
         ours = installation.clock()
         installation.heard[system] = (connector.now(), ours)
-    for connector, pulling in pullings(installation):
+    asked = [
+        (connector, changed_records(connector, installation.mirror, pulling, installation.heard[connector.system][0]))
+        for connector, pulling in pullings(installation)
+    ]
+    for connector, pull in asked:
+        pulling = pull.pulling
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
-        until, _ = installation.heard[connector.system]
         try:
-            results.append(changed_records(connector, installation.mirror, pulling, until, between))
+            results.append(pull.take(between))
         except (AccessDenied, NotFound) as refusal:
             _hide(installation, connector, pulling.object_type, refusal)
             continue

@@ -8,13 +8,13 @@ them is written until a person decides. One record per system is the active one;
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from agent.changes import ReviewRequest
 from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
-from agent.decide.match import keys_of, linked_elsewhere
+from agent.decide.match import in_order, linked_elsewhere
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
 from agent.duplicates import pair_topic
@@ -38,14 +38,13 @@ class Resolution:
 
 
 def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
-    """Link these records to entities, in one ledger transaction, and say which entities are touched."""
-    desk = _Desk(installation, entity_type, refs)
+    """Link these records to entities, some at a time, and say which entities are touched.
+
+    What is asked about a link is on the disk before the link: whoever is linked is not asked about again.
+    """
+    desk = _Desk(installation, entity_type)
+    desk.take(refs)
     desk.place()
-    _forget_blanks(installation, entity_type, desk.successors)
-    desk.resolution.belonging = await_pairing(installation, desk.paired, entity_type.name)
-    installation.crosswalk.link_many(desk.new_links)
-    for ref, state in desk.marks.items():
-        installation.crosswalk.mark(ref, state)
     return desk.resolution
 
 
@@ -68,85 +67,103 @@ def _forget_blanks(installation: Installation, entity_type: EntityType, successo
     installation.mirror.set_bases(forgotten)
 
 
-class _Desk:
-    """One pass of linking. Sees its own new links before they are committed."""
+def _slices(refs: Sequence[Ref]) -> Iterator[Sequence[Ref]]:
+    return (refs[start : start + SLICE] for start in range(0, len(refs), SLICE))
 
-    def __init__(self, installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> None:
+
+class _Desk:
+    """One pass of linking. Sees its own new links before they are committed.
+
+    A first pull brings all records there are, so of each no more is kept than that it is there and where it was placed;
+    keys are read when they are needed, and links are written down some at a time.
+    """
+
+    def __init__(self, installation: Installation, entity_type: EntityType) -> None:
         self._installation = installation
         self._mirror = installation.mirror
         self._crosswalk = installation.crosswalk
         self._type = entity_type
         self._policies = installation.policies.policies
-        self._refs: list[Ref] = []
+        self._refs: set[Ref] = set()
+        self._living: set[Ref] = set()
+        self._converted_ones: dict[Ref, Record] = {}
+        self._placed: set[Ref] = set()
         self._entities: dict[Ref, str] = {}
-        self._records: dict[Ref, Record] = {}
-        self._pairing_keys: dict[Ref, list[tuple[str, str]]] = {}
+        self._holders: Mapping[str, Sequence[Ref]] = {}
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
-        self.marks: dict[Ref, str] = {}
-        self.successors: dict[str, Ref] = {}
+        self._marks: dict[Ref, str] = {}
+        self._written_reviews = 0
+        self._successors: dict[str, Ref] = {}
         """{entity: the record that took the place of another one of its system}."""
         self.resolution = Resolution()
-        for start in range(0, len(refs), SLICE):
-            self._read(self._without_paired(refs[start : start + SLICE]))
 
     def place(self) -> None:
         """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
-        new = [record for ref in sorted(set(self._refs), key=self._rank) if (record := self._known(ref)) is not None]
+        new = [ref for ref in sorted(self._refs, key=self._rank) if self._is_new(ref)]
+        self._write_down()
         for kind in self._type.match:
-            for record in new:
-                if not self._is_placed(record.ref):
-                    self._pair(record, kind, [value for name, value in self._keys(record.ref) if name == kind])
-        for record in new:
-            if not self._is_placed(record.ref):
-                self._alone(record.ref)
+            for part in _slices(new):
+                waiting = [ref for ref in part if not self._is_placed(ref)]
+                for ref, values in self._values(waiting, kind).items():
+                    if not self._is_placed(ref):
+                        self._pair(ref, kind, values)
+                self._write_down()
+        for part in _slices(new):
+            for ref in part:
+                if not self._is_placed(ref):
+                    self._alone(ref)
+            self._write_down()
 
-    def _without_paired(self, refs: Sequence[Ref]) -> list[Ref]:
+    def _write_down(self) -> None:
+        """Commit what was found so far: questions first, then links."""
+        reviews = self.resolution.reviews[self._written_reviews :]
+        self._installation.reviews.open_or_refresh(reviews)
+        self._written_reviews += len(reviews)
+        _forget_blanks(self._installation, self._type, self._successors)
+        self.resolution.belonging |= await_pairing(self._installation, self._paired, self._type.name)
+        self._crosswalk.link_many(list(self._new.values()))
+        for ref, state in self._marks.items():
+            self._crosswalk.mark(ref, state)
+        self._placed.update(self._new)
+        for memory in (self._new, self._active, self._marks, self._successors):
+            memory.clear()
+
+    def take(self, refs: Sequence[Ref]) -> None:
         """Most records are alive, no Leads, and long linked beside another: their entity is touched, nothing else."""
-        paired = self._crosswalk.in_company(refs)
-        steady = self._mirror.living(ref for ref in paired if self._conversion(ref) is None)
-        self.resolution.entities.update(paired[ref] for ref in steady)
-        return [ref for ref in refs if ref not in steady]
+        for part in _slices(refs):
+            paired = self._crosswalk.in_company(part)
+            steady = self._mirror.living(ref for ref in paired if self._conversion(ref) is None)
+            self.resolution.entities.update(paired[ref] for ref in steady)
+            self._look_at([ref for ref in part if ref not in steady])
 
-    def _read(self, refs: Sequence[Ref]) -> None:
-        """Keep of each record only its conversion and, if new, its keys: a first pull brings all there are."""
-        self._refs += refs
+    def _look_at(self, refs: Sequence[Ref]) -> None:
+        self._refs.update(refs)
         self._entities |= self._crosswalk.entities_of(refs)
-        for ref, record in self._mirror.records(refs).items():
-            conversion = self._conversion(ref)
-            kept = (conversion.flag, conversion.id_field) if conversion else ()
-            self._records[ref] = replace(
-                record, fields={name: record.fields[name] for name in kept if name in record.fields}
-            )
-            if ref not in self._entities:
-                self._pairing_keys[ref] = self._keys_in(record)
+        self._living |= self._mirror.living(refs)
+        convertible = self._mirror.records(ref for ref in refs if self._conversion(ref) is not None)
+        self._converted_ones |= {ref: record for ref, record in convertible.items() if self._is_converted(record)}
 
-    def _keys(self, ref: Ref) -> list[tuple[str, str]]:
-        """Those kept, or those of a record that stood alone so far, read again: there are few of them at a time."""
-        if ref not in self._pairing_keys:
-            record = self._mirror.record(ref)
-            self._pairing_keys[ref] = self._keys_in(record) if record is not None else []
-        return self._pairing_keys[ref]
-
-    def _keys_in(self, record: Record) -> list[tuple[str, str]]:
-        capabilities = self._installation.connectors[record.ref.system].capabilities
-        keys = keys_of(record, self._type, self._installation.policies, capabilities)
-        return [key for key in keys if key[0] in self._type.match]
+    def _values(self, refs: Sequence[Ref], kind: str) -> dict[Ref, list[tuple[str, str]]]:
+        """The values of this kind that these records have, here and in the other system; who has them is known then."""
+        found: dict[Ref, list[tuple[str, str]]] = {}
+        for ref, keys in self._mirror.keys(refs).items():
+            values = in_order([value for its_kind, value in keys if its_kind == kind], ref, self._type)
+            found[ref] = [(here, there) for here in values if (there := self._elsewhere(ref, kind, here)) is not None]
+        self._holders = self._mirror.holders(
+            kind, {value for pairs in found.values() for pair in pairs for value in pair}
+        )
+        return {ref: found[ref] for ref in refs if ref in found}
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
         """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""
-        record = self._records.get(ref)
-        stays = record is not None and not self._is_converted(record)
+        stays = ref in self._living and ref not in self._converted_ones
         return stays, self._type.rank(ref.system, ref.object_type), ref.system, ref.id
 
     @property
-    def new_links(self) -> list[NewLink]:
-        return list(self._new.values())
-
-    @property
-    def paired(self) -> list[Ref]:
-        """Records that stand beside one of the other system since this pass, and those they stand beside."""
-        fresh = [link for link in self.new_links if self._has_counterpart(link.entity_id, link.ref)]
+    def _paired(self) -> list[Ref]:
+        """Records that stand beside one of the other system since they were last written down, and those beside."""
+        fresh = [link for link in self._new.values() if self._has_counterpart(link.entity_id, link.ref)]
         return [
             active
             for entity_id in dict.fromkeys(link.entity_id for link in fresh)
@@ -154,43 +171,39 @@ class _Desk:
             if (active := self._active_of(entity_id, system)) is not None
         ]
 
-    def _known(self, ref: Ref) -> Record | None:
-        """Follow what became of a record that is linked, gone or converted; anything else is new and returned.
+    def _is_new(self, ref: Ref) -> bool:
+        """Follow what became of a record that is linked, gone or converted; anything else is new.
 
         What makes room comes first (``_rank``), so that a Contact finds the place of its converted Lead.
         """
         entity_id = self._entity_of(ref)
-        record = self._records.get(ref)
-        if record is None:
+        if ref not in self._living:
             if self._mirror.is_deleted(ref):
                 self._lost(ref, entity_id)
-        elif self._is_converted(record):
-            self._converted(record, entity_id)
+        elif ref in self._converted_ones:
+            self._converted(self._converted_ones[ref], entity_id)
         elif entity_id is None:
-            return record
+            return True
         elif self._link_state(ref) == "lost" and self._active_of(entity_id, ref.system) is None:
             self._link(entity_id, ref, "active")  # out of the recycle bin
         elif self._stands_alone(entity_id, ref):
-            return record  # what changed may tell who it is
+            return True  # what changed may tell who it is
         else:
             self.resolution.entities.add(entity_id)
-        return None
+        return False
 
     def _is_placed(self, ref: Ref) -> bool:
-        if ref in self._new or ref in self.resolution.unclear:
+        if ref in self._new or ref in self._placed or ref in self.resolution.unclear:
             return True
         entity_id = self._entity_of(ref)
         return entity_id is not None and self._has_counterpart(entity_id, ref)  # another one came to it
 
-    def _pair(self, record: Record, kind: str, values: Sequence[str]) -> None:
-        for value in values:
-            here = self._candidates(record.ref.system, kind, value) or [record.ref]
-            elsewhere = self._elsewhere(record.ref, kind, value)
-            if elsewhere is None:
-                continue
-            there = self._not_refused(record.ref, self._candidates(self._other(record.ref.system), kind, elsewhere))
+    def _pair(self, ref: Ref, kind: str, values: Sequence[tuple[str, str]]) -> None:
+        for value, elsewhere in values:
+            here = self._candidates(ref.system, value) or [ref]
+            there = self._not_refused(ref, self._candidates(self._other(ref.system), elsewhere))
             if there:
-                self._judge(record, kind, here, there)
+                self._judge(ref, kind, here, there)
                 return
 
     def _elsewhere(self, ref: Ref, kind: str, value: str) -> str | None:
@@ -200,14 +213,14 @@ class _Desk:
             kind, value, readers, lambda thing, here: counterpart(self._installation, thing, ref.system, here)
         )
 
-    def _judge(self, record: Record, kind: str, here: list[Ref], there: list[Ref]) -> None:
+    def _judge(self, ref: Ref, kind: str, here: list[Ref], there: list[Ref]) -> None:
         first_here, first_there = self._first_of(here), self._first_of(there)
         if len(first_here) > 1 or len(first_there) > 1:
-            self._unclear(record.ref, kind, [*here, *there])
-        elif record.ref not in first_here:
-            self._beside(record.ref, first_here[0])
+            self._unclear(ref, kind, [*here, *there])
+        elif ref not in first_here:
+            self._beside(ref, first_here[0])
         else:
-            self._join(record.ref, first_there[0], kind)
+            self._join(ref, first_there[0], kind)
 
     def _join(self, ref: Ref, partner: Ref, kind: str) -> None:
         entity_id = self._entity_of(partner)
@@ -227,7 +240,7 @@ class _Desk:
 
     def _succeed(self, entity_id: str, ref: Ref, before: Ref) -> None:
         """A Contact appears beside a paired open Lead: it becomes the active record, the Lead is read only."""
-        self.successors[entity_id] = ref
+        self._successors[entity_id] = ref
         self._link(entity_id, ref, "active")
         self._ask_about_duplicate(entity_id, before, ref)
 
@@ -264,11 +277,11 @@ class _Desk:
             return
         if self._link_state(ref) == "undone":
             return  # the tombstone of a create that we took back ourselves
-        self.marks[ref] = "lost"
+        self._marks[ref] = "lost"
         self._active.pop((entity_id, ref.system), None)
         self.resolution.entities.add(entity_id)
         if survivor is not None and self._entity_of(survivor) is None:
-            self.successors[entity_id] = survivor
+            self._successors[entity_id] = survivor
             self._link(entity_id, survivor, "active")
         elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
             what = f"merged into {survivor}" if survivor else "deleted"
@@ -290,11 +303,11 @@ class _Desk:
             return  # a Lead that was converted before we knew it: its Contact speaks for the person
         owner = self._entity_of(into)
         was_active = self._active_of(entity_id, record.ref.system) == record.ref
-        self.marks[record.ref] = "duplicate"
+        self._marks[record.ref] = "duplicate"
         self.resolution.entities.add(entity_id)
         if owner is None or (owner != entity_id and was_active and self._stands_alone(owner, into)):
             self._active.pop((entity_id, record.ref.system), None)
-            self.successors[entity_id] = into
+            self._successors[entity_id] = into
             self._link(entity_id, into, "active")
         elif owner != entity_id:
             sentence = f"{record.ref} was converted into {into}, which is paired with somebody else already"
@@ -304,11 +317,15 @@ class _Desk:
         """Nothing else was ever linked to this entity."""
         return all((link.ref, link.state) == (ref, "linked") for link in self._links(entity_id))
 
-    def _candidates(self, system: str, kind: str, value: str) -> list[Ref]:
-        found: list[Ref] = []
-        for object_type in self._type.records.get(system, ()):
-            found += self._mirror.by_key(system, object_type, kind, value)
-        return [ref for ref in found if not self._is_converted_ref(ref)]
+    def _candidates(self, system: str, value: str) -> list[Ref]:
+        """By object type, then in the order first seen."""
+        found = self._holders.get(value, ())
+        return [
+            ref
+            for object_type in self._type.records.get(system, ())
+            for ref in found
+            if (ref.system, ref.object_type) == (system, object_type) and not self._is_converted_ref(ref)
+        ]
 
     def _not_refused(self, ref: Ref, others: list[Ref]) -> list[Ref]:
         """Without those of which a person said that they are never the same."""
@@ -341,13 +358,18 @@ class _Desk:
     def _is_converted_ref(self, ref: Ref) -> bool:
         if self._conversion(ref) is None:
             return False
-        record = self._records.get(ref) or self._mirror.record(ref)
+        if ref in self._living or ref in self._converted_ones:
+            return ref in self._converted_ones
+        record = self._mirror.record(ref)
         return record is not None and self._is_converted(record)
 
     def _entity_of(self, ref: Ref) -> str | None:
-        if ref in self._new:
-            return self._new[ref].entity_id
-        return self._entities.get(ref) or self._crosswalk.entity_of(ref)
+        return self._new[ref].entity_id if ref in self._new else self._written_entity_of(ref)
+
+    def _written_entity_of(self, ref: Ref) -> str | None:
+        if ref in self._placed or ref not in self._refs:
+            return self._crosswalk.entity_of(ref)
+        return self._entities.get(ref)
 
     def _link_state(self, ref: Ref) -> str | None:
         entity_id = self._entity_of(ref)
@@ -358,7 +380,7 @@ class _Desk:
         if (entity_id, system) in self._active:
             return self._active[entity_id, system]
         for link in self._links(entity_id):
-            alive = link.state == "linked" and self.marks.get(link.ref) is None
+            alive = link.state == "linked" and self._marks.get(link.ref) is None
             if link.role == "active" and alive and link.ref.system == system:
                 return link.ref
         return None
@@ -369,7 +391,7 @@ class _Desk:
 
     def _link(self, entity_id: str, ref: Ref, role: str) -> None:
         """A record that stood alone so far gives up the entity it had."""
-        before = self._crosswalk.entity_of(ref)
+        before = self._written_entity_of(ref)
         leaves = before if before not in (None, entity_id) and self._stands_alone(str(before), ref) else None
         self._new[ref] = NewLink(entity_id, self._type.name, ref, role, leaves=leaves)
         if role == "active":

@@ -62,6 +62,12 @@ def written_since(ledger: Ledger, since: datetime, zone: ZoneInfo) -> Written:
     return found
 
 
+def has_agreement(ledger: Ledger, day: date) -> bool:
+    """Whether anything was kept of this day."""
+    sql = "SELECT 1 FROM agreement_days WHERE day = ? LIMIT 1"
+    return bool(ledger.store.read_tuples(sql, (day.isoformat(),)))
+
+
 def keep_agreement(ledger: Ledger, day: date, figures: Sequence[tuple[str, str, int, int]]) -> None:
     """The day's last word on (entity type, field, agree, differ). Nothing is written when it says the same."""
     known = set(

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from agent import mirror_agreement, mirror_bases, mirror_keys, mirror_outcomes, mirror_owners, mirror_pending
 from agent.changes import Entry
-from agent.connector import IsKnown
+from agent.connector import Known
 from agent.decide.view import Base
 from agent.mirror_absorb import ALIVE, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror_agreement import Agreements
@@ -159,19 +159,22 @@ class Mirror:
                 )
         return changed
 
-    def is_known(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> IsKnown:
-        """Answers whether we hold exactly this version, read in full (with all of ``mapped`` if given)."""
-        shelf = self._shelf(system, object_type)
+    def known(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Known:
+        """Answers which of these we hold in exactly this version, read in full (with all of ``mapped`` if given)."""
         enough = self._sets.holding(mapped or ())
 
-        def knows(record_id: str, version: str) -> bool:
-            rows = self._store.read_tuples(
-                "SELECT mapped FROM records WHERE id = ? AND shelf = ? AND version = ? AND gone = 0",
-                (record_id, shelf, version),
-            )
-            return bool(rows) and rows[0][0] in enough
+        def known(versions: Mapping[str, str]) -> set[str]:
+            found: set[str] = set()
+            for place, chunk in in_chunks(Ref(system, object_type, record_id) for record_id in versions):
+                rows = self._store.read_tuples(
+                    "SELECT id, version, mapped FROM records"
+                    f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? AND gone = 0",
+                    (*chunk, self._shelf(*place)),
+                )
+                found.update(held for held, version, names in rows if versions[held] == version and names in enough)
+            return found
 
-        return knows
+        return known
 
     def cursor(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Cursor | None:
         """How far this object type was pulled; None also if ``mapped`` has a field no full pull asked for."""
@@ -248,12 +251,16 @@ class Mirror:
 
     def by_key(self, system: str, object_type: str, kind: str, value: str) -> list[Ref]:
         """Live records with this match key, in the order first seen."""
-        rows = self._store.read_tuples(
-            "SELECT r.id FROM match_keys k JOIN records r ON r.n = k.n"
-            " WHERE k.kind = ? AND k.value = ? AND r.shelf = ? ORDER BY k.n",
-            (kind, value, self._shelf(system, object_type)),
-        )
-        return [Ref(system, object_type, record_id) for (record_id,) in rows]
+        found = self.holders(kind, [value]).get(value, [])
+        return [ref for ref in found if (ref.system, ref.object_type) == (system, object_type)]
+
+    def keys(self, refs: Iterable[Ref]) -> dict[Ref, list[tuple[str, str]]]:
+        """Their match keys as (kind, value), sorted; those never seen or gone have none."""
+        return mirror_keys.load_keys(self._store, self._shelf, refs)
+
+    def holders(self, kind: str, values: Collection[str]) -> dict[str, list[Ref]]:
+        """{value: live records of every system with this match key}, in the order first seen."""
+        return mirror_keys.load_holders(self._store, kind, values)
 
     def sharing(
         self, refs: Iterable[Ref], object_types: Sequence[str], kinds: Sequence[str], most: int

@@ -101,6 +101,23 @@ def values_of_pending(store: Store, kind: str, marked: str) -> Iterator[tuple[st
         last = rows[-1][0]
 
 
+def load_keys(store: Store, shelf_of: ShelfOf, refs: Iterable[Ref]) -> dict[Ref, list[tuple[str, str]]]:
+    """{record: its keys as (kind, value), sorted}."""
+    found: dict[Ref, list[tuple[str, str]]] = {}
+    for (system, object_type), ids in in_chunks(refs):
+        rows = store.read_tuples(
+            f"SELECT id, keys FROM records WHERE id IN ({marks(len(ids))}) AND shelf = ?",
+            (*ids, shelf_of(system, object_type)),
+        )
+        found.update((Ref(system, object_type, record_id), from_json(keys)) for record_id, keys in rows)
+    return found
+
+
+def load_holders(store: Store, kind: str, values: Collection[str]) -> dict[str, list[Ref]]:
+    """{value: live records that have it as a key of this kind}."""
+    return {value: [ref for ref, _ in found] for value, found in _holders(store, kind, list(values)).items()}
+
+
 def _having(store: Store, kind: str, values: Collection[str]) -> list[str]:
     """Those of the values that some record has as a key of this kind."""
     rows = store.read_tuples(

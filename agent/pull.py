@@ -60,40 +60,55 @@ class PullResult:
     until: datetime
 
 
-def changed_records(
-    connector: Connector, mirror: Mirror, pulling: Pulling, until: datetime, between: Between = straight_on
-) -> PullResult:
-    """Pull one object type into the mirror, as far as ``until`` on the vendor's own clock; ``between`` is called after
-    every page and may raise.
+def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, until: datetime) -> Pull:
+    """Ask for one object type, as far as ``until`` on the vendor's own clock; it is heard when the pull is taken.
 
-    Raises:
-        ConnectorError: the vendor failed part way; what was absorbed stays, the cursor does not move.
-        SafetyStop: the side looks emptied.
+    Ask for all that is wanted of a system before taking any: a connector may answer several with one call.
     """
     cursor = mirror.cursor(connector.system, pulling.object_type, pulling.fields)
     margin = max(OVERLAP, timedelta(seconds=2 * connector.capabilities.index_lag_seconds))
     window = Window(cursor.watermark - margin if cursor else None, until)
-    is_known = mirror.is_known(connector.system, pulling.object_type, pulling.fields)
-    pages = connector.changed(pulling.object_type, pulling.fields, window, is_known)
-    watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=window.since is None)
-    moved = Cursor(connector.system, pulling.object_type, until)
+    known = mirror.known(connector.system, pulling.object_type, pulling.fields)
+    pages = connector.changed(pulling.object_type, pulling.fields, window, known)
+    return Pull(connector.system, mirror, pulling, window, pages)
 
-    changed = seen = 0
-    for items, is_last in _with_last(pages):
-        watch.check(items, is_last=is_last)
-        seen += len(items)
-        moving = mirror.absorb(
-            items,
-            mapped=pulling.fields,
-            keys=pulling.keys,
-            key_fields=pulling.key_fields,
-            seen_at=until,
-            cursor=moved if is_last else None,
-            unchanged_until=window.since,
-        )
-        changed += len(moving)
-        between()
-    return PullResult(changed, seen, until)
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One object type that was asked for."""
+
+    system: str
+    mirror: Mirror
+    pulling: Pulling
+    window: Window
+    pages: Iterator[Page]
+
+    def take(self, between: Between = straight_on) -> PullResult:
+        """Into the mirror; ``between`` is called after every page and may raise.
+
+        Raises:
+            ConnectorError: the vendor failed part way; what was absorbed stays, the cursor does not move.
+            SafetyStop: the side looks emptied.
+        """
+        pulling, since, until = self.pulling, self.window.since, self.window.until
+        watch = _ShrinkWatch(self.mirror, self.system, pulling.object_type, is_full=since is None)
+        moved = Cursor(self.system, pulling.object_type, until)
+        changed = seen = 0
+        for items, is_last in _with_last(self.pages):
+            watch.check(items, is_last=is_last)
+            seen += len(items)
+            moving = self.mirror.absorb(
+                items,
+                mapped=pulling.fields,
+                keys=pulling.keys,
+                key_fields=pulling.key_fields,
+                seen_at=until,
+                cursor=moved if is_last else None,
+                unchanged_until=since,
+            )
+            changed += len(moving)
+            between()
+        return PullResult(changed, seen, until)
 
 
 def vanished_records(

@@ -12,6 +12,7 @@ No pairing, no policies, no reasons, no limits, no chain, no look at Salesforce.
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import statistics
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ def measure(run: Run) -> None:
         }
         for subject in subjects.values():
             subject.take_over_everything()
+        gc.freeze()  # as the daemon does when it has started
         for repeat in range(repeats):
             for share, part in SHARES.items():
                 for name in sorted(subjects, reverse=bool(repeat % 2)):

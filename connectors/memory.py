@@ -19,7 +19,7 @@ from agent.connector import (
     FullCopy,
     Gate,
     Identity,
-    IsKnown,
+    Known,
     ObjectSchema,
     Op,
     OpenGate,
@@ -156,7 +156,7 @@ class Memory(World):
         return list(self.known_owners)
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         self._call("changed")
         self.schema_of(object_type)
@@ -164,7 +164,7 @@ class Memory(World):
             item
             for row in self.rows.values()
             if row.ref.object_type == object_type and self._is_in(window, row)
-            for item in self._pulled(row, fields, window, is_known)
+            for item in self._pulled(row, fields, window, known)
         ]
         for start in range(0, len(items), self.capabilities.read_chunk):
             yield Page(tuple(items[start : start + self.capabilities.read_chunk]))
@@ -382,13 +382,13 @@ class Memory(World):
         is_late_enough = window.since is None or row.stamp >= window.since
         return is_late_enough and row.stamp < window.until and self._is_indexed(row)
 
-    def _pulled(self, row: Row, fields: Sequence[str], window: Window, is_known: IsKnown) -> Iterator[Pulled]:
+    def _pulled(self, row: Row, fields: Sequence[str], window: Window, known: Known) -> Iterator[Pulled]:
         if row.survivor is not None:
             yield MergedInto(row.ref, row.survivor, row.stamp)
         elif row.deleted_at is not None:
             if self.capabilities.sees_deletions or window.since is None:
                 yield Tombstone(row.ref, row.deleted_at)
-        elif window.since is None or not is_known(row.ref.id, str(row.version)):
+        elif window.since is None or row.ref.id not in known({row.ref.id: str(row.version)}):
             yield self._record(row, fields)
 
     def _is_ours(self, ref: Ref) -> bool:

@@ -16,7 +16,7 @@ from agent.connector import (
     FullCopy,
     Gate,
     Identity,
-    IsKnown,
+    Known,
     ObjectSchema,
     Page,
     Window,
@@ -59,9 +59,9 @@ class _Around:
         return self.inner.owners()
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
-        return self.inner.changed(object_type, fields, window, is_known)
+        return self.inner.changed(object_type, fields, window, known)
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         return self.inner.read(refs, fields)
@@ -166,10 +166,10 @@ class Recorded(_Around):
         return owners
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         with self._noted("changed", object_type) as answers:
-            for page in self.inner.changed(object_type, fields, window, is_known):
+            for page in self.inner.changed(object_type, fields, window, known):
                 answers.update(type(item).__name__ for item in page.items)
                 yield page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import shutil
@@ -84,6 +85,7 @@ def _run_daemon(session: Session, mask: SecretMask) -> None:
     text = session.config_path.read_bytes()
     opened = open_installation(config, command=DAEMON, with_policies=False, secret=mask.learning(read_secret))
     with Signals() as signals, opened as installation:
+        gc.freeze()  # all that was loaded stays for good: a tenth of a cycle went into looking through it again
         Daemon(
             installation,
             PolicySource(FolderWatch(config.policies), reload_policies, take_last_good),

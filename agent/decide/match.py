@@ -275,6 +275,17 @@ def _identity_keys(
         yield LINK_KEY, link
 
 
+def in_order(values: Sequence[str], ref: Ref, entity_type: EntityType) -> list[str]:
+    """Several values of one kind as ``keys_of`` gives them: the record's own id, then by rank of what is named."""
+    ranks = [f"{system}:{name}" for system, types in entity_type.records.items() for name in types]
+
+    def rank(value: str) -> tuple[bool, int]:
+        place = value.partition("/")[0]
+        return not place.startswith(f"{ref.system}:"), ranks.index(place) if place in ranks else len(ranks)
+
+    return sorted(values, key=rank) if len(values) > 1 else list(values)
+
+
 def _own_key(system: System, object_type: str, record_id: str) -> str:
     """Two systems may call an object type alike and count alike: a record is known by its system too."""
     return f"{system.key}:{object_type}/{system.id_of(record_id)}"

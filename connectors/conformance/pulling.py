@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from agent.connector import Window
@@ -73,23 +74,23 @@ def a_full_load_brings_everything_however_old(desk: Desk) -> None:
 def a_full_load_brings_even_what_is_known(desk: Desk) -> None:
     ref = desk.made(1)
     desk.settle_index()
-    holds("it is there", ref.id in live_ids(desk.pull(None, is_known=lambda record_id, version: True)))
+    holds("it is there", ref.id in live_ids(desk.pull(None, known=lambda versions: set(versions))))
 
 
 @PULLING.claim("hands", "lag")
 def what_is_known_in_this_version_may_be_left_out_and_nothing_else(desk: Desk) -> None:
-    known, moved = desk.made(1), desk.made(2)
-    versions = {ref.id: desk.read(ref).version for ref in (known, moved)}
+    seen, moved = desk.made(1), desk.made(2)
+    versions = {ref.id: desk.read(ref).version for ref in (seen, moved)}
     desk.hands.advance(1)
     desk.hands.person_edit(moved.id, {desk.names.title: "CTO"})
     desk.settle_index()
     asked: set[tuple[str, str]] = set()
 
-    def is_known(record_id: str, version: str) -> bool:
-        asked.add((record_id, version))
-        return versions.get(record_id) == version
+    def known(told: Mapping[str, str]) -> set[str]:
+        asked.update(told.items())
+        return {record_id for record_id, version in told.items() if versions.get(record_id) == version}
 
-    holds("the record that moved is there", moved.id in live_ids(desk.pull(is_known=is_known)))
+    holds("the record that moved is there", moved.id in live_ids(desk.pull(known=known)))
     holds("nobody asks after its old version", (moved.id, str(versions[moved.id])) not in asked)
 
 

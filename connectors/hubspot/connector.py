@@ -12,8 +12,8 @@ from agent.connector import (
     FullCopy,
     Gate,
     Identity,
-    IsKnown,
     KeptSecret,
+    Known,
     ObjectSchema,
     Page,
     Window,
@@ -123,10 +123,10 @@ class HubSpot:
         return [*self._owners(archived=False), *self._owners(archived=True)]
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         """See ``pulling``: deletions appear only in a full load (``since`` None) and through ``vanished``."""
-        return self._puller.changed(object_type, fields, window, is_known)
+        return self._puller.changed(object_type, fields, window, known)
 
     def vanished(self, refs: Sequence[Ref]) -> list[Tombstone | MergedInto]:
         """Which of these records are archived or merged by now: what the change query cannot show."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from agent.connector import IsKnown, Page, Window, nothing_known
+from agent.connector import Known, Page, Window, nothing_known
 from agent.records import Gone, Pulled, Readout, Ref, Tombstone, Unreadable
 from connectors.hubspot.abilities import READ_CHUNK
 from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client, bad_reply
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.reading import Reader, Search
-from connectors.hubspot.records import as_milliseconds, merges_of, modified_at, moment, record_of, rows_of, version_of
+from connectors.hubspot.records import as_milliseconds, merges_of, modified_at, moment, record_of, rows_of
 from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
 
 _TICK = timedelta(microseconds=1)
@@ -39,7 +39,7 @@ class Puller:
     reader: Reader
 
     def changed(
-        self, object_type: str, names: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, names: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         """Pages of changed records with the merges they tell of; deletions only in a full load.
 
@@ -52,7 +52,7 @@ class Puller:
             yield from self._everything(object_type, asked, names)
             yield from self._bin(object_type)
         elif window.since < window.until:
-            yield from self._window(object_type, asked, names, window, is_known)
+            yield from self._window(object_type, asked, names, window, known)
 
     def _window(
         self,
@@ -60,7 +60,7 @@ class Puller:
         asked: Sequence[str],
         names: Sequence[str],
         window: Window,
-        is_known: IsKnown,
+        known: Known,
     ) -> Iterator[Page]:
         between = {
             "propertyName": stamp_field(object_type),
@@ -69,12 +69,10 @@ class Puller:
             "highValue": as_milliseconds(window.until - _TICK),
         }
         for hits in self.search.rows(object_type, [between]):
-            ids = [
-                row["id"]
-                for row in hits
-                if modified_at(object_type, row) >= window.until - FRESH
-                or not is_known(row["id"], version_of(object_type, row))
-            ]
+            stamps = {row["id"]: modified_at(object_type, row) for row in hits}
+            old = {record_id: stamp for record_id, stamp in stamps.items() if stamp < window.until - FRESH}
+            skipped = known({record_id: as_milliseconds(stamp) for record_id, stamp in old.items()})
+            ids = [record_id for record_id in stamps if record_id not in skipped]
             for start in range(0, len(ids), READ_CHUNK):
                 chunk = ids[start : start + READ_CHUNK]
                 yield Page(tuple(self._truth(object_type, chunk, asked, names)))

@@ -12,6 +12,7 @@ from connectors.hubspot.ids import is_record_id
 from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ABSENT = object()
 
 
 def rows_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -38,7 +39,11 @@ def checked_row(row: Any) -> dict[str, Any]:
 def values_of(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, FieldValue]:
     """The wanted properties that are there; blank is None, whether HubSpot says null or ``""``."""
     properties = row["properties"]
-    return {name: blank_as_none(properties[name]) for name in names if name in properties}
+    return {
+        name: value if value.__class__ is str and value else blank_as_none(value)
+        for name in names
+        if (value := properties.get(name, _ABSENT)) is not _ABSENT
+    }
 
 
 def record_of(object_type: str, row: Mapping[str, Any], names: Sequence[str], seen_at: datetime | None) -> Record:

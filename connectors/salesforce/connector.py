@@ -12,8 +12,8 @@ from agent.connector import (
     FullCopy,
     Gate,
     Identity,
-    IsKnown,
     KeptSecret,
+    Known,
     ObjectSchema,
     Page,
     Window,
@@ -143,9 +143,9 @@ class Salesforce:
         return users + queues
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
-        return self._reading.changed(object_type, fields, window, is_known)
+        return self._reading.changed(object_type, fields, window, known)
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         return self._reading.read(refs, fields)

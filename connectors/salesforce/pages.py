@@ -15,7 +15,7 @@ from connectors.salesforce.failures import SYSTEM, Failure, as_error
 Row = dict[str, Any]
 
 _NEXT = re.compile(r"/services/data/v\d+\.\d/query(?:All)?/[0-9A-Za-z_-]+", re.IGNORECASE)
-_PAGE_SIZE = {"Sforce-Query-Options": "batchSize=2000"}
+PAGE_SIZE = {"Sforce-Query-Options": "batchSize=2000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,16 @@ class FieldHidden(Exception):
     """The query names a field that our user cannot see (any more)."""
 
 
-def pages(calls: Calls, soql: str, doing: str, *, with_deleted: bool = False) -> Iterator[RowPage]:
-    """Every page of a query.
+def pages(
+    calls: Calls, soql: str, doing: str, *, with_deleted: bool = False, first: Reply | None = None
+) -> Iterator[RowPage]:
+    """Every page of a query; ``first``: the answer with its first page, if that was asked already.
 
     Raises:
         FieldHidden: on the first page; describe again. AccessDenied, Unavailable, BadReply.
     """
     path = "queryAll/" if with_deleted else "query/"
-    answer = calls.send(Request("GET", path, params={"q": soql}, headers=_PAGE_SIZE))
+    answer = first or calls.send(Request("GET", path, params={"q": soql}, headers=PAGE_SIZE))
     if isinstance(answer, Failure):
         if answer.code == "INVALID_FIELD":
             raise FieldHidden
@@ -49,7 +51,7 @@ def pages(calls: Calls, soql: str, doing: str, *, with_deleted: bool = False) ->
         yield RowPage(rows, answer.at)
         if following is None:
             break
-        answer = calls.ask(Request("GET", following, headers=_PAGE_SIZE), doing)
+        answer = calls.ask(Request("GET", following, headers=PAGE_SIZE), doing)
     if seen < total:
         raise _broken(doing, f"{seen} of {total} records came")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from agent.connector import FieldSchema, IsKnown, Page, Window, nothing_known
+from agent.connector import FieldSchema, Known, Page, Window, nothing_known
 from agent.errors import BadReply, ConnectorError, NotFound
 from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
 from connectors.salesforce.abilities import READ_CHUNK
@@ -21,6 +21,7 @@ from connectors.salesforce.ids import full_id
 from connectors.salesforce.pages import FieldHidden, Row, RowPage, pages
 from connectors.salesforce.schema import Description, Schemas
 from connectors.salesforce.soql import ALWAYS, MOST_IDS, by_ids, changes, equal_to
+from connectors.salesforce.together import Question, Together
 
 _FATE_FIELDS = ("IsDeleted", "MasterRecordId")
 _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\ud800-\udfff]")
@@ -30,20 +31,29 @@ class Reading:
     def __init__(self, calls: Calls, schemas: Schemas) -> None:
         self._calls = calls
         self._schemas = schemas
+        self._together = Together(calls)
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         """As the port says; one ``Page`` per page of the vendor.
 
-        Known records are left out of a window, but never of a full load: its size tells an emptied side.
+        Windows that are asked for before the first page of any of them is read share one call. Known records are left
+        out of a window, but never of a full load: its size tells an emptied side.
         """
-        skip = nothing_known if window.since is None else is_known
-        for asked, page in self._change_pages(object_type, fields, window):
+        if window.since is None:
+            return self._changed(object_type, fields, window, nothing_known, None)
+        question = self._together.plan(lambda: self._change_query(object_type, fields, window))
+        return self._changed(object_type, fields, window, known, question)
+
+    def _changed(
+        self, object_type: str, fields: Sequence[str], window: Window, known: Known, question: Question | None
+    ) -> Iterator[Page]:
+        for asked, page in self._change_pages(object_type, fields, window, question):
             prefix = self._schemas.of(object_type).prefix
-            rows = (_Seen(object_type, prefix, row, page.at) for row in page.rows)
-            items = (row.pulled(asked, skip) for row in rows)
-            yield Page(tuple(item for item in items if item is not None))
+            rows = [_Seen(object_type, prefix, row, page.at) for row in page.rows]
+            skipped = known({row.record_id: row.version for row in rows if not row.is_deleted})
+            yield Page(tuple(row.pulled(asked) for row in rows if row.is_deleted or row.record_id not in skipped))
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         """As the port says; one call per object type, and one more per 400 ids that it could not read."""
@@ -84,14 +94,19 @@ class Reading:
         return records
 
     def _change_pages(
-        self, object_type: str, fields: Sequence[str], window: Window
+        self, object_type: str, fields: Sequence[str], window: Window, question: Question | None
     ) -> Iterator[tuple[list[str], RowPage]]:
         return self._visible_pages(
             object_type,
             fields,
             lambda names: changes(object_type, names, window.since, window.until),
             with_deleted=True,
+            first=lambda soql: self._together.answer(question, soql) if question is not None else None,
         )
+
+    def _change_query(self, object_type: str, fields: Sequence[str], window: Window) -> str:
+        described = self._schemas.of(object_type)
+        return changes(object_type, _selected(described, described.visible(fields)), window.since, window.until)
 
     def _visible_pages(
         self,
@@ -100,15 +115,19 @@ class Reading:
         soql: Callable[[Sequence[str]], str],
         *,
         with_deleted: bool,
+        first: Callable[[str], Reply | None] = lambda soql: None,
     ) -> Iterator[tuple[list[str], RowPage]]:
-        """Pages of a query over the visible ones of ``fields``; a field hidden just now is left out."""
+        """Pages of a query over the visible ones of ``fields``; a field hidden just now is left out.
+
+        ``first``: what a query was answered already.
+        """
         doing = f"reading {object_type}"
         for describe in (self._schemas.of, self._schemas.fetch):
             described = describe(object_type)
             asked = described.visible(fields)
             query = soql(_selected(described, asked))
             try:
-                for page in pages(self._calls, query, doing, with_deleted=with_deleted):
+                for page in pages(self._calls, query, doing, with_deleted=with_deleted, first=first(query)):
                     yield asked, page
             except FieldHidden:
                 continue
@@ -173,13 +192,24 @@ class _Seen:
         self._row = row
         self._at = at
 
-    def pulled(self, asked: Sequence[str], is_known: IsKnown) -> Pulled | None:
-        """The row as a pulled item, or None when exactly this version is known."""
-        if self._row.get("IsDeleted") is True:
+    @property
+    def record_id(self) -> str:
+        return self._ref.id
+
+    @property
+    def version(self) -> str:
+        return _version(self._row)
+
+    @property
+    def is_deleted(self) -> bool:
+        return self._row.get("IsDeleted") is True
+
+    def pulled(self, asked: Sequence[str]) -> Pulled:
+        if self.is_deleted:
             survivor = _survivor(self._ref, self._row)
             stamp = _stamp(self._row, "SystemModstamp")
             return MergedInto(self._ref, survivor, stamp) if survivor else Tombstone(self._ref, stamp)
-        return None if is_known(self._ref.id, _version(self._row)) else self.record(asked)
+        return self.record(asked)
 
     def record(self, asked: Sequence[str], ref: Ref | None = None) -> Record:
         """The row as a record; a field that did not come is not in it."""

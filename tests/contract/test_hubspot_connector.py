@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -188,7 +188,7 @@ def test_an_object_type_hubspot_does_not_know_is_not_found(
 
 def test_a_search_goes_on_by_id_and_never_by_offset(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(1, 200, total=230), hits(201, 230))
-    known = list(connector.changed("contacts", ["email"], WINDOW, lambda record_id, version: True))
+    known = list(connector.changed("contacts", ["email"], WINDOW, lambda versions: set(versions)))
     assert known == []
     first, second = (asked.body for asked in server.asked)
     assert first == {
@@ -214,7 +214,7 @@ def test_a_search_goes_on_by_id_and_never_by_offset(server: ScriptedServer, conn
 
 def test_ids_are_compared_as_numbers(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(9, 10))
-    assert list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True)) == []
+    assert list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions))) == []
 
 
 def test_companies_are_searched_by_their_own_stamp(server: ScriptedServer, connector: HubSpot) -> None:
@@ -232,7 +232,11 @@ def test_the_truth_comes_in_batch_reads_of_a_hundred_for_what_is_not_known(
         found(*(row(number, email=f"p{number}@example.com") for number in range(141, 151))),
     )
     known = {(str(number), VERSION) for number in range(1, 41)}
-    pages = list(connector.changed("contacts", ["email"], WINDOW, lambda *pair: pair in known))
+
+    def held(told: Mapping[str, str]) -> set[str]:
+        return {record_id for record_id, version in told.items() if (record_id, version) in known}
+
+    pages = list(connector.changed("contacts", ["email"], WINDOW, held))
     assert [len(page.items) for page in pages] == [100, 10]
     assert [item.ref.id for page in pages for item in page.items] == [str(number) for number in range(41, 151)]
     assert server.asked[1].body["properties"] == ["email", "hs_merged_object_ids"]
@@ -243,7 +247,7 @@ def test_a_version_of_the_last_seconds_is_read_again(server: ScriptedServer, con
     stamps = {1: "2026-11-02T08:59:49.999Z", 2: "2026-11-02T08:59:50.000Z", 3: "2026-11-02T08:59:59.999Z"}
     rows = [{**row(number), "updatedAt": stamp} for number, stamp in stamps.items()]
     server.script(Answer({"results": rows, "total": 3}), found(*rows))
-    (page,) = connector.changed("contacts", [], WINDOW, lambda record_id, version: True)
+    (page,) = connector.changed("contacts", [], WINDOW, lambda versions: set(versions))
     assert [item.ref.id for item in page.items] == ["2", "3"]
 
 
@@ -276,14 +280,14 @@ def test_a_search_that_came_too_soon_is_asked_again_when_the_second_is_over(
     server: ScriptedServer, connector: HubSpot, time: FakeTime
 ) -> None:
     server.script(TOO_SOON, TOO_SOON, hits(1, 30, total=30))
-    list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
+    list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions)))
     assert time.now == 2 * SEARCH_SECONDS
 
 
 def test_being_throttled_for_long_says_how_long_to_wait(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(1, 200, total=230), TOO_SOON)
     with pytest.raises(Unavailable) as caught:
-        list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
+        list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions)))
     assert caught.value.retry_after == 1.0
 
 
@@ -326,7 +330,7 @@ def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:
     server.script(*(hits(200 * page + 1, 200 * page + 200, total=9_999) for page in range(12)), hits(9_001, 9_001))
-    list(connector.changed("contacts", [], WINDOW, lambda record_id, version: True))
+    list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions)))
     assert len(server.asked) == 13
     assert time.now == pytest.approx(2 * SEARCH_SECONDS)
 

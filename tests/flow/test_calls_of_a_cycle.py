@@ -15,7 +15,7 @@ def asked(stage: Stage) -> dict[str, int]:
     return {route: sum(by_status.values()) for side in systems.values() for route, by_status in side["routes"].items()}
 
 
-def test_a_cycle_with_nothing_to_decide_asks_each_object_type_once_and_for_no_owners(stage: Stage) -> None:
+def test_a_cycle_with_nothing_to_decide_asks_salesforce_once_and_for_no_owners(stage: Stage) -> None:
     stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
     stage.cycle()
     stage.advance(3_600)
@@ -24,7 +24,7 @@ def test_a_cycle_with_nothing_to_decide_asks_each_object_type_once_and_for_no_ow
         "GET /account-info/v3/details": 1,
         "POST /crm/v3/objects/{object_type}/search": 1,
         "GET /services/data": 1,
-        "GET /services/data/{version}/queryAll": 2,
+        "POST /services/data/{version}/composite": 1,
     }
 
 

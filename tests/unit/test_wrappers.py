@@ -10,7 +10,7 @@ import pytest
 from agent.connector import (
     Connector,
     FieldSchema,
-    IsKnown,
+    Known,
     ObjectSchema,
     Page,
     Window,
@@ -119,9 +119,9 @@ def test_notes_count_and_never_quote(memory: Memory) -> None:
 def test_a_pull_that_breaks_half_way_is_noted_with_what_came(memory: Memory) -> None:
     class Breaking(ReadOnly):
         def changed(
-            self, object_type: str, fields: Sequence[str], window: Window, is_known: IsKnown = nothing_known
+            self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
         ) -> Iterator[Page]:
-            yield from self.inner.changed(object_type, fields, window, is_known)
+            yield from self.inner.changed(object_type, fields, window, known)
             raise Unavailable("gone", system="memory")
 
     notes: list[Call] = []
