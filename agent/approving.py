@@ -17,6 +17,9 @@ from agent.errors import ApprovalNeeded, PlanStale, UsageError
 from agent.installation import Installation
 from agent.ledger import Settlement
 
+OPT_IN_PEOPLE = 2
+"""At least so many approve an opt-in, whatever the limits say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -51,7 +54,7 @@ def approve(installation: Installation, batch_id: str, person: str, count: int, 
     if len(entries) != count:
         raise PlanStale(f"{batch_id} holds {len(entries)} changes, not {count}", next_step=f"truce show {batch_id}")
     demands = demands_of(installation, entries)
-    _require_may(installation, batch_id, person, count, demands, reason)
+    _require_may(installation, batch, entries, person, demands, reason)
     installation.approvals.record(batch_id, person, batch.hash, count, reason)
     by = _approvers(installation, batch, count)
     missing = max(demand.missing(frozenset(by)) for demand in demands)
@@ -109,13 +112,14 @@ def demands_of(installation: Installation, entries: Sequence[Entry]) -> list[Dem
     lines = [approve_lines[name] for name in sorted(classes) if name in approve_lines]
     if not lines and "otherwise" in approve_lines:
         lines = [approve_lines["otherwise"]]
-    demands = [Demand(people, _members(policies, groups)) for people, groups in lines]
+    least = OPT_IN_PEOPLE if "opt_in" in classes else 1
+    demands = [Demand(max(people, least), _members(policies, groups)) for people, groups in lines]
     moved_back = {cell.why.policy for entry in entries for cell in entry.change.cells if cell.meaning == "stage_back"}
     for lifecycle in policies.lifecycle:
         if lifecycle.header.name in moved_back and lifecycle.back_approve is not None:
             allowed = _members(policies, (lifecycle.back_approve,))
             demands.append(Demand(1, allowed, needs_reason=lifecycle.back_reason == "required"))
-    return demands or [Demand(1)]
+    return demands or [Demand(least)]
 
 
 def _members(policies: PolicySet, groups: Sequence[str]) -> frozenset[str]:
@@ -124,9 +128,19 @@ def _members(policies: PolicySet, groups: Sequence[str]) -> frozenset[str]:
 
 
 def _require_may(
-    installation: Installation, batch_id: str, person: str, count: int, demands: Sequence[Demand], reason: str
+    installation: Installation,
+    batch: Batch,
+    entries: Sequence[Entry],
+    person: str,
+    demands: Sequence[Demand],
+    reason: str,
 ) -> None:
     """Raises ApprovalNeeded unless this person's word counts here."""
+    batch_id = batch.id
+    if person == batch.actor and any(entry.change.is_opt_in for entry in entries):
+        raise ApprovalNeeded(
+            f"{person} asked for it and cannot approve {batch_id} too", why="two other people are asked for"
+        )
     if not any(not demand.allowed or person in demand.allowed for demand in demands):
         asked = sorted({email for demand in demands for email in demand.allowed})
         raise ApprovalNeeded(f"{person} may not approve {batch_id}", why="asked for is one of " + ", ".join(asked))
@@ -135,7 +149,7 @@ def _require_may(
     if any(demand.needs_reason for demand in demands) and not reason:
         raise ApprovalNeeded(
             f"{batch_id} moves stages back, which needs a reason",
-            next_step=f'truce approve {batch_id} --count {count} --reason "…"',
+            next_step=f'truce approve {batch_id} --count {len(entries)} --reason "…"',
         )
 
 
@@ -158,7 +172,11 @@ def _still_wanted(installation: Installation, batch: Batch, entries: Sequence[En
     in_force = rules_in_force(installation.policies)
     changed = [entry for entry in entries if any(cell.why.rule not in in_force for cell in entry.change.cells)]
     freezes = installation.freezes.in_the_way_of([entry.change for entry in entries])
-    frozen = [entry for entry, freeze in zip(entries, freezes, strict=True) if freeze and entry not in changed]
+    frozen = [
+        entry
+        for entry, freeze in zip(entries, freezes, strict=True)
+        if freeze and entry not in changed and not entry.change.is_opt_in
+    ]
     proposals.drop(installation, changed, "the rule changed since this was proposed")
     proposals.drop(installation, frozen, "frozen since this was proposed")
     if not changed and not frozen:

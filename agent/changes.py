@@ -21,7 +21,8 @@ Meaning = Literal[
     "stage",  # lifecycle forward
     "stage_back",  # lifecycle backward
     "create",  # a new record
-    "consent",  # opt-out or opt-in
+    "consent",  # opt-out
+    "opt_in",  # with evidence, at the wish of a person
     "restore",  # a rollback puts a value back
     "delete",  # a rollback removes a record we created
 ]
@@ -82,6 +83,10 @@ class Change:
     @property
     def is_consent(self) -> bool:
         return any(cell.meaning == "consent" for cell in self.cells)
+
+    @property
+    def is_opt_in(self) -> bool:
+        return any(cell.meaning == "opt_in" for cell in self.cells)
 
     @property
     def is_halfway(self) -> bool:
@@ -147,7 +152,7 @@ class Entry:
     """What the guard said of it."""
 
 
-BatchKind = Literal["cycle", "plan", "rollback"]
+BatchKind = Literal["cycle", "plan", "rollback", "consent"]
 BatchState = Literal["held", "open", "done", "rejected", "expired"]
 HELD: tuple[BatchState, ...] = ("held",)
 OPEN: tuple[BatchState, ...] = ("open",)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
+from agent import moments
 from agent.changes import Change
-from agent.decide.consent import ADDRESS, OPTED_OUT, ConsentPlace, consent_places, stricter
+from agent.decide.consent import ADDRESS, OPTED_OUT, ConsentPlace, consent_places, is_out, stricter
 from agent.duplicates import is_converted
 from agent.installation import Installation
-from agent.records import Ref
+from agent.records import Record, Ref
 from agent.views import SLICE
+
+ASKED = "opt-in asked"
+"""Kind of event; its subject is the batch, its body the evidence and the records whose old opt-out is answered."""
 
 Address = tuple[str, list[Ref]]
 """(address, every live record that holds it, in every system)."""
@@ -31,6 +36,7 @@ def opt_outs(installation: Installation, addresses: Iterable[Address]) -> Iterat
     places = consent_places(installation.policies)
     if not places:
         return
+    answered = answered_by_opt_ins(installation)
     by_operation = frozenset(
         (system, object_type)
         for system, connector in installation.connectors.items()
@@ -38,7 +44,7 @@ def opt_outs(installation: Installation, addresses: Iterable[Address]) -> Iterat
     )
     remaining = iter(addresses)
     while some := list(islice(remaining, SLICE)):
-        yield from _of_some(installation, some, places, by_operation)
+        yield from _of_some(installation, some, places, by_operation, answered)
 
 
 def _of_some(
@@ -46,11 +52,38 @@ def _of_some(
     addresses: Sequence[Address],
     places: dict[tuple[str, str], ConsentPlace],
     by_operation: frozenset[tuple[str, str]],
+    answered: Mapping[Ref, datetime],
 ) -> Iterator[Change]:
     refs = [ref for _, holders in addresses for ref in holders if (ref.system, ref.object_type) in places]
     records = installation.mirror.records(refs)
     entities = installation.crosswalk.entities_of(refs)
     converted = {ref for ref, record in records.items() if is_converted(installation, record)}
     for address, holders in addresses:
-        held = [records[ref] for ref in holders if ref in records]
+        held = [
+            records[ref]
+            for ref in holders
+            if ref in records and not _is_answered(installation, records[ref], places, answered.get(ref))
+        ]
         yield from stricter(address, held, places, entities, by_operation, converted)
+
+
+def answered_by_opt_ins(installation: Installation) -> dict[Ref, datetime]:
+    """{record whose old opt-out an approved opt-in answers: since when}; a later opt-out there counts again."""
+    found: dict[Ref, datetime] = {}
+    for event in installation.ledger.events(kind=ASKED):
+        batch = installation.ledger.batch(event.subject)
+        if batch.state in ("open", "done") and batch.approved_by:
+            for text in event.body.get("answers", ()):
+                found.setdefault(Ref.parse(text), event.at)
+    return found
+
+
+def _is_answered(
+    installation: Installation, record: Record, places: Mapping[tuple[str, str], ConsentPlace], since: datetime | None
+) -> bool:
+    """Is this record's opt-out an old one that an approved opt-in has answered?"""
+    place = places.get((record.ref.system, record.ref.object_type))
+    if since is None or place is None or place.field not in record.fields or not is_out(places, record):
+        return False
+    set_at = moments.present_since(installation, record.ref, place.field)
+    return set_at is not None and set_at.until <= since

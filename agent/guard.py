@@ -22,6 +22,7 @@ MEANING_LIMITS: Mapping[str, str] = {
     "create": "creates",
     "stage_back": "stage_back",
     "consent": "opt_out",
+    "opt_in": "opt_in",
 }
 """Cell meaning → its name under ``day`` and ``batch`` of a limits policy."""
 

@@ -13,7 +13,7 @@ from agent.decide.policy import EntityType, FieldRule
 from agent.decide.view import Base, Interval
 from agent.installation import Installation
 from agent.mirror import Observed
-from agent.records import Record
+from agent.records import Record, Ref
 
 Times = dict[tuple[str, str], Interval]
 
@@ -40,6 +40,11 @@ def set_between(
             if field is not None and interval is not None:
                 found[record.ref.system, field] = interval
     return found
+
+
+def present_since(installation: Installation, ref: Ref, field: str) -> Interval | None:
+    """When the present value of one field was set, on our clock; None where we never saw it."""
+    return _interval(installation.mirror.history(ref, field), installation.skew(ref.system))
 
 
 def _is_moved(rule: FieldRule, records: Sequence[Record], bases: Mapping[str, Base]) -> bool:

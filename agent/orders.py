@@ -23,6 +23,7 @@ from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.local_time import read_moment, spoken, zone_of
 from agent.orders_align import ALIGN_ORDERS
+from agent.orders_consent import CONSENT_ORDERS
 from agent.orders_cutover import CUTOVER_ORDERS
 from agent.orders_pairing import PAIRING_ORDERS
 from agent.places import entity_type_of, places_of
@@ -249,6 +250,7 @@ ORDERS: Mapping[str, Order] = {
     **PAIRING_ORDERS,
     **ALIGN_ORDERS,
     **CUTOVER_ORDERS,
+    **CONSENT_ORDERS,
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
 

@@ -61,8 +61,8 @@ def withdraw(
     now = {_key(change): change for change in wanted}
     unwanted = []
     for entry in installation.ledger.entries(states=(State.HELD,)):
-        if entry.change.entity_id not in entities:
-            continue
+        if entry.change.entity_id not in entities or entry.change.is_opt_in:
+            continue  # a person asked for an opt-in; deciding never does, and so never takes it back
         change = now.get(_key(entry.change))
         if change is None or (word_for_word and not _says_the_same(entry.change, change)):
             unwanted.append(entry)

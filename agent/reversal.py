@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from agent import unsettled
-from agent.changes import Cell, Change, Entry, State, Why
+from agent.changes import Cell, Change, Entry, Meaning, State, Why
 from agent.confirm import same_value
 from agent.connector import Connector, ObjectSchema, people_of
 from agent.decide.links import association
@@ -355,7 +355,8 @@ def _restoring(installation: Installation, verdicts: Sequence[Verdict], ref: Ref
 def _restoring_cell(verdict: Verdict, cell: Cell) -> Cell:
     sentence = f"undo of {verdict.entry.batch_id} ({cell.why.policy})"
     why = Why("rollback", cell.why.line, cell.why.rule, sentence)
-    return Cell(cell.field, cell.vendor_field, verdict.live, verdict.target, "restore", why)
+    meaning: Meaning = "consent" if cell.meaning == "opt_in" else "restore"  # so that no undo of it opts anybody in
+    return Cell(cell.field, cell.vendor_field, verdict.live, verdict.target, meaning, why)
 
 
 def _is_link(connector: Connector, ref: Ref, cell: Cell) -> bool:

@@ -59,6 +59,7 @@ class System:
     ``stage_fields``: {key under ``stages`` of a lifecycle: its field}. ``owner_key`` is its word under ``people``, and
     ``owner_help`` says what stands there; ``owner_note`` is advice where that is often mistaken. ``link_key_steps``
     lead to a unique field of ours, ``{object}`` being the object type. ``native``: the vendor's own integration.
+    ``opt_in_step``: what a person does there to take back an opt-out that no program may.
     ``sample_types`` and ``sample_email`` stand in for its own names where a message shows how a line is written.
     ``short_id``: ids also come with something behind; the first so many characters are the id.
     """
@@ -76,6 +77,7 @@ class System:
     owner_note: str = ""
     link_key_steps: tuple[str, ...] = ()
     native: NativeMapping | None = None
+    opt_in_step: str = ""
     sample_types: str = "OBJECT"
     sample_email: str = "email"
     short_id: int | None = None

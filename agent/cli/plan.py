@@ -69,6 +69,7 @@ def _plain(meaning: str) -> str:
         "create": "created",
         "restore": "restored",
         "consent": "consent",
+        "opt_in": "opted in",
     }
     return words.get(meaning, meaning)
 

@@ -58,13 +58,16 @@ def _guard_says(judged: Judged) -> str:
     return f"{said}: {judged.verdict.sentence}" if judged.verdict.sentence else said
 
 
+_DONE = {"rollback": "undone", "plan": "applied", "consent": "asked for"}
+
+
 def _show_write(written: WrittenBy) -> None:
     batch = written.batch
     people = f", edited by {written.editor}"
     if written.approved_by:
         people += f", approved by {', '.join(written.approved_by)}"
     elif batch.kind != "cycle":
-        people += f", {'undone' if batch.kind == 'rollback' else 'applied'} by {batch.actor}"
+        people += f", {_DONE[batch.kind]} by {batch.actor}"
     say(
         f"  {moment(written.entry.recorded_at)}  “{clean(written.before)}” → “{clean(written.after)}” "
         f"← {batch.id} ← {written.line or written.policy}{people}",

@@ -66,13 +66,13 @@ def stricter(
     ``read_only`` ones (converted Leads) are heard but not written.
     """
     shown = [record for record in records if (place := _place(places, record)) and place.field in record.fields]
-    out = [record for record in shown if _is_out(places, record)]
+    out = [record for record in shown if is_out(places, record)]
     if not out:
         return []
     return [
         _opting_out(address, record, out[0], places, entities.get(record.ref, ""), by_operation)
         for record in shown
-        if not _is_out(places, record) and record.ref not in read_only
+        if not is_out(places, record) and record.ref not in read_only
     ]
 
 
@@ -117,7 +117,7 @@ def is_opt_out(value: FieldValue) -> bool:
     return value is True or str(value).strip().lower() == YES
 
 
-def _is_out(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> bool:
+def is_out(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> bool:
     return is_opt_out(record.fields[places[record.ref.system, record.ref.object_type].field])
 
 

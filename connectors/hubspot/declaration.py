@@ -67,6 +67,7 @@ HUBSPOT = System(
         "in config.yaml under hubspot: link_keys: {{{object}: truce_key}}",
     ),
     native=NATIVE,
+    opt_in_step="open the contact in HubSpot and resubscribe it there, with its legal basis; no program may",
     sample_types="contacts",
 )
 

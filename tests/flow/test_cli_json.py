@@ -40,6 +40,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
         _meet(terminal, documents, Admin(emulator.admin_url))
         _look_and_write(terminal, documents)
         _people_decide(terminal, documents)
+        _opt_in(terminal, documents, emulator)
         _undo(terminal, documents)
         _lose_and_put_back(terminal, documents)
         _go_wrong(terminal, documents)
@@ -127,6 +128,16 @@ def _people_decide(terminal: Terminal, documents: Documents) -> None:
     _watch(terminal, documents)
     note(documents, "mode", terminal.json("mode", "act"))
     note(documents, "go-live", terminal.json("go-live", "person-basics", "--yes"))
+
+
+def _opt_in(terminal: Terminal, documents: Documents, emulator: Emulator) -> None:
+    """Somebody who is opted out said yes again."""
+    contacts = emulator.world.spaces["salesforce"].tables["Contact"].values()
+    address = next(row.values["Email"] for row in contacts if row.values.get("HasOptedOutOfEmail"))
+    evidence = ("--source", "form 12", "--at", "0 minutes ago", "--actor", "kim")
+    asked = note(documents, "consent-opt-in", terminal.json("consent", "opt-in", address, *evidence))
+    note(documents, "show", terminal.json("show", asked["batch"]))
+    note(documents, "batches", terminal.json("batches", "--waiting"))
 
 
 def _watch(terminal: Terminal, documents: Documents) -> None:

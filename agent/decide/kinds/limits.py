@@ -23,7 +23,8 @@ MEANINGS: Mapping[str, str] = {
     "opt_out": "people who opt out",
 }
 OTHERWISE = "otherwise"
-APPROVED = (OTHERWISE, *MEANINGS, "merge", "opt_in")
+OPT_IN = "opt_in"
+APPROVED = (OTHERWISE, *MEANINGS, "merge", OPT_IN)
 
 _PERCENT: Mapping[str, object] = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 100}, {"type": "string", "pattern": r"^[\d.]+ ?%?$"}]
@@ -135,5 +136,8 @@ def _rule(name: Node, value: Node, reader: Reader) -> tuple[int, tuple[str, ...]
         return None
     if not 1 <= people <= MOST_PEOPLE:
         reader.error(block["people"], f"`people` cannot be {people}", f"Ask for 1 to {MOST_PEOPLE}.")
+        return None
+    if people == 1 and isinstance(name, TextNode) and name.text == OPT_IN:
+        reader.error(block["people"], "an opt-in is never approved by one person alone", "Write `people: 2`.")
         return None
     return people, groups
