@@ -80,7 +80,7 @@ class Config(_Strict):
     )
     people: dict[str, str] = Field(
         default_factory=dict,
-        description="Login on this computer → e-mail. A login that is not listed cannot approve.",
+        description="Login on this computer → e-mail. A login that is not listed may only look, undo and stop.",
         examples=[{"anna": "anna@example.com"}],
     )
     home: Path = Field(Path(), exclude=True, description="Folder the config file stands in.")

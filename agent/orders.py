@@ -13,7 +13,7 @@ from typing import Any
 from agent import apply, approving, cutover, cycle, failures, rollback, schema_watch
 from agent import plan as plans
 from agent.budget import Lane
-from agent.ceiling import ceiling, set_ceiling
+from agent.ceiling import ceiling, is_raised, set_ceiling
 from agent.changes import Change, State
 from agent.changes import Verdict as Judgement
 from agent.errors import NotFound, UsageError
@@ -26,6 +26,7 @@ from agent.orders_align import ALIGN_ORDERS
 from agent.orders_consent import CONSENT_ORDERS
 from agent.orders_cutover import CUTOVER_ORDERS
 from agent.orders_pairing import PAIRING_ORDERS
+from agent.people import check_may_order
 from agent.places import entity_type_of, places_of
 from agent.reversal import Reversal, plan_reversal
 from agent.selection import Selection
@@ -260,12 +261,24 @@ ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "re
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 
 
+def _opens(installation: Installation, kind: str, body: Body) -> bool:
+    """Whether an order that anybody may give goes further than undoing and stopping this time."""
+    if kind == "mode":
+        return is_raised(installation.mode, body["mode"])
+    return bool(body.get("lift") if kind == "freeze" else body.get("overwrite"))
+
+
 LANES: Mapping[str, Lane] = {"rollback": "undo", "preview-rollback": "undo", "cycle": "cycle"}
 """What an order's calls are for; every other one is a person's."""
 
 
 def carry_out(installation: Installation, kind: str, body: Body, actor: str, progress: apply.Progress) -> Result:
-    """Run one order; its calls are counted as what they are for."""
+    """Run one order; its calls are counted as what they are for.
+
+    Raises:
+        ApprovalNeeded: it wants a person who is listed in the config.
+    """
+    check_may_order(installation.config.people, kind, actor, opens=_opens(installation, kind, body))
     with installation.calls.lane(LANES.get(kind, "people")):
         try:
             return ORDERS[kind](installation, body, actor, progress)

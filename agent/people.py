@@ -47,6 +47,22 @@ def needs_name(person: Person, to_do: str) -> str:
     return person.email
 
 
+FREE = frozenset({"rollback", "preview-rollback", "pause", "freeze", "mode", "plan", "cycle", "pair", "align"})
+"""Orders that undo, stop, or only look: nobody is locked out of them in an emergency. All others open the way for
+writes or speak for the team, and want a person who is known."""
+
+
+def check_may_order(people: Mapping[str, str], kind: str, actor: str, *, opens: bool = False) -> None:
+    """``actor`` is an e-mail, or the login of somebody nobody listed; ``opens``: this one lets more be written than
+    before, or overwrites what a person did.
+
+    Raises:
+        ApprovalNeeded: whoever orders this must be listed in the config.
+    """
+    if actor not in people.values() and (opens or kind not in FREE):
+        needs_name(Person(actor, None), f"give the order {kind}")
+
+
 def file_owner(uid: int, people: Mapping[str, str]) -> str:
     """Who owns a policy file: the best we know of its last editor."""
     login = _login_of(uid)

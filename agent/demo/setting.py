@@ -49,7 +49,7 @@ def write_setting(practice: Practice) -> Path:
             "link_keys": dict.fromkeys(("contacts", "companies"), LINK_PROPERTY),
         },
         "run": {"every_seconds": 60, "mode": "ask"},
-        "people": {current_person({}).login: PEOPLE["anna"]},
+        "people": {"ben": PEOPLE["ben"], "tom": PEOPLE["tom"], current_person({}).login: PEOPLE["anna"]},
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -71,6 +71,7 @@ PLAIN_CONFIG: dict[str, Any] = {
     "salesforce": {"domain": "acme.my", "client_id": "env:SF_ID", "client_secret": "env:SF_SECRET"},
     "hubspot": {"token": "env:HS_TOKEN"},
     "run": {"every_seconds": 60, "mode": "act"},
+    "people": {"anna": "anna@example.com"},
 }
 
 

@@ -197,7 +197,7 @@ class Stage:
                 "link_keys": {"contacts": "truce_key"} if self.link_keys else {},
             },
             "run": {"mode": "act"},
-            "people": {"anna": ANNA, "ben": BEN, "tom": TOM},
+            "people": {"anna": ANNA, "ben": BEN, "tom": TOM, "kim": "kim@example.com", "lee": "lee@example.com"},
         }
         return first_config_kind().model_validate(config)
 

@@ -7,7 +7,8 @@ from flow_stage import ANNA, BEN, STAGES, TEAM, TOM, Pair, Stage, limits_policy,
 
 from agent.changes import HELD, State
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
-from agent.people import Person, needs_name
+from agent.orders import ORDERS
+from agent.people import FREE, Person, needs_name
 
 
 @pytest.fixture
@@ -55,6 +56,43 @@ def test_only_the_people_asked_may_approve(asking: Stage) -> None:
 def test_a_login_that_is_mapped_to_nobody_cannot_approve() -> None:
     with pytest.raises(ApprovalNeeded, match="root cannot approve"):
         needs_name(Person("root", None), "approve")
+
+
+OPEN_THE_WAY = {
+    "apply": {"plan": "P-1"},
+    "approve": {"batch": "B-1", "count": 1},
+    "reject": {"batch": "B-1"},
+    "go-live": {"policy": "person-basics"},
+    "resume": {"policy": "person-basics"},
+    "review": {"review": 1, "answer": "yes"},
+    "retry": {},
+    "mode": {"mode": "act"},
+    "freeze": {"record": "x", "field": "job_title", "lift": True},
+    "rollback": {"batches": ["B-1"], "overwrite": ["B-1:1"]},
+    **{name: {} for name in ORDERS if name.startswith(("pair-", "align-"))},
+}
+
+
+@pytest.mark.parametrize("order", OPEN_THE_WAY)
+def test_what_opens_the_way_for_writes_wants_a_known_person(asking: Stage, order: str) -> None:
+    asking.order("mode", mode="watch")
+    with pytest.raises(ApprovalNeeded, match=f"root cannot give the order {order}"):
+        asking.order(order, "root", **OPEN_THE_WAY[order])
+
+
+def test_whoever_is_at_the_keyboard_may_undo_and_stop(stage: Stage) -> None:
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "boss"})
+    batch = stage.apply()["batch"]
+    assert stage.order("pause", "root", policy="person-basics")["paused"]
+    assert stage.order("mode", "root", mode="watch")["mode"] == "watch"
+    assert stage.order("freeze", "root", record=str(pair.contact), field="phone")["frozen"]
+    assert stage.rollback(batch, actor="root")["written"] == 1
+    assert stage.value(pair.hub, "jobtitle") == "boss"
+    assert stage.installation.ledger.batches()[0].actor == "root", "and the ledger says who it was"
+
+
+def test_every_order_is_either_free_or_asks_for_a_known_person() -> None:
+    assert set(ORDERS) == set(OPEN_THE_WAY) | FREE
 
 
 def test_a_held_batch_expires_and_the_field_is_proposed_anew(asking: Stage) -> None:

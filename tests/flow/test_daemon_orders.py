@@ -109,7 +109,7 @@ def test_an_undo_overtakes_a_plan_that_is_being_written(bench: Bench, daemon: Da
     bench.pairs(150)
     bench.watch.advance(minutes=15)
     plan = _done(daemon, "plan", {})
-    number = orders.queue("apply", {"plan": plan["plan"]}, "anna")
+    number = orders.queue("apply", {"plan": plan["plan"]}, "anna@example.com")
     undo: list[int] = []
     write = type(bench.hubspot).write
 
@@ -141,7 +141,7 @@ def test_an_undo_of_something_else_lets_the_plan_go_on_afterwards(
         bench.salesforce.person_create("Contact", {"Email": email, "Title": "CFO"})
         bench.hubspot.person_create("contacts", {"email": email, "jobtitle": "boss"})
     bench.watch.advance(minutes=15)
-    number = orders.queue("apply", {"plan": _done(daemon, "plan", {})["plan"]}, "anna")
+    number = orders.queue("apply", {"plan": _done(daemon, "plan", {})["plan"]}, "anna@example.com")
     undo: list[int] = []
     write = type(bench.hubspot).write
 
@@ -187,7 +187,7 @@ def test_a_running_order_tells_how_far_it_is(bench: Bench, daemon: Daemon, monke
     bench.pairs(150)
     bench.watch.advance(minutes=15)
     plan = _done(daemon, "plan", {})
-    number = orders.queue("apply", {"plan": plan["plan"]}, "anna")
+    number = orders.queue("apply", {"plan": plan["plan"]}, "anna@example.com")
     told: list[Any] = []
     write = type(bench.hubspot).write
 

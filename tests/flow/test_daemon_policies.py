@@ -215,7 +215,7 @@ def test_deciding_a_large_mirror_gives_way_to_an_order_and_begins_again(
     def count_and_order(view: View, policies: Prepared) -> Decision:
         decided.append(view.entity_id)
         if len(decided) == 7:
-            daemon.installation.commands.queue("pause", {"policy": "limits"}, "anna")
+            daemon.installation.commands.queue("pause", {"policy": "limits"}, "anna@example.com")
         return decide(view, policies)
 
     monkeypatch.setattr("agent.planner.decide", count_and_order)

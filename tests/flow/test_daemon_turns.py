@@ -62,7 +62,7 @@ def test_what_a_crash_left_open_is_settled_before_the_first_order(bench: Bench) 
         cell = Cell("job_title", "jobtitle", "boss", "CEO", "different", why)
         change = Change("update", "person-1", "hubspot", "contacts", there.id, (cell,))
         batch = installation.ledger.open_batch("plan", "Job title", "anna", [Intent(change, State.INTENDED)])
-        installation.commands.queue("reject", {"batch": batch.id}, "anna")
+        installation.commands.queue("reject", {"batch": batch.id}, "anna@example.com")
     with bench.daemon() as daemon, capture_logs() as log:
         daemon.turn()
         (entry,) = daemon.installation.ledger.entries(batch_id=batch.id)
@@ -123,7 +123,9 @@ def test_while_a_vendor_is_left_alone_nobody_calls_it(bench: Bench, daemon: Daem
     daemon.turn()
     before = bench.hubspot.calls.total(), bench.salesforce.calls.total()
     commands = daemon.installation.commands
-    orders = [commands.queue(kind, {"policy": "person-basics"}, "anna") for kind in ("plan", "rollback", "pause")]
+    orders = [
+        commands.queue(kind, {"policy": "person-basics"}, "anna@example.com") for kind in ("plan", "rollback", "pause")
+    ]
     daemon.glance()
     answers = [commands.collect(order) or {} for order in orders]
     assert [answer.get("error", {}).get("exit_code") for answer in answers] == [14, 14, None]
@@ -131,7 +133,7 @@ def test_while_a_vendor_is_left_alone_nobody_calls_it(bench: Bench, daemon: Daem
     assert answers[2]["paused"] is True
     assert (bench.hubspot.calls.total(), bench.salesforce.calls.total()) == before
     bench.watch.advance(seconds=600)
-    again = commands.queue("plan", {}, "anna")
+    again = commands.queue("plan", {}, "anna@example.com")
     daemon.turn()
     assert "plan" in (commands.collect(again) or {})
 
@@ -145,7 +147,7 @@ def test_cycles_held_back_for_want_of_calls_stop_no_order(bench: Bench, daemon: 
     assert daemon.health.breaker.is_our_own
     assert daemon.health.breaker.what == "hubspot has no calls left today for cycles"
     assert bench.next_cycle_in() == 15 * 60, "until the vendor's figure is too old to go by"
-    order = daemon.installation.commands.queue("plan", {}, "anna")
+    order = daemon.installation.commands.queue("plan", {}, "anna@example.com")
     daemon.glance()
     assert "plan" in (daemon.installation.commands.collect(order) or {})
     meter.told(Allowance(limit=10_000, used=0))
@@ -240,7 +242,7 @@ def test_a_vendor_that_is_down_at_the_start_is_waited_for(bench: Bench) -> None:
     with bench.daemon() as daemon:
         daemon.turn()
         assert not daemon.health.ready
-        number = orders(daemon).queue("plan", {}, "anna")
+        number = orders(daemon).queue("plan", {}, "anna@example.com")
         daemon.glance()
         answer = orders(daemon).collect(number)
         assert answer is not None
@@ -254,9 +256,9 @@ def test_a_word_of_a_person_is_taken_while_the_daemon_waits_for_a_vendor_to_star
     bench.salesforce.go_down(error=down("salesforce"))
     with bench.daemon() as daemon:
         daemon.turn()
-        number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna")
+        number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna@example.com")
         daemon.glance()
-        assert orders(daemon).collect(number) == {"policy": "person-basics", "paused": True, "by": "anna"}
+        assert orders(daemon).collect(number) == {"policy": "person-basics", "paused": True, "by": "anna@example.com"}
         assert daemon.installation.policies.policies.revision == ""
         daemon.turn()
         assert daemon.health.ready
@@ -306,8 +308,8 @@ def test_orders_are_carried_out_between_two_turns_rollbacks_first(bench: Bench, 
     bench.pairs(2)
     daemon.turn()
     (batch,) = daemon.installation.ledger.batches()
-    plan = orders(daemon).queue("plan", {}, "anna")
-    undo = orders(daemon).queue("rollback", {"batches": [batch.id]}, "anna")
+    plan = orders(daemon).queue("plan", {}, "anna@example.com")
+    undo = orders(daemon).queue("rollback", {"batches": [batch.id]}, "anna@example.com")
     with capture_logs() as log:
         daemon.glance()
     assert [line["order"] for line in log if line["event"] == "order"] == ["rollback", "plan"]
@@ -329,7 +331,7 @@ def test_a_cycle_gives_way_to_an_order_at_the_next_chunk_and_goes_on_afterwards(
 
     def write_and_order(self: Any, writes: Any) -> Any:
         if not numbers:
-            numbers.append(orders(daemon).queue("pause", {"policy": "person-basics"}, "anna"))
+            numbers.append(orders(daemon).queue("pause", {"policy": "person-basics"}, "anna@example.com"))
         return write(self, writes)
 
     monkeypatch.setattr(bench.hubspot.__class__, "write", write_and_order)
@@ -340,7 +342,7 @@ def test_a_cycle_gives_way_to_an_order_at_the_next_chunk_and_goes_on_afterwards(
     daemon.glance()
     daemon.turn()
     assert [row["jobtitle"] for row in bench.hubspot.live("contacts").values()].count("CEO") == 100
-    orders(daemon).queue("resume", {"policy": "person-basics"}, "anna")
+    orders(daemon).queue("resume", {"policy": "person-basics"}, "anna@example.com")
     daemon.glance()
     bench.salesforce.person_edit(next(iter(bench.salesforce.rows)), {"Title": "CTO"})
     bench.watch.advance(minutes=2)
@@ -371,7 +373,9 @@ def test_a_long_pull_gives_way_between_two_pages_and_tells_its_supervisor_at_eac
 
 
 def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_on(daemon: Daemon) -> None:
-    number = orders(daemon).queue("freeze", {"misspelt": "no reference at all", "field": "job_title"}, "anna")
+    number = orders(daemon).queue(
+        "freeze", {"misspelt": "no reference at all", "field": "job_title"}, "anna@example.com"
+    )
     daemon.glance()
     answer = orders(daemon).collect(number)
     assert answer is not None
@@ -383,7 +387,7 @@ def test_an_order_that_meets_a_mistake_of_ours_is_answered_and_the_daemon_goes_o
 def test_a_ledger_that_is_busy_for_long_does_not_end_the_daemon(
     bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna")
+    number = orders(daemon).queue("pause", {"policy": "person-basics"}, "anna@example.com")
 
     def busy(*kinds: str) -> bool:
         raise Busy("ledger.db is busy")
@@ -400,7 +404,7 @@ def test_a_ledger_that_is_busy_for_long_does_not_end_the_daemon(
 
 
 def test_an_order_a_dead_daemon_had_begun_is_answered_at_the_next_start(bench: Bench, daemon: Daemon) -> None:
-    number = orders(daemon).queue("plan", {}, "anna")
+    number = orders(daemon).queue("plan", {}, "anna@example.com")
     orders(daemon).next()
     other = bench.daemon_on(daemon.installation)
     other.turn()
@@ -410,7 +414,7 @@ def test_an_order_a_dead_daemon_had_begun_is_answered_at_the_next_start(bench: B
 
 
 def test_results_nobody_collects_are_emptied_after_a_day(bench: Bench, daemon: Daemon) -> None:
-    number = orders(daemon).queue("plan", {}, "anna")
+    number = orders(daemon).queue("plan", {}, "anna@example.com")
     daemon.glance()
     bench.watch.advance(hours=25)
     daemon.turn()
