@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -366,3 +366,31 @@ def serve_emulator(**options: Any) -> None:
     from connectors.emulator.serve import serve
 
     serve(Options(**options))
+
+
+def load_emulator(
+    state: Path, salesforce: Sequence[tuple[str, Path]], hubspot: Sequence[tuple[str, Path]]
+) -> list[dict[str, Any]]:
+    """Make the state file of practice CRMs that hold these (object, file) exports; returns what became of each file.
+
+    Raises:
+        UsageError: something in a file cannot be loaded; says in which line. Nothing was made then.
+    """
+    from connectors.emulator.loading.exports import ExportError
+    from connectors.emulator.loading.load import load as load_exports
+
+    try:
+        return [each.document() for each in load_exports(state, salesforce, hubspot)]
+    except ExportError as error:
+        raise UsageError(
+            f"the line {error.what}" if error.line > 1 else f"the file {error.what}",
+            where=f"{error.path}:{error.line}",
+            why=error.advice,
+            next_step="mend the file, then the same command again; nothing was loaded",
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {error.filename or 'a file'}",
+            why=error.strerror or "it is there already",
+            next_step="truce emulator load --help",
+        ) from None

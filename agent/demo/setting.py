@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -18,8 +19,8 @@ LEFT_OUT = "deal-"
 """The demo is about people and companies."""
 
 
-def write_setting(practice: Practice) -> Path:
-    """Write ``config.yaml``, the secret files and ``policies/``; returns the config's path."""
+def write_setting(practice: Practice, copy: Callable[[Path], None] | None = None) -> Path:
+    """Write ``config.yaml``, the secret files and ``policies/`` (by ``copy``); returns the config's path."""
     folder = practice.folder
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700, exist_ok=True)
@@ -53,7 +54,7 @@ def write_setting(practice: Practice) -> Path:
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    copy_policies(folder / "policies")
+    (copy or copy_policies)(folder / "policies")
     return path
 
 
@@ -69,6 +70,15 @@ def copy_policies(target: Path) -> None:
         if name.startswith(LEFT_OUT):
             continue
         (target / name).write_text(_for_a_first_meeting(text), encoding="utf-8")
+    shutil.copystat(target.parent, target)
+
+
+def copy_for_rehearsal(target: Path) -> None:
+    """The shipped policies as they are, to be adapted; those about deals only when asked for, as in the demo."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in shipped.texts().items():
+        if not name.startswith(LEFT_OUT):
+            (target / name).write_text(text, encoding="utf-8")
     shutil.copystat(target.parent, target)
 
 

@@ -188,11 +188,20 @@ def _practice(folder: Path, documents: Documents) -> None:
     demo = ("--folder", str(folder / "demo"))
     note(documents, "demo", terminal.json("demo", *demo, "--contacts", "500", "--companies", "100"))
     note(documents, "demo-stop", terminal.json("demo", "stop", *demo))
+    _rehearse(folder, terminal, documents)
     command = [sys.executable, "-m", "agent", "emulator", "serve", "--contacts", "20"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
         assert emulator.stdout is not None
         note(documents, "emulator-serve", json.loads(emulator.stdout.readline()))
         emulator.send_signal(signal.SIGTERM)
+
+
+def _rehearse(folder: Path, terminal: Terminal, documents: Documents) -> None:
+    export, rehearsal = folder / "contacts.csv", str(folder / "rehearsal")
+    export.write_text("Record ID,Email,Shoe size\n101,ada@acme.example,38\n", encoding="utf-8")
+    words = ("emulator", "load", "--folder", rehearsal, "--hubspot", f"contacts={export}")
+    note(documents, "emulator-load", terminal.json(*words))
+    terminal.json("demo", "stop", "--folder", rehearsal)
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEMAS) - OF_FILES))
