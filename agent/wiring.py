@@ -368,10 +368,8 @@ def serve_emulator(**options: Any) -> None:
     serve(Options(**options))
 
 
-def load_emulator(
-    state: Path, salesforce: Sequence[tuple[str, Path]], hubspot: Sequence[tuple[str, Path]]
-) -> list[dict[str, Any]]:
-    """Make the state file of practice CRMs that hold these (object, file) exports; returns what became of each file.
+def load_emulator(state: Path, exports: Mapping[str, Sequence[tuple[str, Path]]]) -> list[dict[str, Any]]:
+    """Make the state file of practice CRMs that hold these exports, {system: [(object, file)]}; tells what became of each.
 
     Raises:
         UsageError: something in a file cannot be loaded; says in which line. Nothing was made then.
@@ -380,7 +378,7 @@ def load_emulator(
     from connectors.emulator.loading.load import load as load_exports
 
     try:
-        return [each.document() for each in load_exports(state, salesforce, hubspot)]
+        return [each.document() for each in load_exports(state, exports)]
     except ExportError as error:
         raise UsageError(
             f"the line {error.what}" if error.line > 1 else f"the file {error.what}",

@@ -36,10 +36,10 @@ def load(folder: Path, salesforce: tuple[str, ...], hubspot: tuple[str, ...], as
         raise UsageError(
             f"{folder} is not empty", why="a rehearsal has a folder of its own", next_step="choose another --folder"
         )
-    named = [[_named(each) for each in given] for given in (salesforce, hubspot)]
+    exports = {"salesforce": [*map(_named, salesforce)], "hubspot": [*map(_named, hubspot)]}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        loaded = load_emulator(folder / "practice.db", *named)
+        loaded = load_emulator(folder / "practice.db", exports)
     except UsageError:
         folder.rmdir()
         raise

@@ -37,7 +37,10 @@ class Desk:
     def load(self, salesforce: Mapping[str, str], hubspot: Mapping[str, str]) -> dict[str, LoadedFile]:
         here = [(name, self._written("salesforce", name, text)) for name, text in salesforce.items()]
         there = [(name, self._written("hubspot", name, text)) for name, text in hubspot.items()]
-        return {f"{each.system} {each.object_type}": each for each in load(self.state, here, there)}
+        return {
+            f"{each.system} {each.object_type}": each
+            for each in load(self.state, {"salesforce": here, "hubspot": there})
+        }
 
     def refused(self, salesforce: Mapping[str, str], hubspot: Mapping[str, str]) -> str:
         """Where and what, with nothing left behind."""

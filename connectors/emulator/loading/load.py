@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -46,10 +46,12 @@ class LoadedFile:
         }
 
 
-def load(
-    state: Path, salesforce: Sequence[tuple[str, Path]], hubspot: Sequence[tuple[str, Path]], seed: int = 1
-) -> list[LoadedFile]:
-    """Make the state file of a practice world that holds these (object, file) exports and nothing else.
+Exports = Mapping[str, Sequence[tuple[str, Path]]]
+"""{system: (object, file) of each export}."""
+
+
+def load(state: Path, exports: Exports, seed: int = 1) -> list[LoadedFile]:
+    """Make the state file of a practice world that holds these exports and nothing else.
 
     Raises:
         ExportError: something in a file cannot be loaded; there is no state file then.
@@ -63,7 +65,7 @@ def load(
     rough.unlink()
     practice = Practice(Options(state=rough, seed=seed))
     try:
-        loaded = _load(practice, salesforce, hubspot)
+        loaded = _load(practice, exports)
         practice.keep_everything()
     except BaseException:
         practice.close()
@@ -76,14 +78,11 @@ def load(
     return loaded
 
 
-def _load(
-    practice: Practice, salesforce: Sequence[tuple[str, Path]], hubspot: Sequence[tuple[str, Path]]
-) -> list[LoadedFile]:
+def _load(practice: Practice, exports: Exports) -> list[LoadedFile]:
     desks: dict[str, Any] = practice.desks
-    exports = [read_export(object_type, path) for object_type, path in salesforce]
-    others = [read_export(object_type, path) for object_type, path in hubspot]
-    org = [SalesforceLoad(cast("SalesforceDesk", desks["salesforce"]), export) for export in exports]
-    portal = [HubSpotLoad(cast("HubSpotDesk", desks["hubspot"]), export) for export in others]
+    read = {system: [read_export(*each) for each in exports.get(system, ())] for system in desks}
+    org = [SalesforceLoad(cast("SalesforceDesk", desks["salesforce"]), export) for export in read["salesforce"]]
+    portal = [HubSpotLoad(cast("HubSpotDesk", desks["hubspot"]), export) for export in read["hubspot"]]
     _once([(load.kind.name, load.export.path) for load in org])
     _once([(load.kind.name, load.export.path) for load in portal])
     for in_salesforce in org:
