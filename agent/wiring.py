@@ -369,7 +369,8 @@ def serve_emulator(**options: Any) -> None:
 
 
 def load_emulator(state: Path, exports: Mapping[str, Sequence[tuple[str, Path]]]) -> list[dict[str, Any]]:
-    """Make the state file of practice CRMs that hold these exports, {system: [(object, file)]}; tells what became of each.
+    """Make the state file of practice CRMs that hold these exports, {system: [(object, file)]}, and say what became of
+    each file.
 
     Raises:
         UsageError: something in a file cannot be loaded; says in which line. Nothing was made then.
