@@ -45,6 +45,8 @@ class Played:
     error: TruceError | None = None
     was_killed: bool = False
     counts: dict[str, int] = field(default_factory=dict)
+    acted: dict[str, int] = field(default_factory=dict)
+    """As ``counts``, when the work was done: what follows only counts calls, which nobody needs to be told about."""
     writing_calls: list[int] = field(default_factory=list)
     end: dict[str, Any] = field(default_factory=dict)
     states: set[State] = field(default_factory=set)
@@ -109,6 +111,7 @@ class Theatre:
                 try:
                     with opened(self.site, folder, time) as installation:
                         scenario.act(installation)
+                        played.acted = dict(power.counts)
                 except Killed:
                     played.was_killed = True
                 except TruceError as error:

@@ -113,7 +113,7 @@ def without_room(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind,
     """Problems found when the disk is full for one transaction, or from it on."""
     plain = theatre.undisturbed(scenario, folder)
     problems = []
-    for number in spread(plain.counts[kind], wanted):
+    for number in spread(plain.acted[kind], wanted):
         for lasts in (False, True):
             try:
                 played = theatre.play(scenario, folder, disk=full_disk(kind, number, lasts=lasts))
