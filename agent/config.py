@@ -45,7 +45,7 @@ class RunConfig(_Strict):
         24,
         ge=1,
         le=168,
-        description="Hours between two sweeps for deletions that a change query cannot show.",
+        description="Hours between two sweeps: every record's id and version compared, for what a change query missed.",
     )
     approval_hours: int = Field(24, ge=1, le=720, description="Hours a held batch waits before it expires.")
 

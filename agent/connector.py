@@ -141,17 +141,25 @@ class ObjectSchema:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What to pull: changes stamped in [since, until) on the vendor's clock; ``since`` None = everything."""
+    """What to pull: changes stamped in [since, until) on the vendor's clock; ``since`` None = everything.
+
+    ``after``: a full load goes on behind the page that said it had ``reached`` this place.
+    """
 
     since: datetime | None
     until: datetime
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some pulled items. The cursor may only move when the iterator of pages ended normally."""
+    """Some pulled items. The cursor may only move when the iterator of pages ended normally.
+
+    ``reached``: in a full load, the connector's own word for the place behind this page, for ``Window.after``.
+    """
 
     items: tuple[Pulled, ...]
+    reached: str | None = None
 
 
 Known = Callable[[Mapping[str, str]], Collection[str]]

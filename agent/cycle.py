@@ -38,7 +38,7 @@ from agent.links import await_pairing, linked_first
 from agent.mirror import Disposition
 from agent.places import entity_type_of, places_of
 from agent.proposals import title_of
-from agent.pull import Pulling, PullResult, changed_records, vanished_records
+from agent.pull import Pulling, PullResult, changed_records, reconciled_records
 from agent.records import Record, Ref
 from agent.views import SLICE
 
@@ -123,9 +123,9 @@ def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullRes
         except (AccessDenied, NotFound) as refusal:
             _hide(installation, connector, pulling.object_type, refusal)
             continue
-        if sweep and not connector.capabilities.sees_deletions:
+        if sweep:
             with installation.calls.lane("sweep"):
-                results.append(vanished_records(connector, installation.mirror, pulling, between))
+                results.append(reconciled_records(connector, installation.mirror, pulling, between))
     return results
 
 

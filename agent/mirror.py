@@ -17,7 +17,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agent import mirror_agreement, mirror_bases, mirror_keys, mirror_outcomes, mirror_owners, mirror_pending
+from agent import (
+    mirror_agreement,
+    mirror_bases,
+    mirror_keys,
+    mirror_outcomes,
+    mirror_owners,
+    mirror_pending,
+    mirror_progress,
+)
 from agent.changes import Entry
 from agent.connector import Known
 from agent.decide.view import Base
@@ -26,7 +34,9 @@ from agent.mirror_agreement import Agreements
 from agent.mirror_edits import Edits
 from agent.mirror_fields import FieldSets
 from agent.mirror_history import Observed, load_history
+from agent.mirror_known import known_versions
 from agent.mirror_pending import Disposition, Pending
+from agent.mirror_progress import Loading
 from agent.records import Cursor, Owner, Pulled, Record, Ref
 from agent.ref_chunks import in_chunks
 from agent.store import Connection, Schema, Store, from_micros, marks, maybe_moment, to_micros
@@ -115,9 +125,10 @@ class Mirror:
     def absorb(
         self, items: Sequence[Pulled], *, mapped: Sequence[str], keys: MatchKeys, seen_at: datetime,
         cursor: Cursor | None = None, key_fields: Collection[str] | None = None,
-        unchanged_until: datetime | None = None,
+        unchanged_until: datetime | None = None, loading: Loading | None = None,
     ) -> list[Ref]:  # fmt: skip
-        """Take one page over in one transaction: rows, history, match keys, pending marks, any cursor.
+        """Take one page over in one transaction: rows, history, match keys, pending marks, any cursor, how far a
+        first load came.
 
         ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible.
         ``key_fields`` are those that ``keys`` looks at (None: perhaps any).
@@ -149,42 +160,26 @@ class Mirror:
                 page.finish()
                 changed += page.changed
                 self._keys[shelf] = making
+            if loading is not None:
+                mirror_progress.note(connection, loading)
             if cursor is not None:
                 shelf = self._shelf(cursor.system, cursor.object_type) or self._new_shelf(
                     connection, cursor.system, cursor.object_type
                 )
-                connection.execute(
-                    "UPDATE shelves SET watermark = ?, mapped = ? WHERE id = ?",
-                    (to_micros(cursor.watermark), field_set, shelf),
-                )
+                mirror_progress.move(connection, cursor, shelf, field_set)
         return changed
 
     def known(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Known:
         """Answers which of these we hold in exactly this version, read in full (with all of ``mapped`` if given)."""
-        enough = self._sets.holding(mapped or ())
-
-        def known(versions: Mapping[str, str]) -> set[str]:
-            found: set[str] = set()
-            for place, chunk in in_chunks(Ref(system, object_type, record_id) for record_id in versions):
-                rows = self._store.read_tuples(
-                    "SELECT id, version, mapped FROM records"
-                    f" WHERE id IN ({marks(len(chunk))}) AND shelf = ? AND gone = 0",
-                    (*chunk, self._shelf(*place)),
-                )
-                found.update(held for held, version, names in rows if versions[held] == version and names in enough)
-            return found
-
-        return known
+        return known_versions(self._store, self._sets, self._shelf(system, object_type), mapped or ())
 
     def cursor(self, system: str, object_type: str, mapped: Sequence[str] | None = None) -> Cursor | None:
         """How far this object type was pulled; None also if ``mapped`` has a field no full pull asked for."""
-        rows = self._store.read_tuples(
-            "SELECT watermark, mapped FROM shelves WHERE system = ? AND object_type = ? AND watermark IS NOT NULL",
-            (system, object_type),
-        )
-        if not rows or rows[0][1] not in self._sets.holding(mapped or ()):
-            return None
-        return Cursor(system, object_type, from_micros(rows[0][0]))
+        return mirror_progress.cursor_of(self._store, self._sets, system, object_type, mapped)
+
+    def loading(self, system: str, object_type: str, mapped: Sequence[str], now: datetime) -> Loading | None:
+        """The first load that was interrupted, if it can be gone on with."""
+        return mirror_progress.find(self._store, system, object_type, mapped, now)
 
     def index_keys(self, system: str, object_type: str, keys: MatchKeys, revision: str) -> int:
         """Work out all match keys anew unless that was done for this policy revision. Returns records."""

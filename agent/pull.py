@@ -7,13 +7,14 @@ cursor moves only together with the last page; a failed, empty or shrunken answe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.connector import Connector, Page, Window
-from agent.errors import SafetyStop
+from agent.errors import ConnectorError, SafetyStop
 from agent.mirror import Mirror
-from agent.records import Cursor, Gone, MergedInto, Pulled, Record, Tombstone
+from agent.mirror_progress import Loading
+from agent.records import Cursor, Gone, Pulled, Record, Ref, Tombstone, Unreadable
 
 OVERLAP = timedelta(seconds=600)
 """Synchronous vendor transactions last at most ten minutes, so a row stamped before the cursor can still appear."""
@@ -65,23 +66,25 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, unti
 
     Ask for all that is wanted of a system before taking any: a connector may answer several with one call.
     """
-    cursor = mirror.cursor(connector.system, pulling.object_type, pulling.fields)
+    system, object_type, fields = connector.system, pulling.object_type, pulling.fields
+    cursor = mirror.cursor(system, object_type, fields)
     margin = max(OVERLAP, timedelta(seconds=2 * connector.capabilities.index_lag_seconds))
-    window = Window(cursor.watermark - margin if cursor else None, until)
-    known = mirror.known(connector.system, pulling.object_type, pulling.fields)
-    pages = connector.changed(pulling.object_type, pulling.fields, window, known)
-    return Pull(connector.system, mirror, pulling, window, pages)
+    begun = mirror.loading(system, object_type, fields, until) if cursor is None else None
+    loading = begun or Loading(system, object_type, fields, until, "", 0)
+    window = Window(cursor.watermark - margin if cursor else None, until, begun.reached if begun else None)
+    pages = connector.changed(object_type, fields, window, mirror.known(system, object_type, fields))
+    return Pull(mirror, pulling, window, pages, loading)
 
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """One object type that was asked for."""
+    """One object type that was asked for. ``loading``: how far a full load had come before."""
 
-    system: str
     mirror: Mirror
     pulling: Pulling
     window: Window
     pages: Iterator[Page]
+    loading: Loading
 
     def take(self, between: Between = straight_on) -> PullResult:
         """Into the mirror; ``between`` is called after every page and may raise.
@@ -90,70 +93,104 @@ class Pull:
             ConnectorError: the vendor failed part way; what was absorbed stays, the cursor does not move.
             SafetyStop: the side looks emptied.
         """
-        pulling, since, until = self.pulling, self.window.since, self.window.until
-        watch = _ShrinkWatch(self.mirror, self.system, pulling.object_type, is_full=since is None)
-        moved = Cursor(self.system, pulling.object_type, until)
+        pulling, loading, since, until = self.pulling, self.loading, self.window.since, self.window.until
+        system, object_type = loading.system, loading.object_type
+        watch = _ShrinkWatch(self.mirror, system, object_type, is_full=since is None, live=loading.live)
+        moved = Cursor(system, object_type, loading.began if since is None else until)
         changed = seen = 0
-        for items, is_last in _with_last(self.pages):
-            watch.check(items, is_last=is_last)
-            seen += len(items)
+        for page, is_last in _with_last(self.pages):
+            watch.check(page.items, is_last=is_last)
+            seen += len(page.items)
+            goes_on = page.reached if not is_last else None
             moving = self.mirror.absorb(
-                items,
+                page.items,
                 mapped=pulling.fields,
                 keys=pulling.keys,
                 key_fields=pulling.key_fields,
                 seen_at=until,
                 cursor=moved if is_last else None,
                 unchanged_until=since,
+                loading=replace(loading, reached=goes_on, live=watch.live) if goes_on else None,
             )
             changed += len(moving)
             between()
         return PullResult(changed, seen, until)
 
 
-def vanished_records(
+def reconciled_records(
     connector: Connector, mirror: Mirror, pulling: Pulling, between: Between = straight_on
 ) -> PullResult:
-    """Re-read every record we believe alive; absorb what has gone or was merged. ``between`` as above.
+    """Compare id and version of every record there is with what we hold, and read what differs. ``between`` as above.
 
-    For systems whose change query cannot show deletions (HubSpot's search never returns archived records).
+    It finds what a change query did not show: deletions of a system that hides them, records erased for good, and
+    changes that became visible later than the overlap reaches back.
     """
-    refs = [record.ref for record in mirror.scan(connector.system, pulling.object_type)]
+    system, object_type = connector.system, pulling.object_type
     now = connector.now()
+    known = mirror.known(system, object_type, pulling.fields)
+    listed: set[str] = set()
+    changed = 0
+    for page in connector.changed(object_type, (), Window(None, now)):
+        there = [item for item in page.items if isinstance(item, Record)]
+        listed.update(item.ref.id for item in there)
+        skipped = known({item.ref.id: item.version or "" for item in there})
+        unknown = [item.ref for item in there if item.ref.id not in skipped]
+        changed += _read_anew(connector, mirror, pulling, unknown, now, None)
+        between()
+    missing = [record.ref for record in mirror.scan(system, object_type) if record.ref.id not in listed]
+    watch = _ShrinkWatch(mirror, system, object_type, is_full=False)
+    changed += _read_anew(connector, mirror, pulling, missing, now, watch, between)
+    return PullResult(changed, len(listed), now)
+
+
+def _read_anew(
+    connector: Connector,
+    mirror: Mirror,
+    pulling: Pulling,
+    refs: Sequence[Ref],
+    now: datetime,
+    watch: _ShrinkWatch | None,
+    between: Between = straight_on,
+) -> int:
+    """Read these records and absorb what they are. Returns how many differ from what we held."""
     found: list[Pulled] = []
     for start in range(0, len(refs), connector.capabilities.read_chunk):
         chunk = refs[start : start + connector.capabilities.read_chunk]
-        for readout in connector.read(chunk, ()):
+        for readout in connector.read(chunk, pulling.fields):
             if isinstance(readout, Gone):
                 found.append(Tombstone(readout.ref, now))
-            elif isinstance(readout, MergedInto):
+            elif not isinstance(readout, Unreadable):
                 found.append(readout)
         between()
-    watch = _ShrinkWatch(mirror, connector.system, pulling.object_type, is_full=False)
-    watch.check(found, is_last=True)
-    changed = mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, seen_at=now)
-    return PullResult(len(changed), len(refs), now)
+    if watch is not None:
+        watch.check(found, is_last=True)
+    if not found:
+        return 0
+    return len(
+        mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, key_fields=pulling.key_fields, seen_at=now)
+    )
 
 
 class _ShrinkWatch:
     """Suspicious emptiness stops: counts what a pull would take away before it is believed."""
 
-    def __init__(self, mirror: Mirror, system: str, object_type: str, *, is_full: bool) -> None:
+    def __init__(self, mirror: Mirror, system: str, object_type: str, *, is_full: bool, live: int = 0) -> None:
         self._known = mirror.count(system, object_type)
         self._place = f"{system} {object_type}"
         self._is_full = is_full
         self._gone = 0
-        self._live = 0
+        self.live = live
+        """Records a full load brought, those of an interrupted beginning included."""
 
     def check(self, items: Sequence[Pulled], *, is_last: bool) -> None:
         self._gone += sum(isinstance(item, Tombstone) for item in items)
-        self._live += sum(isinstance(item, Record) for item in items)
+        self.live += sum(isinstance(item, Record) for item in items)
         if self._known < SMALL_POPULATION:
             return
         if self._gone > self._known * SHRINK_LIMIT:
             raise self._stop(f"{self._gone} of {self._known} records are reported deleted")
-        if self._is_full and is_last and self._live < self._known * (1 - SHRINK_LIMIT):
-            raise self._stop(f"a full load brought {self._live} records where {self._known} were known")
+        if self._is_full and is_last and self.live < self._known * (1 - SHRINK_LIMIT):
+            raise self._stop(f"a full load brought {self.live} records where {self._known} were known")
 
     def _stop(self, why: str) -> SafetyStop:
         return SafetyStop(
@@ -164,11 +201,19 @@ class _ShrinkWatch:
         )
 
 
-def _with_last(pages: Iterator[Page]) -> Iterator[tuple[tuple[Pulled, ...], bool]]:
-    """Each page's items, and whether it is the last; one empty last page when there are none."""
-    held: tuple[Pulled, ...] | None = None
-    for page in pages:
+def _with_last(pages: Iterator[Page]) -> Iterator[tuple[Page, bool]]:
+    """Each page, and whether it is the last; an empty last page when there are none. Pages before a failure count."""
+    held: Page | None = None
+    while True:
+        try:
+            page = next(pages, None)
+        except ConnectorError:
+            if held is not None:
+                yield held, False
+            raise
+        if page is None:
+            break
         if held is not None:
             yield held, False
-        held = page.items
-    yield held or (), True
+        held = page
+    yield held or Page(()), True

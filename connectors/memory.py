@@ -166,8 +166,9 @@ class Memory(World):
             if row.ref.object_type == object_type and self._is_in(window, row)
             for item in self._pulled(row, fields, window, known)
         ]
-        for start in range(0, len(items), self.capabilities.read_chunk):
-            yield Page(tuple(items[start : start + self.capabilities.read_chunk]))
+        chunk = self.capabilities.read_chunk
+        for start in range(int(window.after or 0), len(items), chunk):
+            yield Page(tuple(items[start : start + chunk]), None if window.since else str(start + chunk))
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         if len(refs) > self.capabilities.read_chunk:

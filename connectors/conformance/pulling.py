@@ -77,6 +77,22 @@ def a_full_load_brings_even_what_is_known(desk: Desk) -> None:
     holds("it is there", ref.id in live_ids(desk.pull(None, known=lambda versions: set(versions))))
 
 
+@PULLING.claim("hands", "many", "lag")
+def a_full_load_goes_on_where_it_was_interrupted(desk: Desk) -> None:
+    refs = desk.hands.some(MANY)
+    desk.settle_index()
+    whole = list(desk.pages(None))
+    for done in range(1, len(whole)):
+        if whole[done - 1].reached is None:
+            continue
+        first = [item.ref for page in whole[:done] for item in page.items]
+        rest = Window(None, desk.connector.now(), whole[done - 1].reached)
+        second = desk.connector.changed(desk.names.object_type, [desk.names.email], rest)
+        found = [item.ref for page in second for item in page.items]
+        same("records that neither half brought", set(refs) - set(first) - set(found), set())
+        same("records that both halves brought", set(first) & set(found), set())
+
+
 @PULLING.claim("hands", "lag")
 def what_is_known_in_this_version_may_be_left_out_and_nothing_else(desk: Desk) -> None:
     seen, moved = desk.made(1), desk.made(2)

@@ -18,10 +18,13 @@ from agent.records import Gone, Pulled, Readout, Ref, Tombstone, Unreadable
 from connectors.hubspot.abilities import READ_CHUNK
 from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client, bad_reply
-from connectors.hubspot.ids import checked_object_type
+from connectors.hubspot.ids import checked_object_type, is_record_id
 from connectors.hubspot.reading import Reader, Search
 from connectors.hubspot.records import as_milliseconds, merges_of, modified_at, moment, record_of, rows_of
 from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
+
+LIVE, BIN = "live", "bin"
+"""The two parts of a full load, as the place it reached names them."""
 
 _TICK = timedelta(microseconds=1)
 
@@ -49,8 +52,10 @@ class Puller:
         checked_object_type(object_type)
         asked = list(dict.fromkeys([*names, MERGED_IDS]))
         if window.since is None:
-            yield from self._everything(object_type, asked, names)
-            yield from self._bin(object_type)
+            part, _, place = (window.after or LIVE).partition(" ")
+            if part == LIVE:
+                yield from self._everything(object_type, asked, names, place)
+            yield from self._bin(object_type, place if part == BIN else "")
         elif window.since < window.until:
             yield from self._window(object_type, asked, names, window, known)
 
@@ -88,33 +93,33 @@ class Puller:
             else:
                 yield _as_pulled(self.reader.look_up(Ref(SYSTEM, object_type, record_id), names))
 
-    def _everything(self, object_type: str, asked: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
-        for rows, seen_at in self._listed(object_type, asked, archived=False):
+    def _everything(self, object_type: str, asked: Sequence[str], names: Sequence[str], place: str) -> Iterator[Page]:
+        for rows, seen_at, following in self._listed(object_type, asked, place, archived=False):
             items: list[Pulled] = []
             self.reader.complete(object_type, rows, names)
             for row in rows:
                 items.append(record_of(object_type, row, names, seen_at))
                 items += merges_of(object_type, row)
-            yield Page(tuple(items))
+            yield Page(tuple(items), f"{LIVE} {following}" if following else BIN)
 
-    def _bin(self, object_type: str) -> Iterator[Page]:
-        for rows, _ in self._listed(object_type, [], archived=True):
-            yield Page(
-                tuple(Tombstone(Ref(SYSTEM, object_type, row["id"]), moment(row.get("archivedAt"))) for row in rows)
-            )
+    def _bin(self, object_type: str, place: str) -> Iterator[Page]:
+        for rows, _, following in self._listed(object_type, [], place, archived=True):
+            gone = (Tombstone(Ref(SYSTEM, object_type, row["id"]), moment(row.get("archivedAt"))) for row in rows)
+            yield Page(tuple(gone), f"{BIN} {following}" if following else None)
 
     def _listed(
-        self, object_type: str, names: Sequence[str], *, archived: bool
-    ) -> Iterator[tuple[list[dict[str, Any]], Any]]:
-        after: str | None = None
+        self, object_type: str, names: Sequence[str], place: str, *, archived: bool
+    ) -> Iterator[tuple[list[dict[str, Any]], Any, str | None]]:
+        """Pages from ``place`` on (the id of a page's first record), each with where the next one begins."""
+        after = place if is_record_id(place) else None
         while True:
             asked = in_properties(object_type, names)
             reply = self.client.page(object_type, asked, after=after, archived=archived)
             if not reply.is_success:
                 raise refused(reply, f"listing {object_type}")
             body = reply.json_object("results")
-            yield rows_of(body), reply.at
             following = next_page(body)
+            yield rows_of(body), reply.at, following
             if following is None:
                 return
             if following == after:

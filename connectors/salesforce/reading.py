@@ -53,7 +53,8 @@ class Reading:
             prefix = self._schemas.of(object_type).prefix
             rows = [_Seen(object_type, prefix, row, page.at) for row in page.rows]
             skipped = known({row.record_id: row.version for row in rows if not row.is_deleted})
-            yield Page(tuple(row.pulled(asked) for row in rows if row.is_deleted or row.record_id not in skipped))
+            items = (row.pulled(asked) for row in rows if row.is_deleted or row.record_id not in skipped)
+            yield Page(tuple(items), rows[-1].record_id if rows and window.since is None else None)
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         """As the port says; one call per object type, and one more per 400 ids that it could not read."""
@@ -99,7 +100,7 @@ class Reading:
         return self._visible_pages(
             object_type,
             fields,
-            lambda names: changes(object_type, names, window.since, window.until),
+            lambda names: changes(object_type, names, window.since, window.until, full_id(window.after or "", "")),
             with_deleted=True,
             first=lambda soql: self._together.answer(question, soql) if question is not None else None,
         )

@@ -14,16 +14,20 @@ STAMP_FIELDS = ("SystemModstamp", "LastModifiedDate")
 ALWAYS = ("Id", *STAMP_FIELDS)
 
 
-def changes(object_type: str, fields: Sequence[str], since: datetime | None, until: datetime) -> str:
+def changes(
+    object_type: str, fields: Sequence[str], since: datetime | None, until: datetime, after: str | None = None
+) -> str:
     """Everything stamped in [since, until), deleted rows included when asked of queryAll.
 
     SystemModstamp moves for every change, LastModifiedDate can be set back by an import. Many rows share a stamp,
-    so the id completes the order; without ``since`` the id alone orders, which suits the vendor's index. Stamps are
+    so the id completes the order; without ``since`` the id alone orders, which suits the vendor's index and lets an
+    interrupted load go on behind the id it had come to (``after``). Stamps are
     whole seconds, so both bounds are rounded up: exactly the stamps inside the window remain inside.
     """
     before = f"SystemModstamp < {moment(until)}"
     if since is None:
-        return _select(object_type, fields, f"{before} ORDER BY Id")
+        behind = f"Id > {quote_soql_value(after)} AND " if after else ""
+        return _select(object_type, fields, f"{behind}{before} ORDER BY Id")
     window = f"SystemModstamp >= {moment(since)} AND {before}"
     return _select(object_type, fields, f"{window} ORDER BY SystemModstamp, Id")
 
