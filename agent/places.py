@@ -18,6 +18,8 @@ class Places:
 
     by_field: Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]]
     aims: Mapping[tuple[str, str], str | None] = dataclasses.field(default_factory=dict)
+    parts: Mapping[tuple[str, str], tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """The lines that a line is made of, where it is."""
 
     def vendor_field(self, entity_type: str, field: str, ref: Ref) -> str | None:
         return self.by_field.get((entity_type, field), {}).get(ref.system, {}).get(ref.object_type)
@@ -36,7 +38,8 @@ def places_of(policies: PolicySet) -> Places:
                 merged.setdefault(system, {}).update(by_type)
         found[lifecycle.about, "lifecycle"] = merged
     aims = {(policy.about, rule.name): rule.aim for policy in policies.fields for rule in policy.rules}
-    return Places(found, aims)
+    parts = {(policy.about, rule.name): rule.made_of for policy in policies.fields for rule in policy.rules}
+    return Places(found, aims, {line: made_of for line, made_of in parts.items() if made_of})
 
 
 def settled_bases(
@@ -48,7 +51,8 @@ def settled_bases(
     """
     if entry.change.is_halfway:
         return {}
-    observed: dict[str, FieldValue] = {cell.field: cell.after for cell in entry.change.cells}
+    wanted: dict[str, FieldValue] = {cell.field: cell.after for cell in entry.change.cells}
+    observed = dict(wanted)
     for cell in entry.change.cells:
         if cell.vendor_field in entry.observed:
             observed[cell.field] = entry.observed[cell.vendor_field]
@@ -57,6 +61,9 @@ def settled_bases(
         values: dict[str, FieldValue] = {entry.change.system: value}
         for system, record in sides.items():
             if record is None or system == entry.change.system:
+                continue
+            if (entity_type, name) in places.parts:
+                values[system] = wanted[name]  # what the parts made, as the vendor was told
                 continue
             vendor_field = places.vendor_field(entity_type, name, record.ref)
             if vendor_field is not None and vendor_field in record.fields:

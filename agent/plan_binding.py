@@ -98,7 +98,9 @@ def check_drift(plan_id: str, changes: Sequence[Change], gone: Mapping[int, str]
 
 
 def _values_behind(change: Change, record: Record, places: Places) -> dict[str, FieldValue]:
-    names = (places.vendor_field(entity_type_of(change.entity_id), cell.field, record.ref) for cell in change.cells)
+    about = entity_type_of(change.entity_id)
+    lines = [name for cell in change.cells for name in (cell.field, *places.parts.get((about, cell.field), ()))]
+    names = (places.vendor_field(about, name, record.ref) for name in lines)
     return {name: record.fields[name] for name in names if name is not None and name in record.fields}
 
 

@@ -9,6 +9,7 @@ from agent.changes import Cell, Change, TraceStep, Why
 from agent.decide.conditions import LIFECYCLE, explain
 from agent.decide.desk import Desk
 from agent.decide.ladder import UNMAPPED
+from agent.decide.made import NotMade, made_value
 from agent.decide.owners import NoCounterpart
 from agent.decide.policy import CreateRule, FieldRule, Header
 from agent.decide.prepared import NEWEST, FieldPlan
@@ -99,6 +100,9 @@ class _Creation:
         for plan in self.desk.plan.by_name.values():
             rule = self.desk.rule(plan)
             target = rule.vendor_field(self.rule.system, self.rule.as_type)
+            made = self._made(plan) if rule.made_of and target is not None and self._travels(rule) else None
+            if made is not None and target is not None:
+                found[target] = (rule, made)
             origin = rule.vendor_field(self.source.ref.system, self.source.ref.object_type)
             if target is None or origin is None or origin not in self.source.fields or not self._travels(rule):
                 continue
@@ -107,6 +111,12 @@ class _Creation:
                 found[target] = (rule, value)
         names = {rule.name for rule, _ in found.values()}
         return {target: filled for target, filled in found.items() if _has_currency(filled[0], names)}
+
+    def _made(self, plan: FieldPlan) -> str | None:
+        try:
+            return made_value(self.desk, plan)
+        except NotMade:
+            return None
 
     def _travels(self, rule: FieldRule) -> bool:
         """May this rule write the new side, and does its policy write at all?"""

@@ -188,6 +188,24 @@ def check_currencies(documents: Documents, policies: Sequence[FieldsPolicy]) -> 
                 )
 
 
+def check_made_of(documents: Documents, policies: Sequence[FieldsPolicy]) -> None:
+    """The parts of a line are other lines of the same thing, that hold a plain value of their own."""
+    for policy in policies:
+        lines = {rule.name: rule for other in policies if other.about == policy.about for rule in other.rules}
+        document = documents[policy.header.place]
+        for rule in policy.rules:
+            for name in rule.made_of:
+                node, part = _line_key(document, rule.name), lines.get(name)
+                if part is None or part is rule:
+                    options = [other for other in lines if other != rule.name]
+                    message = f"`{rule.name}` is made of `{name}`, but there is no such line about {policy.about}"
+                    document.reader.error(node, message, did_you_mean(name, options, label="Lines"))
+                elif part.made_of or part.is_owner or part.wins == "opt-out":
+                    what = "made of others itself" if part.made_of else "an owner" if part.is_owner else "a consent"
+                    message = f"`{rule.name}` is made of `{name}`, which is {what}"
+                    document.reader.error(node, message, "Name lines that hold a value of their own.")
+
+
 def check_groups(
     limits: LimitsPolicy | None,
     people: PeoplePolicy | None,

@@ -14,6 +14,7 @@ from agent.decide.currency import apart
 from agent.decide.desk import Desk
 from agent.decide.lifecycle import decide_stage
 from agent.decide.links import association
+from agent.decide.made import NotMade, made_value
 from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
@@ -89,7 +90,7 @@ def decide_fields(desk: Desk) -> None:
                 desk.say(plan.step(*left_out))
             elif plan.constant is not None:
                 desk.say(plan.constant)
-            elif (values := _visible(desk, plan)) is not None:
+            elif (values := _made(desk, plan) if plan.rule.made_of else _visible(desk, plan)) is not None:
                 _compare(desk, plan, values)
 
 
@@ -134,6 +135,22 @@ def _compare(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue])
 def _means_the_same(translator: Translator, here: Reading, there: Reading) -> bool:
     """The usual answer, whoever would win."""
     return here.is_mapped and there.is_mapped and translator.agree(here, there)
+
+
+def _made(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | None:
+    """What the parts make stands for the side without a field; None (and a trace) when it cannot be made."""
+    (target,) = plan.rule.where
+    record, field = desk.record(target), plan.fields[plan.systems.index(target)]
+    if record is None or field is None or field not in record.fields:
+        desk.say(plan.step("skipped", f"not visible: {desk.prepared.systems[target].name} does not show {field} to us"))
+        return None
+    try:
+        made = made_value(desk, plan)
+    except NotMade as reason:
+        desk.say(plan.step("skipped", f"cannot be made of {' and '.join(plan.rule.made_of)}: {reason}", target))
+        return None
+    live = record.fields[field]
+    return (live, made) if plan.systems[0] == target else (made, live)
 
 
 def _visible(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | None:

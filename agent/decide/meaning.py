@@ -74,6 +74,7 @@ def definition_of(rule: FieldRule) -> str:
         [rule.clean.name, rule.clean.argument, *filter(None, [rule.clean.currency_line])],
         [[meaning, sorted(words.items())] for meaning, words in rule.values.items()],
         rule.is_owner,
+        *([[*rule.made_of, rule.between]] if rule.made_of else []),
         *([] if rule.links_to is None else [rule.links_to]),
     )
 

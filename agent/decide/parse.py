@@ -340,6 +340,7 @@ class _Draft:
         cross_check.refuse_second_writers(self.by_place, policies.fields, policies.lifecycle, after, self.systems)
         if self.is_complete:
             cross_check.check_currencies(self.by_place, policies.fields)
+            cross_check.check_made_of(self.by_place, policies.fields)
             cross_check.check_links(self.by_place, policies.fields, policies.entity_types)
         if self.owners:
             self._check_owners(policies)

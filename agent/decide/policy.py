@@ -98,6 +98,8 @@ class FieldRule:
     ``losing_edit`` are the policy's. ``type`` is the field type found in the schema (text when unknown), or the one
     ``clean`` makes of it. ``instants``: systems whose field is a date with a time of day. ``aim`` is a short hash of
     what the line wants of both values: its fields, cleaning, words and winners, but not how an edit is treated.
+    ``made_of``: the lines whose values, joined by ``between``, make its one field; ``wins`` then names the system
+    without one.
     """
 
     name: str
@@ -120,6 +122,8 @@ class FieldRule:
     cases: tuple[Case, ...] = ()
     instants: frozenset[str] = frozenset()
     aim: str | None = None
+    made_of: tuple[str, ...] = ()
+    between: str = " "
     links_to: str | None = None
     """The kind of thing whose record this line's value is, such as ``company``; None for a value of its own."""
 

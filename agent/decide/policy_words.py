@@ -178,6 +178,9 @@ def _create(create: CreateRule, names: _Names) -> str:
 
 
 def _rule(rule: FieldRule, names: _Names) -> str:
+    if rule.made_of:
+        place = names.place(*next(iter(rule.where.items())))
+        return f"{place}: made of {', '.join(rule.made_of)}, joined by “{rule.between}”; it is never taken apart again."
     place = " ↔ ".join(names.place(system, by_type) for system, by_type in rule.where.items())
     more = []
     if rule.clean.name != "text":

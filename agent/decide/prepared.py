@@ -243,11 +243,29 @@ def _nothing_to_compare(
     fields: tuple[str | None, ...],
 ) -> str:
     """Why this rule never compares anything for these object types, or empty."""
+    if rule.made_of:
+        return _nowhere_to_write(rule, named, systems, types, fields)
     if len(rule.where) < len(systems):
         return f"only read, from {' and '.join(named[system].name for system in rule.where)}"
     for system, object_type, field in zip(systems, types, fields, strict=True):
         if object_type is None:
             return f"there is no record in {named[system].name}"
         if field is None:
+            return f"{named[system].name} {object_type} does not hold it"
+    return ""
+
+
+def _nowhere_to_write(
+    rule: FieldRule,
+    named: Systems,
+    systems: Pair,
+    types: tuple[str | None, str | None],
+    fields: tuple[str | None, ...],
+) -> str:
+    """As ``_nothing_to_compare``, for a line that is made of others."""
+    for system, object_type, field in zip(systems, types, fields, strict=True):
+        if system in rule.where and object_type is None:
+            return f"there is no record in {named[system].name}"
+        if system in rule.where and field is None:
             return f"{named[system].name} {object_type} does not hold it"
     return ""

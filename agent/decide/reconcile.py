@@ -262,7 +262,7 @@ class _Field:
         if winner.has_changed or not loser.has_changed:
             return self._write(winner.live, loser, self._wins_sentence(winner, loser))
         lost = f"the edit to {self._show(loser)} in {loser.name}"
-        sentence = f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}; {lost}"
+        sentence = f"{self._claim(winner)}; {lost}"
         return self._left(loser, sentence) or self._write(winner.live, loser, f"{sentence} is taken back")
 
     def _left(self, loser: Side, sentence: str) -> Outcome | None:
@@ -350,7 +350,12 @@ class _Field:
         return self.sides[1] if side is self.sides[0] else self.sides[0]
 
     def _wins_sentence(self, winner: Side, loser: Side) -> str:
-        return f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}; {self._had(loser)}"
+        return f"{self._claim(winner)}; {self._had(loser)}"
+
+    def _claim(self, winner: Side) -> str:
+        if self.rule.made_of:
+            return f"{' and '.join(self.rule.made_of)} make {self._show(winner)}"
+        return f"{winner.name} {self.how} {self.rule.name} and has {self._show(winner)}"
 
     def _had(self, side: Side) -> str:
         return f"{side.name} was blank" if side.live.is_blank else f"{side.name} had {self._show(side)}"

@@ -48,6 +48,8 @@ _IN_WORDS: Mapping[str, str] = {
 
 def written_systems(rule: FieldRule) -> tuple[str, ...]:
     """The systems a rule may write in any case: the side that does not win, both where both may be; consent none."""
+    if rule.made_of:
+        return tuple(rule.where)
     if len(rule.where) < BOTH:
         return ()
     systems = tuple(rule.where)
@@ -88,6 +90,7 @@ class _RuleCheck:
         for system in written_systems(self.rule):
             for object_type, field in self.found.get(system, {}).items():
                 self._writable(system, object_type, field)
+        self._makeable()
         self._cleanable()
         self._compatible()
         return replace(self.rule, type=self._type(), values=self._values(), instants=self._instants())
@@ -121,12 +124,23 @@ class _RuleCheck:
         if not schema.can_update:
             self.reader.error(node, f"Truce's user may not change {where}", "Give it that right, or only read it.")
         elif not field.writable:
-            other = next(name for name in self.rule.where if name != system)
+            advice = f"Write `wins: {system}`, or only read it."
+            if self.rule.made_of:
+                advice = "Choose a field that can be."
             self.reader.error(
                 node,
                 f"`{field.name}` cannot be written in {where}",
-                f"It is calculated or protected there. Write `wins: {system}`, or remove the line of {other}.",
+                f"It is calculated or protected there. {advice}",
             )
+
+    def _makeable(self) -> None:
+        """Several values joined are text."""
+        for system, by_type in self.found.items() if self.rule.made_of else ():
+            for object_type, field in by_type.items():
+                if field.type != "text":
+                    where = f"`{field.name}` in {self.systems[system].name} {object_type}"
+                    message = f"{where} is {_IN_WORDS[field.type]}, but several values joined are text"
+                    self.reader.error(self._node(system, object_type), message, "Choose a text field.")
 
     def _cleanable(self) -> None:
         """Does ``clean`` fit the fields? A cleaner of numbers or dates reads them, or text that holds them."""
@@ -156,7 +170,7 @@ class _RuleCheck:
         if self.rule.is_owner or self.rule.links_to is not None or self.rule.wins == CONSENT:
             return
         for target in written_systems(self.rule):
-            source = next(system for system in self.rule.where if system != target)
+            source = next((system for system in self.rule.where if system != target), "")
             for object_type, field in self.found.get(target, {}).items():
                 for origin in self.found.get(source, {}).values():
                     self._pair(source, origin, target, object_type, field)

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agent.decide.kinds.cleaning import TYPE_OF, read_cleaner
-from agent.decide.kinds.header import BOTH, ENTITY_PATTERN, TEXT
-from agent.decide.kinds.wins import keys, read_wins
+from agent.decide.kinds.header import BOTH, ENTITY_PATTERN, TEXT, WORD_OR_LIST
+from agent.decide.kinds.wins import Said, keys, read_wins
 from agent.decide.meaning import aim_of, plain, rule_hash
-from agent.decide.policy import FieldRule
+from agent.decide.policy import FieldRule, Winner
 from agent.decide.reading import Block, Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import MapNode, Node, TextNode
@@ -42,6 +42,8 @@ def line_shape(systems: Systems) -> Shape:
                 f"one meaning, two words: `{_value_example(systems)}`",
                 {"type": "object", "minProperties": 1, "additionalProperties": meaning},
             ),
+            Key("made_of", "instead of `wins`: the lines whose values make this one field, in order", WORD_OR_LIST),
+            Key("between", "what stands between the values of `made_of`; a space when left out", {"type": "string"}),
             Key("may_clear", "true: clearing the winning side clears the other", _BOOLEAN),
             Key("protected", "true: a filled value is replaced only after a person said yes", _BOOLEAN),
             Key("owner", "true: this is the record's owner, mapped person by person", _BOOLEAN),
@@ -99,7 +101,8 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
             each = " or ".join(f"`{system}: …`" for system in systems)
             reader.error(name, f"`{name.text}` names no field", f"Add {each}, or both.")
         return None
-    said = read_wins(name, block, systems, reader)
+    made_of = _made_of(name, block, systems, reader)
+    said = read_wins(name, block, systems, reader) if "made_of" not in block else _made(block, systems)
     clean = read_cleaner(block.get("clean"), reader)
     rule = FieldRule(
         name=name.text,
@@ -119,10 +122,48 @@ def read_line(name: TextNode, node: Node, wide: Policywide, reader: Reader) -> F
         owner_otherwise=_otherwise(block, reader),
         undecided=said.undecided,
         type=TYPE_OF.get(clean.name, "text"),
+        made_of=made_of,
+        between=_between(block, reader),
         links_to=_links_to(block, reader),
     )
     wins = plain(block.get("wins"))
     return replace(rule, rule=rule_hash(wide.about, rule, wins), aim=aim_of(wide.about, rule, wins))
+
+
+def _made_of(name: TextNode, block: Block, systems: Systems, reader: Reader) -> tuple[str, ...]:
+    """The parts of a line that is made of others; everything that does not fit such a line is noted."""
+    node = block.get("made_of")
+    if node is None:
+        return ()
+    sides = [system for system in systems if system in block]
+    if len(sides) > 1:
+        reader.error(
+            name,
+            f"`{name.text}` is made of other lines, so it stands in one system only",
+            "No value is ever taken apart again: remove one of the two fields.",
+        )
+    for key in ("wins", "else", "values", "owner", "otherwise"):
+        if key in block:
+            reader.error(block[key], f"`{key}` has no place in a line that is `made_of` others", "Remove it.")
+    return tuple(dict.fromkeys(word.text.strip() for word in reader.words(node, "made_of")))
+
+
+def _made(block: Block, systems: Systems) -> Said:
+    """What the parts make wins over what stands in the one field there is."""
+    side = next((system for system in systems if system in block), None)
+    return Said(Winner(systems.other(side))) if side is not None else Said()
+
+
+def _between(block: Block, reader: Reader) -> str:
+    node = block.get("between")
+    if node is None:
+        return " "
+    if "made_of" not in block:
+        reader.error(node, "`between` belongs to a line that is `made_of` others", "Remove it.")
+    if not isinstance(node, TextNode):
+        reader.error(node, "`between` must be one text", 'For example `", "`.')
+        return " "
+    return node.text
 
 
 def _where(system: str, node: Node, name: str, wide: Policywide, reader: Reader) -> dict[str, str]:
