@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
+from connectors.emulator.practice import Options
+from connectors.emulator.serve import Emulator
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -43,12 +46,37 @@ def looks_like(said: str, shown: str) -> bool:
     return fnmatch.fnmatchcase(said.strip("\n"), pattern + "*" if shown.endswith("…") else pattern)
 
 
-def walk(terminal: Terminal, commands: list[Typed]) -> None:
+def walk(terminal: Terminal, commands: list[Typed], typed: str = "") -> None:
     for command in commands:
-        said = terminal(*shlex.split(command.words)[1:])
+        said = terminal(*shlex.split(command.words)[1:], typed=typed)
         assert looks_like(said.text, command.shown), (
             f"{command.words} says\n{said.text}\nthe page says\n{command.shown}"
         )
+
+
+def with_practice_accounts(terminal: Terminal, emulator: Emulator, begin: Typed) -> str:
+    """Begin as the page does, then send the requests to the practice CRMs. Returns the keys to type."""
+    walk(terminal, [begin])
+    config = terminal.config.read_text(encoding="utf-8")
+    for line, url in (("  domain:", emulator.salesforce_url), ("  token:", emulator.hubspot_url)):
+        config = config.replace(f"\n{line}", f"\n  base_url: {url}\n{line}", 1)
+    terminal.config.write_text(config.replace("  # link_keys: {", "  link_keys: {"), encoding="utf-8")
+    salesforce, hubspot = emulator.credentials["salesforce"], emulator.credentials["hubspot"]
+    return f"{salesforce['client_id']}\n{salesforce['client_secret']}\n{hubspot['token']}\n"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", ["first-week.md", "from-the-native-connector.md"])
+def test_a_page_about_real_accounts(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for table in re.findall(r"^```csv\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        (tmp_path / "mapping.csv").write_text(table, encoding="utf-8")
+    with Emulator.start(Options(contacts=120, companies=30, seed=3)) as emulator:
+        terminal = Terminal(Path("config.yaml"))
+        begin, *commands = typed_in(text)
+        keys = with_practice_accounts(terminal, emulator, begin)
+        walk(terminal, commands, typed=keys)
 
 
 @pytest.mark.timeout(300)
