@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.ledger import Ledger
 
 Role = Literal["active", "duplicate"]
-LinkState = Literal["linked", "duplicate", "lost", "undone", "unclear"]
+LinkState = Literal["linked", "duplicate", "lost", "released", "undone", "unclear"]
 
 BLOCK = 100
 """Entity numbers are taken from the ledger by the block; what is left of one at a restart is never used."""
@@ -86,7 +86,7 @@ class Crosswalk:
     def in_company(self, refs: Iterable[Ref]) -> dict[Ref, str]:
         """As ``entities_of``, of those alone that nothing new can place: not lost, and linked beside another one."""
         beside = "EXISTS (SELECT 1 FROM links o WHERE o.entity = l.entity AND o.id != l.id)"
-        return self._entities_where(f"state != 'lost' AND (state != 'linked' OR {beside})", refs)
+        return self._entities_where(f"state NOT IN ('lost', 'released') AND (state != 'linked' OR {beside})", refs)
 
     def members(self, entity_ids: Iterable[str]) -> dict[str, list[Link]]:
         """All links of these entities, in the order they were made; entities without one are left out."""
@@ -178,7 +178,8 @@ class Crosswalk:
     def mark(self, ref: Ref, state: str) -> bool:
         """Change what became of a link; False when there is none.
 
-        ``undone`` also raises the entity's link key, so that a later create cannot meet the one taken back.
+        ``undone`` and ``released`` also raise the entity's link key, so that a later create cannot meet the one that
+        is gone.
         """
         with self._store.write() as connection:
             row = connection.execute(
@@ -186,7 +187,7 @@ class Crosswalk:
                 " AND state != ? RETURNING entity",
                 (state, to_micros(self._clock()), ref.id, ref.object_type, ref.system, state),
             ).fetchone()
-            if row is not None and state == "undone":
+            if row is not None and state in ("undone", "released"):
                 connection.execute("UPDATE entities SET key_number = key_number + 1 WHERE entity = ?", row)
             return row is not None or _is_linked(connection, ref)
 

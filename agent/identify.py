@@ -184,7 +184,7 @@ class _Desk:
             self._converted(self._converted_ones[ref], entity_id)
         elif entity_id is None:
             return True
-        elif self._link_state(ref) == "lost" and self._active_of(entity_id, ref.system) is None:
+        elif self._link_state(ref) in ("lost", "released") and self._active_of(entity_id, ref.system) is None:
             self._link(entity_id, ref, "active")  # out of the recycle bin
         elif self._stands_alone(entity_id, ref):
             return True  # what changed may tell who it is
@@ -275,8 +275,8 @@ class _Desk:
         survivor = self._mirror.merged_into(ref)
         if entity_id is None:
             return
-        if self._link_state(ref) == "undone":
-            return  # the tombstone of a create that we took back ourselves
+        if self._link_state(ref) in ("undone", "released"):
+            return  # the tombstone of a create that we took back ourselves, or of a record that a person let go
         self._marks[ref] = "lost"
         self._active.pop((entity_id, ref.system), None)
         self.resolution.entities.add(entity_id)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent import apply, approving, cutover, cycle, failures, rollback, schema_watch
+from agent import apply, approving, cutover, cycle, failures, review_answers, rollback, schema_watch
 from agent import plan as plans
 from agent.budget import Lane
 from agent.ceiling import ceiling, is_raised, set_ceiling
@@ -29,6 +29,7 @@ from agent.orders_pairing import PAIRING_ORDERS
 from agent.people import check_may_order
 from agent.places import entity_type_of, places_of
 from agent.reversal import Reversal, plan_reversal
+from agent.reviews import Review
 from agent.selection import Selection
 
 Body = Mapping[str, Any]
@@ -216,10 +217,32 @@ def freeze(installation: Installation, body: Body, actor: str, progress: apply.P
 
 
 def answer_review(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    review = installation.reviews.resolve(body["review"], body["answer"], actor)
+    done = _answered(installation, installation.reviews.find(body["review"]), body["answer"], actor)
+    return {"review": body["review"], "answer": body["answer"], "by": actor, "done": done}
+
+
+def answer_reviews(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    """One answer to every open question of a kind and policy line; ``count`` is how many the person was shown."""
+    wanted = [each for each in installation.reviews.list(kind=body["about"]) if each.line == body["line"]]
+    if len(wanted) != body["count"]:
+        raise UsageError(
+            f"{len(wanted)} questions are open there, not {body['count']}",
+            why="an answer for many counts for exactly those that were shown",
+            next_step=f"truce review --kind {body['about']} --line {body['line']}",
+        )
+    for position, review in enumerate(wanted):
+        _answered(installation, review, body["answer"], actor)
+        progress(position + 1, len(wanted))
+    return {"answered": len(wanted), "answer": body["answer"], "by": actor}
+
+
+def _answered(installation: Installation, review: Review, answer: str, actor: str) -> str:
+    """Done before it is noted: a crash between the two leaves a question whose answer is done already."""
     entities = {installation.crosswalk.entity_of(ref) for ref in review.refs} | {review.entity_id}
     cycle.decide_again(installation, [name for name in entities if name], "answered")
-    return {"review": body["review"], "answer": body["answer"], "by": actor}
+    done = review_answers.carry_out(installation, review, answer, actor) if review.state == "open" else ""
+    installation.reviews.resolve(review.id, answer, actor)
+    return done
 
 
 def retry(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
@@ -247,6 +270,7 @@ ORDERS: Mapping[str, Order] = {
     "go-live": go_live,
     "freeze": freeze,
     "review": answer_review,
+    "review-many": answer_reviews,
     "retry": retry,
     **PAIRING_ORDERS,
     **ALIGN_ORDERS,
@@ -257,7 +281,7 @@ ORDERS: Mapping[str, Order] = {
 
 NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
 """Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
-ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review", "retry"})
+ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review", "review-many", "retry"})
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 
 

@@ -79,7 +79,7 @@ def timeline(installation: Installation, wanted: str) -> Timeline:
 
 def _links(links: Sequence[Link]) -> Iterator[Moment]:
     words = {"linked": "known", "duplicate": "a second record, read only", "lost": "deleted or merged there",
-             "undone": "created by Truce and taken back"}  # fmt: skip
+             "undone": "created by Truce and taken back", "released": "gone, its place may be filled anew"}  # fmt: skip
     for link in links:
         state = "duplicate" if link.role == "duplicate" and link.state == "linked" else link.state
         yield Moment(link.since, link.ref.system, f"{link.ref.object_type} {link.ref.id}: {words.get(state, state)}")

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from agent.digest import Digest, Trust
 
 QUESTIONS = {
-    "conflict": "conflicts",
-    "duplicate": "likely duplicates",
+    "fight": "fields fought over",
     "unclear": "unclear pairs",
     "lost": "deleted on one side",
     "converted": "converted Leads",
+    "duplicate": "likely duplicates",
+    "stage_back": "stages to move back",
     "missing": "required fields missing",
     "unmapped": "values without a counterpart",
-    "fight": "fields fought over",
-    "stage_back": "stages to move back",
+    "conflict": "conflicts",
     "first difference": "first differences",
 }
-"""Kind of question → what several of them are called."""
+"""Kind of question → what several of them are called; what keeps Truce from more comes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,9 @@ def _people_decide(terminal: Terminal, documents: Documents) -> None:
     note(documents, "approve", terminal.json("approve", large["batch"], "--count", count, "--reason", "seen"))
     question = terminal.json("review")["reviews"][0]
     note(documents, "review", terminal.json("review", question["review"], "--answer", "keep both"))
+    group = next(each for each in terminal.json("review")["groups"] if each["kind"] == "duplicate")
+    words = ("--kind", "duplicate", "--line", group["line"], "--count", str(group["count"]), "--answer", "never")
+    note(documents, "review", terminal.json("review", *words))
     note(documents, "pause", terminal.json("pause", "person-basics", "--reason", "holidays"))
     note(documents, "resume", terminal.json("resume", "person-basics"))
     _watch(terminal, documents)
