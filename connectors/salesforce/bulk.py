@@ -82,7 +82,7 @@ class Bulk:
             self._calls.ask(Request("PATCH", f"jobs/ingest/{job_id}", body={"state": "Aborted"}), "ending a bulk job")
             return None
         if state not in ENDED:
-            self._sleep(_pause(job))
+            self._sleep(pause_for(job))
             return None
         return self._results(job_id, fit, key, job)
 
@@ -206,7 +206,7 @@ def _state(job: Reply | Failure) -> str:
     return state
 
 
-def _pause(job: Reply | Failure) -> float:
+def pause_for(job: Reply | Failure) -> float:
     """A quarter of the job's age on Salesforce's clock: few looks at a long job, quick ones at a short."""
     if not isinstance(job, Reply) or not isinstance(job.body, dict) or job.at is None:
         return 1.0

@@ -84,7 +84,7 @@ class Salesforce:
         self._login = Login(Place(domain.lower(), api_version), grant, self._session, egress, base, clock)
         self._calls = Calls(self._login)
         self._schemas = Schemas(self._calls, clock)
-        self._reading = Reading(self._calls, self._schemas)
+        self._reading = Reading(self._calls, self._schemas, sleep, bulk_above)
         self._copying = Copying(self._calls, self._schemas, self._reading)
         soap = Soap(self._login, api_version)
         self._writing = Writing(self._calls, soap, self._schemas, self._reading, dict(link_keys or {}), sleep)

@@ -20,10 +20,11 @@ PAGE_SIZE = {"Sforce-Query-Options": "batchSize=2000"}
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """Rows as the vendor sent them, at the vendor's time ``at``."""
+    """Rows as the vendor sent them, at the vendor's time ``at``; ``total`` is how many the whole answer has."""
 
     rows: list[Row]
     at: datetime | None
+    total: int = 0
 
 
 class FieldHidden(Exception):
@@ -48,7 +49,7 @@ def pages(
     while True:
         rows, following, total = _checked(answer, doing)
         seen += len(rows)
-        yield RowPage(rows, answer.at)
+        yield RowPage(rows, answer.at, total)
         if following is None:
             break
         answer = calls.ask(Request("GET", following, headers=PAGE_SIZE), doing)

@@ -7,20 +7,25 @@ change, so it tells whether a record is known; the second is what If-Unmodified-
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from agent.connector import FieldSchema, Known, Page, Window, nothing_known
 from agent.errors import BadReply, ConnectorError, NotFound
 from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
-from connectors.salesforce.abilities import READ_CHUNK
+from connectors.salesforce.abilities import BULK_ABOVE, READ_CHUNK
+from connectors.salesforce.bulk import Sleep
 from connectors.salesforce.calls import Calls, Reply, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
 from connectors.salesforce.ids import full_id
+from connectors.salesforce.loading import Loading, NoJob, Place, place_of
 from connectors.salesforce.pages import FieldHidden, Row, RowPage, pages
 from connectors.salesforce.schema import Description, Schemas
-from connectors.salesforce.soql import ALWAYS, MOST_IDS, by_ids, changes, equal_to
+from connectors.salesforce.soql import ALWAYS, MOST_IDS, by_ids, changes, equal_to, everything
 from connectors.salesforce.together import Question, Together
 
 _FATE_FIELDS = ("IsDeleted", "MasterRecordId")
@@ -28,9 +33,11 @@ _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\ud800-\udfff]")
 
 
 class Reading:
-    def __init__(self, calls: Calls, schemas: Schemas) -> None:
+    def __init__(self, calls: Calls, schemas: Schemas, sleep: Sleep = time.sleep, bulk_above: int = BULK_ABOVE) -> None:
         self._calls = calls
         self._schemas = schemas
+        self._loading = Loading(calls, sleep)
+        self._bulk_above = bulk_above
         self._together = Together(calls)
 
     def changed(
@@ -42,14 +49,58 @@ class Reading:
         out of a window, but never of a full load: its size tells an emptied side.
         """
         if window.since is None:
-            return self._changed(object_type, fields, window, nothing_known, None)
+            return self._everything(object_type, fields, window)
         question = self._together.plan(lambda: self._change_query(object_type, fields, window))
-        return self._changed(object_type, fields, window, known, question)
+        return self._taken(object_type, window, known, self._change_pages(object_type, fields, window, question))
 
-    def _changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known, question: Question | None
+    def _everything(self, object_type: str, fields: Sequence[str], window: Window) -> Iterator[Page]:
+        """A full load: as a job where the first page of the usual query shows that there is much to load."""
+        begun = place_of(window.after)
+        if begun is not None:
+            try:
+                yield from self._loaded(object_type, fields, window, begun)
+            except NoJob:
+                window = replace(window, after=None)
+            else:
+                return
+        pages = self._change_pages(object_type, fields, window, None)
+        first = next(pages, None)
+        if first is not None and first[1].total > self._bulk_above and window.after is None:
+            try:
+                yield from self._loaded(object_type, fields, window, None)
+            except NoJob:
+                pass
+            else:
+                return
+        if first is not None:
+            yield from self._taken(object_type, window, nothing_known, chain([first], pages))
+
+    def _loaded(self, object_type: str, fields: Sequence[str], window: Window, begun: Place | None) -> Iterator[Page]:
+        """Pages of a query job, the empty ones of waiting first: each says how far it is. Raises NoJob."""
+        place = begun or self._begun(object_type, fields, window)
+        yield Page((), str(place))
+        while not self._loading.is_ready(place):
+            yield Page((), str(place))
+        described = self._schemas.of(object_type)
+        asked = described.visible(fields)
+        for page, following in self._loading.pages(place, described):
+            rows = (_Seen(object_type, described.prefix, row, page.at) for row in page.rows)
+            yield Page(tuple(row.pulled(asked) for row in rows), str(following) if following else None)
+
+    def _begun(self, object_type: str, fields: Sequence[str], window: Window) -> Place:
+        for describe in (self._schemas.of, self._schemas.fetch):
+            described = describe(object_type)
+            try:
+                names = _selected(described, described.visible(fields))
+                return self._loading.begin(everything(object_type, names, window.until))
+            except FieldHidden:
+                continue
+        raise NoJob
+
+    def _taken(
+        self, object_type: str, window: Window, known: Known, pages: Iterable[tuple[list[str], RowPage]]
     ) -> Iterator[Page]:
-        for asked, page in self._change_pages(object_type, fields, window, question):
+        for asked, page in pages:
             prefix = self._schemas.of(object_type).prefix
             rows = [_Seen(object_type, prefix, row, page.at) for row in page.rows]
             skipped = known({row.record_id: row.version for row in rows if not row.is_deleted})

@@ -32,6 +32,11 @@ def changes(
     return _select(object_type, fields, f"{window} ORDER BY SystemModstamp, Id")
 
 
+def everything(object_type: str, fields: Sequence[str], until: datetime) -> str:
+    """As ``changes`` without a beginning, for a job: in no order, so that Salesforce may cut it into parts."""
+    return _select(object_type, fields, f"SystemModstamp < {moment(until)}")
+
+
 def by_ids(object_type: str, fields: Sequence[str], ids: Sequence[str]) -> str:
     """At most ``MOST_IDS`` validated ids."""
     return _select(object_type, fields, f"Id IN {quote_soql_value(list(ids))}")

@@ -1,4 +1,4 @@
-"""Every promise of docs/invariants.md is backed by tests that exist."""
+"""Every promise of docs/invariants.md and every fault of docs/faults.md is backed by tests that exist."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/invariants.md").read_text(encoding="utf-8")
+FAULTS = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
+NUMBERS = [*range(10, 30), 33, 39, 40, 41]
+"""The vendor's part of the failure model."""
+
 NAMED = re.compile(r"\[`((?:tests/[\w/]+\.py)(?=::test_)|connectors/conformance/\w+\.py)::(\w+)`\]")
 
 
@@ -20,7 +24,7 @@ def names_in(path: Path) -> set[str]:
 def test_every_test_that_is_named_exists() -> None:
     missing = [
         f"{file}::{name}"
-        for file, name in NAMED.findall(PAGE)
+        for file, name in NAMED.findall(PAGE + FAULTS)
         if not (ROOT / file).is_file() or name not in names_in(ROOT / file)
     ]
     assert missing == []
@@ -36,3 +40,9 @@ def test_each_of_the_ten_promises_says_must_and_names_a_test() -> None:
 
 def test_the_readme_leads_to_the_page() -> None:
     assert "(docs/invariants.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_fault_of_a_vendor_names_its_tests() -> None:
+    rows = re.findall(r"^\| F(\d+) \|(.*)$", FAULTS, flags=re.MULTILINE)
+    assert [int(number) for number, _ in rows] == NUMBERS
+    assert [number for number, text in rows if not NAMED.search(text)] == []
