@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -19,6 +20,14 @@ ASKED = "opt-in asked"
 
 Address = tuple[str, list[Ref]]
 """(address, every live record that holds it, in every system)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One address whose records do not say the same of it. ``said``: (record, whether it is opted out there)."""
+
+    address: str
+    said: tuple[tuple[Ref, bool], ...]
 
 
 def opted_out_of_pending(installation: Installation) -> Iterator[Address]:
@@ -65,6 +74,26 @@ def _of_some(
             if ref in records and not _is_answered(installation, records[ref], places, answered.get(ref))
         ]
         yield from stricter(address, held, places, entities, by_operation, converted)
+
+
+def conflicts(installation: Installation) -> Iterator[Conflict]:
+    """Every address that is opted out on one record and not on another, with all its records; by address."""
+    places = consent_places(installation.policies)
+    remaining = iter(all_opted_out(installation)) if places else iter(())
+    while some := list(islice(remaining, SLICE)):
+        records = installation.mirror.records({ref for _, holders in some for ref in holders})
+        for address, holders in some:
+            shown = {
+                ref: is_out(places, records[ref]) for ref in holders if ref in records and _shows(places, records[ref])
+            }
+            standing = {out for ref, out in shown.items() if out or not is_converted(installation, records[ref])}
+            if len(standing) > 1:
+                yield Conflict(address, tuple(sorted(shown.items())))
+
+
+def _shows(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> bool:
+    place = places.get((record.ref.system, record.ref.object_type))
+    return place is not None and place.field in record.fields
 
 
 def answered_by_opt_ins(installation: Installation) -> dict[Ref, datetime]:

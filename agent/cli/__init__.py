@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "retry": ("retry", "Writes a vendor refused: list them, have them tried again."),
     "approve": ("approve", "Approve a held batch: exactly the list shown."),
     "reject": ("reject", "Turn a held batch down."),
-    "consent": ("consent", "Ask for an opt-in, with evidence; two people approve it."),
+    "consent": ("consent", "Who differs in consent; ask for an opt-in, with evidence."),
     "rollback": ("rollback", "Preview the undo of a batch; --apply writes it."),
     "mode": ("mode", "How much Truce may do at most: watch, ask or act."),
     "pause": ("pause", "Stop a policy from writing."),

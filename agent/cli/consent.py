@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import print_json, say
+from agent.cli.display import clean, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
 
@@ -12,6 +12,29 @@ from agent.people import needs_name
 @click.group("consent")
 def command() -> None:
     """Who may be written to. Opt-outs travel by themselves; an opt-in never does."""
+
+
+@command.command("conflicts")
+@json_option
+@click.pass_context
+def conflicts(ctx: click.Context, as_json: bool) -> None:
+    """List every address that is opted out on one record and not on another, with what each record says."""
+    from agent.consent import conflicts as found_in
+
+    with session_of(ctx).reading() as installation:
+        found = list(found_in(installation))
+    if as_json:
+        listed = [
+            {"address": each.address, "records": [{"record": str(ref), "opted_out": out} for ref, out in each.said]}
+            for each in found
+        ]
+        print_json({"conflicts": listed})
+        return
+    for each in found:
+        say(clean(each.address))
+        for ref, out in each.said:
+            say(f"  {'opted out' if out else 'not opted out':<14}{ref}", hanging=16)
+    say(f"{len(found)} addresses differ." if found else "Every record says the same of each address.")
 
 
 @command.command("opt-in", short_help="Ask for an opt-in: evidence, then two people.")

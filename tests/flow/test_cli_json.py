@@ -138,6 +138,7 @@ def _opt_in(terminal: Terminal, documents: Documents, emulator: Emulator) -> Non
     contacts = emulator.world.spaces["salesforce"].tables["Contact"].values()
     address = next(row.values["Email"] for row in contacts if row.values.get("HasOptedOutOfEmail"))
     evidence = ("--source", "form 12", "--at", "0 minutes ago", "--actor", "kim")
+    note(documents, "consent-conflicts", terminal.json("consent", "conflicts"))
     asked = note(documents, "consent-opt-in", terminal.json("consent", "opt-in", address, *evidence))
     note(documents, "show", terminal.json("show", asked["batch"]))
     note(documents, "batches", terminal.json("batches", "--waiting"))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flow_stage import ANNA, BEN, FIELDS, TEAM, TOM, Pair, Stage, limits_policy, person_policy
 
+from agent.consent import conflicts
 from agent.errors import ApprovalNeeded, NotFound, UsageError
 from agent.records import Ref
 
@@ -187,6 +188,17 @@ def test_a_policy_that_watches_opts_nobody_in(desk: Stage) -> None:
     desk.write_policies(person=person_policy(mode="watch", fields=FIELDS + OPT_OUT))
     with pytest.raises(UsageError, match="only watches"):
         ask(desk, pair)
+
+
+def test_conflicts_are_listed_with_what_each_record_says(desk: Stage) -> None:
+    pair = desk.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    desk.edit(pair.hub, hs_email_optout="true")
+    desk.plan()
+    (conflict,) = conflicts(desk.installation)
+    assert conflict.address == desk.value(pair.hub, "email")
+    assert dict(conflict.said) == {pair.hub: True, pair.contact: False}
+    desk.apply()
+    assert list(conflicts(desk.installation)) == []
 
 
 def test_every_record_with_the_address_is_opted_in_together(desk: Stage) -> None:
