@@ -84,10 +84,10 @@ class _Desk:
         self._crosswalk = installation.crosswalk
         self._type = entity_type
         self._policies = installation.policies.policies
-        self._refs: set[Ref] = set()
-        self._living: set[Ref] = set()
+        self._unlinked: set[Ref] = set()
+        """Records at hand that were not linked by this pass, as far as it is written down."""
+        self._gone: set[Ref] = set()
         self._converted_ones: dict[Ref, Record] = {}
-        self._placed: set[Ref] = set()
         self._entities: dict[Ref, str] = {}
         self._holders: Mapping[str, Sequence[Ref]] = {}
         self._new: dict[Ref, NewLink] = {}
@@ -100,7 +100,7 @@ class _Desk:
 
     def place(self) -> None:
         """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
-        new = [ref for ref in sorted(self._refs, key=self._rank) if self._is_new(ref)]
+        new = [ref for ref in sorted(self._unlinked, key=self._rank) if self._is_new(ref)]
         self._write_down()
         for kind in self._type.match:
             for part in _slices(new):
@@ -125,7 +125,7 @@ class _Desk:
         self._crosswalk.link_many(list(self._new.values()))
         for ref, state in self._marks.items():
             self._crosswalk.mark(ref, state)
-        self._placed.update(self._new)
+        self._unlinked.difference_update(self._new)
         for memory in (self._new, self._active, self._marks, self._successors):
             memory.clear()
 
@@ -138,9 +138,9 @@ class _Desk:
             self._look_at([ref for ref in part if ref not in steady])
 
     def _look_at(self, refs: Sequence[Ref]) -> None:
-        self._refs.update(refs)
+        self._unlinked.update(refs)
         self._entities |= self._crosswalk.entities_of(refs)
-        self._living |= self._mirror.living(refs)
+        self._gone |= set(refs) - self._mirror.living(refs)
         convertible = self._mirror.records(ref for ref in refs if self._conversion(ref) is not None)
         self._converted_ones |= {ref: record for ref, record in convertible.items() if self._is_converted(record)}
 
@@ -157,7 +157,7 @@ class _Desk:
 
     def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
         """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""
-        stays = ref in self._living and ref not in self._converted_ones
+        stays = ref not in self._gone and ref not in self._converted_ones
         return stays, self._type.rank(ref.system, ref.object_type), ref.system, ref.id
 
     @property
@@ -177,7 +177,7 @@ class _Desk:
         What makes room comes first (``_rank``), so that a Contact finds the place of its converted Lead.
         """
         entity_id = self._entity_of(ref)
-        if ref not in self._living:
+        if ref in self._gone:
             if self._mirror.is_deleted(ref):
                 self._lost(ref, entity_id)
         elif ref in self._converted_ones:
@@ -193,7 +193,7 @@ class _Desk:
         return False
 
     def _is_placed(self, ref: Ref) -> bool:
-        if ref in self._new or ref in self._placed or ref in self.resolution.unclear:
+        if ref in self._new or ref not in self._unlinked or ref in self.resolution.unclear:
             return True
         entity_id = self._entity_of(ref)
         return entity_id is not None and self._has_counterpart(entity_id, ref)  # another one came to it
@@ -358,7 +358,7 @@ class _Desk:
     def _is_converted_ref(self, ref: Ref) -> bool:
         if self._conversion(ref) is None:
             return False
-        if ref in self._living or ref in self._converted_ones:
+        if ref in self._unlinked or ref in self._converted_ones:
             return ref in self._converted_ones
         record = self._mirror.record(ref)
         return record is not None and self._is_converted(record)
@@ -367,9 +367,7 @@ class _Desk:
         return self._new[ref].entity_id if ref in self._new else self._written_entity_of(ref)
 
     def _written_entity_of(self, ref: Ref) -> str | None:
-        if ref in self._placed or ref not in self._refs:
-            return self._crosswalk.entity_of(ref)
-        return self._entities.get(ref)
+        return self._entities.get(ref) if ref in self._unlinked else self._crosswalk.entity_of(ref)
 
     def _link_state(self, ref: Ref) -> str | None:
         entity_id = self._entity_of(ref)

@@ -29,8 +29,8 @@ FREE = {"GET /services/data", "POST /services/oauth2/token"}
 OWNERS = {"GET /crm/v3/owners", "GET /services/data/{version}/query"}
 """Routes that tell the owners; every cycle that decides asks them once, whatever its size."""
 
-OBJECT_TYPES = {"salesforce": 3, "hubspot": 2}
-"""Object types that the shipped policies name: Account, Contact, Lead; companies, contacts."""
+OBJECT_TYPES = {"salesforce": 4, "hubspot": 3}
+"""Object types that the shipped policies name: Account, Contact, Lead, Opportunity; companies, contacts, deals."""
 
 LIMITS = {"search_rate_limit": True, "rolling_rate_limit": True}
 """HubSpot's, per second and per ten seconds. Salesforce's daily allowance is enforced anyway."""
