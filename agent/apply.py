@@ -263,7 +263,9 @@ def _step_before(installation: Installation, entry: Entry) -> Entry | None:
 
 def _chunk_size(connector: Connector, entries: Sequence[Entry]) -> int:
     change = entries[0].change if entries else None
-    alone = change is not None and (change.op == "opt_out" or (change.op == "create" and change.key is None))
+    natural = change is not None and change.object_type in connector.capabilities.natural_ids
+    unkeyed = change is not None and change.op == "create" and change.key is None and not natural
+    alone = unkeyed or (change is not None and change.op == "opt_out")
     return 1 if alone else connector.capabilities.write_chunk
 
 

@@ -83,6 +83,9 @@ class Capabilities:
     """{object type: {field: object type of the other system}}: ids another integration left here; used for pairing."""
     opt_out_fields: Mapping[str, str] = field(default_factory=dict)
     """{object type: the consent field that only the operation ``opt_out`` moves}."""
+    natural_ids: frozenset[str] = frozenset()
+    """Object types whose records are what they hold (an association of two records): creating one again makes no
+    second, so a create of theirs needs no link key."""
     name_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Fields that make up a record's display name, per object type."""
 

@@ -197,7 +197,7 @@ def _link_keys(policies: PolicySet, connectors: Mapping[str, Connector], schemas
     """Without a unique field of ours, a create whose reply was lost could not be recognised."""
     for entity_type in policies.entity_types.values():
         for system, rule in entity_type.creates.items():
-            if system not in connectors:
+            if system not in connectors or rule.as_type in connectors[system].capabilities.natural_ids:
                 continue
             subject = f"{system} {rule.as_type} link key"
             name = connectors[system].capabilities.link_keys.get(rule.as_type)

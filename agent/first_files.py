@@ -33,7 +33,11 @@ SECRETS: Mapping[str, str] = {
 }
 """Name of a secret → what is asked for."""
 
-BEGINNINGS: Mapping[str, tuple[str, ...]] = {"people": ("person", "company"), "deals": ("deal", "company")}
+BEGINNINGS: Mapping[str, tuple[str, ...]] = {
+    "people": ("person", "company"),
+    "deals": ("deal", "company"),
+    "everything": ("person", "company", "deal", "contact"),
+}
 """What one may begin with → whose policies are written; policies about neither are always written."""
 
 _CRMS = ("salesforce", "hubspot")

@@ -49,7 +49,8 @@ class Circumstances:
     ``modes``: effective mode per policy. ``used_today``: limit name → number already used. ``population``: entities of
     the type at stake. ``by_person``: somebody has seen exactly this list and applies it, so ``ask`` is satisfied;
     ``confirmed``: that person also typed the count, which lifts the ceilings of volume. ``has_gone_live``: some policy
-    was allowed to act here once, so opt-outs need no person any more.
+    was allowed to act here once, so opt-outs need no person any more. ``natural_ids``: (system, object type) whose
+    creates need no link key, because making one again makes no second.
     """
 
     modes: Mapping[str, Mode]
@@ -58,6 +59,7 @@ class Circumstances:
     by_person: bool = False
     confirmed: bool = False
     has_gone_live: bool = False
+    natural_ids: frozenset[tuple[str, str]] = frozenset()
 
 
 def judge(changes: Sequence[Change], limits: LimitsPolicy | None, circumstances: Circumstances) -> list[Verdict]:
@@ -93,7 +95,8 @@ def _by_mode(change: Change, circumstances: Circumstances) -> Verdict:
     may_act = circumstances.by_person or (change.is_consent and circumstances.has_gone_live)
     if mode == "ask" and not may_act:
         return Verdict("hold", "mode: ask", f"{policies} asks before it writes")
-    if change.op == "create" and change.key is None and not circumstances.by_person:
+    has_key = change.key is not None or (change.system, change.object_type) in circumstances.natural_ids
+    if change.op == "create" and not has_key and not circumstances.by_person:
         sentence = f"{change.object_type} has no link key in {change.system}, so a person approves each create"
         return Verdict("hold", "link_keys", sentence)
     return Verdict("allow")

@@ -22,12 +22,16 @@ Sides = Mapping[str, Record | None]
 Pointed = dict[tuple[str, str, str], list[Ref]]
 """{(kind, system, record id): the records that may be meant}."""
 
+Demanded = Mapping[tuple[str, str], str]
+"""{(kind, system): the one object type that a line takes}."""
+
 
 def links_of(
     installation: Installation, sides_of: Mapping[str, Sides], bases: Mapping[str, Mapping[str, Base]]
 ) -> Links:
     """Everything that the live and the settled values of these entities point at."""
     pointed: Pointed = {}
+    demanded = _demanded(installation, {entity_type_of(entity_id) for entity_id in sides_of})
     for entity_id, sides in sides_of.items():
         for rule in _rules(installation.policies.policies, entity_type_of(entity_id)):
             base = bases.get(entity_id, {}).get(rule.name)
@@ -43,7 +47,7 @@ def links_of(
         for ref in refs
         if ref in entity_of and entity_type_of(entity_of[ref]) == key[0]
     }
-    records = _active(installation, entities.values())
+    records = {key: ref for key, ref in _active(installation, entities.values()).items() if _fits(key, ref, demanded)}
     copies = installation.mirror.records(records.values())
     names = {
         entity_id: installation.display_name(copies[ref]) for (entity_id, _), ref in records.items() if ref in copies
@@ -82,6 +86,25 @@ def linked_first(policies: PolicySet) -> list[EntityType]:
         left = sorted(ready or kinds.keys() - set(placed))
         placed.append(min(left, key=lambda name: (name != "company", name)))
     return [kinds[name] for name in placed]
+
+
+def _demanded(installation: Installation, kinds: Iterable[str]) -> Demanded:
+    """A contact role takes a Contact and no Lead, although both are a person."""
+    policies = installation.policies.policies
+    return {
+        (str(rule.links_to), system): place.object_type
+        for kind in kinds
+        for rule in _rules(policies, kind)
+        for system, by_type in rule.where.items()
+        for object_type, field in by_type.items()
+        for place in installation.connectors[system].capabilities.parent_fields.get(object_type, {}).values()
+        if place.field == field
+    }
+
+
+def _fits(key: tuple[str, str], ref: Ref, demanded: Demanded) -> bool:
+    entity_id, system = key
+    return demanded.get((entity_type_of(entity_id), system), ref.object_type) == ref.object_type
 
 
 def _rules(policies: PolicySet, kind: str) -> list[FieldRule]:

@@ -149,6 +149,11 @@ def circumstances(installation: Installation, *, by_person: bool = False, confir
         by_person=by_person,
         confirmed=confirmed,
         has_gone_live=installation.approvals.has_gone_live(),
+        natural_ids=frozenset(
+            (system, object_type)
+            for system, connector in installation.connectors.items()
+            for object_type in connector.capabilities.natural_ids
+        ),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from agent import unsettled
 from agent.changes import Cell, Change, Entry, Meaning, State, Why
 from agent.confirm import same_value
-from agent.connector import Connector, ObjectSchema, people_of
+from agent.connector import Connector, ObjectSchema, ParentField, people_of
 from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
 from agent.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing, field_of, inactive_of, judge
@@ -180,7 +180,8 @@ class _Desk:
         name = self._installation.display_name(readout)
         self.verdicts.append(Verdict(created, ref, None, fate, name=name, note=note))
         if fate is Fate.RESTORE:
-            self.changes.append(_removal(created, ref))
+            parents = self._installation.connectors[ref.system].capabilities.parent_fields
+            self.changes.append(_removal(created, ref, _height(ref.object_type, parents)))
 
     def _undo_removal(self, removed: Entry, ref: Ref, readout: Readout) -> None:
         fate, note = self._fate_of_removed(removed, ref, readout)
@@ -313,11 +314,20 @@ def _last_name(installation: Installation, ref: Ref) -> str:
     return installation.display_name(installation.mirror.last_copy(ref)) if ref.id else ""
 
 
-def _removal(created: Entry, ref: Ref) -> Change:
-    """Children go before their parents: what was created with a parent is removed in the first step."""
+def _height(object_type: str, parents: Mapping[str, Mapping[str, ParentField]]) -> int:
+    """How many levels of records may belong to this kind: none to a contact role, one to a deal, two to a company."""
+    below = [
+        child
+        for child, relations in parents.items()
+        if object_type in {each.object_type for each in relations.values()}
+    ]
+    return max((_height(child, parents) + 1 for child in below if child != object_type), default=0)
+
+
+def _removal(created: Entry, ref: Ref, step: int) -> Change:
+    """Children go before their parents, so the height is the step."""
     why = Why("rollback", "", "create", f"undo of {created.batch_id}: created by us and untouched since")
     cell = Cell("create", "Id", ref.id, None, "delete", why)
-    step = 0 if created.change.parents else 1
     return Change(
         "delete", created.change.entity_id, ref.system, ref.object_type, ref.id, (cell,), step=step, guarded=True
     )

@@ -136,7 +136,8 @@ class _Look:
     def not_applied(self, entry: Entry) -> Settlement:
         """Certain only after two equal looks far enough apart, unless a precondition or key guards a re-send anyway."""
         conditional = entry.change.guarded and self.connector.capabilities.conditional_write
-        keyed = entry.change.op == "create" and entry.change.key is not None
+        natural = entry.change.object_type in self.connector.capabilities.natural_ids
+        keyed = entry.change.op == "create" and (entry.change.key is not None or natural)
         if keyed or conditional or self._is_second(entry, NOT_THERE_YET):
             return put_off(self.installation, entry, NOT_APPLIED)
         return self._first(entry, NOT_THERE_YET)
@@ -178,6 +179,8 @@ def _look(
 
 def _created_or_not(look: _Look, entry: Entry, fields: Sequence[str]) -> Settlement:
     """A create is settled by its unique key, read consistently; without a key only a person can tell."""
+    if entry.change.object_type in look.connector.capabilities.natural_ids:
+        return look.not_applied(entry)
     if entry.change.key is None:
         why = f"{FOR_A_PERSON}: created or not? there is no link key to look it up by"
         return Settlement(entry.id, State.UNKNOWN, error=why)

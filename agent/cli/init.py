@@ -21,7 +21,7 @@ _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 @click.option("--salesforce-domain", metavar="DOMAIN", help="Such as acme.my.salesforce.com.")
 @click.option("--sandbox/--production", default=None, help="Is this Salesforce a sandbox?")
 @click.option("--native-connector/--no-native-connector", default=None, help="Does HubSpot's own connector run?")
-@click.option("--first", "begins_with", metavar="people|deals", help="What to keep in agreement first.")
+@click.option("--first", "begins_with", metavar="people|deals|everything", help="What to keep in agreement first.")
 @click.option(
     "--salesforce-login",
     type=click.Choice(["client-credentials", "jwt", "refresh-token"]),

@@ -200,6 +200,10 @@ def _write(desk: Desk, plan: FieldPlan, rule: FieldRule, wanted: Wanted) -> None
     record = desk.record(wanted.system)
     if record is None:
         return
+    if wanted.system in rule.set_once:
+        sentence = f"{wanted.sentence}; {desk.prepared.systems[wanted.system].name} sets it with a new record alone"
+        desk.say(plan.step("skipped", sentence, wanted.system))
+        return
     why = Why(rule.policy, str(rule.place), rule.rule, wanted.sentence)
     cell = Cell(rule.name, wanted.vendor_field, wanted.before, wanted.after, wanted.meaning, why)
     if rule.links_to is not None:

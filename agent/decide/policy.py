@@ -124,6 +124,8 @@ class FieldRule:
     aim: str | None = None
     made_of: tuple[str, ...] = ()
     between: str = " "
+    set_once: frozenset[str] = frozenset()
+    """Systems that take this value with a new record and never afterwards."""
     links_to: str | None = None
     """The kind of thing whose record this line's value is, such as ``company``; None for a value of its own."""
 

@@ -93,7 +93,9 @@ class _RuleCheck:
         self._makeable()
         self._cleanable()
         self._compatible()
-        return replace(self.rule, type=self._type(), values=self._values(), instants=self._instants())
+        return replace(
+            self.rule, type=self._type(), values=self._values(), instants=self._instants(), set_once=self._set_once()
+        )
 
     def _field(self, system: str, object_type: str, name: str) -> FieldSchema | None:
         schema = self.schemas.get((system, object_type))
@@ -123,7 +125,7 @@ class _RuleCheck:
         node = self._node(system, object_type)
         if not schema.can_update:
             self.reader.error(node, f"Truce's user may not change {where}", "Give it that right, or only read it.")
-        elif not field.writable:
+        elif not field.writable and not self._is_set_once(field):
             advice = f"Write `wins: {system}`, or only read it."
             if self.rule.made_of:
                 advice = "Choose a field that can be."
@@ -141,6 +143,18 @@ class _RuleCheck:
                     where = f"`{field.name}` in {self.systems[system].name} {object_type}"
                     message = f"{where} is {_IN_WORDS[field.type]}, but several values joined are text"
                     self.reader.error(self._node(system, object_type), message, "Choose a text field.")
+
+    def _is_set_once(self, field: FieldSchema) -> bool:
+        """Which record this one belongs to may be a matter of its creation alone."""
+        return self.rule.links_to is not None and field.creatable
+
+    def _set_once(self) -> frozenset[str]:
+        return frozenset(
+            system
+            for system, by_type in self.found.items()
+            for field in by_type.values()
+            if self._is_set_once(field) and not field.writable
+        )
 
     def _cleanable(self) -> None:
         """Does ``clean`` fit the fields? A cleaner of numbers or dates reads them, or text that holds them."""

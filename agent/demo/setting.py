@@ -15,7 +15,7 @@ from agent.people import current_person
 PEOPLE = {"anna": "anna@example.com", "ben": "ben@example.com", "tom": "tom@example.com"}
 LINK_FIELD = "Truce_Key__c"
 LINK_PROPERTY = "truce_key"
-LEFT_OUT = "deal-"
+LEFT_OUT = ("deal-", "contact-")
 """The demo is about people and companies."""
 
 

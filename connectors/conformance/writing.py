@@ -208,6 +208,28 @@ def a_create_belongs_to_its_parent(desk: Desk) -> None:
     same("the parent of the new record", isinstance(record, Record) and record.fields[place.field], parent_id)
 
 
+@WRITING.claim("hands", "writing")
+def a_record_comes_to_a_parent_moves_to_another_and_leaves(desk: Desk) -> None:
+    field = desk.connector.capabilities.parent_fields[desk.names.object_type]["company"].field
+    ref, companies = desk.made(1), [_company(desk, name) for name in ("Engines", "Looms")]
+    for company in (*companies, None):
+        desk.applied(Write(desk.entry(), "associate", ref.object_type, ref.id, {field: company}))
+        (record,) = desk.connector.read([ref], [field])
+        same("the parent afterwards", isinstance(record, Record) and record.fields[field], company)
+
+
+@WRITING.claim("hands", "writing", "counting")
+def a_parent_that_is_no_id_is_never_associated(desk: Desk) -> None:
+    field = desk.connector.capabilities.parent_fields[desk.names.object_type]["company"].field
+    ref = desk.made(1)
+    with desk.nothing_changed():
+        desk.refused(Write(desk.entry(), "associate", ref.object_type, ref.id, {field: "../1"}), "validation")
+
+
+def _company(desk: Desk, name: str) -> str:
+    return desk.hands.person_create(desk.names.parent_type, {desk.names.parent_name: name})
+
+
 @CREATING.claim("writing", "counting")
 def a_parent_that_is_no_id_is_rejected_unsent(desk: Desk) -> None:
     with desk.nothing_changed():

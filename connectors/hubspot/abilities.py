@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from agent.connector import Capabilities
 from agent.errors import ConfigError, NotFound
 from connectors.hubspot.ids import checked_object_type, checked_property
-from connectors.hubspot.vendor import VENDOR, clears_before_moving_back, name_fields, parent_fields
+from connectors.hubspot.vendor import VENDOR, clears_before_moving_back, name_fields, pair_types, parent_fields
 
 READ_CHUNK = 100
 WRITE_CHUNK = 100
@@ -58,5 +58,6 @@ def abilities(
         link_keys=dict(link_keys),
         stored_ids={object_type: dict(names) for object_type, names in stored_ids.items()},
         name_fields=name_fields(),
+        natural_ids=frozenset(pair_types()),
         opt_out_fields=VENDOR["opt_out_fields"],
     )

@@ -6,7 +6,7 @@ itself. Ending it ends the pair, unless people gave the pair labels of their own
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,9 +54,9 @@ def calls_for(writes: Sequence[Write], place: Association, held: Held) -> list[C
             continue
         if after is not None:
             labels = pairs.get(after, frozenset()) | {place.label}
-            by_verb["create"].append((write, _pair(write, after, labels)))
+            by_verb["create"].append((write, pair_input(write.record_id or "", after, labels)))
         elif before is not None and pairs[before] - {place.label, place.plain}:
-            by_verb["archive_labels"].append((write, _pair(write, before, {place.label})))
+            by_verb["archive_labels"].append((write, pair_input(write.record_id or "", before, {place.label})))
         elif before is not None:
             by_verb["archive"].append((write, {"from": {"id": write.record_id}, "to": [{"id": before}]}))
     return [
@@ -66,6 +66,7 @@ def calls_for(writes: Sequence[Write], place: Association, held: Held) -> list[C
     ]
 
 
-def _pair(write: Write, other: str, labels: frozenset[Spec] | set[Spec]) -> Mapping[str, Any]:
+def pair_input(here: str, there: str, labels: Iterable[Spec]) -> Mapping[str, Any]:
+    """One pair with its labels, as a call takes it."""
     types = [{"associationCategory": category, "associationTypeId": number} for category, number in sorted(labels)]
-    return {"from": {"id": write.record_id}, "to": {"id": other}, "types": types}
+    return {"from": {"id": here}, "to": {"id": there}, "types": types}

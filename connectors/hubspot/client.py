@@ -170,6 +170,10 @@ class Client:
         read = self._library.crm.associations.v4.batch_api.get_page
         return self._send(partial(read, here, there, {"inputs": [dict(item) for item in inputs]}))
 
+    def association_labels(self, here: str, there: str) -> Reply:
+        """Every label that a pair of these types may have."""
+        return self._send(partial(self._library.crm.associations.v4.schema.definitions_api.get_all, here, there))
+
     def write_associations(
         self,
         verb: Literal["create", "archive", "archive_labels"],

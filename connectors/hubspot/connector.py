@@ -31,6 +31,8 @@ from connectors.hubspot.copying import Copier
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.login import login_of
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
+from connectors.hubspot.pair_writing import PairWriter
+from connectors.hubspot.pairs import Pairs, pair_type
 from connectors.hubspot.pulling import Puller, next_page
 from connectors.hubspot.reading import Reader, Search
 from connectors.hubspot.schema import object_schema
@@ -76,6 +78,8 @@ class HubSpot:
         self._puller = Puller(self._client, search, self._reader)
         self._writer = Writer(self._client, self._reader)
         self._copier = Copier(self._client, self._reader)
+        self._pairs = Pairs(self._client, self._reader, self._puller)
+        self._pair_writer = PairWriter(self._pairs)
         self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
         self.capabilities = abilities(self._link_keys, stored_ids or {}, settle_seconds=sum(timeout))
 
@@ -103,6 +107,8 @@ class HubSpot:
         return reply.at
 
     def schema(self, object_type: str) -> ObjectSchema:
+        if (kind := pair_type(object_type)) is not None:
+            return self._pairs.schema(kind)
         reply = self._client.properties(checked_object_type(object_type))
         if reply.status in (400, 404):
             raise NotFound(
@@ -126,6 +132,8 @@ class HubSpot:
         self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         """See ``pulling``: deletions appear only in a full load (``since`` None) and through ``vanished``."""
+        if (kind := pair_type(object_type)) is not None:
+            return self._pairs.changed(kind, fields, window, known)
         return self._puller.changed(object_type, fields, window, known)
 
     def vanished(self, refs: Sequence[Ref]) -> list[Tombstone | MergedInto]:
@@ -139,6 +147,9 @@ class HubSpot:
         return gone
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
+        kind = pair_type(refs[0].object_type) if refs else None
+        if kind is not None:
+            return self._pairs.read(kind, refs, fields)
         return self._reader.read(refs, fields)
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
@@ -164,6 +175,9 @@ class HubSpot:
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         """``expects_version`` is compared right before the write; ``writing`` names the window left."""
+        kind = pair_type(writes[0].object_type) if writes else None
+        if kind is not None:
+            return self._pair_writer.write(kind, writes)
         return self._writer.write(writes) if writes else []
 
     def bulk_fit(self, writes: Sequence[Write]) -> frozenset[str]:

@@ -55,7 +55,12 @@ HUBSPOT = System(
     key="hubspot",
     name="HubSpot",
     text_only=True,
-    required={"contacts": ("email",), "companies": ("name",), "deals": ("dealname", "dealstage")},
+    required={
+        "contacts": ("email",),
+        "companies": ("name",),
+        "deals": ("dealname", "dealstage"),
+        "deal_contacts": ("deal", "contact"),
+    },
     stored_ids=NATIVE_IDS,
     clears_first=clears_before_moving_back(),
     stage_fields={"hubspot": StageField(None, "lifecyclestage")},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.connector import Known, Page, Window, nothing_known
@@ -59,6 +59,15 @@ class Puller:
         elif window.since < window.until:
             yield from self._window(object_type, asked, names, window, known)
 
+    def touched(self, object_type: str, window: Window) -> Iterator[tuple[list[str], datetime | None]]:
+        """Ids of the records stamped in the window, some at a time, and when HubSpot told. Raises like ``changed``."""
+        if window.since is None:
+            for rows, seen_at in self._listed(checked_object_type(object_type), [], archived=False):
+                yield [row["id"] for row in rows], seen_at
+        elif window.since < window.until:
+            for rows in self.search.rows(checked_object_type(object_type), [_between(object_type, window)]):
+                yield [row["id"] for row in rows], None
+
     def _window(
         self,
         object_type: str,
@@ -67,13 +76,7 @@ class Puller:
         window: Window,
         known: Known,
     ) -> Iterator[Page]:
-        between = {
-            "propertyName": stamp_field(object_type),
-            "operator": "BETWEEN",
-            "value": as_milliseconds(window.since) if window.since else "0",
-            "highValue": as_milliseconds(window.until - _TICK),
-        }
-        for hits in self.search.rows(object_type, [between]):
+        for hits in self.search.rows(object_type, [_between(object_type, window)]):
             stamps = {row["id"]: modified_at(object_type, row) for row in hits}
             old = {record_id: stamp for record_id, stamp in stamps.items() if stamp < window.until - FRESH}
             skipped = known({record_id: as_milliseconds(stamp) for record_id, stamp in old.items()})
@@ -125,6 +128,16 @@ class Puller:
             if following == after:
                 raise bad_reply("a list does not move on")
             after = following
+
+
+def _between(object_type: str, window: Window) -> dict[str, str]:
+    """The search filter of a window."""
+    return {
+        "propertyName": stamp_field(object_type),
+        "operator": "BETWEEN",
+        "value": as_milliseconds(window.since) if window.since else "0",
+        "highValue": as_milliseconds(window.until - _TICK),
+    }
 
 
 def next_page(body: Mapping[str, Any]) -> str | None:

@@ -67,9 +67,33 @@ def association_fields(object_type: str) -> dict[str, Association]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class PairType:
+    """Associations between two object types, seen as records: ``ends`` name their two ids, ``label`` what people call
+    the one for the other; ``plain`` is the type id that every pair has."""
+
+    name: str
+    title: str
+    here: str
+    there: str
+    plain: int
+    ends: tuple[str, str]
+    label: str
+
+
+@cache
+def pair_types() -> dict[str, PairType]:
+    """{object type of ours: pair}."""
+    return {name: PairType(name, **{**facts, "ends": tuple(facts["ends"])}) for name, facts in VENDOR["pairs"].items()}
+
+
 def parent_fields() -> dict[str, dict[str, ParentField]]:
     """Where a parent's id can be read, as the capabilities publish it."""
-    return {
+    pairs = {
+        name: dict(zip(pair.ends, map(ParentField, pair.ends, (pair.here, pair.there)), strict=True))
+        for name, pair in pair_types().items()
+    }
+    return pairs | {
         object_type: {
             relation: ParentField(place["field"], place["object_type"]) for relation, place in relations.items()
         }

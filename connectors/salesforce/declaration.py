@@ -20,6 +20,7 @@ SALESFORCE = System(
         "Contact": ("LastName",),
         "Account": ("Name",),
         "Opportunity": ("Name", "StageName", "CloseDate"),
+        "OpportunityContactRole": ("OpportunityId", "ContactId"),
     },
     stage_fields={"lead_status": StageField("Lead", "Status")},
     owner_key="salesforce_user",

@@ -22,10 +22,14 @@ QUEUE_PREFIX = "00G"
 PARENTS: dict[str, dict[str, ParentField]] = {
     "Contact": {"company": ParentField("AccountId", "Account")},
     "Opportunity": {"company": ParentField("AccountId", "Account")},
+    "OpportunityContactRole": {
+        "deal": ParentField("OpportunityId", "Opportunity"),
+        "contact": ParentField("ContactId", "Contact"),
+    },
 }
 """{object type: {relation: where the parent's id stands}}."""
 
-PARENT_PREFIXES = {"Account": "001"}
+PARENT_PREFIXES = {"Account": "001", "Contact": "003", "Opportunity": "006"}
 
 
 def full_id(text: str, prefix: str) -> str | None:

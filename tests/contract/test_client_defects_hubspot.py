@@ -304,6 +304,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "create": lambda client: client.create("contacts", {"properties": {}}, "E-1"),
     "archive": lambda client: client.archive("contacts", "501", "E-1"),
     "associations": lambda client: client.associations("deals", "companies", [{"id": "501"}]),
+    "association_labels": lambda client: client.association_labels("deals", "contacts"),
     "write_associations": lambda client: client.write_associations("create", "deals", "companies", [], ["E-1"]),
     "opt_out": lambda client: client.opt_out("ada@example.com", "E-1"),
     "opt_out_status": lambda client: client.opt_out_status("ada@example.com"),

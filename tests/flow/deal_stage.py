@@ -88,7 +88,7 @@ class DealStage(PolicyStage):
         """Somebody takes a record off a deal."""
         self._hubspot("DELETE", f"objects/deals/{deal.id}/associations/{other.object_type}/{other.id}")
 
-    def _hubspot(self, method: str, path: str, body: Any = None) -> None:
+    def _hubspot(self, method: str, path: str, body: Any = None) -> Any:
         reply = requests.request(
             method,
             f"{self._emulator.hubspot_url}/crm/v4/{path}",
@@ -97,3 +97,31 @@ class DealStage(PolicyStage):
             timeout=10,
         )
         assert reply.ok, reply.text
+        return reply.json() if reply.content else None
+
+    def people(self, *names: str) -> dict[str, tuple[Ref, Ref]]:
+        """People who are in both CRMs: {last name: (Contact, contact)}, paired by e-mail."""
+        made = {}
+        for name in names:
+            email = f"{name.lower()}@acme.example"
+            contact = self.create("salesforce", "Contact", LastName=name, Email=email)
+            made[name] = (contact, self.create("hubspot", "contacts", lastname=name, email=email))
+        return made
+
+    def add_to_deal(self, deal: Ref, contact: Ref, label: int | None = None) -> None:
+        """Somebody puts a contact on a deal, perhaps with a label of the account's."""
+        path = f"objects/deals/{deal.id}/associations/contacts/{contact.id}"
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 3}]
+        if label is not None:
+            types.append({"associationCategory": "USER_DEFINED", "associationTypeId": label})
+        self._hubspot("PUT", path, types)
+
+    def contact_label(self, text: str) -> int:
+        """An administrator makes a label for the contacts of a deal; its number."""
+        reply = self._hubspot("POST", "associations/deals/contacts/labels", {"label": text, "name": text.lower()})
+        return min(each["typeId"] for each in reply["results"])
+
+    def roles(self, opportunity: Ref) -> dict[str, dict[str, Any]]:
+        """{Contact: its role} in Salesforce."""
+        found = [self.values(ref) for ref in self.refs("salesforce", "OpportunityContactRole")]
+        return {role["ContactId"]: role for role in found if role["OpportunityId"] == opportunity.id}

@@ -28,7 +28,7 @@ from connectors.hubspot.connector import HubSpot
 from connectors.salesforce.connector import Salesforce
 
 SHIPPED = Path(__file__).parents[2] / "policies"
-SALESFORCE_KEYS = dict.fromkeys(("Contact", "Lead", "Account", "Opportunity"), "Truce_Key__c")
+SALESFORCE_KEYS = dict.fromkeys(("Contact", "Lead", "Account", "Opportunity", "OpportunityContactRole"), "Truce_Key__c")
 HUBSPOT_KEYS = dict.fromkeys(("contacts", "companies", "deals"), "truce_key")
 STORED_IDS = {
     "contacts": {"salesforcecontactid": "Contact", "salesforceleadid": "Lead"},

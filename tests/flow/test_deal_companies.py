@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deal_stage import CLOSES_AT, DealStage
@@ -245,6 +246,6 @@ class TestUndo:
         assert stage.cycle().written == 0
 
 
-def undo(stage: DealStage, batch: str) -> None:
+def undo(stage: DealStage, *batches: str) -> dict[str, Any]:
     stage.wait(60)
-    ORDERS["rollback"](stage.installation, {"batches": [batch]}, EDITOR, apply.silent)
+    return ORDERS["rollback"](stage.installation, {"batches": list(batches)}, EDITOR, apply.silent)
