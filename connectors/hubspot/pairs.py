@@ -77,12 +77,12 @@ class Pairs:
     ) -> Iterator[Page]:
         """Pairs of the records that changed; a pair that somebody ended is seen by reading it."""
         labels = self.labels(kind)
-        for ids, seen_at in self.puller.touched(kind.here, window):
+        for ids, seen_at, following in self.puller.touched(kind.here, window):
             held = self._held(kind, ids)
             records = [self._record(kind, held, labels, ref, names, seen_at) for ref in _refs(kind, held)]
             versions = {each.ref.id: str(each.version) for each in records}
             skipped = known(versions) if window.since is not None else frozenset()
-            yield Page(tuple(each for each in records if each.ref.id not in skipped))
+            yield Page(tuple(each for each in records if each.ref.id not in skipped), following)
 
     def read(self, kind: PairType, refs: Sequence[Ref], names: Sequence[str]) -> list[Readout]:
         ends = {ref: ends_of(ref.id) for ref in refs}

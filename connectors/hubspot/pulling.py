@@ -59,14 +59,18 @@ class Puller:
         elif window.since < window.until:
             yield from self._window(object_type, asked, names, window, known)
 
-    def touched(self, object_type: str, window: Window) -> Iterator[tuple[list[str], datetime | None]]:
-        """Ids of the records stamped in the window, some at a time, and when HubSpot told. Raises like ``changed``."""
+    def touched(self, object_type: str, window: Window) -> Iterator[tuple[list[str], datetime | None, str | None]]:
+        """(ids of records stamped in the window, when HubSpot told, where a full load goes on), some at a time.
+
+        Raises like ``changed``.
+        """
         if window.since is None:
-            for rows, seen_at in self._listed(checked_object_type(object_type), [], archived=False):
-                yield [row["id"] for row in rows], seen_at
+            listed = self._listed(checked_object_type(object_type), [], window.after or "", archived=False)
+            for rows, seen_at, following in listed:
+                yield [row["id"] for row in rows], seen_at, following
         elif window.since < window.until:
             for rows in self.search.rows(checked_object_type(object_type), [_between(object_type, window)]):
-                yield [row["id"] for row in rows], None
+                yield [row["id"] for row in rows], None, None
 
     def _window(
         self,
