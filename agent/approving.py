@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent import apply, confirm, guard, plan_binding, proposals
+from agent import apply, confirm, guard, plan_binding, planner, proposals
 from agent.changes import Batch, Entry, State
 from agent.decide.policy import PolicySet
 from agent.decide.prepared import Prepared
@@ -163,12 +163,15 @@ def _still_wanted(installation: Installation, batch: Batch, entries: Sequence[En
     """The waiting entries, if all of them may still be written.
 
     Raises:
-        ApprovalNeeded: a policy of theirs is paused. PlanStale: some rest on a rule or a field that is no longer open;
-        those are taken back, and what is left must be shown again.
+        ApprovalNeeded: a policy of theirs is paused or only watches. PlanStale: some rest on a rule or a field that is
+        no longer open; those are taken back, and what is left must be shown again.
     """
+    modes = planner.effective_modes(installation, by_person=True)
     for name in sorted({name for entry in entries for name in entry.change.policies}):
         if installation.approvals.is_paused(name):
             raise ApprovalNeeded(f"{name} is paused, so {batch.id} is not written", next_step=f"truce resume {name}")
+        if modes.get(name) == "watch":
+            raise ApprovalNeeded(f"{name} only watches, so {batch.id} is not written", next_step="truce mode ask")
     in_force = rules_in_force(installation.policies)
     changed = [entry for entry in entries if any(cell.why.rule not in in_force for cell in entry.change.cells)]
     freezes = installation.freezes.in_the_way_of([entry.change for entry in entries])

@@ -214,6 +214,7 @@ def apply_plan(
     wanted = plan.to_write(lift=lift_freezes)
     _check_count(plan, wanted, confirm_count)
     if not wanted:
+        _renew_meanings(installation, plan, actor)
         return None
     changes = [change for change, _ in wanted]
     verdicts = guard.judge(
@@ -282,10 +283,15 @@ def _drop(installation: Installation, batch: Batch, gone: Mapping[int, str]) -> 
 
 
 def _renew_meanings(installation: Installation, plan: Plan, actor: str) -> None:
-    """A live policy whose rules changed proposed until now; with its whole plan applied it may act again."""
+    """A live policy whose rules changed proposed until now; with its whole plan applied it may act again.
+
+    A plan in which it writes nothing shows its meaning as well as any other; one in which it only watches does not.
+    """
+    watched = {name for change, verdict in plan.judged if verdict.decision == "refuse" for name in change.policies}
     for name, header in installation.policies.policies.headers.items():
         active = installation.approvals.active_meaning(name)
-        if active not in (None, header.meaning) and name in plan.policies and (not plan.only or name in plan.only):
+        was_shown = (name in plan.only or not plan.only) and name not in watched
+        if active not in (None, header.meaning) and was_shown:
             cycle.decide_all_again(installation, f"{name} changed and its plan was applied")
             installation.approvals.activate(name, header.meaning, actor)
             cycle.decide_all_again(installation, "live again")
