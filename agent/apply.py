@@ -33,6 +33,7 @@ CONTESTED_FOR = timedelta(minutes=10)
 CANARY = (25, 250)
 """Sizes of the first slices of an applied plan; each is read back before the next begins."""
 CANARY_FAILURES = 0.10
+GONE = "the record is gone"
 GUARDED_BLOCK = 100
 """Conditional writes are single calls; a smaller block keeps few entries open at a time."""
 
@@ -365,7 +366,8 @@ def _fresh(installation: Installation, connector: Connector, block: Sequence[Ent
     guarded = any(entry.change.guarded or entry.change.op == "delete" for entry in block)
     if connector.capabilities.echoes_writes and not guarded:
         known = installation.mirror.records(refs)
-        if len(known) == len(set(refs)) and _are_fresh(installation, connector.system, known.values()):
+        is_whole = len(known) == len(set(refs)) and _are_fresh(installation, connector.system, known.values())
+        if is_whole and not any(_is_contested(entry, known) for entry in block):
             return known
     fields = sorted(_compared_fields(block))
     found: dict[Ref, Record] = {}
@@ -415,7 +417,7 @@ def drift(entry: Entry, live: Mapping[Ref, Record]) -> str | None:
         return None
     current = live.get(ref)
     if current is None:
-        return "the record is gone"
+        return GONE
     if entry.change.step > 0:
         return None  # the clear before it in the same group changed the value on purpose
     expected: dict[str, FieldValue] = dict(entry.change.decided_from)
@@ -436,7 +438,13 @@ def _needs_guard(connector: Connector, entry: Entry, live: Mapping[Ref, Record])
         return False  # the operation knows no version; the stricter answer wins whatever else changed
     if not connector.capabilities.conditional_write:
         return False
-    modified_at = live[ref].modified_at
-    seen_at = live[ref].seen_at  # both stamps are the vendor's own clock
+    return _is_contested(entry, live)
+
+
+def _is_contested(entry: Entry, live: Mapping[Ref, Record]) -> bool:
+    """Somebody worked on this record lately, and a value of it would be overwritten."""
+    record = live.get(entry.change.ref) if entry.change.ref is not None else None
+    if record is None or record.modified_at is None or record.seen_at is None:
+        return False
     overwrites = any(cell.before not in (None, "") for cell in entry.change.cells)
-    return overwrites and modified_at is not None and seen_at is not None and modified_at >= seen_at - CONTESTED_FOR
+    return overwrites and record.modified_at >= record.seen_at - CONTESTED_FOR  # both are the vendor's own clock

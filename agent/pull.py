@@ -135,21 +135,21 @@ def reconciled_records(
         listed.update(item.ref.id for item in there)
         skipped = known({item.ref.id: item.version or "" for item in there})
         unknown = [item.ref for item in there if item.ref.id not in skipped]
-        changed += _read_anew(connector, mirror, pulling, unknown, now, None)
+        changed += read_anew(connector, mirror, pulling, unknown, now)
         between()
     missing = [record.ref for record in mirror.scan(system, object_type) if record.ref.id not in listed]
     watch = _ShrinkWatch(mirror, system, object_type, is_full=False)
-    changed += _read_anew(connector, mirror, pulling, missing, now, watch, between)
+    changed += read_anew(connector, mirror, pulling, missing, now, watch, between)
     return PullResult(changed, len(listed), now)
 
 
-def _read_anew(
+def read_anew(
     connector: Connector,
     mirror: Mirror,
     pulling: Pulling,
     refs: Sequence[Ref],
     now: datetime,
-    watch: _ShrinkWatch | None,
+    watch: _ShrinkWatch | None = None,
     between: Between = straight_on,
 ) -> int:
     """Read these records and absorb what they are. Returns how many differ from what we held."""
@@ -172,9 +172,13 @@ def _read_anew(
 
 
 class _ShrinkWatch:
-    """Suspicious emptiness stops: counts what a pull would take away before it is believed."""
+    """Suspicious emptiness stops: counts what a pull would take away before it is believed.
+
+    A recycle bin, which a full load lists, also holds what went long ago, or was never known here: that takes nothing.
+    """
 
     def __init__(self, mirror: Mirror, system: str, object_type: str, *, is_full: bool, live: int = 0) -> None:
+        self._mirror = mirror
         self._known = mirror.count(system, object_type)
         self._place = f"{system} {object_type}"
         self._is_full = is_full
@@ -183,7 +187,7 @@ class _ShrinkWatch:
         """Records a full load brought, those of an interrupted beginning included."""
 
     def check(self, items: Sequence[Pulled], *, is_last: bool) -> None:
-        self._gone += sum(isinstance(item, Tombstone) for item in items)
+        self._gone += len(self._mirror.living(item.ref for item in items if isinstance(item, Tombstone)))
         self.live += sum(isinstance(item, Record) for item in items)
         if self._known < SMALL_POPULATION:
             return

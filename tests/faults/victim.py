@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from breaking import Place, Power, powered, really
 from scenarios import SCENARIOS
 from small_world import Site, Time, opened
 
+from agent.errors import TruceError
 from connectors.emulator.admin_client import Admin
 
 HERE = Path(__file__).parent
@@ -53,11 +55,12 @@ class Victims:
 
 
 def play(order: dict[str, Any]) -> None:
-    """In the fork: until the place is reached, or to the end."""
+    """In the fork: until the place is reached, or to the end, or until a vendor is of no use."""
     site, folder = Site(*order["site"]), Path(order["folder"])
     scenario = next(each for each in SCENARIOS if each.name == order["scenario"])
     power = Power(Place(*order["place"]), die=really)
-    with powered(power, folder / "state" / "ledger.db"), opened(site, folder, Time(Admin(site.admin))) as installation:
+    life = opened(site, folder, Time(Admin(site.admin)))
+    with suppress(TruceError), powered(power, folder / "state" / "ledger.db"), life as installation:
         scenario.act(installation)
 
 

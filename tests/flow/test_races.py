@@ -1,0 +1,70 @@
+"""People and Truce at the same record within a minute: what is recorded as overwritten is what was there."""
+
+from __future__ import annotations
+
+import pytest
+from flow_stage import FIELDS, Stage, person_policy
+
+from agent.changes import State
+from agent.errors import Unavailable
+from agent.records import Ref
+
+
+def test_a_second_edit_within_the_minute_is_seen_before_it_is_overwritten(stage: Stage) -> None:
+    """The copy of the last pull is a minute old, its cycle failed, and a search does not show the edit yet."""
+    stage.go_live()
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    stage.cycle()
+    stage.advance(3_600)
+    stage.edit(pair.hub, jobtitle="Boss")
+    stage.advance(60)
+    stage.admin.fault(system="hubspot", route="/crm/v3/owners", action="status", status=503, times=9)
+    with pytest.raises(Unavailable):
+        stage.cycle()
+    stage.admin.delete("/faults")
+    stage.advance(50)
+    stage.admin.post("/settings", system="hubspot", name="visible_delay_seconds", value=20)
+    stage.edit(pair.hub, jobtitle="Chief")
+    for _ in range(3):
+        stage.cycle()
+        stage.advance(60)
+    assert stage.value(pair.hub, "jobtitle") == "CEO"
+    overwritten = [line["before"]["jobtitle"] for line in stage.written() if "jobtitle" in line["before"]]
+    confirmed = stage.installation.ledger.entries(states=(State.CONFIRMED,))
+    assert overwritten == [cell.before for entry in confirmed for cell in entry.change.cells] == ["Chief"]
+
+
+def test_a_record_that_went_is_missed_at_the_write_and_not_tried_again(stage: Stage) -> None:
+    """HubSpot's search never shows a deletion, and the next sweep may be a day away."""
+    stage.go_live()
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    stage.cycle()
+    stage.advance(3_600)
+    stage.delete(pair.hub)
+    stage.edit(pair.contact, Title="Chair")
+    stage.advance(60)
+    stage.cycle()
+    (entry,) = stage.installation.ledger.entries()
+    assert entry.state is State.DRIFTED
+    stage.advance(60)
+    stage.cycle()
+    seq = stage.installation.ledger.last_seq
+    for _ in range(2):
+        stage.advance(60)
+        stage.cycle()
+    assert stage.installation.ledger.last_seq == seq, "a cycle after it was missed still records"
+    record = stage.installation.mirror.record(pair.hub)
+    assert record is None or record.deleted
+
+
+def test_a_full_recycle_bin_is_no_emptied_crm(stage: Stage) -> None:
+    """A policy that names one more field reads everything again, the bin of the last 90 days included."""
+    stage.pairs(21, {"Title": "CEO"}, {"jobtitle": "CEO"})
+    for number in range(10):
+        stage.delete(Ref("hubspot", "contacts", stage.make_hub(email=f"old{number}@example.com")))
+    stage.advance(60)
+    stage.cycle()
+    more = "  department: {salesforce: {Lead: Industry, Contact: Department}, hubspot: industry, wins: salesforce}\n"
+    stage.write_policies(person=person_policy(fields=FIELDS + more))
+    stage.advance(60)
+    assert stage.cycle()["pulled"] >= 42
