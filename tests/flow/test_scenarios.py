@@ -4,9 +4,12 @@ all change at once, a side that was blanked."""
 from __future__ import annotations
 
 import pytest
-from flow_stage import FIELDS, Pair, Stage, limits_policy, person_policy
+from flow_stage import FIELDS, HEADER, Pair, Stage, limits_policy, person_policy
 
+from agent.errors import ConnectorError
+from agent.ledger_queries import EntryQuery
 from agent.records import Ref
+from connectors.emulator.world import Actor
 
 INTEGRATION = {"id": "INTEGRATION:990001", "cause": "automation"}
 """Another system's user: changes what it likes, has no name."""
@@ -164,38 +167,79 @@ def test_owners_are_given_back_except_where_a_person_has_changed_them_since(stag
 
 # --- a side that was blanked ---
 
-BLANKED = """\
-  title: {salesforce: Title, hubspot: jobtitle, wins: hubspot}
-  city:  {salesforce: {Lead: City, Contact: MailingCity}, hubspot: city, wins: hubspot, may_clear: true}
+COMPANY = f"""\
+policy: company-basics
+kind: fields
+{HEADER}mode: act
+defines: company
+records: {{salesforce: Account, hubspot: companies}}
+match: [domain]
+first_time: winner
+losing_edit: revert
+fields:
+  domain:    {{salesforce: Website, hubspot: domain, wins: salesforce, clean: domain}}
+  city:      {{salesforce: BillingCity, hubspot: city, wins: hubspot}}
+  employees: {{salesforce: NumberOfEmployees, hubspot: numberofemployees, wins: hubspot, may_clear: true}}
 """
 
 
-@pytest.mark.timeout(600)
-def test_a_mass_blanking_changes_nothing_and_ends_when_the_values_come_back(stage: Stage) -> None:
-    stage.write_policies(
-        person=person_policy(fields=EMAIL + BLANKED), limits=limits_policy(batch="{records: 5000}", day="{blanks: 50}")
-    )
-    held = {"jobtitle": "CEO", "city": "Bonn"}
-    people = stage.pairs(950, {"Title": "CEO", "MailingCity": "Bonn"}, held)
+def companies(stage: Stage, count: int) -> list[Ref]:
+    """So many companies, the same in both CRMs. Returns those in HubSpot."""
+    desks, actor = stage.emulator.practice.desks, Actor("practice", "system", "Practice")
+    here = {"BillingCity": "Bonn", "NumberOfEmployees": 120}
+    there = {"city": "Bonn", "numberofemployees": "120"}
+    names = [(f"Company {n}", f"company{n}.example") for n in range(count)]
+    desks["salesforce"].seed_many("Account", [{"Name": n, "Website": d, **here} for n, d in names], actor=actor)
+    ids = desks["hubspot"].seed_many("companies", [{"name": n, "domain": d, **there} for n, d in names], actor=actor)
+    return [Ref("hubspot", "companies", record_id) for record_id in ids]
+
+
+def set_all(stage: Stage, refs: list[Ref], **values: str) -> None:
+    """An enrichment tool writes its export."""
+    for ref in refs:
+        body = {"system": ref.system, "object": ref.object_type, "id": ref.id, "values": values, "actor": INTEGRATION}
+        stage.admin.post("/edit", **body)
+    stage.advance(60)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("count", "blanked"), [(950, 800), pytest.param(9_500, 8_000, marks=pytest.mark.nightly)])
+def test_a_mass_blanking_changes_nothing_and_ends_when_the_values_come_back(
+    stage: Stage, count: int, blanked: int
+) -> None:
+    stage.write_policies(company=COMPANY, limits=limits_policy(batch="{records: 50000}", day="{blanks: 50}"))
+    everybody = companies(stage, count)
     stage.agree()
     stage.go_live()
-    for one in people[:800]:
-        stage.edit(one.hub, INTEGRATION, jobtitle="", city="")
     mark = stage.mark()
-    report = stage.cycle()
+    set_all(stage, everybody[:blanked], city="", numberofemployees="")
+    [batch] = stage.cycle()["held"]
     assert stage.written(mark) == []
-    [batch] = report["held"]
-    assert stage.states(batch) == {"held": 800}, "cities, which may be cleared; titles may not and are not even held"
-    cells = {cell.field for entry in stage.installation.ledger.entries(batch_id=batch) for cell in entry.change.cells}
-    assert cells == {"city"}
+    assert stage.states(batch) == {"held": blanked}, "employees, which may be cleared; cities may not, nor do they wait"
+    query = EntryQuery(batch_id=batch)
+    entries = stage.installation.ledger.each_entry(query)
+    assert {cell.field for entry in entries for cell in entry.change.cells} == {"employees"}
 
-    for one in people[:800]:
-        stage.edit(one.hub, INTEGRATION, **held)
-    stage.cycle()
-    stage.cycle()
+    set_all(stage, everybody[:blanked], city="Bonn", numberofemployees="120")
+    for _ in range(2):
+        stage.cycle()
     assert stage.written(mark) == []
     assert stage.installation.ledger.batches(states=["held"]) == []
 
-    stage.edit(people[0].hub, city="")
-    assert stage.cycle()["written"] == 1
-    assert stage.value(people[0].contact, "MailingCity") is None
+    set_all(stage, everybody[:1], numberofemployees="")
+    assert stage.cycle()["written"] == 1, "one company that somebody cleared on purpose"
+
+
+def test_a_page_that_fails_is_never_all_gone(stage: Stage) -> None:
+    everybody = people_with_titles(stage, 30)
+    stage.agree()
+    stage.go_live()
+    mark = stage.mark()
+    stage.admin.fault(action="html_200", system="hubspot", method="POST", route="*/search", times="always")
+    stage.edit(everybody[0].hub, jobtitle="x")
+    with pytest.raises(ConnectorError):
+        stage.cycle()
+    stage.admin.delete("/faults")
+    stage.cycle()
+    assert stage.installation.reviews.list(kind="lost") == []
+    assert [line for line in stage.written(mark) if line["id"] != everybody[0].hubspot] == []
