@@ -39,7 +39,7 @@ LANE_WORDS: Mapping[Lane, str] = {
     "undo": "undoing",
     "people": "people's orders",
     "cycle": "cycles",
-    "sweep": "the look for deletions",
+    "sweep": "the daily comparison",
 }
 
 

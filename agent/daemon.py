@@ -267,7 +267,7 @@ class Daemon:
         return report
 
     def _sweep(self) -> None:
-        """Once a day, look for deletions that a change query cannot show."""
+        """Once a day, compare every record's id and version, for what a change query missed."""
         now = self.installation.clock()
         pause = timedelta(hours=self.installation.config.run.sweep_hours)
         if self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause:

@@ -1,6 +1,6 @@
 """How the daemon is, for those who look from outside: one small private file, replaced whole.
 
-It is a note, not state: nothing is decided from it except when the next look for deletions is due. Whether a daemon
+It is a note, not state: nothing is decided from it except when the next daily comparison is due. Whether a daemon
 runs at all is told by the writer lock, never by this file.
 """
 

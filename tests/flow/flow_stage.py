@@ -140,6 +140,7 @@ class Stage:
         self.editor = ANNA
         self.link_keys = True
         self.bulk_above = 2000
+        self.hubspot_version = "v3"
         self.is_pairing_accepted = True
         self._people = 0
         self._open = ExitStack()
@@ -195,6 +196,7 @@ class Stage:
                 "token": "env:NOT_ASKED",
                 "base_url": self.emulator.hubspot_url,
                 "link_keys": {"contacts": "truce_key"} if self.link_keys else {},
+                "api_version": self.hubspot_version,
             },
             "run": {"mode": "act"},
             "people": {"anna": ANNA, "ben": BEN, "tom": TOM, "kim": "kim@example.com", "lee": "lee@example.com"},
@@ -222,6 +224,7 @@ class Stage:
                 base_url=self.emulator.hubspot_url,
                 link_keys=config.hubspot.link_keys,
                 stored_ids=config.hubspot.stored_ids,
+                api_version=config.hubspot.api_version,
                 seconds=seconds,
                 sleep=self.advance,
             ),
