@@ -11,12 +11,13 @@ the last ten minutes, and in every rollback, the write itself carries a precondi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import groupby
 
+from agent.batch_order import in_groups, in_order, in_slices
 from agent.bulk_jobs import BulkJob
 from agent.changes import Entry, State
 from agent.confirm import put_off, read_back, record, same_value, settle, settle_with_read_back
@@ -90,8 +91,8 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
     """
     entries = installation.ledger.entries(batch_id=batch_id, states=NOT_SENT)
     tally = Tally()
-    for portion in _slices(_in_order(entries), CANARY if canary else ()):
-        for group in _groups(portion):
+    for portion in in_slices(in_order(entries), CANARY if canary else ()):
+        for group in in_groups(portion):
             for block in _blocks(installation, group):
                 settled = _write_block(installation, block)
                 tally.count(settled)
@@ -143,50 +144,6 @@ def _refuse_rest(installation: Installation, batch_id: str, tally: Tally) -> Non
     record(installation, [Settlement(entry.id, State.REFUSED, error=reason) for entry in rest])
 
 
-def _in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Parents first, clears before their sets, then by place so that chunks are full."""
-    return sorted(
-        entries,
-        key=lambda entry: (
-            entry.change.step,
-            bool(entry.change.parents),
-            entry.change.system,
-            entry.change.object_type,
-            entry.change.op,
-            entry.change.key is None,
-            entry.seq,
-        ),
-    )
-
-
-def _slices(entries: Sequence[Entry], sizes: Sequence[int]) -> Iterator[Sequence[Entry]]:
-    start = 0
-    for size in sizes:
-        if entries[start : start + size]:
-            yield entries[start : start + size]
-        start += size
-    if entries[start:]:
-        yield entries[start:]
-
-
-def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Runs that may share a call: same step, system, object type and operation."""
-
-    def place(entry: Entry) -> tuple[int, bool, str, str, str, bool]:
-        change = entry.change
-        return (
-            change.step,
-            bool(change.parents),
-            change.system,
-            change.object_type,
-            change.op,
-            change.key is None,
-        )
-
-    for _, group in groupby(entries, key=place):
-        yield list(group)
-
-
 def _blocks(installation: Installation, group: Sequence[Entry]) -> list[Sequence[Entry]]:
     capabilities = installation.connectors[group[0].change.system].capabilities
     if group[0].change.guarded or group[0].change.op == "delete":
@@ -224,13 +181,45 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             plain = [entry for entry in plain if entry.id not in gone]
         for chunk in in_chunks(plain, _chunk_size(connector, plain)):
             settled += _send(installation, connector, chunk, {}, waiting)
-        for chunk in in_chunks(guarded, connector.capabilities.conditional_chunk):
-            settled += _send(installation, connector, chunk, live, waiting)
-            if installation.stop():
-                break
+        ours = {entry.change.ref for entry in ready if entry.id not in named}
+        for turn in _each_record_once(guarded):
+            again = [entry for entry in turn if entry.change.ref in ours]
+            moved = _look_again(installation, connector, again, live)
+            settled += record(installation, moved)
+            left = {settlement.entry_id for settlement in moved}
+            turn = [entry for entry in turn if entry.id not in left]
+            for chunk in in_chunks(turn, connector.capabilities.conditional_chunk):
+                settled += _send(installation, connector, chunk, live, waiting)
+                if installation.stop():
+                    return settled
+            ours |= {entry.change.ref for entry in turn}
     finally:
         settled += _settle_waiting(installation, connector, waiting)
     return settled
+
+
+def _each_record_once(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Turns: in each, a record is written once, so that no condition is broken by a write of our own beside it."""
+    turns: list[list[Entry]] = []
+    met: Counter[Ref | None] = Counter()
+    for entry in entries:
+        number = met[entry.change.ref]
+        met[entry.change.ref] += 1
+        if number == len(turns):
+            turns.append([])
+        turns[number].append(entry)
+    return turns
+
+
+def _look_again(
+    installation: Installation, connector: Connector, entries: Sequence[Entry], live: dict[Ref, Record]
+) -> list[Settlement]:
+    """Our own write to the same record, a moment ago, moved its version: take the new one, if the cells still stand."""
+    fresh = _fresh(installation, connector, entries) if entries else {}
+    live.update(fresh)
+    checked = [(entry, replace(entry, change=replace(entry.change, decided_from={}))) for entry in entries]
+    moved = [(entry, drift(bare, fresh)) for entry, bare in checked]
+    return [Settlement(entry.id, State.DRIFTED, error=reason) for entry, reason in moved if reason is not None]
 
 
 def _in_turn(installation: Installation, block: Sequence[Entry]) -> tuple[Sequence[Entry], list[Entry]]:

@@ -42,7 +42,8 @@ def wanted() -> list[str]:
 
 def calls(stage: Stage, since: int = 0) -> list[str]:
     lines = stage.admin.get(f"/journal?since={since}")
-    return [f"{line['method']} {line['path'].partition('/v65.0/')[2]}" for line in lines if "jobs/" in line["path"]]
+    ours = [line for line in lines if "jobs/ingest" in line["path"]]
+    return [f"{line['method']} {line['path'].partition('/v65.0/')[2]}" for line in ours]
 
 
 def states(stage: Stage) -> dict[str, int]:
@@ -141,8 +142,10 @@ def test_an_undo_of_a_job_writes_each_record_on_condition(stage: Stage, pairs: l
     batch = stage.installation.ledger.batches(limit=1)[0].id
     stage.advance(3600)
     mark = stage.mark()
+    before = len(stage.admin.get("/journal?since=0"))
     stage.rollback(batch)
     assert phones(stage, pairs) == [None] * COUNT
     assert len(stage.written(mark)) == COUNT
-    composites = [line for line in stage.admin.get("/journal?since=0") if line["path"].endswith("/composite")]
+    lines = stage.admin.get(f"/journal?since={before}")
+    composites = [line for line in lines if line["path"].endswith("/composite")]
     assert len(composites) == 2  # the proof that the condition holds, and the writes

@@ -148,3 +148,18 @@ def test_a_lost_reply_to_an_opt_out_is_settled_by_reading(consent: Stage) -> Non
         consent.cycle()
     states = [entry.state.value for entry in consent.installation.ledger.entries() if entry.change.op == "opt_out"]
     assert states == ["confirmed"]
+
+
+def test_an_opt_out_beside_another_write_to_the_same_record_arrives_in_the_same_cycle(consent: Stage) -> None:
+    """Our own write a moment before moved the version that the condition names."""
+    pair = consent.pair({"Title": "CEO", "Phone": "1"}, {"jobtitle": "CEO", "phone": "1"})
+    consent.go_live()
+    consent.cycle()
+    consent.advance(3600)
+    consent.edit(pair.hub, hs_email_optout="true")
+    consent.edit(pair.hub, phone="+49301234")
+    consent.advance(60)
+    consent.cycle()
+    assert consent.value(pair.contact, "Phone") == "+49301234"
+    assert is_out(consent, pair.contact)
+    assert {entry.state for entry in consent.installation.ledger.entries()} == {"confirmed"}
