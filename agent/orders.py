@@ -281,7 +281,9 @@ ORDERS: Mapping[str, Order] = {
 
 NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
 """Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
-ASKING_NO_VENDOR = frozenset({"pause", "resume", "mode", "reject", "freeze", "review", "review-many", "retry"})
+ASKING_NO_VENDOR = frozenset(
+    {"pause", "resume", "mode", "reject", "freeze", "review", "review-many", "retry", "cutover-back"}
+)
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 
 

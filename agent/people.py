@@ -47,7 +47,21 @@ def needs_name(person: Person, to_do: str) -> str:
     return person.email
 
 
-FREE = frozenset({"rollback", "preview-rollback", "pause", "freeze", "mode", "plan", "cycle", "pair", "align"})
+FREE = frozenset(
+    {
+        "rollback",
+        "preview-rollback",
+        "pause",
+        "freeze",
+        "mode",
+        "plan",
+        "cycle",
+        "pair",
+        "align",
+        "cutover",
+        "cutover-back",
+    }
+)
 """Orders that undo, stop, or only look: nobody is locked out of them in an emergency. All others open the way for
 writes or speak for the team, and want a person who is known."""
 

@@ -35,7 +35,8 @@ def command(ctx: click.Context, name: str | None, back: bool, as_json: bool) -> 
     if name is None:
         result = session.order("cutover", {}, "looking", quiet=as_json)
     else:
-        needs_name(session.person, "move records from one sync to another")
+        if not back:
+            needs_name(session.person, "move records from one sync to another")
         result = session.order("cutover-back" if back else "cutover-next", {"object": name}, "looking", quiet=as_json)
     if as_json:
         print_json(result)
