@@ -40,7 +40,7 @@ docs: $(READY)
 	@$(BIN)/python -m agent.cli.reference
 
 lock:
-	@$(PYTHON) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	@$(PYTHON) -m uv pip compile pyproject.toml --extra database --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
 
@@ -105,12 +106,13 @@ class Opening(Generic[S]):
     """All that is needed to connect.
 
     ``secrets``: {setting: the secret itself}; one of ``REPLACED_BY_USE`` is an ``agent.connector.KeptSecret``.
-    ``home`` is the folder of the config file.
+    ``home`` is the folder of the config file; ``clock`` is this computer's, UTC.
     """
 
     settings: S
     secrets: Mapping[str, Any]
     home: Path
+    clock: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)

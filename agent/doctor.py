@@ -181,8 +181,10 @@ def _other_integrations(connectors: Mapping[str, Connector], schemas: Schemas) -
         found = [
             f"{object_type}.{name}"
             for object_type, names in connector.capabilities.stored_ids.items()
-            for name in names
-            if (system, object_type) in schemas and name in schemas[system, object_type].fields
+            for name, other_type in names.items()
+            if any(found == other_type and other != system for other, found in schemas)
+            and (system, object_type) in schemas
+            and name in schemas[system, object_type].fields
         ]
         if found:
             yield Finding(

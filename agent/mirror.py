@@ -125,7 +125,7 @@ class Mirror:
     def absorb(
         self, items: Sequence[Pulled], *, mapped: Sequence[str], keys: MatchKeys, seen_at: datetime,
         cursor: Cursor | None = None, key_fields: Collection[str] | None = None,
-        unchanged_until: datetime | None = None, loading: Loading | None = None,
+        unchanged_until: datetime | None = None, loading: Loading | None = None, may_lag: bool = True,
     ) -> list[Ref]:  # fmt: skip
         """Take one page over in one transaction: rows, history, match keys, pending marks, any cursor, how far a
         first load came.
@@ -133,8 +133,9 @@ class Mirror:
         ``mapped`` are all fields that were asked for: one of them missing in a record is no longer visible.
         ``key_fields`` are those that ``keys`` looks at (None: perhaps any).
         ``seen_at`` is used for records that do not say when they were read. ``unchanged_until``: what changed
-        before was seen by an earlier pull, so the values we knew stood at least until then. Returns records
-        whose mapped values changed, that are new, or that went away.
+        before was seen by an earlier pull, so the values we knew stood at least until then. ``may_lag``: the system
+        may hand out copies older than what we hold; otherwise each is believed, whatever its time says. Returns
+        records whose mapped values changed, that are new, or that went away.
         """
         by_shelf: dict[tuple[str, str], list[Pulled]] = {}
         for item in items:
@@ -155,6 +156,7 @@ class Mirror:
                     to_micros(seen_at),
                     _next_number(connection),
                     unchanged_until=to_micros(unchanged_until) if unchanged_until is not None else 0,
+                    may_lag=may_lag,
                 )
                 page.take(found)
                 page.finish()

@@ -115,6 +115,7 @@ class Absorbing:
     seen_at: int
     next_n: int
     unchanged_until: int = 0
+    may_lag: bool = True
     known: dict[str, Stored] = field(default_factory=dict)
     changed: list[Ref] = field(default_factory=list)
     alive: int = 0
@@ -154,7 +155,7 @@ class Absorbing:
         modified_at = to_micros(record.modified_at) if record.modified_at is not None else None
         if stored is None:
             self._add(record, modified_at, seen_at)
-        elif not is_late(stored, record.version, modified_at, seen_at):
+        elif not (self.may_lag and is_late(stored, record.version, modified_at, seen_at)):
             self._renew(stored, record, modified_at, seen_at)
 
     def _moment_of(self, read_at: datetime | None) -> int:

@@ -73,7 +73,7 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, unti
     loading = begun or Loading(system, object_type, fields, until, "", 0)
     window = Window(cursor.watermark - margin if cursor else None, until, begun.reached if begun else None)
     pages = connector.changed(object_type, fields, window, mirror.known(system, object_type, fields))
-    return Pull(mirror, pulling, window, pages, loading)
+    return Pull(mirror, pulling, window, pages, loading, connector.capabilities.index_lag_seconds > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class Pull:
     window: Window
     pages: Iterator[Page]
     loading: Loading
+    may_lag: bool
 
     def take(self, between: Between = straight_on) -> PullResult:
         """Into the mirror; ``between`` is called after every page and may raise.
@@ -111,6 +112,7 @@ class Pull:
                 cursor=moved if is_last else None,
                 unchanged_until=since,
                 loading=replace(loading, reached=goes_on, live=watch.live) if goes_on else None,
+                may_lag=self.may_lag,
             )
             changed += len(moving)
             between()

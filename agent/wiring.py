@@ -87,7 +87,7 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
         ConfigError: a secret is missing.
     """
     return {
-        system: declared()[system].connect(Opening(settings, _secrets(config, system, secret), config.home))
+        system: declared()[system].connect(Opening(settings, _secrets(config, system, secret), config.home, wall_clock))
         for system, settings in config.systems.items()
     }
 

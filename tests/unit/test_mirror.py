@@ -209,6 +209,14 @@ def test_an_older_stamp_is_believed_once_no_index_can_lag_that_long(mirror: Mirr
     assert mirror.record(REF) == restored
 
 
+def test_a_system_that_never_lags_is_believed_whatever_its_stamp_says(mirror: Mirror) -> None:
+    """An application may stamp to the second, or by a clock that is behind."""
+    absorb(mirror, contact(1, second=60, Title="CEO"))
+    behind = replace(contact(1, second=30, Title="VP"), seen_at=START + timedelta(seconds=90))
+    assert absorb(mirror, behind, may_lag=False) == [REF]
+    assert mirror.record(REF) == behind
+
+
 def test_a_change_within_the_same_second_is_not_lost(mirror: Mirror) -> None:
     """Salesforce stamps to the second: an equal stamp with another value may be the later one."""
     absorb(mirror, contact(1, Title="VP"))
