@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,7 +28,7 @@ from agent.decide import prepare
 from agent.decide.drift import Described
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
-from agent.declaration import REPLACED_BY_USE, Opening
+from agent.declaration import REPLACED_BY_USE, Names, Opening
 from agent.errors import ConfigError, PolicyError, TruceError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
@@ -90,6 +91,19 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
         system: declared()[system].connect(Opening(settings, _secrets(config, system, secret), config.home, wall_clock))
         for system, settings in config.systems.items()
     }
+
+
+def suite_for(config: Config, system: str) -> tuple[Connector, Names | None, Callable[..., Any]]:
+    """The conformance suite at the account of a ``system`` of the config: its connector, the names it may work with,
+    and ``connectors.conformance.account.examine`` with every claim there is; it takes the names."""
+    from connectors.conformance.account import examine
+    from connectors.conformance.suite import CLAIMS
+
+    declaration, settings = declared()[system], config.systems[system]
+    connector = declaration.connect(Opening(settings, _secrets(config, system, read_secret), config.home, wall_clock))
+    names = declaration.names(settings) if declaration.names is not None else None
+    claims = (*CLAIMS, *declaration.questions())
+    return connector, names, partial(examine, connector, claims=claims)
 
 
 def _secrets(config: Config, system: str, secret: Callable[[str], str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from agent.errors import AccessDenied, TruceError
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
 
 
-class _Around:
+class Around:
     """Passes every call on; what follows changes single calls."""
 
     def __init__(self, inner: Connector) -> None:
@@ -91,7 +91,7 @@ class _Around:
         self.inner.close()
 
 
-class ReadOnly(_Around):
+class ReadOnly(Around):
     """No write gets through, whoever asks: for looking around before anybody has allowed writing."""
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
@@ -108,7 +108,7 @@ class ReadOnly(_Around):
         return self.write(writes)
 
 
-class DryRun(_Around):
+class DryRun(Around):
     """Every write is refused with the code DRY_RUN and kept in ``would_write``.
 
     Refused and not "applied": the ledger must never say that something was written which was not.
@@ -140,7 +140,7 @@ class Call:
     answers: dict[str, int] = field(default_factory=dict)
 
 
-class Recorded(_Around):
+class Recorded(Around):
     """Notes every call and what came of it; ``note`` is called once per call, after it ended."""
 
     def __init__(self, inner: Connector, note: Callable[[Call], None]) -> None:

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "freeze": ("freeze", "Keep Truce away from one field of one record."),
     "ledger": ("ledger", "Prove the ledger is unaltered, back it up, put a backup back."),
     "secrets": ("secrets", "Put the keys of both CRMs where the config looks for them."),
+    "conformance": ("conformance", "Does an account behave as the emulator does?"),
     "emulator": ("emulator", "Run the two practice CRMs."),
 }
 """Command → (module in agent.cli, one line of help). A command is listed when it works, not before."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from agent.connector import Connector
-from agent.declaration import Declaration, Names, Opening, SecretReference, Settings
+from agent.declaration import Declaration, Opening, SecretReference, Settings
 from agent.errors import ConfigError
 from agent.systems import System
 
@@ -113,9 +113,4 @@ def _connect(opening: Opening[DatabaseSettings]) -> Connector:
     )
 
 
-def _names(settings: DatabaseSettings) -> Names:
-    """Those of the practice tables in docs/connectors/database.md."""
-    return Names("customers", "email", "first_name", "last_name", "title", "truce_key", "companies", "name")
-
-
-CONNECTOR = Declaration(DATABASE, DatabaseSettings, _connect, _names)
+CONNECTOR = Declaration(DATABASE, DatabaseSettings, _connect)

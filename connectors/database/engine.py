@@ -13,6 +13,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
+from agent.connector import Gate, OpenGate
 from agent.errors import ConfigError
 from connectors.database.failures import Busy, as_ours, unavailable
 from connectors.database.tables import moment_of
@@ -32,6 +33,7 @@ class Engine:
         self.account = str(file.resolve()) if file is not None else f"{place.host}:{place.port or ''}/{place.database}"
         self.name = file.name if file is not None else str(place.database)
         self._clock = clock
+        self.gate: Gate = OpenGate()
         options: dict[str, Any] = {"connect_args": {"timeout": PATIENCE}} if self.is_lite else {"pool_pre_ping": True}
         self.alchemy = sqlalchemy.create_engine(place, hide_parameters=True, **options)
         if self.is_lite:
@@ -45,6 +47,7 @@ class Engine:
         Raises:
             AccessDenied, Unavailable, BadReply, NotFound.
         """
+        self.gate.enter()
         try:
             with as_ours(doing), self.alchemy.connect() as connection, connection.begin():
                 yield connection, self.now(connection)

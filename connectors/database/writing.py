@@ -46,6 +46,7 @@ class Writing:
             return [_rejected(write, busy) for write in writes]
 
     def _in_one_transaction(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        self._engine.gate.enter()
         with as_ours("a write"), self._engine.alchemy.connect() as plain:
             connection = plain.execution_options(is_writing=True)
             transaction = connection.begin()

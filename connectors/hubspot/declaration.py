@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from agent.connector import Connector
-from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Opening, SecretReference
+from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Names, Opening, SecretReference
 from agent.systems import NativeMapping, NativeObject, StageField, System
 from connectors.hubspot.vendor import clears_before_moving_back
 
@@ -135,4 +136,15 @@ def _connect(opening: Opening[HubSpotSettings]) -> Connector:
     )
 
 
-CONNECTOR = Declaration(HUBSPOT, HubSpotSettings, _connect)
+def _names(settings: HubSpotSettings) -> Names:
+    key = settings.link_keys.get("contacts", "")
+    return Names("contacts", "email", "firstname", "lastname", "jobtitle", key, "companies", "name")
+
+
+def _questions() -> Sequence[Any]:
+    from connectors.hubspot.questions import OPEN
+
+    return OPEN
+
+
+CONNECTOR = Declaration(HUBSPOT, HubSpotSettings, _connect, _names, _questions)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from agent.connector import Connector
-from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Opening, SecretReference
+from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Names, Opening, SecretReference
 from agent.systems import StageField, System
 
 SALESFORCE = System(
@@ -109,4 +110,15 @@ def _connect(opening: Opening[SalesforceSettings]) -> Connector:
     )
 
 
-CONNECTOR = Declaration(SALESFORCE, SalesforceSettings, _connect)
+def _names(settings: SalesforceSettings) -> Names:
+    key = settings.link_keys.get("Contact", "")
+    return Names("Contact", "Email", "FirstName", "LastName", "Title", key, "Account", "Name")
+
+
+def _questions() -> Sequence[Any]:
+    from connectors.salesforce.questions import OPEN
+
+    return OPEN
+
+
+CONNECTOR = Declaration(SALESFORCE, SalesforceSettings, _connect, _names, _questions)

@@ -37,6 +37,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Documents:
     with Emulator.start(Options(contacts=120, companies=30, seed=3)) as emulator:
         terminal = terminal_at(emulator, tmp_path_factory.mktemp("company"))
         _begin(Terminal(tmp_path_factory.mktemp("new") / "config.yaml"), documents)
+        _examine(terminal, documents)
         _meet(terminal, documents, Admin(emulator.admin_url))
         _look_and_write(terminal, documents)
         _people_decide(terminal, documents)
@@ -94,6 +95,10 @@ def _alone(lists: Path, place: str) -> str:
     """Somebody whom the report lists as known in one CRM only."""
     with (lists / "person-one-side.csv").open(encoding="utf-8-sig", newline="") as file:
         return next(row["record"] for row in csv.DictReader(file) if row["record"].startswith(place))
+
+
+def _examine(terminal: Terminal, documents: Documents) -> None:
+    note(documents, "conformance", terminal.json("conformance", "--system", "salesforce"))
 
 
 def _look_and_write(terminal: Terminal, documents: Documents) -> None:
