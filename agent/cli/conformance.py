@@ -59,6 +59,8 @@ def _sum_up(report: Mapping[str, Any]) -> None:
     for reason, count in reasons.most_common():
         say(f"  {count:>3} not tried: {one_line(reason)}", hanging=6)
     if report["made"]:
-        click.echo(f"{report['made']} records were made, and deleted again but {len(report['left'])}.")
+        left = len(report["left"])
+        fate = f"{left} of them could not be deleted again:" if left else "all of them are deleted again."
+        click.echo(f"{report['made']} records were made; {fate}")
     for ref in report["left"]:
         click.echo(f"  left      {ref}")
