@@ -20,7 +20,7 @@ from datetime import timedelta
 from agent.batch_order import in_groups, in_order, in_slices
 from agent.bulk_jobs import BulkJob
 from agent.changes import Entry, State
-from agent.confirm import put_off, read_back, record, same_value, settle, settle_with_read_back
+from agent.confirm import put_off, read_back, record, same_value, settle, settle_with_read_back, wait_as_asked
 from agent.connector import Capabilities, Connector, WriteOutcome
 from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
@@ -280,7 +280,9 @@ def _send(
     blind = [pair for pair in paired if _needs_read_back(connector, *pair)]
     waiting += blind
     clear = [pair for pair in paired if pair not in blind]
-    return settle(installation, [entry for entry, _ in clear], [outcome for _, outcome in clear])
+    settled = settle(installation, [entry for entry, _ in clear], [outcome for _, outcome in clear])
+    wait_as_asked(connector.system, outcomes)
+    return settled
 
 
 def _for_a_job(connector: Connector, plain: Sequence[Entry]) -> list[Entry]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from agent.changes import Entry, State
 from agent.connector import Connector, WriteOutcome
 from agent.decide.view import Base
-from agent.errors import ConnectorError
+from agent.errors import ConnectorError, Unavailable
 from agent.installation import Installation
 from agent.ledger import Settlement
 from agent.links import await_pairing
@@ -125,6 +125,19 @@ def put_off(installation: Installation, entry: Entry, why: str) -> Settlement:
     if attempts >= MOST_ATTEMPTS:
         return Settlement(entry.id, State.FAILED, error=f"{why} ({attempts} attempts)")
     return Settlement(entry.id, State.PLANNED, error=why)
+
+
+def wait_as_asked(system: str, outcomes: Sequence[WriteOutcome]) -> None:
+    """A vendor that says how long to wait is not asked for the rest either.
+
+    Raises:
+        Unavailable: with the longest wait asked for.
+    """
+    asked = [outcome.error.retry_after for outcome in outcomes if outcome.error is not None]
+    longest = max((seconds for seconds in asked if seconds is not None), default=None)
+    if longest is not None:
+        why = f"it asks for {longest:g} seconds"
+        raise Unavailable(f"{system} asks us to wait", system=system, retry_after=longest, why=why)
 
 
 def applied(entry: Entry, record_id: str | None, version: str | None, observed: Mapping[str, FieldValue]) -> Settlement:

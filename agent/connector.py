@@ -210,6 +210,8 @@ class WriteError:
     fields: tuple[str, ...] = ()
     other_id: str | None = None
     """The record the vendor names as being in the way (duplicate) or as the survivor (moved)."""
+    retry_after: float | None = None
+    """Seconds that the vendor asks us to wait (throttled), where it says so."""
 
 
 @dataclass(frozen=True, slots=True)

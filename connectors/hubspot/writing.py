@@ -26,6 +26,7 @@ from connectors.hubspot.failures import (
     complaints_of,
     fate,
     read_error,
+    waiting_seconds,
     write_error,
 )
 from connectors.hubspot.fitness import invalid, malformed, merged_away, moved, require_one_kind
@@ -346,7 +347,9 @@ class _Sending:
             if verdict == "unclear":
                 self.settle(unknown(write))
             else:
-                self.settle(rejected(write, blame(write, found, len(writes))))
+                error = blame(write, found, len(writes))
+                wait = waiting_seconds(found, reply.retry_after) if verdict == "throttled" else None
+                self.settle(rejected(write, replace(error, retry_after=wait)))
 
     def _not_now(self, writes: Sequence[Write], error: ConnectorError) -> None:
         """No connection or no token: an exception while nothing has left, else a definite no for these writes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from agent import cycle
 from agent import plan as plans
@@ -55,6 +55,8 @@ def acting(sources: Mapping[str, str]) -> dict[str, str]:
 
 class PolicyStage:
     """One installation over the running emulator. ``sources`` are its policy files."""
+
+    api_version: Literal["v3", "2026-09"] = "v3"
 
     def __init__(
         self, emulator: Emulator, folder: Path, sources: Mapping[str, str] | None = None, *, has_keys: bool = True
@@ -103,7 +105,7 @@ class PolicyStage:
             "hubspot": HubSpot(
                 token=credentials["hubspot"]["token"],
                 base_url=self._emulator.hubspot_url,
-                api_version="v3",
+                api_version=self.api_version,
                 link_keys=HUBSPOT_KEYS if self._has_keys else {},
                 stored_ids=self.stored_ids,
                 seconds=seconds,
