@@ -10,6 +10,7 @@ from agent.decide.conditions import LIFECYCLE, explain
 from agent.decide.desk import Desk
 from agent.decide.ladder import UNMAPPED
 from agent.decide.made import NotMade, made_value
+from agent.decide.match import TOGETHER
 from agent.decide.owners import NoCounterpart
 from agent.decide.policy import CreateRule, FieldRule, Header
 from agent.decide.prepared import NEWEST, FieldPlan
@@ -92,6 +93,23 @@ class _Creation:
                 return "nothing", f"not created in {self.there}: {explained.sentence}"
         if self.rule.system in desk.view.coming:
             return "skipped", f"its company is about to be created in {self.there}; companies come first"
+        unpaired = self._unpaired_link()
+        return ("skipped", unpaired) if unpaired is not None else None
+
+    def _unpaired_link(self) -> str | None:
+        """What it is told apart by and belongs to is not paired: whether it is there already, nobody can tell."""
+        entity_type = self.desk.prepared.policies.entity_types[self.desk.view.entity_type]
+        for name in dict.fromkeys(part for kind in entity_type.match for part in kind.split(TOGETHER)):
+            plan = self.desk.plan.by_name.get(name)
+            origin = plan.rule.vendor_field(self.source.ref.system, self.source.ref.object_type) if plan else None
+            if plan is None or plan.rule.links_to is None or origin is None:
+                continue
+            translator = self.desk.translator(plan)
+            reading = translator.read(self.source.ref.system, self.source.fields.get(origin))
+            try:
+                translator.write(self.rule.system, reading)
+            except NoCounterpart as nobody:
+                return f"{nobody}, so nobody can tell whether this is there already"
         return None
 
     def _values(self) -> dict[str, tuple[FieldRule, FieldValue]]:
