@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 
 from agent import apply, guard, planner, proposals
 from agent.changes import Batch, Cell, Change, ReviewRequest, State, Verdict
@@ -72,7 +72,7 @@ class Written:
 def survey(installation: Installation, watch: Watch = lambda difference: None) -> dict[Group, Counted]:
     """Count every first difference. ``watch`` sees each one, for lists."""
     found: dict[Group, Counted] = {}
-    for view in chain.from_iterable(_chunks(installation)):
+    for view in _all_views(installation):
         for difference in first_differences(view, installation.policies):
             counted = found.setdefault(difference.group, Counted(difference.rule))
             counted.count += 1
@@ -184,8 +184,8 @@ def _changes(
     installation: Installation, decided: Mapping[Group, tuple[str, str]], written: Written
 ) -> Iterator[Change]:
     """One change per record for everything decided; what is to be left or asked is remembered on the way."""
-    for chunk in _chunks(installation):
-        found = [_Aligned.of(view, installation.policies, decided) for view in chunk]
+    aligning = (_Aligned.of(view, installation.policies, decided) for view in _all_views(installation))
+    while found := list(islice(aligning, CHUNK)):
         _remember(installation, found)
         for aligned in found:
             written.asked += len(aligned.questions)
@@ -252,11 +252,9 @@ def _remember(installation: Installation, found: Sequence[_Aligned]) -> None:
     )
 
 
-def _chunks(installation: Installation) -> Iterator[list[View]]:
-    """Every entity, a few at a time: memory stays flat however many there are."""
-    ids = installation.crosswalk.entities()
-    while chunk := list(islice(ids, CHUNK)):
-        yield list(views(installation, chunk))
+def _all_views(installation: Installation) -> Iterator[View]:
+    """Of every entity, assembled a few at a time: memory stays flat however many there are."""
+    return views(installation, installation.crosswalk.entities())
 
 
 def _require_pattern(rule: FieldRule, pattern: str) -> None:

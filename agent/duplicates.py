@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from agent.changes import ReviewRequest
 from agent.decide.match import MOST_CANDIDATES, Judgement, equality_kinds, judge_pair
 from agent.decide.policy import DedupePolicy, EntityType
 from agent.installation import Installation
 from agent.records import Record, Ref
+
+SLICE = 500
+"""Records compared at a time, each with up to so many others: many people share a name."""
 
 
 def suspects(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> list[ReviewRequest]:
@@ -17,35 +20,45 @@ def suspects(installation: Installation, entity_type: EntityType, refs: Sequence
     The equality parts of the lines are the index: who shares none of them is never compared.
     """
     found: dict[tuple[Ref, Ref], ReviewRequest] = {}
+    at_hand = set(refs)
     for policy in installation.policies.policies.dedupe:
         if policy.about != entity_type.name:
             continue
-        for record, other in _sharing(installation, entity_type, policy, refs):
-            pair = _ordered(record.ref, other.ref)
-            if pair in found or installation.reviews.is_never_pair(*pair) or _is_one(installation, *pair):
-                continue
-            request = _request(installation, policy, record, other)
-            if request is not None:
-                found[pair] = request
+        for start in range(0, len(refs), SLICE):
+            installation.give_way("looking for duplicates")
+            for record, other in _sharing(installation, entity_type, policy, refs[start : start + SLICE], at_hand):
+                pair = _ordered(record.ref, other.ref)
+                request = None if pair in found else _request(installation, policy, record, other)
+                if request is not None and not installation.reviews.is_never_pair(*pair):
+                    found[pair] = request
     return list(found.values())
 
 
 def _sharing(
-    installation: Installation, entity_type: EntityType, policy: DedupePolicy, refs: Sequence[Ref]
-) -> list[tuple[Record, Record]]:
-    """Pairs of live records of one system, the first of them among ``refs``, that share an equality part."""
+    installation: Installation,
+    entity_type: EntityType,
+    policy: DedupePolicy,
+    refs: Sequence[Ref],
+    at_hand: Collection[Ref],
+) -> Iterator[tuple[Record, Record]]:
+    """Pairs of live records of one system, the first of them among ``refs``, that share an equality part and are not
+    one entity already (as a Lead beside its Contact: that question was asked then).
+
+    Two that are both ``at_hand`` meet once, at the lower of them.
+    """
     shared: dict[Ref, list[Ref]] = {}
     for system, object_types in entity_type.records.items():
         ours = [ref for ref in refs if ref.system == system]
         shared |= installation.mirror.sharing(ours, object_types, equality_kinds(policy), MOST_CANDIDATES)
-    records = _standing(installation, {*shared, *(other for others in shared.values() for other in others)})
-    return [
-        (records[ref], records[other])
-        for ref in refs
-        if ref in records
-        for other in shared.get(ref, ())
-        if other in records
-    ]
+    involved = {*shared, *(other for others in shared.values() for other in others)}
+    records = _standing(installation, involved)
+    entities = installation.crosswalk.entities_of(involved)
+    for ref in refs:
+        for other in shared.get(ref, ()) if ref in records else ():
+            is_met_later = other < ref and other in at_hand
+            is_one = ref in entities and entities[ref] == entities.get(other)
+            if other in records and not is_met_later and not is_one:
+                yield records[ref], records[other]
 
 
 def judged(installation: Installation, record: Record, other: Record) -> Judgement | None:
@@ -84,12 +97,6 @@ def pair_topic(one: Ref, other: Ref) -> str:
     """The topic of the one question about two records."""
     first, second = _ordered(one, other)
     return f"{first}={second}"
-
-
-def _is_one(installation: Installation, one: Ref, other: Ref) -> bool:
-    """They are linked to one entity already, as a Lead beside its Contact: that question was asked then."""
-    entity_id = installation.crosswalk.entity_of(one)
-    return entity_id is not None and entity_id == installation.crosswalk.entity_of(other)
 
 
 def _ordered(here: Ref, there: Ref) -> tuple[Ref, Ref]:

@@ -35,8 +35,9 @@ def close_settled(
 ) -> None:
     """Close what identification asked earlier of these records and entities, and would not ask today."""
     again = {(request.entity_id, request.topic) for request in asked}
+    looked_at, touched = set(refs), set(entities)
     for review in installation.reviews.list():
-        is_touched = review.entity_id in entities or not set(refs).isdisjoint(review.refs)
+        is_touched = review.entity_id in touched or not looked_at.isdisjoint(review.refs)
         if not is_touched or review.kind not in _IS_GONE or (review.entity_id, review.topic) in again:
             continue
         if _IS_GONE[review.kind](installation, review):

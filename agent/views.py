@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from agent import moments, pairing
 from agent.crosswalk import Link
@@ -29,13 +30,14 @@ BLOCKING_REVIEWS = {
 """Open review kind → flag that keeps parts of deciding away from the entity."""
 
 
-def views(installation: Installation, entity_ids: Sequence[str]) -> Iterator[View]:
+def views(installation: Installation, entity_ids: Iterable[str]) -> Iterator[View]:
     """One View per entity, in order; entities without any live record are left out."""
     owners = owner_map(installation)
     now = installation.clock()
     suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
-    for start in range(0, len(entity_ids), SLICE):
-        yield from _slice(installation, entity_ids[start : start + SLICE], owners, suspected, now)
+    remaining = iter(entity_ids)
+    while some := list(islice(remaining, SLICE)):
+        yield from _slice(installation, some, owners, suspected, now)
 
 
 def _slice(
@@ -62,7 +64,7 @@ def _slice(
     }
     pointed = links_of(installation, sides_of, bases)
     families = {entity_id: _family(installation, sides) for entity_id, sides in sides_of.items()}
-    coming = _coming(installation, families.values())
+    coming = _coming(installation, families.values(), owners, suspected, now)
     accepted = pairing.accepted(installation)
     for entity_id, sides in sides_of.items():
         links, family = members.get(entity_id, ()), families[entity_id]
@@ -174,10 +176,13 @@ def _family(installation: Installation, sides: Mapping[str, Record | None]) -> _
     return _Family(parents, entity_id)
 
 
-def _coming(installation: Installation, families: Iterable[_Family]) -> dict[str, frozenset[str]]:
+def _coming(
+    installation: Installation, families: Iterable[_Family], owners: OwnerMap, suspected: frozenset[Ref], now: datetime
+) -> dict[str, frozenset[str]]:
     """{company: systems where the policies would create it now}, for companies that lack a record somewhere."""
     companies = sorted({family.company for family in families if family.company and len(family.parents) == 1})
-    decisions = [decide(view, installation.policies) for view in views(installation, companies)]
+    seen = _slice(installation, companies, owners, suspected, now) if companies else ()
+    decisions = [decide(view, installation.policies) for view in seen]
     return {
         decision.entity_id: frozenset(change.system for change in decision.changes if change.op == "create")
         for decision in decisions

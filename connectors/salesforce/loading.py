@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from agent.errors import BadReply
@@ -20,6 +21,9 @@ from connectors.salesforce.pages import FieldHidden, Row, RowPage
 from connectors.salesforce.schema import Description
 
 PAGE_ROWS = 10_000
+PART_ROWS = 1_000
+"""Rows of a page made into records at a time: as text it is small, as records of many fields it is not."""
+
 _PLACE = re.compile(r"job (750[0-9A-Za-z]{12,15})(?: ([0-9A-Za-z_=+/-]+))?")
 
 
@@ -81,15 +85,20 @@ class Loading:
         return False
 
     def pages(self, place: Place, described: Description) -> Iterator[tuple[RowPage, Place | None]]:
-        """Rows from ``place`` on, in the form the usual query gives them, each page with where the next one begins."""
+        """Rows from ``place`` on, in the form the usual query gives them, a part of a page at a time; the last part of
+        a page says where the next one begins."""
         following: Place | None = place
         while following is not None:
             params = {"maxRecords": str(PAGE_ROWS), **({"locator": following.locator} if following.locator else {})}
             request = Request("GET", f"jobs/query/{place.job}/results", params=params, wants_csv=True)
             reply = self._calls.ask(request, "reading the result of a query job")
-            rows = [_row(cells, described) for cells in rows_of(reply.csv or "")]
             following = Place(place.job, reply.locator) if reply.locator else None
-            yield RowPage(rows, reply.at), following
+            rows = (_row(cells, described) for cells in rows_of(reply.csv or ""))
+            part = list(islice(rows, PART_ROWS))
+            while part:
+                after = list(islice(rows, PART_ROWS))
+                yield RowPage(part, reply.at), None if after else following
+                part = after
 
 
 def _row(cells: dict[str, str], described: Description) -> Row:
