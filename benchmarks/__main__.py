@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--table", action="store_true", help="write the figures into docs/performance.md")
     parser.add_argument("--quick", action="store_true", help="small and once: does everything still run?")
-    parser.add_argument("--where", type=Path, default=Path.cwd(), help="folder on the disk to measure")
+    parser.add_argument("--where", type=Path, help="folder on the disk to measure (the system's for temporary files)")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in SUBJECTS]
     if unknown:
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     return 1 if broken else 0
 
 
-def measured(name: str, where: Path, *, is_quick: bool) -> tuple[list[Figure], bool]:
+def measured(name: str, where: Path | None, *, is_quick: bool) -> tuple[list[Figure], bool]:
     """The figures of one benchmark, and whether it came to its end."""
     print(f"\n{name}: {SUBJECTS[name]}", flush=True)
     with tempfile.TemporaryDirectory(prefix="truce-bench-", dir=where) as folder:

@@ -100,6 +100,19 @@ def test_after_a_crash_the_next_page_is_read_and_nothing_twice(
 
 
 @pytest.mark.usefixtures("people")
+def test_a_page_becomes_records_in_parts_and_only_its_end_is_a_place_to_go_on_from(
+    connector: Salesforce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = content(load(connector))
+    monkeypatch.setattr(loading, "PAGE_ROWS", 3)
+    monkeypatch.setattr(loading, "PART_ROWS", 2)
+    whole = load(connector)
+    assert [len(page.items) for page in whole] == [0, 2, 1, 2, 1, 2]
+    assert [page.reached is not None for page in whole] == [True, False, True, False, True, False]
+    assert content(whole) == usual
+
+
+@pytest.mark.usefixtures("people")
 def test_while_the_job_runs_each_look_says_how_far_it_is(connector: Salesforce, office: Office) -> None:
     office.admin.post("/settings", system="salesforce", name="bulk_delay_seconds", value=20)
     pages = load(connector)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from policy_stage import EDITOR, PolicyStage, acting, shipped
 
+from agent import duplicates
+from agent.decide.match import Judgement, judge_pair
+from agent.installation import Installation
+from agent.records import Record, Ref
 from connectors.emulator.serve import Emulator
 
 ANN = {"FirstName": "Ann", "LastName": "Lee", "Email": "ann@acme.com"}
@@ -42,6 +47,34 @@ def test_a_likely_duplicate_is_a_question_that_says_so(stage: PolicyStage) -> No
     stage.cycle()
     (question,) = stage.reviews("duplicate")
     assert "likely: phone is same and last_name is same and first_name is similar" in question.sentence
+
+
+def test_many_are_compared_a_few_at_a_time_and_no_two_of_them_twice(
+    stage: PolicyStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        for title in ("CEO", "Chair"):
+            stage.create("salesforce", "Contact", LastName=f"Lee {number}", Email=f"{number}@acme.com", Title=title)
+    monkeypatch.setattr(duplicates, "SLICE", 1)
+    compared: list[tuple[Ref, ...]] = []
+    held: list[int] = []
+    judge, standing = judge_pair, duplicates._standing
+
+    def watched(here: Record, there: Record, *more: Any) -> Judgement | None:
+        compared.append(tuple(sorted((here.ref, there.ref))))
+        return judge(here, there, *more)
+
+    def counted(installation: Installation, refs: Iterable[Ref]) -> dict[Ref, Record]:
+        found = standing(installation, refs)
+        held.append(len(found))
+        return found
+
+    monkeypatch.setattr(duplicates, "judge_pair", watched)
+    monkeypatch.setattr(duplicates, "_standing", counted)
+    stage.cycle()
+    assert len(stage.reviews("duplicate")) == 3
+    assert len(compared) == len(set(compared)) == 3
+    assert max(held) == 2
 
 
 def test_a_suspected_duplicate_creates_nothing_whichever_of_the_two_it_is(stage: PolicyStage) -> None:
