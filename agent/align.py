@@ -69,10 +69,17 @@ class Written:
     stopped: str = ""
 
 
-def survey(installation: Installation, watch: Watch = lambda difference: None) -> dict[Group, Counted]:
+def survey(
+    installation: Installation,
+    watch: Watch = lambda difference: None,
+    progress: apply.Progress = apply.silent,
+) -> dict[Group, Counted]:
     """Count every first difference. ``watch`` sees each one, for lists."""
     found: dict[Group, Counted] = {}
-    for view in _all_views(installation):
+    total = installation.crosswalk.count()
+    for position, view in enumerate(_all_views(installation)):
+        if position % CHUNK == 0:
+            progress(position, total)
         for difference in first_differences(view, installation.policies):
             counted = found.setdefault(difference.group, Counted(difference.rule))
             counted.count += 1

@@ -123,6 +123,10 @@ class Crosswalk:
                 yield row[0]
             last = (rows[-1][1], rows[-1][2])
 
+    def count(self) -> int:
+        """How many entities have a link."""
+        return int(self._store.read_tuples("SELECT COUNT(*) FROM entities")[0][0])
+
     def new_entity(self, entity_type: str) -> str:
         """An id nobody has, ``person-57``. It is kept once something is linked to it."""
         number, end = self._spare.get(entity_type, (0, 0))

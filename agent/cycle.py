@@ -104,11 +104,20 @@ def recover(installation: Installation) -> unsettled.Recovery:
     return recovery
 
 
-def pull_all(installation: Installation, *, sweep: bool = False) -> list[PullResult]:
-    """Pull every object type that a policy names, Salesforce and HubSpot alike."""
+def pull_all(
+    installation: Installation, *, sweep: bool = False, progress: apply.Progress = apply.silent
+) -> list[PullResult]:
+    """Pull every object type that a policy names, Salesforce and HubSpot alike.
+
+    ``progress`` is told how many records are here; nobody knows of how many (0).
+    """
     results = []
     schema_watch.look_again(installation)
-    between = partial(installation.give_way, "pulling")
+
+    def between() -> None:
+        installation.give_way("pulling")
+        progress(installation.mirror.population(), 0)
+
     for system, connector in installation.connectors.items():
         ours = installation.clock()
         installation.heard[system] = (connector.now(), ours)

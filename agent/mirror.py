@@ -246,6 +246,10 @@ class Mirror:
         )
         return int(rows[0][0]) if rows else 0
 
+    def population(self) -> int:
+        """Records believed alive, of every system."""
+        return int(self._store.read_tuples("SELECT COALESCE(SUM(alive), 0) FROM shelves")[0][0])
+
     def by_key(self, system: str, object_type: str, kind: str, value: str) -> list[Ref]:
         """Live records with this match key, in the order first seen."""
         found = self.holders(kind, [value]).get(value, [])

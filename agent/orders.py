@@ -47,7 +47,7 @@ MOST_LISTED = 200
 def make_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     for name in body.get("policies", ()):
         _known_policy(installation, name)
-    plan = plans.make(installation, only=tuple(body.get("policies", ())))
+    plan = plans.make(installation, only=tuple(body.get("policies", ())), progress=progress)
     return plan_result(installation, plan)
 
 

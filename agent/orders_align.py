@@ -17,14 +17,14 @@ Result = dict[str, Any]
 
 def show(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     """Read both CRMs and count the first differences. ``lists``: an absolute folder for one CSV per group."""
-    cycle.pull_all(installation)
+    cycle.pull_all(installation, progress=progress)
     cycle.read_owners(installation)
     _, questions = cycle.identify_pending(installation)
     installation.reviews.open_or_refresh(questions)
     if not body.get("lists"):
-        return _document(installation, align.survey(installation))
+        return _document(installation, align.survey(installation, progress=progress))
     with Sheets(Path(body["lists"]), _headings(installation)) as sheets:
-        found = align.survey(installation, lambda difference: _list(installation, sheets, difference))
+        found = align.survey(installation, lambda difference: _list(installation, sheets, difference), progress)
     return {**_document(installation, found), "lists": body["lists"]}
 
 
@@ -37,11 +37,13 @@ def decide(installation: Installation, body: Body, actor: str, progress: apply.P
 def decide_as_suggested(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     """Every group nobody decided yet, as the policies suggest."""
     cycle.read_owners(installation)
-    found = align.survey(installation)
-    open_groups = [group for group, counted in found.items() if counted.decision is None]
-    for group in open_groups:
-        align.decide(installation, group, align.suggestion(found[group], group), actor)
-    return _document(installation, align.survey(installation))
+    found = align.survey(installation, progress=progress)
+    for group, counted in found.items():
+        if counted.decision is None:
+            decision = align.suggestion(counted, group)
+            align.decide(installation, group, decision, actor)
+            counted.decision, counted.decided_by = decision, actor
+    return _document(installation, found)
 
 
 def write(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:

@@ -75,14 +75,20 @@ class Plan:
         return [*kept, *zip(self.lifting, behind[len(self.judged) :], strict=True)]
 
 
-def make(installation: Installation, *, pull: bool = True, only: Sequence[str] = ()) -> Plan:
+def make(
+    installation: Installation,
+    *,
+    pull: bool = True,
+    only: Sequence[str] = (),
+    progress: apply.Progress = apply.silent,
+) -> Plan:
     """Pull, decide over the whole mirror and keep the result. Writes to no CRM.
 
     ``only`` names policies; changes of others are left out. What was pulled stays pending: a plan that nobody applies
     takes nothing away from the next cycle.
     """
     if pull:
-        cycle.pull_all(installation)
+        cycle.pull_all(installation, progress=progress)
         cycle.read_owners(installation)
     cycle.identify_pending(installation)
     entities = list(installation.crosswalk.entities())
@@ -92,6 +98,7 @@ def make(installation: Installation, *, pull: bool = True, only: Sequence[str] =
         by_person=True,
         addresses=consent.all_opted_out(installation),
         learn=partial(cycle.learn, installation),
+        progress=progress,
     )
     cycle.remember(installation, draft)
     wanted = [change for change, _ in draft.judged]

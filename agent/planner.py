@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent import consent, guard
+from agent.apply import Progress, silent
 from agent.changes import Change, Decision, Mode, ReviewRequest, TraceStep, Verdict
 from agent.decide import decide
 from agent.decide.view import View
@@ -80,6 +81,7 @@ def draft(
     lifted: Mapping[str, Cells] | None = None,
     addresses: Iterable[tuple[str, list[Ref]]] = (),
     learn: Learn = learn_nothing,
+    progress: Progress = silent,
 ) -> Draft:
     """Decide these entities, and consent for these addresses, and judge the outcome. Writes nothing anywhere itself.
 
@@ -98,6 +100,7 @@ def draft(
     for position, view in enumerate(_views(installation, calm, lifted or {})):
         if position % SLICE == 0:
             installation.give_way("deciding")
+            progress(position, len(calm))
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)
         if view.coming:

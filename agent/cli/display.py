@@ -122,7 +122,10 @@ def moment(value: datetime | str | None) -> str:
 
 @contextmanager
 def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
-    """A bar on stderr while something long runs; silent with ``--json`` or when nobody watches."""
+    """A bar on stderr while something long runs; silent with ``--json`` or when nobody watches.
+
+    It is told (done, in all); 0 in all means that nobody knows.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -133,4 +136,9 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[far]}"), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=None, far="")
-        yield lambda done, total: bars.update(task, completed=done, total=total, far=f"{done:,} of {total:,}")
+
+        def show(done: int, total: int) -> None:
+            far = f"{done:,} of {total:,}" if total else f"{done:,}"
+            bars.update(task, completed=done, total=total or None, far=far)
+
+        yield show

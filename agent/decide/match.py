@@ -133,12 +133,11 @@ def candidates(record: Record, policy: DedupePolicy, policies: PolicySet | Prepa
 def judge_pair(record: Record, other: Record, policy: DedupePolicy, policies: PolicySet | Prepared) -> Judgement | None:
     """Are two records of one system the same? Certain lines first; anything under ``never`` vetoes."""
     pair = _Pair(record, other, policy, prepared_of(policies))
-    if any(pair.holds(part) for part in policy.never):
-        return None
     for line in sorted(policy.lines, key=lambda line: line.certainty != "certain"):
-        agreed = [part for part in line.parts if pair.holds(part)]
-        if len(agreed) >= (line.at_least or len(line.parts)):
-            return Judgement(line.certainty, _sentence(line, agreed), line.place)
+        agreed = pair.agreed(line)
+        if agreed is not None:
+            is_vetoed = any(pair.holds(part) for part in policy.never)
+            return None if is_vetoed else Judgement(line.certainty, _sentence(line, agreed), line.place)
     return None
 
 
@@ -173,6 +172,17 @@ class _Pair:
         self._sides = tuple(
             (item, prepared.readers(policy.about, item.ref.system, item.ref.object_type)) for item in (record, other)
         )
+
+    def agreed(self, line: DedupeLine) -> list[Agreement] | None:
+        """The parts that hold, if there are enough of them; most pairs fail early, so no further part is looked at."""
+        may_fail = len(line.parts) - (line.at_least or len(line.parts))
+        agreed: list[Agreement] = []
+        for seen, part in enumerate(line.parts, start=1):
+            if self.holds(part):
+                agreed.append(part)
+            elif seen - len(agreed) > may_fail:
+                return None
+        return agreed
 
     def holds(self, part: Agreement) -> bool:
         """A blank, an invisible or an ignored value agrees with nothing and differs from nothing."""
