@@ -305,7 +305,7 @@ def to_micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
 def from_micros(micros: int) -> datetime:
     """The inverse of ``to_micros``; all records of a page were seen at one moment."""
     return _EPOCH + timedelta(microseconds=micros)
