@@ -392,6 +392,10 @@ class Connector(Protocol):
         """
         ...
 
+    def granted(self) -> frozenset[str] | None:
+        """The rights of our login by the vendor's own names; None where it cannot tell. Raises like ``identity``."""
+        ...
+
     def close(self) -> None:
         """Release sockets. Safe to call twice."""
         ...

@@ -40,6 +40,7 @@ from agent.places import entity_type_of, places_of
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, read_anew, reconciled_records
 from agent.records import Record, Ref
+from agent.rights import identity_fields
 from agent.views import SLICE
 
 DAEMON = "truce"
@@ -190,25 +191,12 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
                 if (system, object_type) in installation.hidden:
                     continue
                 fields = set(policies.vendor_fields(system, object_type))
-                fields.update(identity_fields(connector, object_type))
+                fields.update(identity_fields(connector.capabilities, object_type))
                 keys = partial(_keys, installation, entity_type)
                 key_fields = fields_of_keys(entity_type, installation.policies, system, object_type)
-                key_fields |= identity_fields(connector, object_type)
+                key_fields |= identity_fields(connector.capabilities, object_type)
                 revision = policies.keys_revision(entity_type.name)
                 yield connector, Pulling(object_type, tuple(sorted(fields)), keys, revision, frozenset(key_fields))
-
-
-def identity_fields(connector: Connector, object_type: str) -> set[str]:
-    """Fields no policy names but pairing needs: stored ids, link key, conversion, parent, display name."""
-    capabilities = connector.capabilities
-    fields = set(capabilities.stored_ids.get(object_type, {}))
-    fields.update(capabilities.name_fields.get(object_type, ()))
-    fields.update(place.field for place in capabilities.parent_fields.get(object_type, {}).values())
-    if object_type in capabilities.link_keys:
-        fields.add(capabilities.link_keys[object_type])
-    if (conversion := capabilities.conversions.get(object_type)) is not None:
-        fields.update((conversion.flag, conversion.id_field))
-    return fields
 
 
 def identify_pending(installation: Installation) -> tuple[list[str], list[ReviewRequest]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args
 
@@ -116,11 +116,51 @@ class Opening(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What the policies do with one object type, by field names. ``opts_out``: opt-outs are carried to its records."""
+
+    object_type: str
+    reads: frozenset[str]
+    writes: frozenset[str]
+    creates: bool
+    opts_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What Truce's user there must be granted for these uses, and no more.
+
+    ``named``: each right by the vendor's own name, where ``Connector.granted`` can tell which are; else empty.
+    ``text`` is a file for the vendor's administrator under ``file_name``; ``steps`` say what to do with it.
+    """
+
+    named: tuple[str, ...]
+    file_name: str
+    text: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retiring:
+    """Something we use that the vendor stops supporting after ``last_day``, and what to use instead."""
+
+    what: str
+    last_day: date
+    step: str
+
+
+def no_rights(uses: Sequence[Use]) -> Rights | None:
+    """For a system whose rights nobody has written down."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration(Generic[S]):
     """One connector package. ``connect`` makes no request; its client library is imported inside it.
 
     ``names`` are those that ``truce conformance`` works with, None where it cannot run; ``questions`` gives further
-    claims of the suite about this vendor alone, each about something that nobody has shown yet.
+    claims of the suite about this vendor alone, each about something that nobody has shown yet. ``rights`` says what to
+    grant for what policies do, ``retiring`` what of these settings has an end.
     """
 
     system: System
@@ -128,3 +168,5 @@ class Declaration(Generic[S]):
     connect: Callable[[Opening[S]], Connector]
     names: Callable[[S], Names] | None = None
     questions: Callable[[], Sequence[Any]] = tuple
+    rights: Callable[[Sequence[Use]], Rights | None] = no_rights
+    retiring: Callable[[S], Sequence[Retiring]] = lambda settings: ()

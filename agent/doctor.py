@@ -8,20 +8,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from agent.calls import Calls, Standing
 from agent.config import Config
 from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
-from agent.declaration import REPLACED_BY_USE
+from agent.declaration import REPLACED_BY_USE, Declaration, Use
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
 from agent.policy_files import read_sources
+from agent.rights import uses_of
 from agent.secrets import can_be_kept, read_secret
 from agent.systems import Systems
 
 MOST_SKEW_SECONDS = 60.0
 LEAST_FREE_BYTES = 256 * 1024 * 1024
+RETIRING_DAYS = 180
+"""So early is said that a vendor stops supporting what we use."""
+MUCH_USED = 0.8
+"""Part of an account's calls after which it is worth a look."""
+PERMISSIONS = "truce doctor --permissions"
 
 Level = Literal["ok", "warning", "error"]
 Schemas = dict[tuple[str, str], ObjectSchema]
@@ -50,7 +57,10 @@ class Examination:
     systems: Systems
     connect: Callable[[Config], Mapping[str, Connector]]
     clock: Callable[[], datetime]
+    declared: Mapping[str, Declaration[Any]]
     secret: Callable[[str], str] = read_secret
+    calls: Callable[[Mapping[str, Connector]], Calls | None] = lambda connectors: None
+    """Puts a gate that counts and remembers nothing into the way of the connectors' calls."""
     _reachable: dict[str, Connector] = field(default_factory=dict)
 
     def findings(self) -> Iterator[Finding]:
@@ -59,12 +69,17 @@ class Examination:
         secrets = list(self._secrets())
         yield from secrets
         connectors = {} if any(each.level == "error" for each in secrets) else self.connect(self.config)
+        calls = self.calls(connectors) if connectors else None
+        for meter in calls.meters.values() if calls is not None else ():
+            meter.lane = "undo"  # a look at what is wrong is never held back
         try:
             for system, connector in connectors.items():
                 found = list(_access(system, connector, self.clock))
                 yield from found
                 if all(each.level != "error" for each in found):
                     self._reachable[system] = connector
+                    yield from _quota(calls.meters[system].standing() if calls is not None else None)
+                yield from self._retiring(system)
             yield from self._policies(self.clock().date())
         finally:
             for connector in connectors.values():
@@ -108,8 +123,81 @@ class Examination:
         }
         if wanted == set(schemas):
             yield from _fields(sources, schemas, today, self.systems)
+        yield from self._rights(policies, schemas)
         yield from _other_integrations(self._reachable, schemas)
         yield from _link_keys(policies, self._reachable, schemas)
+
+    def _retiring(self, system: str) -> Iterator[Finding]:
+        """What we use of a vendor and it will stop supporting."""
+        today = self.clock().date()
+        for each in self.declared[system].retiring(self.config.systems[system]):
+            left = (each.last_day - today).days
+            text = f"{each.what}: supported until {each.last_day:%d %b %Y}"
+            level: Level = "warning" if left <= RETIRING_DAYS else "ok"
+            told = f"{text}, {left} days from now" if left > 0 else f"{text}, which is over"
+            yield Finding(level, f"{system} API", told if level == "warning" else text, (each.step,))
+
+    def _rights(self, policies: PolicySet, schemas: Schemas) -> Iterator[Finding]:
+        """What our logins may do there against what the policies need: less is an error, more is a risk for nothing."""
+        uses = uses_of(policies, {system: connector.capabilities for system, connector in self._reachable.items()})
+        for system, connector in self._reachable.items():
+            if system not in uses:
+                continue
+            try:
+                granted = connector.granted()
+            except TruceError as error:
+                yield Finding("warning", f"{system} rights", f"could not be asked for: {error.what}")
+                continue
+            rights = self.declared[system].rights(list(uses[system].values()))
+            if granted is not None and rights is not None:
+                yield from _named_rights(system, frozenset(rights.named), granted)
+            elif granted is None:
+                yield from _described_rights(system, uses[system], schemas)
+
+
+def _quota(standing: Standing | None) -> Iterator[Finding]:
+    """How much of the account's calls is used, as its own replies say."""
+    if standing is None or standing.limit is None or standing.used is None or standing.share is None:
+        return
+    subject = f"{standing.system} calls"
+    text = f"{standing.used:,} of {standing.limit:,} used today by all tools; Truce's share is {standing.share:,}"
+    is_much = standing.used > standing.limit * MUCH_USED
+    steps = ("see who else uses the account; in config.yaml: calls",)
+    yield Finding("warning" if is_much else "ok", subject, text, steps)
+
+
+def _named_rights(system: str, needed: frozenset[str], granted: frozenset[str]) -> Iterator[Finding]:
+    missing, more = sorted(needed - granted), sorted(granted - needed - {"oauth"})
+    if missing:
+        step = f"grant {'them' if len(missing) > 1 else 'it'}; the whole list: {PERMISSIONS}"
+        yield Finding("error", f"{system} rights", f"missing: {', '.join(missing)}", (step,), AccessDenied.exit_code)
+    if more:
+        yield Finding(
+            "warning", f"{system} rights", f"not needed: {', '.join(more)}", (f"the whole list: {PERMISSIONS}",)
+        )
+    if not missing and not more:
+        yield Finding("ok", f"{system} rights", "exactly what the policies need")
+
+
+def _described_rights(system: str, uses: Mapping[str, Use], schemas: Schemas) -> Iterator[Finding]:
+    """Object by object, from the descriptions; fields are looked at with the policies."""
+    missing, more = [], []
+    for object_type, use in uses.items():
+        schema = schemas.get((system, object_type))
+        if schema is None:
+            continue
+        changes = bool(use.writes) or use.creates
+        pairs = ((use.creates, schema.can_create, "create"), (changes, schema.can_update, "change"))
+        missing += [f"{verb} {object_type}" for needs, has, verb in pairs if needs and not has]
+        more += [f"{verb} {object_type}" for needs, has, verb in pairs if has and not needs]
+        more += [f"delete {object_type}"] if schema.can_delete and not use.creates else []
+    if missing:
+        step = f"deploy the permission set: {PERMISSIONS}"
+        yield Finding("error", f"{system} rights", f"may not {', '.join(missing)}", (step,), AccessDenied.exit_code)
+    if more:
+        yield Finding("warning", f"{system} rights", f"may, and need not: {', '.join(more)}", (PERMISSIONS,))
+    if not missing and not more:
+        yield Finding("ok", f"{system} rights", "exactly what the policies need, object by object")
 
 
 def _state_folder(state: Path) -> Iterator[Finding]:

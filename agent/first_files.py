@@ -12,7 +12,7 @@ from typing import Literal
 from agent import shipped
 from agent.config import Config, group_of
 from agent.config_text import config_text
-from agent.declaration import LoginSettings
+from agent.declaration import LoginSettings, Rights
 from agent.errors import ConfigError
 from agent.private_files import PRIVATE_FILE
 
@@ -91,6 +91,15 @@ def write_first_files(config: Path, answers: Answers, kind: type[Config]) -> Wri
     written, kept = _write_policies(config.parent / "policies", answers)
     _write_new(config, config_text(kind, settings(answers, kind)), mode=PRIVATE_FILE)
     return Written(config, written, kept)
+
+
+def write_rights(folder: Path, rights: Mapping[str, Rights]) -> dict[str, Path]:
+    """{system: the file written}; files of that name are replaced, for they are computed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {system: folder / each.file_name for system, each in rights.items()}
+    for system, path in written.items():
+        path.write_text(rights[system].text, encoding="utf-8")
+    return written
 
 
 def settings(answers: Answers, kind: type[Config]) -> dict[str, object]:

@@ -28,7 +28,7 @@ from agent.decide import prepare
 from agent.decide.drift import Described
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
-from agent.declaration import REPLACED_BY_USE, Names, Opening
+from agent.declaration import REPLACED_BY_USE, Declaration, Names, Opening, Rights
 from agent.errors import ConfigError, PolicyError, TruceError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
@@ -39,6 +39,7 @@ from agent.people import file_owner
 from agent.policy_files import read_sources
 from agent.private_files import make_private_directory
 from agent.reviews import Reviews
+from agent.rights import rights_for
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.schema_memory import SchemaMemory
 from agent.secrets import ReplacedSecret, read_secret
@@ -69,6 +70,11 @@ def known_systems() -> Systems:
 def first_config_kind() -> type[Config]:
     """A config file with the two systems that one begins with."""
     return config_kind({key: declared()[key].settings for key in FIRST})
+
+
+def declarations() -> Mapping[str, Declaration[Any]]:
+    """What every connector says of itself, by system."""
+    return declared()
 
 
 def systems_of(config: Config) -> Systems:
@@ -372,6 +378,22 @@ def _editor(folder: Path, config: Config) -> str:
 def _no_secret(reference: str) -> str:
     """A reader never asks a vendor anything; it only borrows the connectors' capabilities (names, keys)."""
     return "a reader asks nobody"
+
+
+def rights_of(config: Config) -> dict[str, Rights]:
+    """{system: what to grant Truce's user there} for the policies as the files say now. Asks nobody.
+
+    Raises:
+        PolicyError, UsageError: they have mistakes.
+    """
+    systems = systems_of(config)
+    policies = load(read_sources(config.policies), None, wall_clock().date(), systems)
+    links = connect(config, _no_secret)
+    try:
+        return rights_for(policies, declared(), {system: each.capabilities for system, each in links.items()})
+    finally:
+        for connector in links.values():
+            connector.close()
 
 
 def serve_emulator(**options: Any) -> None:

@@ -136,6 +136,10 @@ class Memory(World):
         self._land_late_writes()
         return World.live(self, object_type)
 
+    def granted(self) -> frozenset[str] | None:
+        """What may be seen and written stands in ``schema``; nothing here lists it."""
+        return None
+
     def use_gate(self, gate: Gate) -> None:
         self.gate = gate
 

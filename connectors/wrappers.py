@@ -43,6 +43,9 @@ class Around:
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
 
+    def granted(self) -> frozenset[str] | None:
+        return self.inner.granted()
+
     def use_gate(self, gate: Gate) -> None:
         self.inner.use_gate(gate)
 

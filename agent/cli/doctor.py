@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,27 +20,77 @@ MARKS = {"ok": "ok     ", "warning": "look at", "error": "ERROR  "}
 
 
 @click.command("doctor")
+@click.option("--permissions", is_flag=True, help="Only print what Truce's users must be granted for these policies.")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="With --permissions: write files there.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> int:
-    """Check secrets, access, clocks, fields, values, link keys and disk. Writes nothing anywhere."""
+def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: bool) -> int:
+    """Check secrets, access, clocks, calls, rights, fields, values, link keys and disk. Writes nothing to a CRM."""
+    if permissions or into is not None:
+        return _permissions(session_of(ctx), into, as_json=as_json)
     from agent.doctor import Examination
-    from agent.wiring import connect, systems_of, wall_clock
+    from agent.wiring import connect, declarations, metered, systems_of, wall_clock
 
     session = session_of(ctx)
+    config = session.config
     findings = []
-    for finding in Examination(session.config, systems_of(session.config), connect, wall_clock).findings():
+    examination = Examination(
+        config, systems_of(config), connect, wall_clock, declarations(),
+        calls=lambda links: metered(config, links, wall_clock),
+    )  # fmt: skip
+    for finding in [*examination.findings(), *_suspended(session)]:
         findings.append(finding)
         if not as_json:
             _show(finding)
     errors = [finding for finding in findings if finding.level == "error"]
     acting, has_written = _standing(session)
     if as_json:
-        print_json({"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting})
+        document = {"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting}
+        print_json({**document, "permissions": []})
     else:
         say(_summary(len(errors), acting, has_written))
         say(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else 'truce plan'}")
     return errors[0].exit_code if errors else 0
+
+
+def _permissions(session: Session, into: Path | None, *, as_json: bool) -> int:
+    """Print what to grant, or write it as files; asks nobody."""
+    from agent.first_files import write_rights
+    from agent.wiring import rights_of
+
+    found = rights_of(session.config)
+    written = write_rights(into, found) if into is not None else {}
+    if as_json:
+        listed = [
+            {
+                "system": system,
+                "named": list(rights.named),
+                "file": str(written.get(system, "")),
+                "text": rights.text,
+                "next": list(rights.steps),
+            }
+            for system, rights in found.items()
+        ]
+        print_json({"ok": True, "findings": [], "may_write": [], "permissions": listed})
+        return 0
+    for system, rights in found.items():
+        say(f"{system}: {f'wrote {written[system]}' if system in written else rights.file_name}")
+        if system not in written:
+            click.echo(rights.text, nl=False)
+        for step in rights.steps:
+            say(f"  → {one_line(step)}", hanging=4)
+    return 0
+
+
+def _suspended(session: Session) -> Iterator[Finding]:
+    """Lines out of force because a CRM changed, as the last look found."""
+    from agent.doctor import Finding
+    from agent.schema_watch import way_back
+
+    with suppress(TruceError), session.reading() as installation:
+        for each in installation.suspensions:
+            line = f"{each.policy} {each.line}".strip()
+            yield Finding("warning", "suspended", f"{line} ({each.place}): {each.sentence}", (way_back(each),))
 
 
 def _show(finding: Finding) -> None:

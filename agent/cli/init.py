@@ -59,6 +59,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     answers = _interview(given, may_ask=sys.stdin.isatty() and not as_json)
     kind = first_config_kind()
     written = write_first_files(path, answers, kind)
+    permissions = _write_permissions(path)
     steps = _next_steps(answers, kind)
     if as_json:
         print_json(
@@ -66,12 +67,15 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
                 "config": str(written.config),
                 "policies": [str(each) for each in written.policies],
                 "kept": [str(each) for each in written.kept],
+                "permissions": [str(each) for each in permissions],
                 "mode": "watch" if answers.has_native_connector else "ask",
                 "next": [step for step, _ in steps],
             }
         )
         return
     click.echo(f"Wrote {written.config}" + (f" and {len(written.policies)} policies" if written.policies else "") + ".")
+    for each in permissions:
+        click.echo(f"Wrote {each}: what Truce's user must be granted there.")
     for kept in written.kept:
         click.echo(f"{kept} has policies already; they are left as they are.")
     if answers.has_native_connector:
@@ -172,6 +176,18 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
         return best
     places = click.Choice(["keyring", "file", "env", "systemd"])
     return click.prompt("Where are the keys of both CRMs kept?", type=places, default=best)
+
+
+def _write_permissions(config: Path) -> list[Path]:
+    """What to grant for the policies that are there now; nothing while they hold mistakes."""
+    from agent.first_files import write_rights
+    from agent.wiring import read_config, rights_of
+
+    try:
+        rights = rights_of(read_config(config))
+    except TruceError:
+        return []
+    return list(write_rights(config.parent / "permissions", rights).values())
 
 
 def _next_steps(answers: Any, kind: Any) -> list[tuple[str, str]]:

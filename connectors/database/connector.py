@@ -54,6 +54,10 @@ class Database:
         self._writing = Writing(self._engine, self._tables)
         self.capabilities = abilities(settings.tables)
 
+    def granted(self) -> frozenset[str] | None:
+        """A database says no more than what its tables allow."""
+        return None
+
     def use_gate(self, gate: Gate) -> None:
         self._engine.gate = gate
 

@@ -28,7 +28,7 @@ import urllib3
 from agent.connector import Allowance, Gate, OpenGate
 from agent.errors import BadReply, ConfigError
 from connectors.hubspot.failures import transport_failure
-from connectors.hubspot.login import Login
+from connectors.hubspot.login import Login, ServiceKey
 from connectors.hubspot.pacing import Rolling, Sleep
 from connectors.hubspot.vendor import SYSTEM
 
@@ -40,6 +40,7 @@ ENTRY_HEADER = "X-Truce-Entry"
 """Names the ledger entries a writing request belongs to, comma separated: for traces and for the emulator."""
 
 _LOGIN_PATH = "/oauth/v3/token"
+_KEY_PATH = "/oauth/v2/private-apps/get/access-token-info"
 _FORM = "application/x-www-form-urlencoded"
 _LATER = "the token is put into each request when it leaves"
 UNAUTHORIZED = 401
@@ -130,6 +131,15 @@ class Client:
 
     def account(self) -> Reply:
         return self._plain("GET", "/account-info/v3/details")
+
+    def key_info(self) -> Reply | None:
+        """What our service key may do; None for an OAuth app. The key goes in the body, as HubSpot wants it."""
+        if not isinstance(self.login, ServiceKey):
+            return None
+        client = self._library.crm.objects.basic_api.api_client
+        wanted = {"Accept": "application/json", "Content-Type": "application/json"}
+        body = {"tokenKey": self.login.key}
+        return self._send(partial(client.call_api, _KEY_PATH, "POST", {}, [], wanted, body=body))
 
     def properties(self, object_type: str) -> Reply:
         return self._send(partial(self._library.crm.properties.core_api.get_all, object_type))
@@ -309,7 +319,7 @@ class Client:
 
 def versioned(path: str, version: ApiVersion) -> str:
     """The library's v3 or v4 path in the wanted API version."""
-    if version == "v3":
+    if version == "v3" or path == _KEY_PATH:
         return path
     for pattern, replacement in _DATED_PATHS:
         if pattern.match(path):

@@ -83,6 +83,15 @@ class HubSpot:
         self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
         self.capabilities = abilities(self._link_keys, stored_ids or {}, settle_seconds=sum(timeout))
 
+    def granted(self) -> frozenset[str] | None:
+        """The scopes of a service key. An OAuth app's are those it asked for when it was installed."""
+        reply = self._client.key_info()
+        if reply is None:
+            return None
+        if not reply.is_success:
+            raise refused(reply, "asking for the scopes")
+        return frozenset(str(scope) for scope in reply.json_object("scopes")["scopes"])
+
     def use_gate(self, gate: Gate) -> None:
         self._client.gate = gate
 

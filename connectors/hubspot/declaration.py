@@ -10,6 +10,7 @@ from pydantic import Field
 from agent.connector import Connector
 from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Names, Opening, SecretReference
 from agent.systems import NativeMapping, NativeObject, StageField, System
+from connectors.hubspot.rights import retiring, rights
 from connectors.hubspot.vendor import clears_before_moving_back
 
 NATIVE_IDS = {
@@ -147,4 +148,12 @@ def _questions() -> Sequence[Any]:
     return OPEN
 
 
-CONNECTOR = Declaration(HUBSPOT, HubSpotSettings, _connect, _names, _questions)
+CONNECTOR = Declaration(
+    HUBSPOT,
+    HubSpotSettings,
+    _connect,
+    _names,
+    _questions,
+    rights=rights,
+    retiring=lambda settings: retiring(settings.api_version),
+)

@@ -94,6 +94,10 @@ class Salesforce:
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
+    def granted(self) -> frozenset[str] | None:
+        """What may be seen and written stands in ``schema``; nothing here lists it."""
+        return None
+
     def use_gate(self, gate: Gate) -> None:
         self._egress.gate = gate
 

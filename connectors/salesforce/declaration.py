@@ -11,6 +11,7 @@ from pydantic import Field
 from agent.connector import Connector
 from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Names, Opening, SecretReference
 from agent.systems import StageField, System
+from connectors.salesforce.rights import rights
 
 SALESFORCE = System(
     key="salesforce",
@@ -121,4 +122,4 @@ def _questions() -> Sequence[Any]:
     return OPEN
 
 
-CONNECTOR = Declaration(SALESFORCE, SalesforceSettings, _connect, _names, _questions)
+CONNECTOR = Declaration(SALESFORCE, SalesforceSettings, _connect, _names, _questions, rights=rights)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import socket
+import subprocess
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,8 @@ from shipped_systems import SYSTEMS
 from agent.config import Config
 from agent.systemd import STOP_SECONDS, WATCHDOG_SECONDS, tell, unit_text
 from agent.wiring import first_config_kind
+
+MOST_EXPOSED = 1.5
 
 
 def config(folder: Path, token: str = "systemd:hubspot-token") -> Config:
@@ -31,6 +37,29 @@ def unit(folder: Path = Path("/srv/truce"), **more: Any) -> tuple[str, ConfigPar
     parsed.optionxform = str
     parsed.read_string(text)
     return text, parsed
+
+
+if shutil.which("systemd-analyze"):  # containers mostly have no systemd, and then nobody can say
+
+    def test_systemd_itself_finds_the_unit_right_and_closed(tmp_path: Path) -> None:
+        (tmp_path / "README.md").touch()
+        text = unit_text(config(tmp_path), SYSTEMS, tmp_path / "config.yaml", Path(sys.executable), "daemon")
+        (tmp_path / "truce.service").write_text(text, encoding="utf-8")
+
+        def analyze(*words: str) -> str:
+            done = subprocess.run(
+                ["systemd-analyze", *words, str(tmp_path / "truce.service")],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout + done.stderr
+
+        assert "truce.service" not in analyze("verify", "--man=no")
+        found = re.search(r"Overall exposure level for truce.service: ([\d.]+)", analyze("security", "--offline=true"))
+        assert found is not None
+        assert float(found[1]) <= MOST_EXPOSED
 
 
 def test_the_unit_runs_this_installation_and_stops_it_gracefully() -> None:
