@@ -32,6 +32,9 @@ KEPT_HOURS = 50
 PACE_HOURS = 6
 """The forecast goes on as the last hours went."""
 
+FEWEST_CYCLES = 3
+"""The first cycles after a start load, look for deletions and compare: they say nothing of an ordinary one."""
+
 LONGEST_PAUSE = 3_600.0
 """A cycle is never put off longer than this to save calls."""
 
@@ -284,6 +287,8 @@ class Calls:
         is no reason to be slow."""
         pauses = [0.0]
         for system, meter in self.meters.items():
-            self._costs[system].append(meter.made - self._made_before.get(system, 0))
-            pauses.append(meter.pause_for(min(self._costs[system])))
+            costs = self._costs[system]
+            costs.append(meter.made - self._made_before.get(system, 0))
+            if len(costs) >= FEWEST_CYCLES:
+                pauses.append(meter.pause_for(min(costs)))
         return max(pauses)
