@@ -47,7 +47,6 @@ StartLimitBurst=5
 
 [Service]
 Type=notify
-NotifyAccess=main
 ExecStart={_quoted(program)} -c {_quoted(config_path)} run
 ExecReload=/bin/kill -HUP $MAINPID
 WorkingDirectory={_escaped(config.home)}
@@ -85,7 +84,6 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 CapabilityBoundingSet=
-AmbientCapabilities=
 LimitCORE=0
 MemoryMax=1G
 TasksMax=64
