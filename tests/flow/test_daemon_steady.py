@@ -34,11 +34,12 @@ def test_empty_cycles_keep_no_memory_no_file_no_thread(tmp_path: Path, cycles: i
     bench = Bench(tmp_path)
     with bench.daemon() as daemon:
         bench.pairs(20)
+        tracemalloc.start()  # before settling: SQLite's own memory of statements is traced when it is full already
         for _ in range(SETTLING):
             daemon.turn()
+            daemon.glance()
             bench.watch.advance(minutes=1)
         rows = daemon.installation.ledger.last_seq
-        tracemalloc.start()
         gc.collect()
         before, files, threads = tracemalloc.get_traced_memory()[0], open_files(), threading.active_count()
         for _ in range(cycles):
