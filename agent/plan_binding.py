@@ -17,6 +17,7 @@ from agent.installation import Installation
 from agent.live import read_live
 from agent.places import Places, entity_type_of, places_of
 from agent.records import FieldValue, Record, Ref
+from agent.views import SLICE
 
 DRIFT_LIMIT = 0.10
 
@@ -53,6 +54,17 @@ def check_binding(installation: Installation, plan_id: str, binding: Mapping[str
 def sources_of(installation: Installation, changes: Sequence[Change]) -> list[dict[Ref, dict[str, FieldValue]]]:
     """Per change, what the counterparts of its record hold in the same fields, as last seen."""
     places = places_of(installation.policies.policies)
+    return [
+        behind
+        for start in range(0, len(changes), SLICE)
+        for behind in _sources_of_some(installation, changes[start : start + SLICE], places)
+    ]
+
+
+def _sources_of_some(
+    installation: Installation, changes: Sequence[Change], places: Places
+) -> list[dict[Ref, dict[str, FieldValue]]]:
+    """Whole records are read to keep a few values of each, so never all at once."""
     members = installation.crosswalk.members([change.entity_id for change in changes])
     partners = {
         entity_id: [link.ref for link in links if link.role == "active" and link.state == "linked"]

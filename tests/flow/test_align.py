@@ -9,6 +9,7 @@ import pytest
 from flow_stage import ANNA, Stage, person_policy
 
 from agent.errors import UsageError
+from agent.orders import carry_out
 from agent.records import Ref
 
 
@@ -118,3 +119,11 @@ def test_every_difference_can_be_listed(met: Stage, tmp_path: Path) -> None:
     text = (tmp_path / "lists" / "person-basics-job_title-different.csv").read_text(encoding="utf-8-sig")
     assert len(text.splitlines()) == 31
     assert ANNA not in text
+
+
+@pytest.mark.parametrize("kind", ["align", "plan"])
+def test_reading_says_how_many_are_here_and_comparing_how_far_it_is(met: Stage, kind: str) -> None:
+    told: list[tuple[int, int]] = []
+    carry_out(met.installation, kind, {}, ANNA, lambda done, total: told.append((done, total)))
+    assert (met.installation.mirror.population(), 0) in told
+    assert told[-1] == (0, 33)
