@@ -14,7 +14,7 @@ from agent import apply, approving, cutover, cycle, failures, review_answers, ro
 from agent import plan as plans
 from agent.budget import Lane
 from agent.ceiling import ceiling, is_raised, set_ceiling
-from agent.changes import Change, State
+from agent.changes import HELD, Change, State
 from agent.changes import Verdict as Judgement
 from agent.errors import NotFound, UsageError
 from agent.explain import find_records
@@ -52,6 +52,12 @@ def make_plan(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def apply_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    written = _write_plan(installation, body, actor, progress)
+    waiting = reversed(installation.ledger.batches(states=HELD))
+    return {**written, "held": [batch.id for batch in waiting]}
+
+
+def _write_plan(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     plan_id = body["plan"]
     interrupted = plans.unfinished(installation, plan_id)
     if interrupted is not None:

@@ -98,7 +98,8 @@ def advice(error: TruceError) -> list[str]:
     if isinstance(error, UsageError) and error.problems:
         for problem in error.problems:
             lines += problem_lines(problem)
-    lines.append(f"{_sentence(one_line(error.what))}.")
+    what = _sentence(one_line(error.what))
+    lines.append(what if what.endswith("?") else f"{what}.")
     if error.where and error.where not in error.what:
         lines.append(f"  where  {one_line(error.where)}")
     if error.why:

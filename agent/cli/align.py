@@ -46,7 +46,7 @@ def decide(ctx: click.Context, policy: str, field: str, pattern: str, decision: 
     session = session_of(ctx)
     person = needs_name(session.person, "decide first differences")
     body = {"policy": policy, "field": field, "pattern": pattern.replace("-", " "), "decision": decision}
-    result = session.order("align-decide", body, quiet=as_json)
+    result = session.order("align-decide", body, "comparing", quiet=as_json)
     if as_json:
         print_json(result)
     else:
@@ -61,7 +61,7 @@ def suggested(ctx: click.Context, as_json: bool) -> None:
     """Decide every group nobody decided yet as the policies suggest."""
     session = session_of(ctx)
     needs_name(session.person, "decide first differences")
-    result = session.order("align-suggested", {}, quiet=as_json)
+    result = session.order("align-suggested", {}, "comparing", quiet=as_json)
     if as_json:
         print_json(result)
     else:

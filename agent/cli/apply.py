@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.cli.display import number, print_json
+from agent.cli.display import number, print_json, say
 from agent.cli.session import json_option, session_of
 
 SOME_FAILED = 3
@@ -27,6 +27,8 @@ def command(ctx: click.Context, plan_id: str, confirm: int | None, lift_freezes:
         print_json(result)
     else:
         show_written(result)
+        if result["held"]:
+            say(f"  Held until somebody approves: {' · '.join(f'truce show {batch}' for batch in result['held'])}")
     return exit_code_of(result)
 
 

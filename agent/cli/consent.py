@@ -55,7 +55,7 @@ def opt_in(ctx: click.Context, record: str, source: str, at: str, actor: str, as
     session = session_of(ctx)
     needs_name(session.person, "ask for an opt-in")
     body = {"record": record, "source": source, "at": at, "recorded_by": actor}
-    result = session.order("opt-in", body, quiet=as_json)
+    result = session.order("opt-in", body, "recording", quiet=as_json)
     if as_json:
         print_json(result)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.batches import as_document
@@ -15,18 +15,24 @@ if TYPE_CHECKING:
     from agent.digest import Digest, Trust
 
 QUESTIONS = {
-    "fight": "fields fought over",
-    "unclear": "unclear pairs",
-    "lost": "deleted on one side",
-    "converted": "converted Leads",
-    "duplicate": "likely duplicates",
-    "stage_back": "stages to move back",
-    "missing": "required fields missing",
-    "unmapped": "values without a counterpart",
-    "conflict": "conflicts",
-    "first difference": "first differences",
+    "fight": ("field fought over", "fields fought over"),
+    "unclear": ("unclear pair", "unclear pairs"),
+    "lost": ("deleted on one side", "deleted on one side"),
+    "converted": ("converted Lead", "converted Leads"),
+    "duplicate": ("likely duplicate", "likely duplicates"),
+    "stage_back": ("stage to move back", "stages to move back"),
+    "missing": ("required field missing", "required fields missing"),
+    "unmapped": ("value without a counterpart", "values without a counterpart"),
+    "conflict": ("conflict", "conflicts"),
+    "first difference": ("first difference", "first differences"),
 }
-"""Kind of question → what several of them are called; what keeps Truce from more comes first."""
+"""Kind of question → what one and what several of them are called; what keeps Truce from more comes first."""
+
+
+def questions(count: int, kind: str) -> str:
+    """Such as ``1 likely duplicate`` or ``7 conflicts``."""
+    one, several = QUESTIONS.get(kind, (kind, kind))
+    return f"{number(count)} {one if count == 1 else several}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +44,18 @@ class Line:
     next_step: str = ""
 
 
-def lines(found: Digest) -> list[Line]:
-    """The morning, in the order one reads it."""
-    return [*_happened(found), *_to_do(found), *_standing(found)]
+def lines(found: Digest, zone: tzinfo | None = None) -> list[Line]:
+    """The morning, in the order one reads it; moments in ``zone``, this computer's unless said."""
+    return [*_happened(found, zone), *_to_do(found), *_standing(found, zone)]
 
 
-def _happened(found: Digest) -> Iterator[Line]:
+def _happened(found: Digest, zone: tzinfo | None) -> Iterator[Line]:
     back = sum(each.count for each in found.changed_back)
     parts = [f"{number(found.written)} changes", f"people changed {number(back)} back{_most(found)}"]
     parts += [f"{number(found.undone)} undone"] if found.undone else []
     parts += [f"{number(found.failed)} failed"] if found.failed else []
     parts += [f"{number(found.unknown)} unknown"]
-    yield Line(f"Since {moment(found.since)}", " · ".join(parts), "truce batches" if found.written else "")
+    yield Line(f"Since {moment(found.since, zone)}", " · ".join(parts), "truce batches" if found.written else "")
     worst = next((each for each in found.trust if each.changed_back), None)
     if worst is not None:
         yield Line("Changed back most", trust_words(worst), "truce batches --by policy")
@@ -71,7 +77,7 @@ def _to_do(found: Digest) -> Iterator[Line]:
         age = spoken_age(found.until - oldest.opened_at)
         yield Line("Waiting for you", f"{count} (oldest {age}: {oldest.title})", f"truce show {oldest.id}")
     if found.questions:
-        asked = [f"{number(count)} {QUESTIONS.get(kind, kind)}" for kind, count in found.questions.items()]
+        asked = [questions(count, kind) for kind, count in found.questions.items()]
         yield Line("Questions", " · ".join(asked), "truce review")
     if not found.waiting and not found.questions:
         yield Line("Waiting for you", "nothing")
@@ -81,7 +87,7 @@ def _to_do(found: Digest) -> Iterator[Line]:
         yield Line("Stopped", "nothing")
 
 
-def _standing(found: Digest) -> Iterator[Line]:
+def _standing(found: Digest, zone: tzinfo | None) -> Iterator[Line]:
     limit = next(iter(found.limits), None)
     if limit is not None:
         yield Line(
@@ -95,7 +101,7 @@ def _standing(found: Digest) -> Iterator[Line]:
         yield Line("Both CRMs", "not compared yet: the first cycle does it", "truce run --once")
     if found.exceptions:
         oldest = found.exceptions[0]
-        since = f" since {moment(oldest.since)}" if oldest.since else ""
+        since = f" since {moment(oldest.since, zone)}" if oldest.since else ""
         text = f"{number(found.exception_count)}, oldest {plain(oldest.field)} of {clean(oldest.name)}{since}"
         yield Line("Left to people", f"{text} ({oldest.kind}: {oldest.reason})", exception_step(oldest))
     for overdue in found.overdue:

@@ -10,7 +10,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,12 +112,12 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def moment(value: datetime | str | None) -> str:
-    """A time people read, in the local zone of this computer."""
+def moment(value: datetime | str | None, zone: tzinfo | None = None) -> str:
+    """A time people read, in the local zone of this computer unless ``zone`` is another."""
     if value is None:
         return ""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return at.astimezone().strftime("%a %d %b %H:%M")
+    return at.astimezone(zone).strftime("%a %d %b %H:%M")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
             click.echo(f"{policy} says mode: {header.mode}, so it will not write by itself before that line says act.")
         if not yes:
             click.confirm(f"{person}: let {policy} act by itself from now on?", abort=True)
-    result = session.order("go-live", {"policy": policy, "meaning": header.meaning}, quiet=as_json)
+    result = session.order("go-live", {"policy": policy, "meaning": header.meaning}, "going live", quiet=as_json)
     if as_json:
         print_json(result)
     else:

@@ -42,7 +42,7 @@ def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
     wanted = next(each for each in MODES if each == mode)
     if is_raised(before.mode, wanted):
         needs_name(session.person, "let Truce do more")
-    result = session.order("mode", {"mode": mode}, quiet=as_json)
+    result = session.order("mode", {"mode": mode}, "setting", quiet=as_json)
     if as_json:
         print_json(result)
     else:

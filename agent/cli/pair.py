@@ -45,7 +45,7 @@ def accept(ctx: click.Context, entity_type: str, as_json: bool) -> None:
     """Accept the report for one type, such as person: only then may Truce create records of it."""
     session = session_of(ctx)
     person = needs_name(session.person, "accept the pairing")
-    result = session.order("pair-accept", {"entity_type": entity_type}, quiet=as_json)
+    result = session.order("pair-accept", {"entity_type": entity_type}, "pairing", quiet=as_json)
     _say(result, f"The pairing of {entity_type} is accepted by {person}.", as_json)
 
 
@@ -58,7 +58,7 @@ def join(ctx: click.Context, one: str, other: str, as_json: bool) -> None:
     """Say that two records are the same: truce pair join salesforce:Contact/003… hubspot:contacts/51."""
     session = session_of(ctx)
     needs_name(session.person, "pair records")
-    result = session.order("pair-join", {"one": one, "other": other}, quiet=as_json)
+    result = session.order("pair-join", {"one": one, "other": other}, "pairing", quiet=as_json)
     _say(result, f"{one} and {other} are {result['entity']} now. Nothing was written to a CRM.", as_json)
 
 
@@ -70,7 +70,7 @@ def split(ctx: click.Context, record: str, as_json: bool) -> None:
     """Take a record out of its pair, for good."""
     session = session_of(ctx)
     needs_name(session.person, "split a pair")
-    result = session.order("pair-split", {"record": record}, quiet=as_json)
+    result = session.order("pair-split", {"record": record}, "pairing", quiet=as_json)
     _say(result, f"{record} stands alone now, as {result['entity']}. Nothing was written to a CRM.", as_json)
 
 
@@ -83,7 +83,7 @@ def never(ctx: click.Context, one: str, other: str, as_json: bool) -> None:
     """Say that two records are never the same."""
     session = session_of(ctx)
     needs_name(session.person, "keep records apart")
-    result = session.order("pair-never", {"one": one, "other": other}, quiet=as_json)
+    result = session.order("pair-never", {"one": one, "other": other}, "pairing", quiet=as_json)
     _say(result, f"{one} and {other} will never be paired.", as_json)
 
 
@@ -161,6 +161,7 @@ def _show_next(document: dict[str, Any]) -> None:
     waiting = [name for name in document["creates"] if name not in document["accepted"]]
     if waiting:
         click.echo(f"Nothing is created for {' and '.join(waiting)} until its pairing is accepted.")
-        click.echo(f"  next   truce pair --csv pairs · truce pair accept {waiting[0]}")
+        lists = "" if document["folder"] else "truce pair --csv pairs · "
+        click.echo(f"  next   {lists}truce pair accept {waiting[0]}")
     else:
         click.echo("  next   truce review --kind unclear · truce plan")

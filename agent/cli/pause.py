@@ -15,7 +15,7 @@ from agent.cli.session import json_option, session_of
 @click.pass_context
 def command(ctx: click.Context, policy: str, reason: str, as_json: bool) -> None:
     """Stop POLICY from writing, at once and until it is resumed."""
-    result = session_of(ctx).order("pause", {"policy": policy, "reason": reason}, quiet=as_json)
+    result = session_of(ctx).order("pause", {"policy": policy, "reason": reason}, "recording", quiet=as_json)
     if as_json:
         print_json(result)
     else:

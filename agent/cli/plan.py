@@ -26,7 +26,13 @@ def command(ctx: click.Context, policies: tuple[str, ...], detailed_exitcode: bo
         print_json(result)
     else:
         show_plan(result)
+        show_next(result)
     return FOUND_CHANGES if detailed_exitcode and result["changes"] else 0
+
+
+def show_next(result: dict[str, Any]) -> None:
+    if result["changes"]:
+        click.echo(f"  next   truce apply {result['plan']}")
 
 
 def show_plan(result: dict[str, Any]) -> None:
@@ -46,7 +52,6 @@ def show_plan(result: dict[str, Any]) -> None:
         )
     if result["changes"]:
         click.echo(f"{result['plan']}: {number(result['changes'])} changes, {number(result['held'])} of them held.")
-        click.echo(f"  next   truce apply {result['plan']}")
 
 
 def _row(line: dict[str, Any]) -> list[object]:

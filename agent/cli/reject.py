@@ -18,7 +18,7 @@ def command(ctx: click.Context, batch_id: str, reason: str, as_json: bool) -> No
     """Turn the held BATCH down; nothing of it is written."""
     session = session_of(ctx)
     needs_name(session.person, "reject")
-    result = session.order("reject", {"batch": batch_id, "reason": reason}, quiet=as_json)
+    result = session.order("reject", {"batch": batch_id, "reason": reason}, "turning down", quiet=as_json)
     if as_json:
         print_json(result)
     else:

@@ -14,7 +14,7 @@ from agent.cli.session import json_option, session_of
 @click.pass_context
 def command(ctx: click.Context, policy: str, as_json: bool) -> None:
     """Let the paused POLICY go on, and one that a changed picklist or a shorter field suspended."""
-    result = session_of(ctx).order("resume", {"policy": policy}, quiet=as_json)
+    result = session_of(ctx).order("resume", {"policy": policy}, "recording", quiet=as_json)
     if as_json:
         print_json(result)
         return

@@ -28,7 +28,7 @@ def command(ctx: click.Context, batch_id: str | None, everything: bool, as_json:
     if not batch_id and not everything:
         _list(ctx, as_json=as_json)
         return
-    result = session_of(ctx).order("retry", {"batch": batch_id}, quiet=as_json)
+    result = session_of(ctx).order("retry", {"batch": batch_id}, "recording", quiet=as_json)
     if as_json:
         print_json(result)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.digest_lines import QUESTIONS
+from agent.cli.digest_lines import QUESTIONS, questions
 from agent.cli.display import hint, number, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.errors import NotFound, UsageError
@@ -47,7 +47,9 @@ def command(
     if answer:
         needs_name(session.person, "answer reviews")
         body = {"about": kind, "line": line, "count": count} if many else {"review": review_id}
-        result = session.order("review-many" if many else "review", {**body, "answer": answer}, quiet=as_json)
+        result = session.order(
+            "review-many" if many else "review", {**body, "answer": answer}, "recording", quiet=as_json
+        )
         if as_json:
             print_json(result)
         elif many:
@@ -95,7 +97,7 @@ def _groups(found: Sequence[Review]) -> list[dict[str, Any]]:
 def _show_groups(found: Sequence[Review]) -> None:
     for group in _groups(found):
         line = f" by {group['line']}" if group["line"] else ""
-        say(f"{number(group['count'])} {QUESTIONS.get(group['kind'], group['kind'])}{line}", hanging=2)
+        say(f"{questions(group['count'], group['kind'])}{line}", hanging=2)
         say(f"  e.g. {group['first']}  {group['question']}", hanging=7)
         more = f" --line {group['line']}" if group["line"] else " --line ''"
         hint(f"truce review --kind {_quoted(group['kind'])}{more}", indent=2)

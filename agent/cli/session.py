@@ -62,7 +62,7 @@ class Session:
         with open_installation(self.config, writer=False) as installation:
             yield installation
 
-    def order(self, kind: str, body: dict[str, Any], what: str = "", *, quiet: bool = False) -> dict[str, Any]:
+    def order(self, kind: str, body: dict[str, Any], what: str, *, quiet: bool = False) -> dict[str, Any]:
         """Have an order carried out and return its result.
 
         Raises:
@@ -72,7 +72,7 @@ class Session:
         from agent.cli.display import progress_bar
         from agent.orders import ASKING_NO_VENDOR
 
-        with progress_bar(what or kind, quiet=quiet) as progress:
+        with progress_bar(what, quiet=quiet) as progress:
             tries = round(PATIENCE_SECONDS / LOOK_EVERY_SECONDS)
             while True:
                 try:

@@ -49,15 +49,21 @@ def _name(installation: Any, entry: Entry) -> str:
 
 def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
     from agent import plan as plans
-    from agent.cli.plan import show_plan
+    from agent.cli.plan import show_next, show_plan
     from agent.orders import plan_result
 
     with session_of(ctx).reading() as installation:
         result = plan_result(installation, plans.read(installation, plan_id))
+        stored = installation.ledger.plan(plan_id)
     if as_json:
         print_json(result)
+        return
+    show_plan(result)
+    if stored.used_at is not None:
+        click.echo(f"{plan_id} was applied by {stored.used_by} on {moment(stored.used_at)}; a plan is used once.")
+        click.echo("  next   truce plan")
     else:
-        show_plan(result)
+        show_next(result)
 
 
 def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str]) -> None:

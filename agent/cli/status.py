@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.batches import as_document
+from agent.cli.digest_lines import questions
 from agent.cli.display import moment, number, print_json, row
 from agent.cli.session import json_option, session_of
 
@@ -47,8 +48,8 @@ def _show(found: Status) -> None:
         row("Unfinished", f"{batch.id} {batch.title}: goes on at the next start")
     for batch in found.waiting:
         row("Waiting", f"{batch.id} {batch.title}: {batch.hold_reason}, expires {moment(batch.expires_at)}")
-    questions = " · ".join(f"{number(count)} {kind}" for kind, count in sorted(found.reviews.items())) or "none"
-    row("Questions", f"{questions}")
+    asked = " · ".join(questions(count, kind) for kind, count in sorted(found.reviews.items())) or "none"
+    row("Questions", asked)
     frozen = " · ".join(f"{number(count)} {age}" for age, count in found.freezes.items() if count) or "none"
     row("Frozen", f"{frozen}")
     for place, watermark in sorted(found.cursors.items()):

@@ -14,6 +14,8 @@ from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.digest import Digest
 
 LABEL = 24
@@ -31,7 +33,7 @@ def command(ctx: click.Context, days: int, page: Path | None, as_json: bool) -> 
 
     with session_of(ctx).reading() as installation:
         found = digest(installation, installation.clock() - timedelta(days=days))
-        zone = zone_of(installation.policies.policies).key
+        zone = zone_of(installation.policies.policies)
     if page is not None:
         _write(page, found, zone)
     if as_json:
@@ -47,7 +49,7 @@ def command(ctx: click.Context, days: int, page: Path | None, as_json: bool) -> 
     _tables(found)
 
 
-def _write(page: Path, found: Digest, zone: str) -> None:
+def _write(page: Path, found: Digest, zone: ZoneInfo) -> None:
     from agent.cli.week_page import week_page
     from agent.private_files import write_private_file
 

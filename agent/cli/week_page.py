@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -17,8 +18,8 @@ TREND_HIGH = 90
 FIELD_WIDE = 200
 
 
-def week_page(found: Digest, zone: str) -> str:
-    """A complete document in UTF-8."""
+def week_page(found: Digest, zone: ZoneInfo) -> str:
+    """A complete document in UTF-8. Its moments and days are those of ``zone``, in which `--since` is read too."""
     pages = Environment(
         loader=PackageLoader("agent.cli", "pages"),
         autoescape=True,
@@ -26,10 +27,10 @@ def week_page(found: Digest, zone: str) -> str:
         trim_blocks=True,
     )
     return pages.get_template("week.html").render(
-        since=moment(found.since),
-        until=moment(found.until),
-        zone=zone,
-        lines=lines(found),
+        since=moment(found.since, zone),
+        until=moment(found.until, zone),
+        zone=zone.key,
+        lines=lines(found, zone),
         days=_columns(found.days),
         trend=_trend(found.days),
         fields=[
@@ -42,7 +43,7 @@ def week_page(found: Digest, zone: str) -> str:
             }
             for each in found.fields
         ],
-        policies=[_policy(each, found) for each in found.trust],
+        policies=[_policy(each, found, zone) for each in found.trust],
         waiting=[
             {"id": batch.id, "title": one_line(batch.title), "why": one_line(batch.hold_reason or "")}
             for batch in found.waiting
@@ -51,7 +52,7 @@ def week_page(found: Digest, zone: str) -> str:
             {
                 "name": clean(each.name),
                 "field": plain(each.field),
-                "since": moment(each.since),
+                "since": moment(each.since, zone),
                 "why": one_line(f"{each.kind}: {each.reason}"),
                 "next_step": exception_step(each),
             }
@@ -60,8 +61,8 @@ def week_page(found: Digest, zone: str) -> str:
     )
 
 
-def _policy(trust: Trust, found: Digest) -> dict[str, str]:
-    since = found.since.astimezone().strftime("%Y-%m-%d %H:%M")
+def _policy(trust: Trust, found: Digest, zone: ZoneInfo) -> dict[str, str]:
+    since = found.since.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     return {
         "name": trust.policy,
         "place": trust.place,

@@ -227,6 +227,9 @@ class TestDoctor:
         plan = terminal.json("plan")
         assert plan["changes"] > 0
         assert terminal("apply", plan["plan"]).code in (0, 3)
+        shown = terminal("show", plan["plan"]).out
+        assert f"{plan['plan']} was applied by " in shown
+        assert "truce apply" not in shown
 
     def test_prints_how_to_set_up_a_link_key(self, emulator: Emulator, nothing: Terminal) -> None:
         emulator.renew(Options(contacts=10, companies=5, seed=3))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flow_stage import ANNA, HEADER, ONE_DAY, TEAM, Stage, limits_policy, person_policy
@@ -13,6 +15,7 @@ from agent import agreement, planner
 from agent.cli.digest_lines import lines, percent
 from agent.cli.week_page import week_page
 from agent.digest import Digest, digest
+from agent.local_time import read_moment
 
 TITLES = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}
@@ -194,10 +197,20 @@ class TestPage:
         pair = titles.pair({"Title": "VP", "LastName": "<script>alert(1)</script>"}, {"jobtitle": "VP"})
         titles.cycle()
         titles.order("freeze", record=str(pair.contact), field="job_title", reason='"><img src=x>')
-        page = week_page(told(titles, 7), "UTC")
+        page = week_page(told(titles, 7), ZoneInfo("UTC"))
         assert "&lt;script&gt;" in page
         assert not re.search(r"<script|<img|<link|<iframe|@import|url\(|https?:|(?:src|href)=\"", page)
         assert page.count("<svg") == page.count("</svg>") >= 2
+
+    def test_its_undo_begins_where_the_page_begins_and_not_hours_later(self, titles: Stage) -> None:
+        titles.pair({"Title": "VP"})
+        titles.cycle()
+        found, zone = told(titles, 7), ZoneInfo("America/New_York")
+        page = unescape(week_page(found, zone))
+        begun = re.search(r'--since "([^"]+)"', page)
+        assert begun is not None
+        assert read_moment(begun[1], titles.clock.now(), zone) == found.since.replace(second=0, microsecond=0)
+        assert f"{found.since.astimezone(zone):%a %d %b %H:%M}" in page
 
     def test_the_file_is_for_its_owner_alone(self, tmp_path: Path) -> None:
         from agent.private_files import write_private_file

@@ -75,6 +75,19 @@ def test_blanks_are_held_beyond_the_days_limit_whatever_the_count_says(stage: St
     assert [stage.value(ada.hub, "city") for ada in people] == ["Bonn", "Bonn"]
 
 
+def test_what_a_plan_held_is_named_beside_what_it_wrote(stage: Stage) -> None:
+    stage.write_policies(limits=limits_policy(day="{blanks: 1}"))
+    ada, ben, cleo = stage.pairs(3, {"MailingCity": "Bonn", "Title": "CEO"}, {"city": "Bonn", "jobtitle": "CEO"})
+    stage.agree()
+    stage.edit(ada.contact, MailingCity=None)
+    stage.edit(ben.contact, MailingCity=None)
+    stage.edit(cleo.contact, Title="Chair")
+    applied = stage.apply()
+    waiting = stage.installation.ledger.batches(states=("held",))
+    assert (applied["written"], applied["held"]) == (1, [batch.id for batch in waiting])
+    assert len(waiting) == 1
+
+
 def test_the_days_counter_survives_a_restart_and_ends_with_the_day(live: Stage) -> None:
     live.write_policies(limits=limits_policy(day="{blanks: 1}"))
     people = live.pairs(3, {"MailingCity": "Bonn"}, {"city": "Bonn"})
