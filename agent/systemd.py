@@ -6,6 +6,7 @@ stands beside it in docs/operating.md.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -23,12 +24,17 @@ NEVER_AGAIN = (2, 5, 10, 11, 12)
 
 
 def tell(state: str, environment: Mapping[str, str] = os.environ) -> None:
-    """One datagram of the notify protocol (sd_notify(3)); nothing when nobody listens."""
+    """One datagram of the notify protocol (sd_notify(3)); nothing when nobody listens.
+
+    Nor when whoever listens does not read: a sign of life must never hold up what it is a sign of.
+    """
     address = environment.get("NOTIFY_SOCKET")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        line.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            line.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def unit_text(config: Config, systems: Systems, config_path: Path, program: Path, user: str) -> str:

@@ -27,6 +27,7 @@ SUBJECTS = {
     "ledger": "recording every write before it is made",
     "mirror": "keeping a copy of every record",
     "calls": "vendor calls per 1,000 changed records",
+    "pace": "use of the rate HubSpot allows, and how soon a change is enforced",
     "memory": "memory of a cycle over few and many records",
     "idle": "a daemon with nothing to do",
     "emulator": "the practice CRMs with a million records each",

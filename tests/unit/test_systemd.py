@@ -114,3 +114,12 @@ def test_the_supervisor_is_told_through_its_socket(tmp_path: Path) -> None:
 
 def test_nobody_is_told_where_nobody_listens() -> None:
     tell("READY=1", {})
+
+
+def test_a_supervisor_that_does_not_read_holds_nothing_up(tmp_path: Path) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(address))
+        for _ in range(1000):
+            tell("WATCHDOG=1", {"NOTIFY_SOCKET": str(address)})
+        assert listener.recv(100) == b"WATCHDOG=1"

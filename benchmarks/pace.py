@@ -1,0 +1,117 @@
+"""Use of the rate that HubSpot allows (goal G14), and how soon a change is enforced (G15).
+
+G14: the practice HubSpot enforces its limits on a virtual clock: five searches a second for the account, 190 calls in
+ten seconds. The connector asks without a break for some minutes of that clock; a refusal breaks the benchmark. With a
+latency of 300 ms the clock moves on by that much with every call: one call waits for the one before it, so what latency
+alone allows is shown beside it.
+
+G15: the daemon on the real clock, nothing else to do; somebody edits one record at an odd moment, and the value of the
+other side is watched until it is the same.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from agent import cycle, pairing
+from agent.connector import Window
+from agent.records import Ref
+from benchmarks.harness import Run
+from benchmarks.practice import FIRST_HUBSPOT_ID, Practice, Setting, practice_with
+from benchmarks.supervised import Supervised
+from connectors.hubspot.connector import HubSpot
+
+SEARCHES_A_SECOND = 5.0
+CALLS_A_SECOND = 19.0
+LATENCY = 0.3
+EVERY_SECONDS = 10
+SEEN_BY_PEOPLE = 0.2
+"""Seconds between two looks at the other side."""
+
+
+def measure(run: Run) -> None:
+    people = run.sized(500, 100)
+    with practice_with(people, run.folder / "pace") as (practice, setting):
+        for name in ("search_rate_limit", "rolling_rate_limit"):
+            practice.setting("hubspot", name, True)
+        seconds = run.sized(100, 20)
+        hubspot = setting.hubspot()
+        searching, reading = _searching(practice, hubspot), _reading(hubspot, people)
+        _rate(run, practice, "searches", searching, SEARCHES_A_SECOND, seconds)
+        _rate(run, practice, "batch reads", reading, CALLS_A_SECOND, seconds)
+        _rate(run, practice, "searches", searching, SEARCHES_A_SECOND, seconds, latency=LATENCY)
+        _rate(run, practice, "batch reads", reading, CALLS_A_SECOND, seconds, latency=LATENCY)
+    _enforced(run)
+
+
+def _searching(practice: Practice, hubspot: HubSpot) -> Callable[[], object]:
+    """One search that finds nothing: the last second."""
+
+    def search() -> object:
+        now = practice.now()
+        return list(hubspot.changed("contacts", ["email"], Window(now - timedelta(seconds=1), now)))
+
+    return search
+
+
+def _reading(hubspot: HubSpot, people: int) -> Callable[[], object]:
+    refs = [Ref("hubspot", "contacts", str(FIRST_HUBSPOT_ID + number)) for number in range(min(people, 100))]
+    return lambda: hubspot.read(refs, ["email"])
+
+
+def _rate(
+    run: Run, practice: Practice, what: str, ask: Callable[[], object], allowed: float, seconds: float,
+    *, latency: float = 0.0,
+) -> None:  # fmt: skip
+    """Ask without a break for so many seconds of the practice clock."""
+    practice.advance(60)
+    practice.calls()
+    began = practice.now()
+    while (practice.now() - began).total_seconds() < seconds:
+        ask()
+        if latency:
+            practice.advance(latency)
+    passed = (practice.now() - began).total_seconds()
+    made = sum(practice.calls()["hubspot"].values())  # raises when one was refused
+    share = 100 * made / (allowed * passed)
+    slow = f" with {1000 * latency:.0f} ms latency" if latency else ""
+    alone = f"; one call after the other can make {100 / latency / allowed:.0f} %" if latency else ""
+    run.add("G14", f"share of the allowed rate, {what}{slow}", share, " %", least=95.0,
+            aside=f"{made} calls in {passed:.0f} s, none refused{alone}")  # fmt: skip
+
+
+def _enforced(run: Run) -> None:
+    truce = Path(sys.executable).with_name("truce")
+    with practice_with(run.sized(500, 50), run.folder / "enforce", clock="real") as (practice, ready):
+        setting = Setting.write(practice, run.folder / "enforce", every_seconds=EVERY_SECONDS)
+        with setting.open() as installation:
+            cycle.run(installation)
+            pairing.accept(installation, "person", "anna@example.com")
+        hubspot = ready.hubspot()
+        command = [str(truce), "--config", str(setting.write_config()), "run"]
+        with Supervised(command, run.folder):
+            time.sleep(EVERY_SECONDS)
+            took = [_one(practice, hubspot, number) for number in range(run.sized(9, 2))]
+    run.add("G15", "a change in Salesforce stands in HubSpot, median", statistics.median(took), " s",
+            most=EVERY_SECONDS / 2 + 2,
+            aside=f"asked every {EVERY_SECONDS} s; slowest of {len(took)} {max(took):.1f} s")  # fmt: skip
+
+
+def _one(practice: Practice, hubspot: HubSpot, number: int) -> float:
+    """Edit at a moment that does not go with the daemon's beat; seconds until the other side says the same."""
+    time.sleep(EVERY_SECONDS * ((number * 0.618) % 1.0))
+    wanted = f"Chair {number}"
+    ref = Ref("hubspot", "contacts", str(FIRST_HUBSPOT_ID + number))
+    practice.edit("salesforce", "Title", wanted, first=number, count=1)
+    began = time.monotonic()
+    while time.monotonic() - began < 6 * EVERY_SECONDS:
+        readout = hubspot.read([ref], ["jobtitle"])[0]
+        if getattr(readout, "fields", {}).get("jobtitle") == wanted:
+            return time.monotonic() - began
+        time.sleep(SEEN_BY_PEOPLE)
+    raise AssertionError(f"{ref} was not written within {6 * EVERY_SECONDS} seconds")
