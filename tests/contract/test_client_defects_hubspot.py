@@ -306,6 +306,8 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "associations": lambda client: client.associations("deals", "companies", [{"id": "501"}]),
     "association_labels": lambda client: client.association_labels("deals", "contacts"),
     "write_associations": lambda client: client.write_associations("create", "deals", "companies", [], ["E-1"]),
+    "merge": lambda client: client.merge("contacts", "501", "502", "E-1"),
+    "key_info": lambda client: client.key_info(),
     "opt_out": lambda client: client.opt_out("ada@example.com", "E-1"),
     "opt_out_status": lambda client: client.opt_out_status("ada@example.com"),
 }

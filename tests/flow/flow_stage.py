@@ -37,7 +37,7 @@ SHAPES = {
 }
 SHAPES["preview-rollback"] = SHAPES["rollback"]
 
-ANNA, BEN, TOM = "anna@example.com", "ben@example.com", "tom@example.com"
+ANNA, BEN, TOM, PAT = "anna@example.com", "ben@example.com", "tom@example.com", "pat@example.com"
 ONE_DAY = 86_400.0
 
 HEADER = """\
@@ -199,7 +199,14 @@ class Stage:
                 "api_version": self.hubspot_version,
             },
             "run": {"mode": "act"},
-            "people": {"anna": ANNA, "ben": BEN, "tom": TOM, "kim": "kim@example.com", "lee": "lee@example.com"},
+            "people": {
+                "anna": ANNA,
+                "ben": BEN,
+                "tom": TOM,
+                "kim": "kim@example.com",
+                "lee": "lee@example.com",
+                "pat": PAT,
+            },
         }
         return first_config_kind().model_validate(config)
 

@@ -168,7 +168,7 @@ def test_a_field_that_is_hidden_from_truce_is_not_blank(emulator: Emulator, tmp_
         before = stage.api_writes()
         stage.cycle()
         assert stage.api_writes() == before
-        assert "not visible" in stage.said(contact, "job_title")[0].sentence
+        assert "hidden from Truce" in stage.said(contact, "job_title")[0].sentence
 
 
 def test_a_legal_form_and_a_scheme_make_no_difference(emulator: Emulator, tmp_path: Path) -> None:
