@@ -50,6 +50,8 @@ class Played:
     writing_calls: list[int] = field(default_factory=list)
     end: dict[str, Any] = field(default_factory=dict)
     states: set[State] = field(default_factory=set)
+    fired: int = 0
+    """How often the planned fault really happened: a sweep of faults that never fire would prove nothing."""
     refused: int = 0
     """Writes that a vendor had refused and that still stood after the restart."""
 
@@ -117,6 +119,7 @@ class Theatre:
                 except TruceError as error:
                     played.error = error
             played.counts, played.writing_calls = power.counts, power.writing_calls
+            played.fired = sum(each["fired_count"] for each in self.admin.get("/faults"))
             self.admin.delete("/faults")
             self.recover(stage, folder, time, played, retries=retries)
             return played
