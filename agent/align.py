@@ -30,7 +30,7 @@ from agent.decide.suggest import did_you_mean
 from agent.decide.view import Base, View
 from agent.errors import NotFound, UsageError
 from agent.installation import Installation
-from agent.ledger import Intent
+from agent.ledger.ledger import Intent
 from agent.places import places_of
 from agent.records import FieldValue, Ref
 from agent.views import views

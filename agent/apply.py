@@ -24,7 +24,7 @@ from agent.confirm import put_off, read_back, record, same_value, settle, settle
 from agent.connector import Capabilities, Connector, WriteOutcome
 from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
-from agent.ledger import Settlement
+from agent.ledger.ledger import Settlement
 from agent.places import in_chunks
 from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
 from agent.unsettled import as_write, may_still_land, settle_open

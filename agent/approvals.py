@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from agent.changes import State
 from agent.errors import ApprovalNeeded
-from agent.ledger_queries import number_of
+from agent.ledger.queries import number_of
 from agent.store import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from agent.ledger import Ledger
+    from agent.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from agent.decide.policy import PolicySet
 from agent.decide.prepared import Prepared
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
 from agent.installation import Installation
-from agent.ledger import Settlement
+from agent.ledger.ledger import Settlement
 
 OPT_IN_PEOPLE = 2
 """At least so many approve an opt-in, whatever the limits say."""

@@ -13,7 +13,7 @@ from agent.store import to_micros
 from agent.stored_json import from_json, to_json
 
 if TYPE_CHECKING:
-    from agent.ledger import Ledger
+    from agent.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import get_args
 
 from agent.changes import Mode
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 """From doing least to doing most."""

@@ -16,7 +16,7 @@ from agent.connector import Connector, WriteOutcome
 from agent.decide.view import Base
 from agent.errors import ConnectorError, Unavailable
 from agent.installation import Installation
-from agent.ledger import Settlement
+from agent.ledger.ledger import Settlement
 from agent.links import await_pairing
 from agent.places import entity_type_of, in_chunks, places_of, settled_bases
 from agent.records import FieldValue, Readout, Record, Ref

@@ -10,8 +10,8 @@ from itertools import islice
 from agent import moments
 from agent.changes import Change
 from agent.decide.consent import ADDRESS, OPTED_OUT, ConsentPlace, consent_places, is_out, stricter
-from agent.duplicates import is_converted
 from agent.installation import Installation
+from agent.pairing.duplicates import is_converted
 from agent.records import Record, Ref
 from agent.views import SLICE
 

@@ -19,7 +19,7 @@ from agent.ref_chunks import in_chunks
 from agent.store import Connection, from_micros, marks, to_micros
 
 if TYPE_CHECKING:
-    from agent.ledger import Ledger
+    from agent.ledger.ledger import Ledger
 
 Role = Literal["active", "duplicate"]
 LinkState = Literal["linked", "duplicate", "lost", "released", "undone", "unclear"]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from agent import planner
 from agent.errors import NotFound, Refused
 from agent.installation import Installation
-from agent.other_sync import ROUND, OtherWrite, other_writes
+from agent.watch.other_sync import ROUND, OtherWrite, other_writes
 
 EVENT = "cutover"
 STEPS = ("native on", "both watched", "native off", "Truce acts")

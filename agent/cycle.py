@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from agent import (
-    agreement,
     apply,
     confirm,
     consent,
-    duplicates,
     fights,
     guard,
     identify,
@@ -24,8 +22,7 @@ from agent import (
     proposals,
     schema_watch,
     unsettled,
-    watching,
-)  # fmt: skip
+)
 from agent.changes import OPEN, Batch, Change, Decision, Entry, ReviewRequest, State
 from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
@@ -33,15 +30,18 @@ from agent.decide.policy import EntityType
 from agent.decide.view import Base
 from agent.errors import AccessDenied, NotFound
 from agent.installation import Installation
-from agent.ledger import Intent, Settlement
+from agent.ledger.ledger import Intent, Settlement
 from agent.links import await_pairing, linked_first
-from agent.mirror import Disposition
+from agent.mirror.mirror import Disposition
+from agent.pairing import duplicates
 from agent.places import entity_type_of, places_of
+from agent.policy_files.rights import identity_fields
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, read_anew, reconciled_records
 from agent.records import Record, Ref
-from agent.rights import identity_fields
+from agent.reports import agreement
 from agent.views import SLICE
+from agent.watch import watching
 
 DAEMON = "truce"
 

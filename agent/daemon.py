@@ -34,8 +34,8 @@ from agent.errors import (
 )
 from agent.health import Health, LastCycle, Trouble
 from agent.installation import Installation
-from agent.order_desk import OrderDesk
-from agent.policy_source import PolicySource
+from agent.orders.desk import OrderDesk
+from agent.policy_files.source import PolicySource
 
 log = structlog.get_logger("truce")
 

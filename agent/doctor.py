@@ -10,15 +10,15 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.calls import Calls, Standing
+from agent.calls.calls import Calls, Standing
 from agent.config import Config
 from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
 from agent.declaration import REPLACED_BY_USE, Declaration, Use
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
-from agent.policy_files import read_sources
-from agent.rights import uses_of
+from agent.policy_files.policy_files import read_sources
+from agent.policy_files.rights import uses_of
 from agent.secrets import can_be_kept, read_secret
 from agent.systems import Systems
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from agent import cycle
 from agent.changes import Entry, State
 from agent.installation import Installation
-from agent.ledger_queries import EntryQuery
+from agent.ledger.queries import EntryQuery
 
 RETRIED = "retried"
 """The ledger's event; its body names the entries that were given up in favour of new ones."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent import shipped
 from agent.config import Config, group_of
 from agent.config_text import config_text
 from agent.declaration import LoginSettings, Rights
 from agent.errors import ConfigError
+from agent.policy_files import shipped
 from agent.private_files import PRIVATE_FILE
 
 SecretSource = Literal["keyring", "file", "env", "systemd"]

@@ -14,7 +14,7 @@ from agent.changes import Change
 from agent.store import Connection, from_micros, marks, maybe_micros, maybe_moment, to_micros
 
 if TYPE_CHECKING:
-    from agent.ledger import Ledger
+    from agent.ledger.ledger import Ledger
 
 FreezeKind = Literal["rollback", "fight", "person", "yield"]
 

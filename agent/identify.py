@@ -17,9 +17,9 @@ from agent.crosswalk import Link, NewLink
 from agent.decide.match import in_order, linked_elsewhere
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
-from agent.duplicates import pair_topic
 from agent.installation import Installation
 from agent.links import await_pairing, counterpart
+from agent.pairing.duplicates import pair_topic
 from agent.records import Record, Ref
 
 SLICE = 1000

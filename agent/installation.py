@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 from agent.approvals import Approvals
 from agent.bulk_jobs import BulkJobs
-from agent.calls import Calls
+from agent.calls.calls import Calls
 from agent.changes import Mode
-from agent.commands import Commands
 from agent.config import Config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
@@ -18,8 +17,9 @@ from agent.decide import Prepared
 from agent.decide.drift import Suspension
 from agent.errors import Interrupted, UsageError
 from agent.freeze import Freezes
-from agent.ledger import Ledger
-from agent.mirror import Mirror
+from agent.ledger.ledger import Ledger
+from agent.mirror.mirror import Mirror
+from agent.orders.commands import Commands
 from agent.records import Owner, Record
 from agent.reviews import Reviews
 from agent.store import Clock

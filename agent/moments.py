@@ -12,7 +12,7 @@ from datetime import timedelta
 from agent.decide.policy import EntityType, FieldRule
 from agent.decide.view import Base, Interval
 from agent.installation import Installation
-from agent.mirror import Observed
+from agent.mirror.mirror import Observed
 from agent.records import Record, Ref
 
 Times = dict[tuple[str, str], Interval]

@@ -16,13 +16,13 @@ from agent.consent import ASKED
 from agent.decide.consent import ADDRESS, ConsentPlace, consent_places, is_out
 from agent.decide.normalise import canonical
 from agent.decide.policy import Cleaner
-from agent.duplicates import is_converted
 from agent.errors import NotFound, UsageError
-from agent.explain import find_records
 from agent.installation import Installation
-from agent.ledger import Intent
+from agent.ledger.ledger import Intent
+from agent.pairing.duplicates import is_converted
 from agent.planner import effective_modes
 from agent.records import Record, Ref
+from agent.reports.explain import find_records
 
 Places = Mapping[tuple[str, str], ConsentPlace]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from agent.changes import ReviewRequest
 from agent.decide.alignment import FIRST_DIFFERENCE
 from agent.decide.view import Base
-from agent.duplicates import is_converted, judged
 from agent.installation import Installation
+from agent.pairing.duplicates import is_converted, judged
 from agent.places import entity_type_of
 from agent.records import Ref
 from agent.reviews import Review

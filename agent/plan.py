@@ -18,7 +18,7 @@ from agent import apply, confirm, consent, cycle, guard, plan_binding, planner, 
 from agent.changes import OPEN, Batch, Change, State, Verdict
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
-from agent.ledger import Intent, Settlement
+from agent.ledger.ledger import Intent, Settlement
 from agent.plan_binding import Sources
 from agent.proposals import title_of
 from agent.records import Ref

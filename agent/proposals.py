@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from agent import confirm
 from agent.changes import HELD, Batch, BatchKind, Change, Entry, State, Verdict
 from agent.installation import Installation
-from agent.ledger import Intent, Settlement
+from agent.ledger.ledger import Intent, Settlement
 
 ProposalKey = tuple[str, str, str, int, str]
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from agent.connector import Connector, Page, Window
 from agent.errors import ConnectorError, SafetyStop
-from agent.mirror import Mirror
-from agent.mirror_progress import Loading
+from agent.mirror.mirror import Mirror
+from agent.mirror.progress import Loading
 from agent.records import Cursor, Gone, Pulled, Record, Ref, Tombstone, Unreadable
 
 OVERLAP = timedelta(seconds=600)

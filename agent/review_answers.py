@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent import pairing_decisions
 from agent.errors import UsageError
 from agent.installation import Installation
+from agent.pairing import decisions
 from agent.places import entity_type_of
 from agent.records import Ref
 from agent.reviews import NEVER, Review
@@ -54,7 +54,7 @@ def _lost(installation: Installation, review: Review, answer: str, person: str) 
         other = _ref(name)
         if other.system != gone.system:
             raise UsageError(f"{other} is not in {gone.system}", next_step=f"truce review {review.id}")
-        pairing_decisions.join(installation, partner, other, person)
+        decisions.join(installation, partner, other, person)
         return f"{partner} is paired with {other} now"
     raise _no_such_answer(review, answer)
 
@@ -69,8 +69,8 @@ def _converted(installation: Installation, review: Review, answer: str, person: 
     entity_id = installation.crosswalk.entity_of(contact)
     links = installation.crosswalk.members([entity_id]).get(entity_id, ()) if entity_id else ()
     if any(link.ref.system != contact.system and link.role == "active" and link.state == "linked" for link in links):
-        pairing_decisions.split(installation, contact, person)
-    pairing_decisions.join(installation, partner, contact, person)
+        decisions.split(installation, contact, person)
+    decisions.join(installation, partner, contact, person)
     return f"{contact} is paired with {partner} now"
 
 

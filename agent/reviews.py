@@ -14,13 +14,13 @@ import orjson
 
 from agent.changes import ReviewRequest
 from agent.errors import NotFound, UsageError
-from agent.ledger_queries import number_of
+from agent.ledger.queries import number_of
 from agent.records import Ref
 from agent.store import Connection, from_micros, marks, maybe_moment, to_micros
 from agent.stored_json import storable
 
 if TYPE_CHECKING:
-    from agent.ledger import Ledger
+    from agent.ledger.ledger import Ledger
 
 NEVER = "never"
 """The answer that says two records are not the same; it is remembered for the pair, whatever asks next."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.changes import Mode
 from agent.errors import LedgerDamaged, SafetyStop, UsageError
 from agent.installation import Installation
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 
 ACCOUNT = "account"
 """Kind of the event that notes which account of a system this installation belongs to."""

@@ -17,7 +17,7 @@ from agent.changes import OPEN_STATES, Entry, State
 from agent.confirm import applied, is_echo, is_untouched, put_off, record, replay, settle_with_read_back
 from agent.connector import Connector, Write
 from agent.installation import Installation
-from agent.ledger import Settlement
+from agent.ledger.ledger import Settlement
 from agent.records import Gone, MergedInto, Readout, Record, Ref
 
 NOT_APPLIED = "the request never took effect"

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from agent import moments, pairing
+from agent import moments
 from agent.crosswalk import Link
-from agent.decide import decide
+from agent.decide.decide import decide
 from agent.decide.policy import EntityType
 from agent.decide.view import Frozen, OwnerMap, View
 from agent.installation import Installation
 from agent.links import links_of
+from agent.pairing import pairing
 from agent.places import entity_type_of
 from agent.records import Record, Ref
 

@@ -15,12 +15,11 @@ from uuid import uuid4
 
 from agent import schema_watch
 from agent.approvals import Approvals
-from agent.budget import Share
 from agent.bulk_jobs import BulkJobs
-from agent.call_counts import CallCounts
-from agent.calls import Calls, Meter
+from agent.calls.budget import Share
+from agent.calls.calls import Calls, Meter
+from agent.calls.counts import CallCounts
 from agent.ceiling import ceiling
-from agent.commands import Commands
 from agent.config import CallsConfig, Config, config_kind, load_config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
@@ -32,14 +31,15 @@ from agent.declaration import REPLACED_BY_USE, Declaration, Names, Opening, Righ
 from agent.errors import ConfigError, PolicyError, TruceError, UsageError
 from agent.freeze import Freezes
 from agent.installation import Installation
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 from agent.lock import WriterLock, require_local_disk
-from agent.mirror import Mirror
+from agent.mirror.mirror import Mirror
+from agent.orders.commands import Commands
 from agent.people import file_owner
-from agent.policy_files import read_sources
+from agent.policy_files.policy_files import read_sources
+from agent.policy_files.rights import rights_for
 from agent.private_files import make_private_directory
 from agent.reviews import Reviews
-from agent.rights import rights_for
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.schema_memory import SchemaMemory
 from agent.secrets import ReplacedSecret, read_secret

@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from agent import cycle, pairing
+from agent import cycle
 from agent.installation import Installation
+from agent.pairing import pairing
 from benchmarks.harness import Run
 from benchmarks.practice import Calls, Practice, practice_with
 

@@ -27,7 +27,7 @@ import sqlite_utils
 
 from agent import store
 from agent.changes import Cell, Change, State, Why
-from agent.ledger import Intent, Ledger, Settlement
+from agent.ledger.ledger import Intent, Ledger, Settlement
 from benchmarks.harness import Run, percentile, ratio, spread
 
 CHUNK = 200

@@ -24,7 +24,7 @@ from typing import Any
 import sqlite_utils
 
 from agent import store
-from agent.mirror import Mirror
+from agent.mirror.mirror import Mirror
 from agent.records import Record, Ref
 from benchmarks.harness import Run, percentile, ratio, spread, timed
 

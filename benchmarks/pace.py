@@ -18,8 +18,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from agent import cycle, pairing
+from agent import cycle
 from agent.connector import Window
+from agent.pairing import pairing
 from agent.records import Ref
 from benchmarks.harness import Run
 from benchmarks.practice import FIRST_HUBSPOT_ID, Practice, Setting, practice_with

@@ -12,7 +12,7 @@ from typing import Any
 from agent.changes import OPEN, Entry, State
 from agent.confirm import same_value
 from agent.installation import Installation
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 
 AuditLine = Mapping[str, Any]
 

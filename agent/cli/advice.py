@@ -178,7 +178,7 @@ def _survive_any_terminal() -> None:
 
 
 def _place_of(error: Exception) -> str:
-    """The deepest line of ours: ``agent/explain.py:57``."""
+    """The deepest line of ours: ``agent/reports/explain.py:57``."""
     place = ""
     for frame in traceback.extract_tb(error.__traceback__):
         parts = Path(frame.filename).parts

@@ -11,7 +11,7 @@ from agent.cli.display import moment, number, print_json, table
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
-    from agent.batch_groups import By, Group
+    from agent.reports.batch_groups import By, Group
 
 
 @click.command("batches")
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_json: bool) -> None:
     """List batches: what one cycle, one plan or one undo wrote."""
-    from agent.batch_groups import grouped
+    from agent.reports.batch_groups import grouped
 
     with session_of(ctx).reading() as installation:
         batches = installation.ledger.batches(states=HELD if waiting else None, limit=limit)

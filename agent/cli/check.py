@@ -83,7 +83,7 @@ def _read(
 ) -> tuple[dict[str, str], Schemas | None, Sequence[Owner]]:
     """The texts, and what the CRMs say of fields and owners: asked only when the texts are sound by themselves."""
     from agent.decide import parse
-    from agent.policy_files import read_sources
+    from agent.policy_files.policy_files import read_sources
 
     if folder is not None and offline:
         return read_sources(folder), None, ()

@@ -11,8 +11,8 @@ from agent.cli.batches import as_document
 from agent.cli.display import clean, moment, number
 
 if TYPE_CHECKING:
-    from agent.agreement import FieldAgreement
-    from agent.digest import Digest, Trust
+    from agent.reports.agreement import FieldAgreement
+    from agent.reports.digest import Digest, Trust
 
 QUESTIONS = {
     "fight": ("field fought over", "fields fought over"),

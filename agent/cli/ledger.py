@@ -44,7 +44,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def backup(ctx: click.Context, folder: Path, keep: int | None, as_json: bool) -> None:
     """Copy the ledger into FOLDER, also while the daemon runs, and prove the copy."""
-    from agent.backup import back_up
+    from agent.ledger.backup import back_up
     from agent.wiring import look_at_ledger, open_ledger, wall_clock
 
     with open_ledger(session_of(ctx).config) as ledger:
@@ -70,7 +70,7 @@ def backup(ctx: click.Context, folder: Path, keep: int | None, as_json: bool) ->
 @click.pass_context
 def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Put the copy FILE back as the ledger. What is there now is set aside, not deleted."""
-    from agent.backup import restore as put_back
+    from agent.ledger.backup import restore as put_back
     from agent.wiring import LEDGER, locked, look_at_ledger, wall_clock
 
     config = session_of(ctx).config

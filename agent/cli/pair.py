@@ -95,8 +95,8 @@ def _say(result: dict[str, Any], sentence: str, as_json: bool) -> None:
 
 
 def _report(installation: Installation, folder: Path | None, progress: Any) -> dict[str, Any]:
-    from agent import pairing
-    from agent.orders_pairing import report_lines
+    from agent.orders.pairing import report_lines
+    from agent.pairing import pairing
 
     counts: Counter[pairing.Line] = Counter()
     listed = _counted(pairing.survey(installation, progress), counts)
@@ -124,8 +124,8 @@ def _counted(survey: Iterable[Any], counts: Counter[Any]) -> Iterator[Any]:
 
 def _write_lists(installation: Installation, survey: Iterable[Any], folder: Path) -> None:
     """One file per entity type and heading, such as ``person-unclear.csv``."""
-    from agent.lists import Sheets
-    from agent.pairing import shown_fields
+    from agent.pairing.pairing import shown_fields
+    from agent.reports.lists import Sheets
 
     entity_types = installation.policies.policies.entity_types
     with Sheets(folder, ("group", "entity", "system", "record", "name", "known by")) as sheets:
@@ -140,7 +140,7 @@ def _write_lists(installation: Installation, survey: Iterable[Any], folder: Path
 
 
 def _show(document: dict[str, Any]) -> None:
-    from agent.pairing import HEADINGS
+    from agent.pairing.pairing import HEADINGS
 
     if not document["lines"]:
         click.echo("Nothing was read yet.")

@@ -14,7 +14,7 @@ from agent.cli.session import json_option
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.native_mapping import Converted, Remark
+    from agent.policy_files.native_mapping import Converted, Remark
 
 
 @click.group("policies")
@@ -33,7 +33,7 @@ def from_native(file: Path, responsible: str, out: Path | None, as_json: bool) -
     FILE is a CSV with the columns hubspot, salesforce, rule (and object: contact, company or deal), or a YAML list of
     the same. What cannot be said is named with the reason. Nothing is written anywhere but to --out.
     """
-    from agent.native_mapping import convert, integration_of, read_mapping
+    from agent.policy_files.native_mapping import convert, integration_of, read_mapping
     from agent.wiring import known_systems
 
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", responsible):

@@ -75,8 +75,8 @@ def _run_daemon(session: Session, mask: SecretMask) -> None:
     from agent import systemd
     from agent.daemon import Daemon
     from agent.lock import DAEMON
-    from agent.policy_files import FolderWatch
-    from agent.policy_source import PolicySource
+    from agent.policy_files.policy_files import FolderWatch
+    from agent.policy_files.source import PolicySource
     from agent.secrets import read_secret
     from agent.signals import Signals
     from agent.wiring import open_installation, reload_policies, take_last_good

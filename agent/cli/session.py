@@ -22,9 +22,9 @@ from agent.people import Person, current_person
 
 if TYPE_CHECKING:  # nothing heavy is imported before a command really runs: its --help stays quick
     from agent.apply import Progress
-    from agent.commands import Commands
     from agent.config import Config
     from agent.installation import Installation
+    from agent.orders.commands import Commands
 
 LOOK_EVERY_SECONDS = 0.1
 PATIENCE_SECONDS = 10.0
@@ -70,7 +70,7 @@ class Session:
             Interrupted: Ctrl-C, or the daemon ended; says what became of the order.
         """
         from agent.cli.display import progress_bar
-        from agent.orders import ASKING_NO_VENDOR
+        from agent.orders.orders import ASKING_NO_VENDOR
 
         with progress_bar(what, quiet=quiet) as progress:
             tries = round(PATIENCE_SECONDS / LOOK_EVERY_SECONDS)
@@ -131,7 +131,7 @@ def _carried_out(
     installation: Installation, kind: str, body: dict[str, Any], actor: str, progress: Progress
 ) -> dict[str, Any]:
     """Run the order here. The first Ctrl-C lets it finish its chunk, the second does not."""
-    from agent.orders import NEEDS_SOUND_POLICIES, carry_out
+    from agent.orders.orders import NEEDS_SOUND_POLICIES, carry_out
 
     if installation.policy_problem is not None and kind in NEEDS_SOUND_POLICIES:
         raise installation.policy_problem

@@ -12,10 +12,10 @@ from agent.cli.display import moment, number, print_json, row
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
-    from agent.calls import Standing
+    from agent.calls.calls import Standing
     from agent.decide.drift import Suspension
     from agent.health import Trouble
-    from agent.standing import Status
+    from agent.reports.standing import Status
 
 
 @click.command("status")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Say what is running, open, waiting and frozen. Asks no CRM."""
-    from agent import standing
+    from agent.reports import standing
 
     session = session_of(ctx)
     with session.reading() as installation:
@@ -107,7 +107,7 @@ def _show_daemon(found: Status) -> None:
 
 def _show_calls(standing: Standing) -> None:
     """Our calls of the day, our share, what it will come to, the account as a whole; then what is held back."""
-    from agent.calls import LANE_WORDS
+    from agent.calls.calls import LANE_WORDS
 
     used = f"{standing.system} {number(standing.ours)}"
     if standing.share is None:

@@ -41,7 +41,7 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
     An example says which records are given and what is expected. No CRM is asked and nothing is written.
     """
     from agent.decide import parse, prepare
-    from agent.policy_files import read_sources
+    from agent.policy_files.policy_files import read_sources
     from agent.wiring import systems_at
 
     policies = folder or session_of(ctx).config.policies
@@ -62,7 +62,7 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
 
 def _read(policies: Path, systems: Systems) -> tuple[list[Example], list[Problem]]:
     from agent.decide.example_reading import read_example_file
-    from agent.policy_files import read_example_sources
+    from agent.policy_files.policy_files import read_example_sources
 
     examples: list[Example] = []
     problems: list[Problem] = []

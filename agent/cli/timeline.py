@@ -10,7 +10,7 @@ from agent.cli.display import clean, moment, print_json
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
-    from agent.timeline import Moment, Timeline
+    from agent.reports.timeline import Moment, Timeline
 
 
 @click.command("timeline")
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, record: str, as_json: bool) -> None:
     """All that is known of RECORD (reference, id, e-mail or domain), oldest first."""
-    from agent.timeline import timeline
+    from agent.reports.timeline import timeline
 
     with session_of(ctx).reading() as installation:
         found = timeline(installation, record)

@@ -20,7 +20,7 @@ LABEL = 24
 @click.pass_context
 def command(ctx: click.Context, hours: int, as_json: bool) -> None:
     """What changed, what people changed back, what waits for you, what is near its limit."""
-    from agent.digest import digest
+    from agent.reports.digest import digest
 
     with session_of(ctx).reading() as installation:
         found = digest(installation, installation.clock() - timedelta(hours=hours))

@@ -12,7 +12,7 @@ from agent.cli.display import clean, hint, moment, number, print_json, progress_
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
-    from agent.watched import Prevented, WatchReport
+    from agent.watch.watched import Prevented, WatchReport
 
 ENDED = {
     "": "still differ",
@@ -38,7 +38,7 @@ def command(ctx: click.Context, policy: str | None, since: str, as_json: bool) -
     """What watching policies would have done, and prevented, while another sync was writing. Writes nothing."""
     from agent.errors import NotFound
     from agent.local_time import read_moment, zone_of
-    from agent.watched import watched
+    from agent.watch.watched import watched
 
     with session_of(ctx).reading() as installation, progress_bar("comparing", quiet=as_json) as progress:
         policies = installation.policies.policies

@@ -16,7 +16,7 @@ from agent.errors import UsageError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from agent.digest import Digest
+    from agent.reports.digest import Digest
 
 LABEL = 24
 
@@ -28,8 +28,8 @@ LABEL = 24
 @click.pass_context
 def command(ctx: click.Context, days: int, page: Path | None, as_json: bool) -> None:
     """The last week: changes by day, agreement by field, policies people change back, what waits."""
-    from agent.digest import digest
     from agent.local_time import zone_of
+    from agent.reports.digest import digest
 
     with session_of(ctx).reading() as installation:
         found = digest(installation, installation.clock() - timedelta(days=days))

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agent.cli.digest_lines import exception_step, field_name, lines, percent, plain
 from agent.cli.display import clean, moment, number, one_line
-from agent.digest import Day, Digest, Trust
+from agent.reports.digest import Day, Digest, Trust
 
 WIDE, HIGH, FLOOR, HEADROOM = 720, 200, 172, 24
 """The chart of days, in the units of its viewBox: it scales with the page."""

@@ -10,7 +10,7 @@ from agent.cli.display import clean, moment, print_json, say
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
-    from agent.explain import Judged, Story, WrittenBy
+    from agent.reports.explain import Judged, Story, WrittenBy
 
 
 @click.command("why")
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -> None:
     """Why FIELD of RECORD (reference, id, e-mail or domain) has its value; without FIELD, all fields."""
-    from agent import explain
+    from agent.reports import explain
 
     with session_of(ctx).reading() as installation:
         stories = explain.why(installation, record, field)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from agent import shipped
 from agent.demo.practice import Practice
 from agent.people import current_person
+from agent.policy_files import shipped
 
 PEOPLE = {"anna": "anna@example.com", "ben": "ben@example.com", "tom": "tom@example.com"}
 LINK_FIELD = "Truce_Key__c"

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent import explain, orders
 from agent.changes import HELD
 from agent.cli.display import clean, number, progress_bar
 from agent.config import Config
@@ -24,7 +23,9 @@ from agent.demo.setting import PEOPLE
 from agent.demo.words import Teller
 from agent.errors import ApprovalNeeded, TruceError
 from agent.installation import Installation
+from agent.orders import orders
 from agent.records import Ref
+from agent.reports import explain
 from agent.wiring import open_installation
 
 POLICY_FILE = "person-basics.yaml"

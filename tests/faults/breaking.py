@@ -23,7 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from agent.changes import State
 from agent.errors import StorageFull
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 from agent.store import Store
 
 Kind = Literal["ledger", "mirror", "http"]

@@ -15,7 +15,7 @@ from agent import apply, cycle, failures
 from agent.changes import HELD, OPEN, State
 from agent.errors import TruceError
 from agent.installation import Installation
-from agent.orders import ORDERS
+from agent.orders.orders import ORDERS
 
 Made = Mapping[str, str]
 

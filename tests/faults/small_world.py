@@ -17,10 +17,10 @@ from typing import Any
 
 import yaml
 
-from agent import pairing
 from agent.config import Config
 from agent.connector import Connector
 from agent.installation import Installation
+from agent.pairing import pairing
 from agent.wiring import open_installation, read_config
 from connectors.emulator.admin_client import Admin
 from connectors.hubspot.connector import HubSpot

@@ -19,7 +19,7 @@ from agent import apply, cycle, plan
 from agent.changes import State
 from agent.errors import LedgerDamaged, LockHeld, SafetyStop
 from agent.installation import Installation
-from agent.ledger import Intent
+from agent.ledger.ledger import Intent
 from agent.store import sqlite3
 from agent.wiring import open_installation
 

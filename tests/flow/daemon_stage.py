@@ -30,8 +30,8 @@ from agent.daemon import Daemon
 from agent.errors import TruceError
 from agent.installation import Installation
 from agent.lock import DAEMON
-from agent.policy_files import FolderWatch
-from agent.policy_source import PolicySource
+from agent.policy_files.policy_files import FolderWatch
+from agent.policy_files.source import PolicySource
 from agent.records import Ref
 from agent.wiring import open_installation, read_config, reload_policies, take_last_good
 from connectors.emulator.admin_client import Admin

@@ -22,8 +22,8 @@ from agent.config import Config
 from agent.connector import Connector
 from agent.errors import Interrupted
 from agent.installation import Installation, never
-from agent.orders import carry_out
-from agent.pairing import ACCEPTED
+from agent.orders.orders import carry_out
+from agent.pairing.pairing import ACCEPTED
 from agent.records import FieldValue, Ref
 from agent.wiring import first_config_kind, open_installation, reload_policies
 from connectors.emulator.admin_client import Admin

@@ -15,9 +15,9 @@ from agent import plan as plans
 from agent.apply import Tally
 from agent.changes import Change, Decision, TraceStep
 from agent.cycle import CycleReport
-from agent.decide import decide
+from agent.decide.decide import decide
 from agent.installation import Installation
-from agent.pairing import ACCEPTED
+from agent.pairing.pairing import ACCEPTED
 from agent.records import Ref
 from agent.reviews import Review
 from agent.views import views

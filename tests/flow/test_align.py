@@ -9,7 +9,7 @@ import pytest
 from flow_stage import ANNA, Stage, person_policy
 
 from agent.errors import UsageError
-from agent.orders import carry_out
+from agent.orders.orders import carry_out
 from agent.records import Ref
 
 

@@ -7,7 +7,7 @@ from flow_stage import ANNA, BEN, STAGES, TEAM, TOM, Pair, Stage, limits_policy,
 
 from agent.changes import HELD, State
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
-from agent.orders import ORDERS
+from agent.orders.orders import ORDERS
 from agent.people import FREE, Person, needs_name
 
 

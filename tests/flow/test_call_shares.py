@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flow_stage import Stage
 
-from agent.calls import STEP
+from agent.calls.calls import STEP
 from agent.errors import HeldBack, Unavailable
-from agent.standing import status
+from agent.reports.standing import status
 
 
 def allow(stage: Stage, system: str, calls: int) -> None:

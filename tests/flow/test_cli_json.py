@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from terminal import Terminal, terminal_at
 
-from agent import shipped
+from agent.policy_files import shipped
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator

@@ -170,7 +170,7 @@ class TestFiles:
         assert is_advice(company("plan"), 2)
 
     def test_a_policies_folder_that_cannot_be_read(self, company: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("agent.policy_files.os.access", lambda *_: False)
+        monkeypatch.setattr("agent.policy_files.policy_files.os.access", lambda *_: False)
         said = company("check", "--offline")
         assert is_advice(said, 2)
         assert "The policies folder cannot be read." in said.err
@@ -346,7 +346,7 @@ class TestOurMistakes:
         def fail(*_: Any) -> None:
             raise ValueError("Maria Lopez, +1 555 0100")
 
-        monkeypatch.setattr("agent.digest.digest", fail)
+        monkeypatch.setattr("agent.reports.digest.digest", fail)
         return written
 
     def test_are_said_to_be_ours_without_a_record_in_it(self, broken: Terminal) -> None:

@@ -10,7 +10,7 @@ from policy_stage import EDITOR, PolicyStage, acting, shipped
 
 from agent import apply
 from agent.changes import State
-from agent.orders import ORDERS
+from agent.orders.orders import ORDERS
 from connectors.emulator.serve import Emulator
 
 LEADS_TOO = """\

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from daemon_stage import Answer, Bench, Home, Running
 
-from agent.commands import Commands
 from agent.daemon import Daemon
+from agent.orders.commands import Commands
 from agent.wiring import open_queue
 from connectors.emulator.serve import Emulator
 

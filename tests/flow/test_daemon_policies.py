@@ -15,7 +15,7 @@ from agent.daemon import Daemon
 from agent.decide import Prepared, decide
 from agent.decide.view import View
 from agent.errors import PolicyError, Unavailable
-from agent.policy_files import FolderWatch
+from agent.policy_files.policy_files import FolderWatch
 
 OTHER_WINNER = POLICY.replace("jobtitle, wins: salesforce", "jobtitle, wins: hubspot")
 

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from agent import cycle
 from agent.changes import Cell, Change, State, Why
-from agent.commands import Commands
 from agent.connector import Allowance
 from agent.daemon import LEAST_FREE_BYTES, Daemon
 from agent.errors import AccessDenied, Busy, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
-from agent.ledger import Intent
-from agent.mirror import Mirror
+from agent.ledger.ledger import Intent
+from agent.mirror.mirror import Mirror
+from agent.orders.commands import Commands
 from agent.pull import PullResult
 from agent.records import Pulled, Ref
 

@@ -11,7 +11,7 @@ from deal_stage import CLOSES_AT, DealStage
 from policy_stage import EDITOR
 
 from agent import apply
-from agent.orders import ORDERS
+from agent.orders.orders import ORDERS
 from connectors.emulator.serve import Emulator
 
 

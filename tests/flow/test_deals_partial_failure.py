@@ -16,7 +16,7 @@ from policy_stage import EDITOR, acting, shipped
 from agent import apply
 from agent.changes import Entry, State
 from agent.errors import Unavailable
-from agent.orders import ORDERS
+from agent.orders.orders import ORDERS
 from connectors.emulator.serve import Emulator
 
 DEALS, REFUSED, CHUNK, WAIT, LAG = 300, 17, 50, 7, 90.0

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from flow_stage import ANNA, HEADER, ONE_DAY, TEAM, Stage, limits_policy, person_policy
 
-from agent import agreement, planner
+from agent import planner
 from agent.cli.digest_lines import lines, percent
 from agent.cli.week_page import week_page
-from agent.digest import Digest, digest
 from agent.local_time import read_moment
+from agent.reports import agreement
+from agent.reports.digest import Digest, digest
 
 TITLES = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}

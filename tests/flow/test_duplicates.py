@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from policy_stage import EDITOR, PolicyStage, acting, shipped
 
-from agent import duplicates
 from agent.decide.match import Judgement, judge_pair
 from agent.installation import Installation
+from agent.pairing import duplicates
 from agent.records import Record, Ref
 from connectors.emulator.serve import Emulator
 

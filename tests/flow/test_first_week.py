@@ -14,8 +14,8 @@ from flow_stage import ANNA, FIELDS, STAGES, TEAM, Stage, limits_policy, person_
 from invariants import assert_at_rest, assert_invariants
 
 from agent import cycle
-from agent.digest import Digest, digest
 from agent.records import FieldValue, Ref
+from agent.reports.digest import Digest, digest
 
 CREATE = "{hubspot: {from: [Contact, Lead]}, salesforce: {as: Lead, when: [city is filled]}}"
 WRONG = FIELDS.replace("jobtitle, wins: salesforce unless blank}", "jobtitle, wins: hubspot}")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from flow_stage import Stage, person_policy
 
-from agent import pairing
 from agent.errors import NotFound, UsageError
+from agent.pairing import pairing
 from agent.records import Ref
 from connectors.emulator.admin_client import Admin
 

@@ -12,7 +12,7 @@ import pytest
 from daemon_stage import run_truce
 from flow_stage import STAGES, Stage, person_policy
 
-from agent.calls import Calls
+from agent.calls.calls import Calls
 from agent.connector import Connector
 from agent.doctor import Examination, Finding
 from agent.wiring import declarations, metered, rights_of

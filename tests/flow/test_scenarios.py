@@ -7,7 +7,7 @@ import pytest
 from flow_stage import FIELDS, HEADER, Pair, Stage, limits_policy, person_policy
 
 from agent.errors import ConnectorError
-from agent.ledger_queries import EntryQuery
+from agent.ledger.queries import EntryQuery
 from agent.records import Ref
 from connectors.emulator.world import Actor
 

@@ -13,8 +13,8 @@ from flow_stage import STAGES, Pair, Stage, person_policy
 
 from agent.decide.drift import What
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
+from agent.reports.standing import status
 from agent.schema_watch import EVERY
-from agent.standing import status
 
 FIELDS = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flow_stage import FIELDS, Stage, person_policy
 
-from agent.orders import make_plan
+from agent.orders.orders import make_plan
 
 OPT_OUT = "  opted_out: {salesforce: HasOptedOutOfEmail, hubspot: hs_email_optout, wins: opt-out}\n"
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from flow_stage import STAGES, Pair, Stage, person_policy
 
-from agent.watched import WatchReport, watched
-from agent.watched_rows import WatchedRows
+from agent.watch.rows import WatchedRows
+from agent.watch.watched import WatchReport, watched
 
 FIELDS = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flow_stage import ANNA, BEN, FIELDS, STAGES, Stage, limits_policy, person_policy
 
-from agent import explain
 from agent.errors import NotFound
-from agent.explain import Story
+from agent.reports import explain
+from agent.reports.explain import Story
 
 
 def why(stage: Stage, field: str = "job_title", record: str = "p1@acme.example") -> Story:

@@ -11,11 +11,11 @@ import pytest
 
 from agent import logs, systemd
 from agent.breaker import FIRST_PAUSE, LONGEST_PAUSE
-from agent.budget import Lane, Share
+from agent.calls.budget import Lane, Share
 from agent.cli import truce
 from agent.config import CallsConfig
 from agent.daemon import CLOCK_JUMP_SECONDS, LEAST_FREE_BYTES
-from agent.orders import ORDERS
+from agent.orders.orders import ORDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from shipped_systems import SYSTEMS
 
 from agent.decide import parse
 from agent.decide.policy import FieldRule
-from agent.native_mapping import Converted, Integration, Mapped, convert, integration_of, read_mapping
+from agent.policy_files.native_mapping import Converted, Integration, Mapped, convert, integration_of, read_mapping
 
 TODAY = date(2026, 11, 24)
 PAGE = Path(__file__).parents[2] / "docs" / "policies" / "native.md"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.changes import OPEN_STATES, TRANSITIONS, Cell, Change, State, Why
-from agent.erasure import Erasure
-from agent.ledger import Intent, Ledger, Settlement
+from agent.ledger.erasure import Erasure
+from agent.ledger.ledger import Intent, Ledger, Settlement
 from agent.records import Ref
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

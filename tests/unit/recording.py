@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.changes import Batch, Cell, Change, Entry, Meaning, State, Why
-from agent.ledger import Intent, Ledger, Settlement
-from agent.mirror import Mirror
+from agent.ledger.ledger import Intent, Ledger, Settlement
+from agent.mirror.mirror import Mirror
 from agent.records import FieldValue, Record, Ref
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

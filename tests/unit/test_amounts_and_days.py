@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from policy_texts import field, person, schema
 from shipped_systems import SYSTEMS
 
-from agent.decide import parse
+from agent.decide import decide, parse
 from agent.decide.days import day_in, start_of
-from agent.decide.decide import decide
 from agent.decide.normalise import canonical, same, tidy
 from agent.decide.policy import Cleaner
 from agent.decide.values import Codec

@@ -11,7 +11,7 @@ from recording import START, Watch, open_ledger, opened
 from agent.approvals import Approvals
 from agent.changes import Batch, State
 from agent.errors import ApprovalNeeded, NotFound
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 
 
 @pytest.fixture

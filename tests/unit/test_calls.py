@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.budget import LANES, Day, Share, pause_that_lasts, room
-from agent.call_counts import CallCounts
-from agent.calls import STEP, TOLD_FOR, Calls, Meter
+from agent.calls.budget import LANES, Day, Share, pause_that_lasts, room
+from agent.calls.calls import STEP, TOLD_FOR, Calls, Meter
+from agent.calls.counts import CallCounts
 from agent.connector import Allowance
 from agent.errors import HeldBack
-from agent.ledger import LEDGER_TABLES
+from agent.ledger.ledger import LEDGER_TABLES
 from agent.store import Store
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

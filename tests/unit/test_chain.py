@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from recording import START, Watch, cell, change, confirmed, open_ledger, opened, settle_all
 
-from agent.chain import FIXED_COLUMNS, keyed_hash, row_hash
 from agent.changes import Entry, State
-from agent.erasure import Erasure
-from agent.ledger import Intent, Ledger, Settlement
-from agent.migrations import CHANGEABLE
+from agent.ledger.chain import FIXED_COLUMNS, keyed_hash, row_hash
+from agent.ledger.erasure import Erasure
+from agent.ledger.ledger import Intent, Ledger, Settlement
+from agent.ledger.migrations import CHANGEABLE
 
 TABLES = sorted(FIXED_COLUMNS)
 

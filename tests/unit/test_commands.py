@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from recording import Watch, open_ledger
 
-from agent.commands import Command, Commands
+from agent.orders.commands import Command, Commands
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from recording import START, Watch, intents, open_ledger
 
 from agent.freeze import Freeze, FreezeKind, Freezes
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from recording import START, confirmed, contact, intents, open_ledger, open_mirr
 
 from agent.changes import State
 from agent.errors import LockHeld, StorageFull
-from agent.ledger import Ledger
-from agent.mirror import Mirror
+from agent.ledger.ledger import Ledger
+from agent.mirror.mirror import Mirror
 from agent.records import Cursor, Record
 from agent.store import Store
 

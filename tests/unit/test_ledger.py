@@ -16,9 +16,9 @@ from recording import START, Watch, cell, change, confirmed, intents, open_ledge
 from agent.changes import OPEN_STATES, TRANSITIONS, Change, State
 from agent.errors import LedgerMissing, LockHeld, NotFound, PlanStale, StorageFull
 from agent.freeze import Freeze, Freezes
-from agent.ledger import Intent, Ledger, Settlement
-from agent.ledger_queries import OF_RECORD, EntryQuery
-from agent.ledger_rows import ENTRY_SELECT
+from agent.ledger.ledger import Intent, Ledger, Settlement
+from agent.ledger.queries import OF_RECORD, EntryQuery
+from agent.ledger.rows import ENTRY_SELECT
 from agent.records import Ref
 
 OF_ONE_RECORD = OF_RECORD.replace("?", "'003'")

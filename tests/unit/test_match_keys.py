@@ -10,11 +10,11 @@ import pytest
 from recording import START, contact, open_mirror
 from shipped_systems import SYSTEMS
 
-from agent import shipped
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.parse import load
 from agent.decide.prepared import prepare
-from agent.mirror import Mirror
+from agent.mirror.mirror import Mirror
+from agent.policy_files import shipped
 from agent.records import Record, Ref
 
 HERE = ("salesforce", "Contact")

@@ -13,8 +13,8 @@ from recording import START, cell, change, confirmed, contact, open_ledger, open
 
 from agent.changes import Change, Entry, State
 from agent.decide.view import Base
-from agent.ledger import Intent, Ledger, Settlement
-from agent.mirror import Disposition, Mirror, Observed
+from agent.ledger.ledger import Intent, Ledger, Settlement
+from agent.mirror.mirror import Disposition, Mirror, Observed
 from agent.records import Cursor, MergedInto, Pulled, Record, Ref, Tombstone
 
 MAPPED = ("Email", "Phone", "Title")

@@ -10,7 +10,7 @@ from recording import START, Watch, open_ledger
 
 from agent.changes import ReviewRequest
 from agent.errors import NotFound, UsageError
-from agent.ledger import Ledger
+from agent.ledger.ledger import Ledger
 from agent.records import Ref
 from agent.reviews import Reviews
 

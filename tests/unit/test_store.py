@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 import sqlite_utils.utils
 
-from agent import migrations, migrations_mirror, store
+from agent import store
 from agent.errors import ConfigError, LedgerDamaged, LedgerMissing, LockHeld, StorageFull
-from agent.ledger import LEDGER_TABLES
-from agent.mirror import MIRROR_TABLES
+from agent.ledger import migrations
+from agent.ledger.ledger import LEDGER_TABLES
+from agent.mirror import migrations as migrations_mirror
+from agent.mirror.mirror import MIRROR_TABLES
 from agent.store import Schema, Store, has_wal_reset_fix
 
 

@@ -12,8 +12,8 @@ from recording import START, cell, change, confirmed, contact, open_ledger, open
 
 from agent.changes import ReviewRequest, State
 from agent.decide.view import Base
-from agent.ledger import Intent
-from agent.mirror import Disposition
+from agent.ledger.ledger import Intent
+from agent.mirror.mirror import Disposition
 from agent.reviews import Reviews
 from agent.stored_json import from_json, is_storable, storable, to_json
 

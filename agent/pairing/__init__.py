@@ -1,0 +1,1 @@
+"""Pairing seen as a whole, a person's word on pairs, and suspected duplicates."""

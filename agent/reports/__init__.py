@@ -1,0 +1,1 @@
+"""What people read afterwards: figures, reasons, lines of time, lists."""

@@ -1,0 +1,165 @@
+"""One person, company or deal on one line of time: what each CRM held, what Truce did, what people said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from agent.changes import Batch, Entry, State
+from agent.crosswalk import Link
+from agent.errors import NotFound
+from agent.installation import Installation
+from agent.mirror.mirror import Observed
+from agent.places import entity_type_of, places_of
+from agent.records import FieldValue, Ref
+from agent.reports.explain import find_records
+
+TRUCE = "truce"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One thing that happened. ``where`` is a system, or ``truce``.
+
+    ``since``: an edit in a CRM is only known to lie between two sightings; it is the earlier one. ``field`` is the
+    policy's name where a policy names the vendor's field, else the vendor's own.
+    """
+
+    at: datetime
+    where: str
+    what: str
+    field: str = ""
+    before: FieldValue = None
+    after: FieldValue = None
+    is_value: bool = False
+    since: datetime | None = None
+    batch: str = ""
+    line: str = ""
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """``name`` as people call it; ``refs`` are all records ever linked; ``moments`` oldest first."""
+
+    entity_id: str
+    name: str
+    refs: tuple[Ref, ...]
+    moments: tuple[Moment, ...]
+
+
+def timeline(installation: Installation, wanted: str) -> Timeline:
+    """Everything known of the entity that a reference, id, e-mail or domain names.
+
+    Raises:
+        NotFound: nothing answers to it, or it is not paired yet.
+    """
+    records = find_records(installation, wanted)
+    entity_id = next((found for record in records if (found := installation.crosswalk.entity_of(record.ref))), None)
+    if entity_id is None:
+        raise NotFound(
+            f"{installation.display_name(records[0])} is not paired yet",
+            where=str(records[0].ref),
+            next_step="truce review --kind unclear",
+        )
+    links = installation.crosswalk.members([entity_id])[entity_id]
+    moments = [
+        *_links(links),
+        *(moment for link in links for moment in _sightings(installation, entity_id, link.ref)),
+        *_writes(installation, entity_id),
+        *_freezes(installation, entity_id),
+        *_questions(installation, entity_id),
+        *_said(installation, entity_id),
+    ]
+    ordered = tuple(sorted(moments, key=lambda moment: (moment.at, moment.where, moment.field)))
+    return Timeline(entity_id, installation.display_name(records[0]), tuple(link.ref for link in links), ordered)
+
+
+def _links(links: Sequence[Link]) -> Iterator[Moment]:
+    words = {"linked": "known", "duplicate": "a second record, read only", "lost": "deleted or merged there",
+             "undone": "created by Truce and taken back", "released": "gone, its place may be filled anew"}  # fmt: skip
+    for link in links:
+        state = "duplicate" if link.role == "duplicate" and link.state == "linked" else link.state
+        yield Moment(link.since, link.ref.system, f"{link.ref.object_type} {link.ref.id}: {words.get(state, state)}")
+
+
+def _sightings(installation: Installation, entity_id: str, ref: Ref) -> Iterator[Moment]:
+    """Changes seen in a CRM that are not our own writes."""
+    names = _policy_names(installation, entity_id, ref)
+    by_field: dict[str, list[Observed]] = {}
+    for observed in installation.mirror.history(ref):
+        by_field.setdefault(observed.field, []).append(observed)
+    for vendor_field, observations in by_field.items():
+        for before, after in pairwise(observations):
+            if after.by is None:
+                yield Moment(
+                    after.modified_at or after.first_seen,
+                    ref.system,
+                    "changed" if after.visible else "no longer shown to Truce",
+                    names.get(vendor_field, vendor_field),
+                    before.value,
+                    after.value,
+                    is_value=after.visible,
+                    since=before.last_seen if after.modified_at is None else None,
+                )
+
+
+def _writes(installation: Installation, entity_id: str) -> Iterator[Moment]:
+    batches: dict[str, Batch] = {}
+    for entry in installation.ledger.entries(entity_id=entity_id):
+        batch = batches.setdefault(entry.batch_id, installation.ledger.batch(entry.batch_id))
+        yield from _cells(entry, batch)
+
+
+def _cells(entry: Entry, batch: Batch) -> Iterator[Moment]:
+    people = ", ".join(batch.approved_by) or (batch.actor if batch.kind != "cycle" else "")
+    for cell in entry.change.cells:
+        written = entry.state is State.CONFIRMED
+        yield Moment(
+            entry.settled_at or entry.recorded_at,
+            TRUCE,
+            "written to " + entry.change.system if written else f"{entry.change.system} {entry.state.value}",
+            cell.field,
+            cell.before,
+            entry.observed.get(cell.vendor_field, cell.after) if written else cell.after,
+            is_value=True,
+            batch=entry.batch_id,
+            line=cell.why.line,
+            who=people,
+        )
+
+
+def _freezes(installation: Installation, entity_id: str) -> Iterator[Moment]:
+    for freeze in installation.freezes.by_entity([entity_id]).get(entity_id, ()):
+        if freeze.made_at is not None:
+            yield Moment(freeze.made_at, TRUCE, f"frozen towards {freeze.system}: {freeze.reason}", freeze.field)
+
+
+def _questions(installation: Installation, entity_id: str) -> Iterator[Moment]:
+    for review in installation.reviews.of_entity(entity_id):
+        yield Moment(review.opened_at, TRUCE, f"{review.id} asked: {review.sentence}", line=review.line)
+        if review.ended_at is not None:
+            ended = f"answered “{review.answer}”" if review.answer else "went away"
+            yield Moment(review.ended_at, TRUCE, f"{review.id} {ended}", who=review.person or "")
+
+
+def _said(installation: Installation, entity_id: str) -> Iterator[Moment]:
+    """What people said of this entity: joined, split, frozen, lifted."""
+    for event in installation.ledger.events(subject=entity_id):
+        details = ", ".join(str(value) for value in event.body.values() if isinstance(value, str))
+        yield Moment(event.at, TRUCE, f"{event.kind} {details}".strip(), who=event.actor)
+
+
+def _policy_names(installation: Installation, entity_id: str, ref: Ref) -> Mapping[str, str]:
+    """{vendor field: the policies' name of it} for one record's object type."""
+    entity_type = entity_type_of(entity_id)
+    places = places_of(installation.policies.policies).by_field
+    return {
+        vendor_field: name
+        for (kind, name), by_system in places.items()
+        if kind == entity_type
+        for object_type, vendor_field in by_system.get(ref.system, {}).items()
+        if object_type == ref.object_type
+    }
