@@ -28,7 +28,7 @@ from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
-from agent.errors import AccessDenied, NotFound
+from agent.errors import NotFound, NotPermitted
 from agent.installation import Installation
 from agent.ledger.ledger import Intent, Settlement
 from agent.links import await_pairing, linked_first
@@ -131,7 +131,7 @@ def pull_all(
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
         try:
             results.append(pull.take(between))
-        except (AccessDenied, NotFound) as refusal:
+        except (NotPermitted, NotFound) as refusal:
             _hide(installation, connector, pulling.object_type, refusal)
             continue
         if sweep:
@@ -140,11 +140,11 @@ def pull_all(
     return results
 
 
-def _hide(installation: Installation, connector: Connector, object_type: str, refusal: AccessDenied | NotFound) -> None:
+def _hide(installation: Installation, connector: Connector, object_type: str, refusal: NotPermitted | NotFound) -> None:
     """One object type is refused to us: what is about it is suspended, everything else goes on.
 
     Raises:
-        AccessDenied: it is not about this object type alone.
+        NotPermitted, NotFound: it is not about this object type alone. AccessDenied: the login is refused, too.
     """
     connector.identity()
     place = (connector.system, object_type)

@@ -16,6 +16,7 @@
     ├─ StorageFull            disk full or ledger unwritable: nothing was sent          exit 1
     ├─ ConnectorError
     │   ├─ AccessDenied       login, permission or scope                               exit 13
+    │   │   └─ NotPermitted   logged in, but this object type or field is not for us
     │   ├─ Unavailable        vendor down or throttled: try later                      exit 14
     │   │   └─ HeldBack       held back by ourselves: our share of the day's calls is used up
     │   └─ BadReply           a reply that cannot be trusted (HTML, missing keys)      exit 14
@@ -154,6 +155,13 @@ class AccessDenied(ConnectorError):
     """Login refused, permission or scope missing. Retrying does not help."""
 
     exit_code = 13
+
+
+class NotPermitted(AccessDenied):
+    """The login is good, and what was asked for is not for us: a permission or scope is missing.
+
+    Only this says something about an object type; a refused login says nothing of what the vendor holds.
+    """
 
 
 class Unavailable(ConnectorError):

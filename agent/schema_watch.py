@@ -15,7 +15,7 @@ from agent.connector import Connector, ObjectSchema, Window
 from agent.decide.drift import Described, Suspension, accepted, mended, suspensions
 from agent.decide.policy import PolicySet
 from agent.decide.prepared import prepare
-from agent.errors import AccessDenied, NotFound
+from agent.errors import NotFound, NotPermitted
 from agent.installation import Installation
 from agent.schema_memory import SchemaMemory
 
@@ -46,14 +46,14 @@ def described(connectors: Mapping[str, Connector], policies: PolicySet, known: I
     One of the ``known`` may be hidden from us by now, and is left out then.
 
     Raises:
-        NotFound, AccessDenied: an object type that was never known is hidden, or a system shows none at all.
+        NotFound, NotPermitted: an object type that was never known is hidden, or a system shows none at all.
     """
     found: dict[Place, ObjectSchema] = {}
-    refusals: dict[Place, NotFound | AccessDenied] = {}
+    refusals: dict[Place, NotFound | NotPermitted] = {}
     for system, object_type in places_of(policies):
         try:
             schema = connectors[system].schema(object_type)
-        except (NotFound, AccessDenied) as refusal:
+        except (NotFound, NotPermitted) as refusal:
             if (system, object_type) not in known:
                 raise
             refusals[system, object_type] = refusal
@@ -189,6 +189,6 @@ def _is_readable(installation: Installation, place: Place) -> bool:
     now = connector.now()
     try:
         next(iter(connector.changed(object_type, [], Window(now - timedelta(seconds=1), now))), None)
-    except AccessDenied:
+    except NotPermitted:
         return False
     return True

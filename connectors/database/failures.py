@@ -16,13 +16,13 @@ from sqlalchemy.exc import (
 )
 
 from agent.connector import WriteError
-from agent.errors import AccessDenied, BadReply, ConnectorError, NotFound, Unavailable
+from agent.errors import AccessDenied, BadReply, ConnectorError, NotFound, NotPermitted, Unavailable
 
 SYSTEM = "database"
 
 _LITE = {  # beginnings of what SQLite says (sqlite3_errmsg, result codes of sqlite.org/rescode.html)
-    "not authorized": "denied",
-    "attempt to write a readonly": "denied",
+    "not authorized": "not permitted",
+    "attempt to write a readonly": "not permitted",
     "database is locked": "busy",
     "database table is locked": "busy",
     "database or disk is full": "away",
@@ -35,7 +35,7 @@ _LITE = {  # beginnings of what SQLite says (sqlite3_errmsg, result codes of sql
 }
 _STATES = {  # beginnings of SQLSTATE (PostgreSQL, appendix A)
     "28": "denied",
-    "42501": "denied",
+    "42501": "not permitted",
     "3D000": "denied",
     "40": "busy",
     "55P03": "busy",
@@ -56,7 +56,7 @@ class Busy(Exception):
 
 
 def kind_of(error: SQLAlchemyError) -> str:
-    """``denied``, ``busy``, ``away``, ``missing``, ``changed`` or ``bad``."""
+    """``denied``, ``not permitted``, ``busy``, ``away``, ``missing``, ``changed`` or ``bad``."""
     original = getattr(error, "orig", None)
     state = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
     for beginning, kind in _STATES.items():
@@ -86,7 +86,9 @@ def _failure(kind: str, doing: str) -> Exception:
     if kind == "busy":
         return Busy()
     if kind == "denied":
-        return AccessDenied(
+        return AccessDenied("the database refused the login", system=SYSTEM, where=doing, next_step="truce doctor")
+    if kind == "not permitted":
+        return NotPermitted(
             f"the database refused {doing}", system=SYSTEM, why="the user may not do it", next_step="truce doctor"
         )
     if kind == "missing":

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast, get_args
 import urllib3.exceptions as transport
 
 from agent.connector import WriteError
-from agent.errors import AccessDenied, BadReply, ConnectorError, Unavailable
+from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
 from connectors.hubspot.ids import is_record_id
 from connectors.hubspot.vendor import ERRORS, SYSTEM
 
@@ -43,10 +43,6 @@ _OTHER_ID = (
 
 class NothingSent(Unavailable):
     """No connection: the request never left."""
-
-
-class NotPermitted(AccessDenied):
-    """The key is good, but a scope or permission for this is missing (403)."""
 
 
 class ReplyLost(Unavailable):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agent.errors import NotPermitted
 from agent.records import Gone, MergedInto, Readout, Record, Ref, Unreadable
 from connectors.hubspot.abilities import READ_CHUNK, SEARCH_LIMIT
 from connectors.hubspot.associations import Associations, in_properties, refused
 from connectors.hubspot.client import Client, Reply, bad_reply
-from connectors.hubspot.failures import NotPermitted, complaint
+from connectors.hubspot.failures import complaint
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
 from connectors.hubspot.pacing import Pace
 from connectors.hubspot.records import checked_row, record_of, rows_of, values_of

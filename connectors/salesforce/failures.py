@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from agent.connector import WriteError
-from agent.errors import AccessDenied, BadReply, ConnectorError, Unavailable
+from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
 from connectors.salesforce.ids import full_id
 from connectors.salesforce.session import EgressRefused
 
@@ -35,6 +35,7 @@ _STATUS_KINDS = cast(dict[str, Kind], _TABLE["statuses"])
 _TRY_LATER = frozenset(_TABLE["try_later"])
 
 _REQUEST_TIMEOUT = 408
+_API_OFF = ("API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG")
 _EXPIRED_CODE = "INVALID_SESSION_ID"
 _EXPIRED_TEXT = "Session expired or invalid"
 _VANISHED_TEXT = "invalid cross reference id"
@@ -60,6 +61,11 @@ class Failure:
     def is_expired_session(self) -> bool:
         """Only this 401 is cured by a new login; others (high assurance, agent apps) would loop for ever."""
         return self.status == 401 and self.code == _EXPIRED_CODE and _EXPIRED_TEXT in self.text
+
+    @property
+    def is_about_all(self) -> bool:
+        """Whether nothing at all would be answered: the session, the API switched off, or somebody in between."""
+        return self.status == 401 or self.code in _API_OFF or self.code == f"HTTP_{self.status}"
 
     @property
     def kind(self) -> Kind:
@@ -105,7 +111,8 @@ def as_error(failure: Failure, doing: str) -> ConnectorError:
     if failure.fate == "lost" or failure.kind == "throttled" or failure.code in _TRY_LATER:
         return Unavailable(f"Salesforce did not answer {doing}", system=SYSTEM, why=why)
     if failure.status == 401 or failure.kind == "permission":
-        return AccessDenied(f"Salesforce refused {doing}", system=SYSTEM, why=why, next_step="truce doctor")
+        refusal = AccessDenied if failure.is_about_all else NotPermitted
+        return refusal(f"Salesforce refused {doing}", system=SYSTEM, why=why, next_step="truce doctor")
     return BadReply(f"Salesforce refused {doing}", system=SYSTEM, why=why)
 
 

@@ -12,7 +12,7 @@ import pytest
 from flow_stage import STAGES, Pair, Stage, person_policy
 
 from agent.decide.drift import What
-from agent.errors import ApprovalNeeded, PlanStale, UsageError
+from agent.errors import AccessDenied, ApprovalNeeded, PlanStale, UsageError
 from agent.reports.standing import status
 from agent.schema_watch import EVERY
 
@@ -224,6 +224,17 @@ def test_a_lost_scope_closes_the_records_of_one_object_type_only(settled: Stage)
     settled.cycle()
     settled.admin.post("/permissions", system="hubspot", add_scope="crm.objects.companies.read")
     after_a_look(settled)
+    assert lines(settled) == {}
+
+
+def test_a_refused_login_says_nothing_of_what_the_vendor_holds(settled: Stage) -> None:
+    settled.write_policies(person=person_policy(fields=FIELDS), companies=COMPANIES)
+    agreeing(settled)
+    settled.admin.fault(system="hubspot", method="GET", route="*/properties/companies", action="status", status=401)
+    with pytest.raises(AccessDenied):
+        after_a_look(settled)
+    assert lines(settled) == {}
+    settled.cycle()
     assert lines(settled) == {}
 
 

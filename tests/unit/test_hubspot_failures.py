@@ -7,12 +7,11 @@ import ssl
 import pytest
 import urllib3.exceptions as transport
 
-from agent.errors import AccessDenied, BadReply, Unavailable
+from agent.errors import AccessDenied, BadReply, NotPermitted, Unavailable
 from connectors.hubspot.failures import (
     Complaint,
     Fate,
     NothingSent,
-    NotPermitted,
     ReplyLost,
     complaint,
     complaints_of,

@@ -9,7 +9,7 @@ import pytest
 import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError, SSLError
 
-from agent.errors import AccessDenied, BadReply, ConnectorError, Unavailable
+from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
 from connectors.salesforce.failures import (
     Failure,
     as_error,
@@ -71,6 +71,8 @@ def test_everything_else_may_have_happened(status: int) -> None:
         (from_vendor(429, ""), Unavailable),
         (refused("API_DISABLED_FOR_ORG", 403), AccessDenied),
         (from_vendor(403, "<html>"), AccessDenied),
+        (refused("INSUFFICIENT_ACCESS", 403), NotPermitted),
+        (refused("INVALID_TYPE"), NotPermitted),
         (refused("INVALID_SESSION_ID", 401), AccessDenied),
         (from_vendor(401, "Bad_OAuth_Token"), AccessDenied),
         (refused("MALFORMED_QUERY"), BadReply),
