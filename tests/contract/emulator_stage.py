@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal
 
 from agent.connector import Connector, Op
@@ -16,7 +17,7 @@ NOBODY = "http://127.0.0.1:9"
 Routes = dict[str, list[tuple[str | None, str]]]
 
 
-class EmulatorStage:
+class EmulatorStage(ABC):
     """A connector at the emulator. A vendor's stage says how it connects and by which requests each operation goes."""
 
     system: ClassVar[str]
@@ -32,8 +33,9 @@ class EmulatorStage:
         self.admin = Admin(emulator.admin_url)
         self.has_key = has_key
 
+    @abstractmethod
     def connected(self, url: str) -> Connector:
-        raise NotImplementedError
+        """The real client at this address."""
 
     def some(self, count: int) -> list[Ref]:
         return [
