@@ -50,7 +50,7 @@ def _name(installation: Any, entry: Entry) -> str:
 def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
     from agent import plan as plans
     from agent.cli.plan import show_next, show_plan
-    from agent.orders.orders import plan_result
+    from agent.orders.results import plan_result
 
     with session_of(ctx).reading() as installation:
         result = plan_result(installation, plans.read(installation, plan_id))
