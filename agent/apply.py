@@ -89,7 +89,7 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
         ConnectorError: a vendor failed or asks us to wait; what was not sent stays planned.
         StorageFull: the ledger cannot be written; nothing more was sent.
     """
-    entries = installation.ledger.entries(batch_id=batch_id, states=NOT_SENT)
+    entries = [entry for entry in installation.ledger.entries(batch_id=batch_id, states=NOT_SENT) if not entry.erased]
     tally = Tally()
     for portion in in_slices(in_order(entries), CANARY if canary else ()):
         for group in in_groups(portion):

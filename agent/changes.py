@@ -132,7 +132,7 @@ OPEN_STATES = frozenset({State.INTENDED, State.UNKNOWN})
 class Entry:
     """One ledger line: one record write. ``id`` is ``E-<seq>``; ``observed`` is what the vendor held afterwards.
 
-    ``before`` and ``after`` are {vendor_field: value}; they are empty once the payload's retention has passed.
+    ``erased``: its values are gone, by age or because somebody is to be forgotten; the cells are still named.
     """
 
     id: str
@@ -227,7 +227,7 @@ class ReviewRequest:
 
     kind: Literal[
         "conflict", "duplicate", "unclear", "lost", "stage_back", "missing", "converted", "unmapped", "fight",
-        "first difference",
+        "first difference", "erased",
     ]  # fmt: skip
     entity_id: str
     topic: str

@@ -58,7 +58,7 @@ def replay(installation: Installation) -> int:
     """Teach the mirror every outcome it has not absorbed yet (crash between the two commits)."""
     missed = list(installation.ledger.settled_after(installation.mirror.ledger_seq))
     if missed:
-        teach_mirror(installation, [entry for _, entry in missed], missed[-1][0])
+        teach_mirror(installation, [entry for _, entry in missed if not entry.erased], missed[-1][0])
     return len(missed)
 
 

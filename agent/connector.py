@@ -53,6 +53,9 @@ class Capabilities:
     conditional_chunk: int = 1
     bin_days: int | None = None
     """How long a deleted record can be brought back; None where ``undelete`` is False, or without end."""
+    tells_erasures_for: int | None = None
+    """A record that is gone for good (``Gone.for_good``) and was there within so many days was erased: an ordinary
+    deletion would have left it in the bin. None: this system shows both alike."""
     merge_chunk: int = 0
     """How many records one merge can take into the survivor; 0: there is no merge."""
     merge_sets_fields: bool = False

@@ -10,13 +10,11 @@ from itertools import islice
 from agent import moments
 from agent.changes import Change
 from agent.decide.consent import ADDRESS, OPTED_OUT, ConsentPlace, consent_places, is_out, stricter
+from agent.events import OPT_IN_ASKED
 from agent.installation import Installation
 from agent.pairing.duplicates import is_converted
 from agent.records import Record, Ref
 from agent.views import SLICE
-
-ASKED = "opt-in asked"
-"""Kind of event; its subject is the batch, its body the evidence and the records whose old opt-out is answered."""
 
 Address = tuple[str, list[Ref]]
 """(address, every live record that holds it, in every system)."""
@@ -99,7 +97,7 @@ def _shows(places: Mapping[tuple[str, str], ConsentPlace], record: Record) -> bo
 def answered_by_opt_ins(installation: Installation) -> dict[Ref, datetime]:
     """{record whose old opt-out an approved opt-in answers: since when}; a later opt-out there counts again."""
     found: dict[Ref, datetime] = {}
-    for event in installation.ledger.events(kind=ASKED):
+    for event in installation.ledger.events(kind=OPT_IN_ASKED):
         batch = installation.ledger.batch(event.subject)
         if batch.state in ("open", "done") and batch.approved_by:
             for text in event.body.get("answers", ()):

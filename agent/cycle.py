@@ -15,6 +15,7 @@ from agent import (
     confirm,
     consent,
     fights,
+    forgetting,
     guard,
     identify,
     outdated_reviews,
@@ -200,7 +201,9 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
 
 
 def identify_pending(installation: Installation) -> tuple[list[str], list[ReviewRequest]]:
-    """Link all pending records. Returns the entities touched and the questions that came up."""
+    """Forget who was erased, then link all pending records. Returns the entities touched and the questions that came
+    up."""
+    forgetting.forget_erased(installation)
     pending = installation.mirror.pending_refs()
     return identify_refs(installation, pending)
 

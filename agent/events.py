@@ -13,6 +13,9 @@ from typing import Any
 from agent.store import Store, from_micros
 from agent.stored_json import from_json
 
+OPT_IN_ASKED = "opt-in asked"
+"""Kind of event; its subject is the batch, its body the evidence and the records whose old opt-out is answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -284,9 +284,21 @@ class _Desk:
             self._successors[entity_id] = survivor
             self._link(entity_id, survivor, "active")
         elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
+            if self._mirror.erased.has(ref):
+                self._ask_about_counterpart(entity_id, ref)
+                return
             what = f"merged into {survivor}" if survivor else "deleted"
             sentence = f"{ref} was {what}; its counterpart stays and nothing is created again"
             self._ask("lost", entity_id, str(ref), sentence, [ref])
+
+    def _ask_about_counterpart(self, entity_id: str, ref: Ref) -> None:
+        """What a person asked one CRM to erase, the other may have to erase too: that is for people to do."""
+        others = [active for name in self._type.records if (active := self._active_of(entity_id, name)) is not None]
+        sentence = (
+            f"{ref} was erased for good, and Truce forgets its values; {' and '.join(map(str, others))} is still there:"
+            " erase it there too, or say that it stays"
+        )
+        self._ask("erased", entity_id, str(ref), sentence, [ref])
 
     def _has_counterpart(self, entity_id: str, ref: Ref) -> bool:
         return any(

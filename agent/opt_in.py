@@ -12,11 +12,11 @@ from datetime import datetime
 
 from agent import moments
 from agent.changes import Batch, Cell, Change, State, Why
-from agent.consent import ASKED
 from agent.decide.consent import ADDRESS, ConsentPlace, consent_places, is_out
 from agent.decide.normalise import canonical
 from agent.decide.policy import Cleaner
 from agent.errors import NotFound, UsageError
+from agent.events import OPT_IN_ASKED
 from agent.installation import Installation
 from agent.ledger.ledger import Intent
 from agent.pairing.duplicates import is_converted
@@ -76,11 +76,11 @@ def ask(installation: Installation, wanted: str, evidence: Evidence, person: str
     with installation.ledger.store.write():
         batch = installation.ledger.open_batch(
             "consent",
-            f"Opt-in of {address} · {len(changes)} records",
+            f"Opt-in of one address · {len(changes)} records",
             person,
             [Intent(change, State.HELD) for change in changes],
             state="held",
-            hold_reason=f"an opt-in is approved by two people, not by {person} who asked for it: {evidence}",
+            hold_reason=f"an opt-in is approved by two people, not by {person} who asked for it",
             expires_at=installation.expiry(),
         )
         body = {
@@ -89,7 +89,7 @@ def ask(installation: Installation, wanted: str, evidence: Evidence, person: str
             "actor": evidence.actor,
             "answers": [str(record.ref) for record in theirs],
         }
-        installation.ledger.record_event(ASKED, batch.id, person, body)
+        installation.ledger.record_event(OPT_IN_ASKED, batch.id, person, body)
     return Asked(batch, address, steps)
 
 

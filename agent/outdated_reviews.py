@@ -101,9 +101,16 @@ def _is_any_gone(installation: Installation, review: Review) -> bool:
     return any(installation.mirror.is_deleted(ref) for ref in review.refs)
 
 
+def _is_all_gone(installation: Installation, review: Review) -> bool:
+    """The other CRM has erased or deleted the person too."""
+    links = installation.crosswalk.members([review.entity_id]).get(review.entity_id, ())
+    return not installation.mirror.living(link.ref for link in links)
+
+
 _IS_GONE: Mapping[str, Callable[[Installation, Review], bool]] = {
     "unclear": _is_clear,
     "duplicate": _is_no_duplicate,
     "lost": _is_back,
     "converted": _is_any_gone,
+    "erased": _is_all_gone,
 }

@@ -142,6 +142,7 @@ def reconciled_records(
     missing = [record.ref for record in mirror.scan(system, object_type) if record.ref.id not in listed]
     watch = _ShrinkWatch(mirror, system, object_type, is_full=False)
     changed += read_anew(connector, mirror, pulling, missing, now, watch, between)
+    mirror.erased.note_compared(system, object_type, now)
     return PullResult(changed, len(listed), now)
 
 
@@ -160,7 +161,7 @@ def read_anew(
         chunk = refs[start : start + connector.capabilities.read_chunk]
         for readout in connector.read(chunk, pulling.fields):
             if isinstance(readout, Gone):
-                found.append(Tombstone(readout.ref, now))
+                found.append(Tombstone(readout.ref, now, is_erased=_is_erased(connector, mirror, readout, now)))
             elif not isinstance(readout, Unreadable):
                 found.append(readout)
         between()
@@ -171,6 +172,13 @@ def read_anew(
     return len(
         mirror.absorb(found, mapped=pulling.fields, keys=pulling.keys, key_fields=pulling.key_fields, seen_at=now)
     )
+
+
+def _is_erased(connector: Connector, mirror: Mirror, gone: Gone, now: datetime) -> bool:
+    """Gone from the bin too, sooner than the bin forgets anything: erased for good, not deleted and forgotten."""
+    days = connector.capabilities.tells_erasures_for
+    there_at = mirror.erased.last_there(gone.ref) if gone.for_good and days is not None else None
+    return days is not None and there_at is not None and now - there_at < timedelta(days=days)
 
 
 class _ShrinkWatch:

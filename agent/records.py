@@ -57,10 +57,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """The vendor says this record was deleted (and may still be restored there)."""
+    """The vendor says this record was deleted (and may still be restored there).
+
+    ``is_erased``: erased for good, as when a person asks to be forgotten; nothing may bring it back.
+    """
 
     ref: Ref
     deleted_at: datetime | None = None
+    is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,10 @@ class MergedInto:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A read by id found nothing: deleted, archived or never there."""
+    """A read by id found nothing: deleted, archived or never there. ``for_good``: it is in no recycle bin either."""
 
     ref: Ref
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent import forgetting
 from agent.errors import UsageError
 from agent.installation import Installation
 from agent.pairing import decisions
@@ -15,9 +16,11 @@ from agent.records import Ref
 from agent.reviews import NEVER, Review
 
 KEEP, CREATE_AGAIN, RELINK, TAKE_OVER = "keep", "create again", "relink", "take over"
+FORGET, ALLOW = "forget", "allow again"
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "lost": (KEEP, CREATE_AGAIN, f"{RELINK} RECORD"),
+    "lost": (KEEP, CREATE_AGAIN, f"{RELINK} RECORD", FORGET),
+    "erased": (KEEP, ALLOW),
     "converted": (KEEP, TAKE_OVER),
     "duplicate": (NEVER,),
 }
@@ -35,6 +38,8 @@ def carry_out(installation: Installation, review: Review, answer: str, person: s
     """
     if review.kind == "lost":
         return _lost(installation, review, answer, person)
+    if review.kind == "erased":
+        return _erased(installation, review, answer, person)
     if review.kind == "converted":
         return _converted(installation, review, answer, person)
     return "the two are kept apart for good" if answer == NEVER else "noted"
@@ -49,6 +54,9 @@ def _lost(installation: Installation, review: Review, answer: str, person: str) 
         _require_create(installation, review, gone.system)
         installation.crosswalk.mark(gone, RELEASED)
         return f"{gone} is let go; the policy that creates it decides again, in its own mode"
+    if answer == FORGET:
+        forgetting.forget(installation, review.entity_id, person)
+        return "its values are forgotten, and nothing of Truce creates it again"
     if verb == RELINK and name:
         partner = _counterpart(installation, review, gone.system)
         other = _ref(name)
@@ -56,6 +64,16 @@ def _lost(installation: Installation, review: Review, answer: str, person: str) 
             raise UsageError(f"{other} is not in {gone.system}", next_step=f"truce review {review.id}")
         decisions.join(installation, partner, other, person)
         return f"{partner} is paired with {other} now"
+    raise _no_such_answer(review, answer)
+
+
+def _erased(installation: Installation, review: Review, answer: str, person: str) -> str:
+    if answer == KEEP:
+        return "its counterpart stays as it is: nothing is written to it, and nothing is created for it"
+    if answer == ALLOW:
+        forgetting.allow(installation, review.entity_id, person)
+        installation.crosswalk.mark(review.refs[0], RELEASED)
+        return "the policies decide again, in their own mode; what was forgotten stays so"
     raise _no_such_answer(review, answer)
 
 

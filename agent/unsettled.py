@@ -96,9 +96,12 @@ def as_write(entry: Entry, live: Mapping[Ref, Record] = MappingProxyType({})) ->
 
 
 def may_still_land(installation: Installation, batch_id: str | None = None) -> list[Entry]:
-    """Entries whose request may still be on its way, or has an outcome that reading can tell."""
+    """Entries whose request may still be on its way, or has an outcome that reading can tell.
+
+    Without its values nothing can be told of one: what was erased stays unknown.
+    """
     entries = installation.ledger.entries(batch_id=batch_id, states=tuple(OPEN_STATES))
-    return [entry for entry in entries if not _is_for_a_person(entry)]
+    return [entry for entry in entries if not entry.erased and not _is_for_a_person(entry)]
 
 
 def _is_for_a_person(entry: Entry) -> bool:

@@ -12,8 +12,10 @@ from agent import moments
 from agent.crosswalk import Link
 from agent.decide.decide import decide
 from agent.decide.policy import EntityType
-from agent.decide.view import Frozen, OwnerMap, View
+from agent.decide.view import ERASED, FORGOTTEN, Frozen, OwnerMap, View
+from agent.forgotten import forgotten_among
 from agent.installation import Installation
+from agent.ledger.erasure import Erasure
 from agent.links import links_of
 from agent.pairing import pairing
 from agent.places import entity_type_of
@@ -27,6 +29,7 @@ BLOCKING_REVIEWS = {
     "unclear": "unclear",
     "lost": "lost",
     "converted": "unclear",
+    "erased": ERASED,
 }
 """Open review kind → flag that keeps parts of deciding away from the entity."""
 
@@ -64,6 +67,8 @@ def _slice(
         if any((sides := _active_sides(installation, entity_id, members.get(entity_id, ()), records)).values())
     }
     pointed = links_of(installation, sides_of, bases)
+    for entity_id in _answering_to_forgotten(installation, sides_of):
+        flags[entity_id].add(FORGOTTEN)
     families = {entity_id: _family(installation, sides) for entity_id, sides in sides_of.items()}
     coming = _coming(installation, families.values(), owners, suspected, now)
     accepted = pairing.accepted(installation)
@@ -87,7 +92,7 @@ def _slice(
             parents=family.parents,
             coming=coming.get(family.company, frozenset()) - family.parents.keys(),
             link_key=_link_keys(installation, entity_id, entity_type, sides),
-            may_create=not flags.get(entity_id) and not _link_flags(links),
+            may_create=not flags.get(entity_id, set()) - {FORGOTTEN} and not _link_flags(links),
             clears_first=clears_first,
             set_between=moments.set_between(installation, entity_type, sides, bases.get(entity_id, {})),
         )
@@ -129,10 +134,25 @@ def _flags(
         flag = BLOCKING_REVIEWS.get(review.kind)
         if flag is not None:
             found[review.entity_id].add(flag)
+    for entity_id in Erasure(installation.ledger).entities().intersection(entity_ids):
+        found[entity_id].add(ERASED)
     for entity_id, links in members.items():
         if any(link.ref in suspected and link.state == "linked" for link in links):
             found[entity_id].add("suspected duplicate")
     return found
+
+
+def _answering_to_forgotten(
+    installation: Installation, sides_of: Mapping[str, Mapping[str, Record | None]]
+) -> Iterator[str]:
+    """Entities that lack a record, and whose own has the e-mail (or domain) of somebody forgotten."""
+    alone = {
+        living[0].ref: (entity_id, living[0])
+        for entity_id, sides in sides_of.items()
+        if len(living := [record for record in sides.values() if record is not None]) == 1
+    }
+    for ref in forgotten_among(installation, [record for _, record in alone.values()]):
+        yield alone[ref][0]
 
 
 def owner_map(installation: Installation) -> OwnerMap:

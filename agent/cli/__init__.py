@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pause": ("pause", "Stop a policy from writing."),
     "resume": ("resume", "Let a paused policy go on."),
     "freeze": ("freeze", "Keep Truce away from one field of one record."),
+    "forget": ("forget", "Preview what is held of one person or company; --apply forgets it."),
     "ledger": ("ledger", "Prove the ledger is unaltered, back it up, put a backup back."),
     "secrets": ("secrets", "Put the keys of both CRMs where the config looks for them."),
     "conformance": ("conformance", "Does an account behave as the emulator does?"),

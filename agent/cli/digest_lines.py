@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 QUESTIONS = {
     "fight": ("field fought over", "fields fought over"),
     "unclear": ("unclear pair", "unclear pairs"),
+    "erased": ("erased in one CRM", "erased in one CRM"),
     "lost": ("deleted on one side", "deleted on one side"),
     "converted": ("converted Lead", "converted Leads"),
     "duplicate": ("likely duplicate", "likely duplicates"),
@@ -53,6 +54,7 @@ def _happened(found: Digest, zone: tzinfo | None) -> Iterator[Line]:
     back = sum(each.count for each in found.changed_back)
     parts = [f"{number(found.written)} changes", f"people changed {number(back)} back{_most(found)}"]
     parts += [f"{number(found.undone)} undone"] if found.undone else []
+    parts += [f"{number(found.forgotten)} forgotten"] if found.forgotten else []
     parts += [f"{number(found.failed)} failed"] if found.failed else []
     parts += [f"{number(found.unknown)} unknown"]
     yield Line(f"Since {moment(found.since, zone)}", " · ".join(parts), "truce batches" if found.written else "")
@@ -159,6 +161,7 @@ def document(found: Digest) -> dict[str, Any]:
         "written": found.written,
         "failed": found.failed,
         "undone": found.undone,
+        "forgotten": found.forgotten,
         "unknown": found.unknown,
         "changed_back": [asdict(each) for each in found.changed_back],
         "days": [{**asdict(each), "day": each.day.isoformat()} for each in found.days],

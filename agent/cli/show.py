@@ -95,10 +95,8 @@ def _show_entry(entry: Entry, name: str) -> None:
     for cell in entry.change.cells:
         stored = entry.observed.get(cell.vendor_field, cell.after)
         note = f" (stored as “{clean(stored)}”)" if stored != cell.after and entry.observed else ""
-        click.echo(
-            f"  {entry.state.value:<9} {clean(name)}  {cell.field}: "
-            f"“{clean(cell.before)}” → “{clean(cell.after)}”{note}"
-        )
+        values = "values erased" if entry.erased else f"“{clean(cell.before)}” → “{clean(cell.after)}”{note}"
+        click.echo(f"  {entry.state.value:<9} {clean(name)}  {cell.field}: {values}")
     if entry.error:
         click.echo(f"            {entry.error}")
 

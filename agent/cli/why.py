@@ -68,9 +68,9 @@ def _show_write(written: WrittenBy) -> None:
         people += f", approved by {', '.join(written.approved_by)}"
     elif batch.kind != "cycle":
         people += f", {_DONE[batch.kind]} by {batch.actor}"
+    values = f"“{clean(written.before)}” → “{clean(written.after)}”" if not written.entry.erased else "(erased)"
     say(
-        f"  {moment(written.entry.recorded_at)}  “{clean(written.before)}” → “{clean(written.after)}” "
-        f"← {batch.id} ← {written.line or written.policy}{people}",
+        f"  {moment(written.entry.recorded_at)}  {values} ← {batch.id} ← {written.line or written.policy}{people}",
         hanging=11,
     )
     say(f"           {written.sentence}; {_outcome(written)}", hanging=11)
@@ -81,6 +81,8 @@ def _outcome(written: WrittenBy) -> str:
     from agent.changes import State
 
     entry, batch = written.entry, written.batch
+    if entry.erased:
+        return entry.state.value
     if entry.state is State.CONFIRMED:
         return f"confirmed, read back “{clean(written.observed)}”"
     if entry.state is State.HELD:

@@ -16,6 +16,7 @@ from agent.decide.policy import CreateRule, FieldRule, Header
 from agent.decide.prepared import NEWEST, FieldPlan
 from agent.decide.reconcile import FIRST_VALUE
 from agent.decide.values import Unmapped
+from agent.decide.view import FORGOTTEN
 from agent.records import FieldValue, Record
 
 CREATE = "create"
@@ -77,6 +78,11 @@ class _Creation:
             return "skipped", "suspected duplicate: nothing is created"
         if not desk.view.is_pairing_accepted:
             return "skipped", f"the pairing of {desk.view.entity_type} is not accepted yet: truce pair"
+        if FORGOTTEN in desk.view.flags:
+            return (
+                "skipped",
+                "somebody with this e-mail (or domain) was erased on their wish: nothing creates them again",
+            )
         if not desk.view.may_create:
             return "skipped", "nothing is created for it: its pairing is not settled, or it was undone or lost"
         left_out = self._left_out(self.policy)

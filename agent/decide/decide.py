@@ -19,13 +19,14 @@ from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
 from agent.decide.values import NO, Reading
-from agent.decide.view import View
+from agent.decide.view import ERASED, View
 from agent.records import FieldValue, Record
 
 NEVER_WRITTEN = {
     "lost": "one side was deleted; its counterpart stays as it is until a person decides",
     "unclear": "it is not clear which records belong together; nothing is written until a person decides",
 }
+FORGOTTEN_ENTITY = "erased on the person's wish: nothing is written or created until a person allows it"
 _MISSING = object()
 _NO = frozenset((NO,))
 
@@ -41,7 +42,10 @@ def decide(view: View, policies: PolicySet | Prepared) -> Decision:
 
 
 def decide_standing(desk: Desk) -> None:
-    """A lost or unclear entity and a converted record are never written."""
+    """A forgotten, lost or unclear entity and a converted record are never written."""
+    if ERASED in desk.view.flags:
+        desk.say(TraceStep("", "", "skipped", FORGOTTEN_ENTITY))
+        desk.is_closed = True
     for flag, sentence in NEVER_WRITTEN.items():
         if flag in desk.view.flags:
             desk.say(TraceStep("", "", flag, sentence))

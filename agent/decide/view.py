@@ -11,6 +11,9 @@ from agent.decide.values import Reading
 from agent.records import FieldValue, Owner, Record, Ref
 from agent.systems import Systems
 
+ERASED, FORGOTTEN = "erased", "forgotten address"
+"""Flags: the entity's own values were erased; it has the e-mail (or domain) of somebody who was."""
+
 
 class Base(NamedTuple):
     """What each side held when this field was last settled: {system: value}, and the entry that settled it.
@@ -77,7 +80,8 @@ class View:
     """One entity as decide sees it.
 
     ``sides``: active record per system, None where that system has none. ``others``: linked but not active records
-    (the open Lead beside a Contact). ``flags``: ``suspected duplicate``, ``lost``, ``unclear``, ``converted``.
+    (the open Lead beside a Contact). ``flags``: ``suspected duplicate``, ``lost``, ``unclear``, ``converted``, and
+    those above.
     ``parents``: the linked company as {system: record id} (for creates: parents first); ``coming``: systems where
     that company is about to be created. ``link_key``: per system the (field, value) a create would carry, or absent.
     ``may_create`` is False until pairing is settled for this entity; ``is_pairing_accepted`` when a person has accepted

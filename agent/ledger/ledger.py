@@ -77,7 +77,7 @@ class Ledger:
         self.ledger_id = str(found[0][0])
         self.store = store
         self.clock = clock
-        self._salts = Salts(random_bytes)
+        self.salts = Salts(random_bytes)
         self._shapes = Shapes(store)
         self._memory = Memory(store.path, self.ledger_id)
         self._epoch: int | None = None
@@ -155,7 +155,7 @@ class Ledger:
             LockHeld: another writer took over.
             ValueError: two intents would take the same place.
         """
-        prepared = prepare(intents, self._salts.take(len(intents)))
+        prepared = prepare(intents, self.salts.take(len(intents)))
         now = self.clock()
         at = to_micros(now)
         plan = number_of(plan_id, "P") if plan_id else None
@@ -227,7 +227,7 @@ class Ledger:
             ValueError: a transition that ``agent.changes.TRANSITIONS`` does not allow.
         """
         numbers = _numbers([each.entry_id for each in settlements])
-        salts = self._salts.take(len(numbers))
+        salts = self.salts.take(len(numbers))
         at = to_micros(self.clock())
         with signing(self.store) as (connection, pen):
             standings = writing.standings_of(connection, numbers, with_values=True)
@@ -426,7 +426,7 @@ class Ledger:
         at: int,
         body: Mapping[str, Any],
     ) -> int:
-        (salt,) = self._salts.take(1)
+        (salt,) = self.salts.take(1)
         return write_event(connection, pen, salt, kind=kind, subject=subject, actor=actor, at=at, body=body)
 
     def _require_own_epoch(self, connection: Connection) -> int:

@@ -156,11 +156,12 @@ def prepare(intents: Sequence[Intent], salts: Sequence[bytes]) -> Preparation:
 
 
 def _extras_of(change: Change) -> str:
-    if not (change.key or change.group or change.step or change.parents or change.guarded):
+    key = None if change.op == "opt_out" else change.key
+    if not (key or change.group or change.step or change.parents or change.guarded):
         return ""
     extras: dict[str, Any] = {}
-    if change.key is not None:
-        extras["key"] = change.key
+    if key is not None:
+        extras["key"] = key
     if change.group is not None:
         extras["group"] = change.group
     if change.step:
@@ -190,6 +191,8 @@ def _common_and_payload(change: Change, note: str) -> tuple[tuple[str, ...], byt
         body["n"] = note
     if change.decided_from:
         body["d"] = dict(change.decided_from)
+    if change.op == "opt_out":
+        body["k"] = change.key  # an address, so it must be erasable; a create's key is a number of ours
     return tuple(common), to_json(body)
 
 
@@ -197,6 +200,8 @@ def _shape_of(common: tuple[str, ...]) -> Shape:
     cells = tuple([common[start : start + 6] for start in range(3, len(common), 6)])
     return Shape(common[0], common[1], common[2], cells, sha256(orjson.dumps(common)).digest())
 
+
+ERASED_WORDS = "its values were erased"
 
 ENTRY_SELECT = """
     SELECT e.seq, e.batch, e.shape, e.entity, e.record_id, e.extras, e.born, e.body, b.opened_at,
@@ -250,14 +255,14 @@ def _change_from(
     shape: Shape, entity: str, record_id: str | None, extras: str, payload: Mapping[str, Any] | None
 ) -> Change:
     more = orjson.loads(extras) if extras else {}
-    key = more.get("key")
+    key = more.get("key") or (payload or {}).get("k")
     return Change(
         op=shape.op,  # type: ignore[arg-type]
         entity_id=entity,
         system=shape.system,
         object_type=shape.object_type,
         record_id=record_id,
-        cells=_cells_from(shape, payload) if payload is not None else (),
+        cells=_cells_from(shape, payload or _erased(shape)),
         key=tuple(key) if key else None,
         parents=more.get("parents", {}),
         group=more.get("group"),
@@ -265,6 +270,11 @@ def _change_from(
         decided_from=(payload or {}).get("d", {}),
         guarded=more.get("guarded", False),
     )
+
+
+def _erased(shape: Shape) -> Mapping[str, Any]:
+    """What is left of a payload: which fields, by which line, without any value."""
+    return {"v": [None] * (2 * len(shape.cells)), "s": [ERASED_WORDS]}
 
 
 def _cells_from(shape: Shape, payload: Mapping[str, Any]) -> tuple[Cell, ...]:

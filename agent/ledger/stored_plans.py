@@ -14,6 +14,11 @@ from agent.errors import NotFound, PlanStale
 from agent.store import Connection, Store, from_micros, maybe_moment
 from agent.stored_json import from_json, to_json
 
+EMPTY_PLAN = to_json(
+    {"binding": {}, "changes": [], "verdicts": [], "lifts": [], "lifting": [], "sources": [], "only": []}
+).decode()
+"""A plan of which nothing is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:

@@ -14,6 +14,7 @@ from agent.changes import OPEN_STATES, TRANSITIONS, State
 from agent.ledger.chain import FIXED_COLUMNS, chain_at, first_hash, keyed_hash, row_hash
 from agent.ledger.writing import UNSETTLED
 from agent.store import Store
+from agent.stored_json import from_json
 
 EXPIRED = "payloads expired"
 """Kind of the event that records an erasure by age; its subject is the number of the last entry erased."""
@@ -118,6 +119,7 @@ class _Walk:
     erased: int = 0
     expired_up_to: int = 0
     erased_entities: dict[str, int] = field(default_factory=dict)
+    erased_events: set[int] = field(default_factory=set)
     entries: dict[int, tuple[State, int]] = field(default_factory=dict)
     batches: dict[int, _Batch] = field(default_factory=dict)
 
@@ -159,12 +161,15 @@ class _Walk:
 
     def _load_erasures(self) -> None:
         """Read ahead which payloads may be missing; the events saying so are verified like any other row."""
-        rows = self.store.read_tuples("SELECT seq, kind, subject FROM events WHERE kind IN (?, ?)", (EXPIRED, ERASED))
-        for seq, kind, subject in rows:
+        rows = self.store.read_tuples(
+            "SELECT seq, kind, subject, body FROM events WHERE kind IN (?, ?)", (EXPIRED, ERASED)
+        )
+        for seq, kind, subject, body in rows:
             if kind == EXPIRED and subject.isdigit():
                 self.expired_up_to = max(self.expired_up_to, min(int(subject), seq))
             elif kind == ERASED:
                 self.erased_entities[subject] = seq
+                self.erased_events.update(from_json(body or "{}").get("events", ()))
 
     def _payload_problem(self, row: _Row) -> str:
         if row.table in ("batches", "shapes"):
@@ -179,7 +184,7 @@ class _Walk:
 
     def _is_erased(self, row: _Row) -> bool:
         if row.table == "events":
-            return False
+            return row.seq in self.erased_events
         entry = row.columns[0] if row.table == "transitions" else row.seq
         if entry <= self.expired_up_to:
             return True

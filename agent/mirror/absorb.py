@@ -38,7 +38,11 @@ LATE = timedelta(minutes=10) // timedelta(microseconds=1)
 seconds to minutes). Later than that, an older stamp is believed: a restored or re-imported record may really
 carry one."""
 
-ALIVE, DELETED, MERGED = 0, 1, 2
+ALIVE, DELETED, MERGED, ERASED, FORGOTTEN = 0, 1, 2, 3, 4
+"""``erased``: for good, at the vendor, and our values of it are still to be forgotten; ``forgotten``: they are."""
+
+FINAL = frozenset((ERASED, FORGOTTEN))
+_WORDS = {DELETED: "deleted", MERGED: "merged", ERASED: "erased"}
 IN_CHUNK = 500
 
 
@@ -225,7 +229,7 @@ class Absorbing:
         return after
 
     def _take_gone(self, item: Tombstone | MergedInto) -> None:
-        gone = MERGED if isinstance(item, MergedInto) else DELETED
+        gone = MERGED if isinstance(item, MergedInto) else ERASED if item.is_erased else DELETED
         survivor = str(item.survivor) if isinstance(item, MergedInto) else None
         at = maybe_micros(item.at if isinstance(item, MergedInto) else item.deleted_at)
         stored = self.known.get(item.ref.id)
@@ -248,7 +252,7 @@ class Absorbing:
                 ),
             )
             self._new.add(item.ref.id)
-        elif stored.gone == gone or (at is not None and at < (stored.modified_at or at)):
+        elif stored.gone == gone or stored.gone in FINAL or (at is not None and at < (stored.modified_at or at)):
             return
         else:
             n = stored.n
@@ -258,7 +262,7 @@ class Absorbing:
             stored.keys = "[]"
             self.alive -= int(stored.gone == ALIVE)
             stored.gone, stored.modified_at, stored.seen_at = gone, stamp, self.seen_at
-        self._pending.append((n, self.seen_at, "merged" if gone == MERGED else "deleted"))
+        self._pending.append((n, self.seen_at, _WORDS[gone]))
         self.changed.append(item.ref)
 
     def _write(self) -> None:

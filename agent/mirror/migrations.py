@@ -99,3 +99,9 @@ def agreement(db: Database) -> None:
     )
     db.execute("CREATE INDEX agreement_outdated ON agreement (entity) WHERE outdated = 1")
     db.execute("CREATE INDEX agreement_kept ON agreement (entity) WHERE kept != ''")
+
+
+@migrations()
+def erased(db: Database) -> None:
+    """Records erased at their vendor (3) whose values we still hold: few, and looked for in every cycle."""
+    db.execute("CREATE INDEX records_erased ON records (n) WHERE gone = 3")

@@ -30,6 +30,7 @@ from agent.mirror import progress as mirror_progress
 from agent.mirror.absorb import ALIVE, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror.agreement import Agreements
 from agent.mirror.edits import Edits
+from agent.mirror.erased import Erased
 from agent.mirror.fields import FieldSets
 from agent.mirror.history import Observed, load_history
 from agent.mirror.known import known_versions
@@ -51,7 +52,7 @@ def _load_migrations() -> Any:
     return migrations
 
 
-MIRROR_TABLES = Schema(version=2, load=_load_migrations)
+MIRROR_TABLES = Schema(version=3, load=_load_migrations)
 
 
 class Mirror:
@@ -64,6 +65,7 @@ class Mirror:
         self._sets = FieldSets(store)
         self.agreement = Agreements(store)
         self.edits = Edits(store)
+        self.erased = Erased(store, self._shelf, self._sets)
 
     @classmethod
     def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:

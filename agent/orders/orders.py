@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent import apply, approving, cutover, cycle, failures, review_answers, schema_watch
+from agent import apply, approving, cutover, cycle, failures, schema_watch
 from agent import plan as plans
 from agent.calls.budget import Lane
 from agent.ceiling import ceiling, is_raised, set_ceiling
@@ -21,12 +21,13 @@ from agent.local_time import read_moment, spoken, zone_of
 from agent.orders.align import ALIGN_ORDERS
 from agent.orders.consent import CONSENT_ORDERS
 from agent.orders.cutover import CUTOVER_ORDERS
+from agent.orders.forgetting import FORGETTING_ORDERS
 from agent.orders.pairing import PAIRING_ORDERS
 from agent.orders.results import Result, plan_result, reversal_result, written_result
+from agent.orders.reviews import REVIEW_ORDERS
 from agent.people import check_may_order
 from agent.places import entity_type_of, places_of
 from agent.reports.explain import find_records
-from agent.reviews import Review
 from agent.rollback import rollback
 from agent.rollback.reversal import plan_reversal
 from agent.rollback.selection import Selection
@@ -217,35 +218,6 @@ def freeze(installation: Installation, body: Body, actor: str, progress: apply.P
     return {**head, "frozen": systems, "reason": reason}
 
 
-def answer_review(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    done = _answered(installation, installation.reviews.find(body["review"]), body["answer"], actor)
-    return {"review": body["review"], "answer": body["answer"], "by": actor, "done": done}
-
-
-def answer_reviews(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    """One answer to every open question of a kind and policy line; ``count`` is how many the person was shown."""
-    wanted = [each for each in installation.reviews.list(kind=body["about"]) if each.line == body["line"]]
-    if len(wanted) != body["count"]:
-        raise UsageError(
-            f"{len(wanted)} questions are open there, not {body['count']}",
-            why="an answer for many counts for exactly those that were shown",
-            next_step=f"truce review --kind {body['about']} --line {body['line']}",
-        )
-    for position, review in enumerate(wanted):
-        _answered(installation, review, body["answer"], actor)
-        progress(position + 1, len(wanted))
-    return {"answered": len(wanted), "answer": body["answer"], "by": actor}
-
-
-def _answered(installation: Installation, review: Review, answer: str, actor: str) -> str:
-    """Done before it is noted: a crash between the two leaves a question whose answer is done already."""
-    entities = {installation.crosswalk.entity_of(ref) for ref in review.refs} | {review.entity_id}
-    cycle.decide_again(installation, [name for name in entities if name], "answered")
-    done = review_answers.carry_out(installation, review, answer, actor) if review.state == "open" else ""
-    installation.reviews.resolve(review.id, answer, actor)
-    return done
-
-
 def retry(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     failed = list(failures.standing(installation, body.get("batch")))
     undos = failures.undone_by(installation, failed)
@@ -270,20 +242,20 @@ ORDERS: Mapping[str, Order] = {
     "cycle": run_cycle,
     "go-live": go_live,
     "freeze": freeze,
-    "review": answer_review,
-    "review-many": answer_reviews,
     "retry": retry,
     **PAIRING_ORDERS,
     **ALIGN_ORDERS,
     **CUTOVER_ORDERS,
     **CONSENT_ORDERS,
+    **REVIEW_ORDERS,
+    **FORGETTING_ORDERS,
 }
 """In order of urgency: a daemon takes a rollback before anything else."""
 
 NEEDS_SOUND_POLICIES = frozenset({"plan", "apply", "go-live"})
 """Orders about what the policy files say now; all others go on under the last good set when the files are broken."""
 ASKING_NO_VENDOR = frozenset(
-    {"pause", "resume", "mode", "reject", "freeze", "review", "review-many", "retry", "cutover-back"}
+    {"pause", "resume", "mode", "reject", "freeze", "review", "review-many", "retry", "cutover-back", "forget"}
 )
 """Orders that only write down a person's word: they work while a vendor is down, and need no secret."""
 

@@ -17,6 +17,7 @@ from agent.changes import HELD, Batch, Entry, State
 from agent.guard import DEFAULT_DAY
 from agent.installation import Installation
 from agent.ledger.figures import agreement_days, written_since
+from agent.ledger.verify import ERASED
 from agent.local_time import zone_of
 from agent.lock import find_holder
 from agent.mirror.edits import Replaced
@@ -113,6 +114,7 @@ class Digest:
     written: int
     failed: int
     undone: int
+    forgotten: int
     unknown: int
     changed_back: tuple[ChangedBack, ...]
     days: tuple[Day, ...]
@@ -143,6 +145,7 @@ def digest(installation: Installation, since: datetime) -> Digest:
         written=written.states[State.CONFIRMED],
         failed=written.states[State.FAILED],
         undone=written.undone,
+        forgotten=sum(event.at >= since for event in installation.ledger.events(kind=ERASED)),
         unknown=len(installation.ledger.entries(states=(State.UNKNOWN,))),
         changed_back=_changed_back(replaced),
         days=_days(installation, since, written.days, replaced),

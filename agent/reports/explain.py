@@ -88,6 +88,28 @@ def find_records(installation: Installation, wanted: str) -> list[Record]:
     return found
 
 
+def entities_named(installation: Installation, wanted: str) -> list[str]:
+    """Entities that a reference, id, e-mail or domain names, or the name of one (``person-57``); also of records that
+    are gone, by their reference.
+
+    Raises:
+        NotFound: nothing answers to it, or only what is not paired.
+    """
+    if installation.crosswalk.members([wanted]):
+        return [wanted]
+    try:
+        known = installation.crosswalk.entity_of(Ref.parse(wanted))
+    except ValueError:
+        known = None
+    if known is not None:
+        return [known]
+    records = find_records(installation, wanted)
+    found = {each for record in records if (each := installation.crosswalk.entity_of(record.ref)) is not None}
+    if not found:
+        raise _unpaired(installation, records)
+    return sorted(found)
+
+
 def _sample(installation: Installation) -> str:
     """How a reference is written here."""
     for entity_type in installation.policies.policies.entity_types.values():

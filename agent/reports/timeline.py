@@ -9,14 +9,16 @@ from itertools import pairwise
 
 from agent.changes import Batch, Entry, State
 from agent.crosswalk import Link
-from agent.errors import NotFound
 from agent.installation import Installation
+from agent.ledger.erasure import LIFTED
+from agent.ledger.verify import ERASED
 from agent.mirror.mirror import Observed
 from agent.places import entity_type_of, places_of
 from agent.records import FieldValue, Ref
-from agent.reports.explain import find_records
+from agent.reports.explain import entities_named
 
 TRUCE = "truce"
+_SAID = {ERASED: "forgotten: its values were erased", LIFTED: "may be known again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,7 @@ def timeline(installation: Installation, wanted: str) -> Timeline:
     Raises:
         NotFound: nothing answers to it, or it is not paired yet.
     """
-    records = find_records(installation, wanted)
-    entity_id = next((found for record in records if (found := installation.crosswalk.entity_of(record.ref))), None)
-    if entity_id is None:
-        raise NotFound(
-            f"{installation.display_name(records[0])} is not paired yet",
-            where=str(records[0].ref),
-            next_step="truce review --kind unclear",
-        )
+    entity_id = entities_named(installation, wanted)[0]
     links = installation.crosswalk.members([entity_id])[entity_id]
     moments = [
         *_links(links),
@@ -74,7 +69,13 @@ def timeline(installation: Installation, wanted: str) -> Timeline:
         *_said(installation, entity_id),
     ]
     ordered = tuple(sorted(moments, key=lambda moment: (moment.at, moment.where, moment.field)))
-    return Timeline(entity_id, installation.display_name(records[0]), tuple(link.ref for link in links), ordered)
+    return Timeline(entity_id, _name(installation, entity_id, links), tuple(link.ref for link in links), ordered)
+
+
+def _name(installation: Installation, entity_id: str, links: Sequence[Link]) -> str:
+    """As people call it; the entity's own name where no record is left."""
+    copies = installation.mirror.records(link.ref for link in links).values()
+    return installation.display_name(next(iter(copies))) if copies else entity_id
 
 
 def _links(links: Sequence[Link]) -> Iterator[Moment]:
@@ -120,15 +121,21 @@ def _cells(entry: Entry, batch: Batch) -> Iterator[Moment]:
         yield Moment(
             entry.settled_at or entry.recorded_at,
             TRUCE,
-            "written to " + entry.change.system if written else f"{entry.change.system} {entry.state.value}",
+            _deed(entry),
             cell.field,
             cell.before,
             entry.observed.get(cell.vendor_field, cell.after) if written else cell.after,
-            is_value=True,
+            is_value=not entry.erased,
             batch=entry.batch_id,
             line=cell.why.line,
             who=people,
         )
+
+
+def _deed(entry: Entry) -> str:
+    done = entry.state is State.CONFIRMED
+    deed = f"written to {entry.change.system}" if done else f"{entry.change.system} {entry.state.value}"
+    return f"{deed} (values erased)" if entry.erased else deed
 
 
 def _freezes(installation: Installation, entity_id: str) -> Iterator[Moment]:
@@ -149,7 +156,7 @@ def _said(installation: Installation, entity_id: str) -> Iterator[Moment]:
     """What people said of this entity: joined, split, frozen, lifted."""
     for event in installation.ledger.events(subject=entity_id):
         details = ", ".join(str(value) for value in event.body.values() if isinstance(value, str))
-        yield Moment(event.at, TRUCE, f"{event.kind} {details}".strip(), who=event.actor)
+        yield Moment(event.at, TRUCE, f"{_SAID.get(event.kind, event.kind)} {details}".strip(), who=event.actor)
 
 
 def _policy_names(installation: Installation, entity_id: str, ref: Ref) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ class Fate(StrEnum):
     BLOCKED_PERMISSION = "blocked: not ours to see or write"
     UNREADABLE = "blocked: cannot be read"
     UNKNOWN = "blocked: nobody knows yet whether it was written"
-    ERASED = "expired: the old value was erased"
+    ERASED = "expired: its values were erased"
     IRREVERSIBLE = "cannot be undone"
 
     @property
@@ -120,8 +120,6 @@ def fate_of_missing(readout: Readout) -> tuple[Fate, str]:
 def judge(chain: CellChain, record: Record, around: Surroundings) -> tuple[Fate, str]:
     """The fate of one cell of a record that is there, and a note for people."""
     entry, cell = chain.newest
-    if chain.is_erased:
-        return Fate.ERASED, ""
     if entry.state in OPEN_STATES:
         return Fate.UNKNOWN, entry.error or ""
     if cell.vendor_field not in record.fields:

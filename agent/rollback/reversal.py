@@ -13,9 +13,12 @@ from agent.confirm import same_value
 from agent.connector import Connector, ObjectSchema, ParentField, people_of
 from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
+from agent.forgotten import forgotten_among
 from agent.freeze import Freeze
 from agent.installation import Installation
+from agent.ledger.erasure import Erasure
 from agent.ledger.queries import EntryQuery
+from agent.ledger.verify import ERASED
 from agent.live import read_live
 from agent.records import FieldValue, Gone, Readout, Record, Ref
 from agent.rollback.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing, field_of, inactive_of, judge
@@ -120,6 +123,7 @@ class _Desk:
         self._schemas = _schemas(installation, written)
         self._inactive = _inactive_owners(installation, written)
         self._created = {each.ref for each in written if each.entry.change.op in MADE and each.is_whole}
+        self._forgotten = Erasure(installation.ledger).entities()
         self._children = _children(installation, written, self._created)
 
     def judge(self, group: Sequence[Written]) -> None:
@@ -140,6 +144,8 @@ class _Desk:
 
     def _cell(self, chain: CellChain, ref: Ref, readout: Readout) -> Verdict:
         entry, cell = chain.newest
+        if chain.is_erased:
+            return Verdict(entry, ref, cell, Fate.ERASED, name=str(ref), note=self._erased_by(entry))
         if not isinstance(readout, Record):
             fate, note = fate_of_missing(readout)
             return Verdict(entry, ref, cell, fate, name=_last_name(self._installation, ref), note=note)
@@ -158,6 +164,12 @@ class _Desk:
         if fate is Fate.CONFLICT_EDITED and verdict.key in self._overwrite:
             return replace(verdict, fate=Fate.RESTORE, note="a later edit is overwritten, as asked")
         return verdict
+
+    def _erased_by(self, entry: Entry) -> str:
+        """Why its values are gone."""
+        events = self._installation.ledger.events(kind=ERASED, subject=entry.change.entity_id, limit=1)
+        by_age = "values are kept for a time only, and that was longer ago"
+        return f"{events[0].actor} had it forgotten on {events[0].at:%Y-%m-%d}" if events else by_age
 
     def _later_writer(self, chain: CellChain, ref: Ref, live: FieldValue) -> str:
         """The later batch of ours that wrote the live value, or empty: then somebody else did."""
@@ -196,6 +208,9 @@ class _Desk:
         capabilities = self._installation.connectors[ref.system].capabilities
         if isinstance(readout, Record):
             return Fate.ALREADY, "it is there again"
+        copy = self._installation.mirror.last_copy(ref)
+        if removed.change.entity_id in self._forgotten or (copy and forgotten_among(self._installation, [copy])):
+            return Fate.ERASED, "the person is forgotten: no undo brings them back"
         if not isinstance(readout, Gone):
             return fate_of_missing(readout)
         if not capabilities.undelete:
@@ -212,6 +227,8 @@ class _Desk:
 
     def _fate_of_created(self, created: Entry, group: Sequence[Written], readout: Record) -> tuple[Fate, str]:
         """Removed while untouched: nobody edited it, nothing of ours came later, nothing belongs to it."""
+        if created.erased:
+            return Fate.ERASED, f"{self._erased_by(created)}; nobody can tell whether it was edited since"
         converted = _converted_into(self._installation, readout)
         if converted is not None:
             return Fate.CONFLICT_CONVERTED, f"into {converted}"

@@ -44,6 +44,7 @@ def abilities(
         undelete=False,
         merge=True,
         merge_chunk=1,
+        tells_erasures_for=VENDOR["bin_days"],
         unique_keys=bool(link_keys),
         field_history=False,
         write_chunk=WRITE_CHUNK,

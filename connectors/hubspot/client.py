@@ -155,12 +155,20 @@ class Client:
         return self._send(partial(get_page, object_type, properties=list(names), **page))
 
     def record(
-        self, object_type: str, record_id: str, names: Sequence[str], *, id_property: str | None = None
+        self,
+        object_type: str,
+        record_id: str,
+        names: Sequence[str],
+        *,
+        id_property: str | None = None,
+        archived: bool = False,
     ) -> Reply:
-        """One record by id, or by the value of a unique property."""
-        by = {"id_property": id_property} if id_property else {}
+        """One record by id, or by the value of a unique property; ``archived``: one in the recycle bin."""
+        asked: dict[str, Any] = {"id_property": id_property} if id_property else {}
+        if archived:
+            asked["archived"] = True
         get_by_id = self._library.crm.objects.basic_api.get_by_id
-        return self._send(partial(get_by_id, object_type, record_id, properties=list(names), **by))
+        return self._send(partial(get_by_id, object_type, record_id, properties=list(names), **asked))
 
     def search(self, object_type: str, query: Mapping[str, Any]) -> Reply:
         return self._send(partial(self._library.crm.objects.search_api.do_search, object_type, dict(query)))

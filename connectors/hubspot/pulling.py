@@ -159,7 +159,7 @@ def next_page(body: Mapping[str, Any]) -> str | None:
 def _as_pulled(readout: Readout) -> Pulled:
     """What became of a record between the search and the read."""
     if isinstance(readout, Gone):
-        return Tombstone(readout.ref)
+        return Tombstone(readout.ref, is_erased=readout.for_good)
     if isinstance(readout, Unreadable):
         raise bad_reply(f"{readout.ref} was found and cannot be read: {readout.reason}")
     return readout

@@ -16,7 +16,7 @@ from connectors.hubspot.failures import complaint
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
 from connectors.hubspot.pacing import Pace
 from connectors.hubspot.records import checked_row, record_of, rows_of, values_of
-from connectors.hubspot.vendor import SYSTEM, also_unique, stamp_field
+from connectors.hubspot.vendor import SYSTEM, also_unique, erasable_types, stamp_field
 
 NOT_FOUND = "OBJECT_NOT_FOUND"
 TOO_MANY = 429
@@ -133,7 +133,7 @@ class Reader:
         asked = in_properties(ref.object_type, names)
         reply = self.client.record(checked_object_type(ref.object_type), ref.id, asked)
         if is_not_found(reply):
-            return Gone(ref)
+            return Gone(ref, for_good=self._is_in_no_bin(ref))
         if reply.status in (403, 404):
             return Unreadable(ref, str(complaint(reply.status, reply.loose_json()).code))
         if not reply.is_success:
@@ -143,6 +143,14 @@ class Reader:
             return MergedInto(ref, Ref(SYSTEM, ref.object_type, row["id"]))
         self.complete(ref.object_type, [row], names)
         return record_of(ref.object_type, row, names, reply.at)
+
+    def _is_in_no_bin(self, ref: Ref) -> bool:
+        """An archived record answers from the bin for 90 days; after a GDPR delete nothing does (facts of its API:
+        ``contact.privacyDeletion`` is told to webhooks alone, and those not to service keys). Any other answer proves
+        nothing."""
+        return ref.object_type in erasable_types() and is_not_found(
+            self.client.record(ref.object_type, ref.id, [], archived=True)
+        )
 
     def find(self, object_type: str, key: str, value: str, names: Sequence[str], *, is_unique: bool) -> list[Record]:
         """Records whose ``key`` is ``value``; by GET and at once if unique, by the lagging search if not."""

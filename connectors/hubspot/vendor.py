@@ -106,6 +106,11 @@ def tied_types() -> list[str]:
     return list(VENDOR["tied_types"])
 
 
+def erasable_types() -> frozenset[str]:
+    """Object types that have a GDPR delete."""
+    return frozenset(VENDOR["erasable"])
+
+
 def mergeable_types() -> frozenset[str]:
     return frozenset(VENDOR["mergeable"])
 

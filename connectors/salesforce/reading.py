@@ -336,7 +336,7 @@ def _rows_by_id(reply: Reply | None, ids: Sequence[str], object_type: str) -> di
 
 def _fate(ref: Ref, described: Description, row: Mapping[str, Any] | None) -> Readout:
     if row is None:
-        return Gone(ref)
+        return Gone(ref, for_good=True)  # purged from the bin, or no longer shared with our user: both look like this
     if row.get("IsDeleted") is True:
         whole = Ref(ref.system, ref.object_type, full_id(ref.id, described.prefix) or ref.id)
         survivor = _survivor(whole, dict(row))

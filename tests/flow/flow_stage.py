@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from jsonschema import validate
@@ -338,6 +339,21 @@ class Stage:
 
     def delete(self, ref: Ref) -> None:
         self.admin.post("/delete", system=ref.system, object=ref.object_type, id=ref.id)
+
+    def erase_for_good(self, ref: Ref) -> None:
+        """What an administrator does when a person asks to be forgotten: a GDPR delete, or a bin emptied at once."""
+        if ref.system == "salesforce":
+            self.delete(ref)
+            self.admin.post("/settings", system="salesforce", name="bin_days", value=0)
+            return
+        key = self.emulator.credentials["hubspot"]["token"]
+        request = Request(
+            f"{self.emulator.hubspot_url}/crm/v3/objects/{ref.object_type}/gdpr-delete",
+            data=json.dumps({"objectId": ref.id}).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
+        )
+        with urlopen(request) as answer:
+            assert answer.status == 204
 
     def merge(self, survivor: Ref, loser: Ref) -> None:
         self.admin.post("/merge", system=loser.system, object=loser.object_type, survivor=survivor.id, loser=loser.id)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from flow_stage import Stage
@@ -136,30 +134,12 @@ def test_a_commit_later_than_the_overlap_is_found_at_night(stage: Stage) -> None
     assert held.fields["Title"] == "CFO"
 
 
-def erase_for_good(stage: Stage, ref: Ref) -> None:
-    """What an administrator does when a person asks to be forgotten."""
-    request = Request(
-        f"{stage.emulator.hubspot_url}/crm/v3/objects/contacts/gdpr-delete",
-        data=json.dumps({"objectId": ref.id}).encode(),
-        headers={
-            "Content-Type": "application/json",
-            "Authorization": f"Bearer {stage.emulator.credentials['hubspot']['token']}",
-        },
-    )
-    with urlopen(request) as answer:
-        assert answer.status == 204
-
-
 @pytest.mark.parametrize("system", ["salesforce", "hubspot"])
 def test_what_is_erased_for_good_is_found_at_night(stage: Stage, system: str) -> None:
     pair = stage.pair({"Title": "CEO"})
     cycle.pull_all(stage.installation)
     ref = pair.contact if system == "salesforce" else pair.hub
-    if system == "salesforce":
-        stage.delete(ref)
-        stage.admin.post("/settings", system="salesforce", name="bin_days", value=0)
-    else:
-        erase_for_good(stage, ref)
+    stage.erase_for_good(ref)
     stage.advance(3600)
     cycle.pull_all(stage.installation, sweep=True)
     assert stage.installation.mirror.is_deleted(ref)

@@ -101,7 +101,7 @@ class TestLost:
     def test_an_answer_that_means_nothing_is_refused_and_the_question_stays(self, lost: Pair, stage: Stage) -> None:
         with pytest.raises(UsageError) as refused:
             answered(stage, "lost", "keep both")
-        assert refused.value.why == "it can be keep, create again, relink RECORD"
+        assert refused.value.why == "it can be keep, create again, relink RECORD, forget"
         assert question(stage, "lost").state == "open"
 
     def test_a_record_out_of_the_bin_takes_its_place_again(self, lost: Pair, stage: Stage) -> None:

@@ -174,7 +174,9 @@ class LedgerModel(RuleBasedStateMachine):
                 assert (entry.observed, entry.error) == (known.observed, known.error)
             else:
                 assert entry.erased
-                assert entry.change.cells == ()
+                kept = [(cell.field, cell.vendor_field, cell.why.line) for cell in known.change.cells]
+                assert [(cell.field, cell.vendor_field, cell.why.line) for cell in entry.change.cells] == kept
+                assert all(cell.before is cell.after is None for cell in entry.change.cells)
 
     @invariant()
     def every_question_is_answered_alike(self) -> None:
