@@ -242,3 +242,26 @@ def test_a_company_is_found_by_search_and_created_with_its_domain_cleaned(connec
     assert outcome.observed == {"name": "Analytical Engines", "domain": "engines.example"}
     found = connector.find("companies", "domain", "ENGINES.example", ["name"])
     assert [record.fields for record in found] == [{"name": "Analytical Engines"}]
+
+
+def test_what_is_erased_for_good_is_told_from_what_is_archived(connector: HubSpot, people: People) -> None:
+    """A GDPR delete leaves nothing in the recycle bin; a company has none, so its bin may only have been emptied."""
+    archived, erased = people.create(email="a@example.com"), people.create(email="e@example.com")
+    company = people.create("companies", name="Acme")
+    people.do("delete", archived)
+    for ref in (erased, company):
+        people.do("purge", ref)
+    never = Ref("hubspot", "contacts", "99999")
+    read = connector.read([archived, erased, company, never], [])
+    assert read == [Gone(archived), Gone(erased, for_good=True), Gone(company), Gone(never, for_good=True)]
+    assert connector.capabilities.tells_erasures_for == 90
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_a_bin_that_does_not_answer_proves_no_erasure(
+    connector: HubSpot, people: People, admin: Admin, status: int
+) -> None:
+    erased = people.create(email="e@example.com")
+    people.do("purge", erased)
+    admin.fault(system="hubspot", method="GET", route=f"*/contacts/{erased.id}", nth=2, action="status", status=status)
+    assert connector.read([erased], []) == [Gone(erased)]

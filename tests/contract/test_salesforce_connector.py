@@ -129,6 +129,15 @@ def test_deletions_and_merges_are_told_apart(connector: Salesforce, office: Offi
     assert [type(readout) for readout in read] == [MergedInto, Gone, Record]
 
 
+def test_a_purged_record_looks_like_one_that_is_not_shared_with_us(connector: Salesforce, office: Office) -> None:
+    """So neither proves that somebody was erased: people have to say."""
+    binned, purged = office.make(), office.make()
+    office.delete(binned)
+    office.admin.post("/purge", system="salesforce", object="Contact", id=purged.id)
+    assert connector.read([binned, purged], []) == [Gone(binned), Gone(purged, for_good=True)]
+    assert connector.capabilities.tells_erasures_for is None
+
+
 def test_a_converted_lead_tells_where_it_went(connector: Salesforce, office: Office, admin: Admin) -> None:
     lead = office.make("Lead")
     answer = admin.post("/convert", system="salesforce", id=lead.id)

@@ -175,6 +175,8 @@ def _undo(terminal: Terminal, documents: Documents) -> None:
     note(documents, "freeze", terminal.json("freeze", record, field))
     note(documents, "week", terminal.json("week", "--html", str(terminal.folder / "week.html")))
     note(documents, "freeze", terminal.json("freeze", record, field, "--lift"))
+    note(documents, "forget", terminal.json("forget", record))
+    note(documents, "forget", terminal.json("forget", record, "--apply"))
 
 
 def _lose_and_put_back(terminal: Terminal, documents: Documents) -> None:
