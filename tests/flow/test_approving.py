@@ -72,6 +72,7 @@ OPEN_THE_WAY = {
     "mode": {"mode": "act"},
     "freeze": {"record": "x", "field": "job_title", "lift": True},
     "rollback": {"batches": ["B-1"], "overwrite": ["B-1:1"]},
+    "forget": {"record": "person-1"},
     **{name: {} for name in ORDERS if name.startswith(("pair-", "align-"))},
 }
 
