@@ -151,7 +151,7 @@ def test_v4_a_404_that_hubspot_did_not_write_is_no_deletion(
 
 def test_v4_a_404_in_hubspots_own_words_is_gone(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(Answer({"results": []}), NOT_FOUND)
-    assert connector.read([ADA], []) == [Gone(ADA)]
+    assert connector.read([ADA], []) == [Gone(ADA, for_good=True)], "the bin was asked, and said the same"
 
 
 def test_v4_json_under_another_name_is_somebody_elses(server: ScriptedServer, connector: HubSpot) -> None:
