@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.cli.apply import exit_code_of
-from agent.cli.display import clean, number, print_json, table
+from agent.cli.display import clean, number, print_json, say, table
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
 
@@ -50,7 +50,7 @@ def decide(ctx: click.Context, policy: str, field: str, pattern: str, decision: 
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{field}, {result['pattern']}: {decision}, decided by {person}. Nothing is written yet.")
+        say(f"{field}, {result['pattern']}: {decision}, decided by {person}. Nothing is written yet.", hanging=2)
         click.echo("  next   truce align apply")
 
 
@@ -97,7 +97,7 @@ def _show(result: dict[str, Any], *, with_samples: bool) -> None:
     if with_samples:
         _show_samples(result["groups"])
     if result.get("lists"):
-        click.echo(f"Every difference is listed in {result['lists']}, one file per group.")
+        say(f"Every difference is listed in {result['lists']}, one file per group.")
     click.echo(f"{number(result['differences'])} differences, {number(result['decided'])} of them decided.")
     _show_next(result)
 
@@ -107,7 +107,7 @@ def _show_samples(groups: list[dict[str, Any]]) -> None:
         click.echo(f"{group['field']}, {group['pattern']}  ({group['line']})")
         for sample in group["samples"]:
             values = " · ".join(f"{system} {clean(value)}" for system, value in sample["values"].items())
-            click.echo(f"    {clean(sample['name'])}: {values}")
+            say(f"    {clean(sample['name'])}: {values}", hanging=6)
 
 
 def _show_next(result: dict[str, Any]) -> None:
@@ -117,15 +117,14 @@ def _show_next(result: dict[str, Any]) -> None:
         return
     pattern = waiting["pattern"].replace(" ", "-")
     words = "|".join(waiting["choices"])
-    click.echo(
-        f"  next   truce align --samples · truce align decide {waiting['policy']} {waiting['field']} {pattern} {words}"
-    )
-    click.echo("         truce align suggested takes every suggestion that is not decided otherwise")
+    say("  next   truce align --samples")
+    say(f"         truce align decide {waiting['policy']} {waiting['field']} {pattern} {words}", hanging=11)
+    say("         truce align suggested takes every suggestion that is not decided otherwise", hanging=11)
 
 
 def _show_written(result: dict[str, Any]) -> None:
     batches = ", ".join(result["batches"]) or "no batch"
-    click.echo(f"{number(result['written'])} records written in {batches}, each recorded first and read back.")
+    say(f"{number(result['written'])} records written in {batches}, each recorded first and read back.")
     for name, words in (
         ("left", "differences left as they are"),
         ("asked", "questions opened"),
@@ -136,10 +135,10 @@ def _show_written(result: dict[str, Any]) -> None:
         if result[name]:
             click.echo(f"  {number(result[name])} {words}")
     for item in result["impossible"]:
-        click.echo(f"  {number(item['count'])} not possible: {item['reason']}")
+        say(f"  {number(item['count'])} not possible: {item['reason']}", hanging=4)
     for item in result["held"]:
-        click.echo(f"HOLD  {item['batch']}: {item['reason']}")
+        say(f"HOLD  {item['batch']}: {item['reason']}", hanging=6)
     if result["stopped"]:
-        click.echo(f"Stopped: {result['stopped']}.")
+        say(f"Stopped: {result['stopped']}.", hanging=2)
     undo = f" · truce rollback {result['batches'][-1]}" if result["batches"] else ""
     click.echo(f"  next   truce align{undo}")

@@ -28,7 +28,7 @@ def command(ctx: click.Context, plan_id: str, confirm: int | None, lift_freezes:
     else:
         show_written(result)
         if result["held"]:
-            say(f"  Held until somebody approves: {' · '.join(f'truce show {batch}' for batch in result['held'])}")
+            say(f"  Held until somebody approves: {' · '.join(f'truce show {batch}' for batch in result['held'])}", hanging=4)
     return exit_code_of(result)
 
 
@@ -46,7 +46,7 @@ def show_written(result: dict[str, Any]) -> None:
         if result[name]:
             click.echo(f"  {number(result[name])} {words}")
     for problem in result["problems"][:10]:
-        click.echo(f"  {problem['entry']}  {problem['record']}  {problem['error']}")
+        say(f"  {problem['entry']}  {problem['record']}  {problem['error']}", hanging=4)
     retry = " · truce retry" if result["failed"] else ""
     click.echo(f"  next   truce show {result['batch']} · truce rollback {result['batch']}{retry}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import number, print_json, progress_bar, table
+from agent.cli.display import number, print_json, progress_bar, say, table
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
 
@@ -149,7 +149,7 @@ def _show(document: dict[str, Any]) -> None:
     rows = [[line["entity_type"], line["heading"], line["detail"], number(line["count"])] for line in document["lines"]]
     table(["of", "", "by, or where", "how many"], rows, right=[3])
     for heading in dict.fromkeys(line["heading"] for line in document["lines"]):
-        click.echo(f"  {heading:<9}  {HEADINGS[heading]}")
+        say(f"  {heading:<9}  {HEADINGS[heading]}", hanging=13)
     if document["folder"]:
         click.echo(f"Everybody is listed in {document['folder']}, one file per group.")
     _show_next(document)
@@ -160,7 +160,7 @@ def _show_next(document: dict[str, Any]) -> None:
         click.echo(f"The pairing of {name} was accepted by {said['by']}.")
     waiting = [name for name in document["creates"] if name not in document["accepted"]]
     if waiting:
-        click.echo(f"Nothing is created for {' and '.join(waiting)} until its pairing is accepted.")
+        say(f"Nothing is created for {in_words(waiting)} until its pairing is accepted.")
         lists = "" if document["folder"] else "truce pair --csv pairs · "
         click.echo(f"  next   {lists}truce pair accept {waiting[0]}")
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.cli.display import clean, number, print_json, table
+from agent.cli.display import clean, number, print_json, say, table
 from agent.cli.session import json_option, session_of
 
 FOUND_CHANGES = 20
@@ -44,9 +44,9 @@ def show_plan(result: dict[str, Any]) -> None:
         _show_examples(result["lines"])
     _show_left_alone(result["left_alone"])
     for reason in result["held_reasons"]:
-        click.echo(f"HOLD  {reason}")
+        say(f"HOLD  {reason}", hanging=6)
     if result["frozen_count"]:
-        click.echo(
+        say(
             f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write; "
             f"to write them too: truce apply {result['plan']} --lift-freezes"
         )
@@ -83,8 +83,9 @@ def _show_examples(lines: list[dict[str, Any]]) -> None:
     """A new record has one reason for all of its fields: one example is enough."""
     examples = {line["example"]["because"]: line["example"] for line in reversed(lines) if line["example"]}
     for example in list(reversed(examples.values()))[:MOST_EXAMPLES]:
-        click.echo(f"e.g. {clean(example['name'])}  “{clean(example['before'])}” → “{clean(example['after'])}”")
-        click.echo(f"     because {example['line']}: {example['because']}")
+        change = f"“{clean(example['before'])}” → “{clean(example['after'])}”"
+        say(f"e.g. {clean(example['name'])}  {change}", hanging=5)
+        say(f"     because {example['line']}: {example['because']}", hanging=5)
 
 
 def _show_left_alone(left: list[dict[str, Any]]) -> None:
@@ -93,4 +94,4 @@ def _show_left_alone(left: list[dict[str, Any]]) -> None:
         counted[item["disposition"]] = counted.get(item["disposition"], 0) + item["count"]
     if counted:
         shown = " · ".join(f"{number(count)} {name}" for name, count in sorted(counted.items()))
-        click.echo(f"Left alone: {shown}")
+        say(f"Left alone: {shown}", hanging=2)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agent.cli.apply import SOME_FAILED, exit_code_of, show_written
-from agent.cli.display import clean, number, print_json
+from agent.cli.display import clean, number, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
 
@@ -69,19 +69,20 @@ def show_reversal(result: dict[str, Any]) -> None:
         parts.append(f"already back {number(result['already'])}")
     if result["blocked"]:
         parts.append(f"blocked {number(result['blocked'])}")
-    click.echo(f"Undo of {clean(result['undo'])}: " + " · ".join(parts))
+    say(f"Undo of {clean(result['undo'])}: " + " · ".join(parts), hanging=2)
     if result["undo"] != ", ".join(result["batches"]):
-        click.echo(f"  from batches {', '.join(result['batches'][:20])}{' …' if len(result['batches']) > 20 else ''}")
+        say(f"  from batches {', '.join(result['batches'][:20])}{' …' if len(result['batches']) > 20 else ''}", hanging=4)
     if result["unwritten"]:
         click.echo(f"  {number(result['unwritten'])} changes that were still to be written are dropped")
     for item in result["restored"][:EXAMPLES]:
         if item["field"] != "create":
-            click.echo(f"  e.g. {_who(item)}  {item['field']}: “{clean(item['live'])}” → “{clean(item['would_be'])}”")
+            change = f"“{clean(item['live'])}” → “{clean(item['would_be'])}”"
+            say(f"  e.g. {_who(item)}  {item['field']}: {change}", hanging=7)
     for item in result["left"][:LISTED]:
-        click.echo(_left_line(item))
+        say(_left_line(item), hanging=4)
     if len(result["left"]) > LISTED:
         click.echo(f"  … {number(len(result['left']) - LISTED)} more (--json lists up to 200)")
-    click.echo("Not undone: e-mails, tasks, flows and workflows that the change set off in the CRMs.")
+    say("Not undone: e-mails, tasks, flows and workflows that the change set off in the CRMs.")
 
 
 def _left_line(item: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import click
 
 from agent.changes import Batch, Entry
 from agent.cli.batches import as_document
-from agent.cli.display import clean, moment, number, print_json
+from agent.cli.display import clean, moment, number, print_json, say
 from agent.cli.session import json_option, session_of
 
 LISTED = 30
@@ -68,21 +68,20 @@ def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
 
 def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str]) -> None:
     waiting = f"   WAITING: {batch.hold_reason}" if batch.state == "held" else ""
-    click.echo(f"{batch.id}  {batch.title}{waiting}")
+    say(f"{batch.id}  {batch.title}{waiting}", hanging=8)
     lines = sorted({cell.why.line for entry in entries for cell in entry.change.cells if cell.why.line})
-    click.echo(
-        f"why     {', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}; {batch.actor}, {moment(batch.opened_at)}"
+    say(
+        f"why     {', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}; {batch.actor}, {moment(batch.opened_at)}",
+        hanging=8,
     )
     meanings: dict[str, int] = {}
     for entry in entries:
         for cell in entry.change.cells:
             meanings[cell.meaning] = meanings.get(cell.meaning, 0) + 1
-    click.echo(
-        "what    " + " · ".join(f"{number(count)} {name.replace('_', ' ')}" for name, count in sorted(meanings.items()))
-    )
-    click.echo(
-        "state   " + " · ".join(f"{number(count)} {name}" for name, count in sorted(batch.counts.items()) if count)
-    )
+    what = " · ".join(f"{number(count)} {name.replace('_', ' ')}" for name, count in sorted(meanings.items()))
+    say(f"what    {what}", hanging=8)
+    state = " · ".join(f"{number(count)} {name}" for name, count in sorted(batch.counts.items()) if count)
+    say(f"state   {state}", hanging=8)
     if batch.approved_by:
         click.echo(f"approved by {', '.join(batch.approved_by)}")
     if batch.reverts:
@@ -95,10 +94,13 @@ def _show_entry(entry: Entry, name: str) -> None:
     for cell in entry.change.cells:
         stored = entry.observed.get(cell.vendor_field, cell.after)
         note = f" (stored as “{clean(stored)}”)" if stored != cell.after and entry.observed else ""
-        values = "values erased" if entry.erased else f"“{clean(cell.before)}” → “{clean(cell.after)}”{note}"
-        click.echo(f"  {entry.state.value:<9} {clean(name)}  {cell.field}: {values}")
+        say(
+            f"  {entry.state.value:<9} {clean(name)}  {cell.field}: "
+            f"“{clean(cell.before)}” → “{clean(cell.after)}”{note}",
+            hanging=12,
+        )
     if entry.error:
-        click.echo(f"            {entry.error}")
+        say(f"            {entry.error}", hanging=12)
 
 
 def _show_next(batch: Batch, entries: list[Entry]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import clean, moment, print_json
+from agent.cli.display import clean, moment, print_json, say
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def command(ctx: click.Context, record: str, as_json: bool) -> None:
     if as_json:
         print_json(_document(found))
         return
-    click.echo(f"{clean(found.name)}  {' · '.join(str(ref) for ref in found.refs)}")
+    say(f"{clean(found.name)}  {' · '.join(str(ref) for ref in found.refs)}", hanging=2)
     for each in found.moments:
-        click.echo(f"{moment(each.at):<17} {each.where:<11} {_sentence(each)}")
+        say(f"{moment(each.at):<17} {each.where:<11} {_sentence(each)}", hanging=30)
     click.echo(f"  next   truce why {record}")
 
 
