@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from agent.approvals import Approvals
 from agent.bulk_jobs import BulkJobs
 from agent.calls.calls import Calls
-from agent.changes import Mode
+from agent.changes import Change, Mode
 from agent.config import Config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
@@ -107,3 +107,12 @@ class Installation:
         names = self.connectors[record.ref.system].capabilities.name_fields.get(record.ref.object_type, ())
         spoken = " ".join(str(record.fields[name]) for name in names if record.fields.get(name))
         return spoken or str(record.ref)
+
+    def name_of(self, change: Change) -> str:
+        """Whom a change is about, by our last copy where the record is gone; ``new Lead Ann Lee`` before it is made."""
+        if change.ref is not None:
+            copy = self.mirror.last_copy(change.ref)
+            return self.display_name(copy) if copy is not None else str(change.ref)
+        written = {cell.vendor_field: cell.after for cell in change.cells}
+        names = self.connectors[change.system].capabilities.name_fields.get(change.object_type, ())
+        return " ".join(["new", change.object_type, *(str(written[name]) for name in names if written.get(name))])

@@ -28,7 +28,8 @@ def command(ctx: click.Context, plan_id: str, confirm: int | None, lift_freezes:
     else:
         show_written(result)
         if result["held"]:
-            say(f"  Held until somebody approves: {' · '.join(f'truce show {batch}' for batch in result['held'])}", hanging=4)
+            shown = " · ".join(f"truce show {batch}" for batch in result["held"])
+            say(f"  Held until somebody approves: {shown}", hanging=4)
     return exit_code_of(result)
 
 

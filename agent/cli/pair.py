@@ -155,12 +155,17 @@ def _show(document: dict[str, Any]) -> None:
     _show_next(document)
 
 
+def _listed(names: list[str]) -> str:
+    """``company, deal and person``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def _show_next(document: dict[str, Any]) -> None:
     for name, said in document["accepted"].items():
         click.echo(f"The pairing of {name} was accepted by {said['by']}.")
     waiting = [name for name in document["creates"] if name not in document["accepted"]]
     if waiting:
-        say(f"Nothing is created for {in_words(waiting)} until its pairing is accepted.")
+        say(f"Nothing is created for {_listed(waiting)} until its pairing is accepted.")
         lists = "" if document["folder"] else "truce pair --csv pairs · "
         click.echo(f"  next   {lists}truce pair accept {waiting[0]}")
     else:

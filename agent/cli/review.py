@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +41,8 @@ def command(
     as_json: bool,
 ) -> None:
     """List open questions, or answer one: truce review R-3 --answer "keep both"."""
+    from agent.reports.questions import in_names
+
     session = session_of(ctx)
     many = bool(kind and line is not None and count)
     if answer is not None and not ((review_id or many) and answer.strip()):
@@ -63,6 +66,7 @@ def command(
             for item in installation.reviews.list()
             if kind in (None, item.kind) and line in (None, item.line) and review_id in (None, item.id)
         ]
+        found = [replace(item, sentence=in_names(installation, item)) for item in found]
     if review_id and not found:
         raise NotFound(f"there is no open question {review_id}", next_step="truce review")
     found.sort(key=_weight)
@@ -104,8 +108,10 @@ def _show_groups(found: Sequence[Review]) -> None:
 
 
 def _show(found: Sequence[Review]) -> None:
+    width = max(10, *(len(item.kind) for item in found))
     for item in found[:LISTED]:
-        say(f"{item.id:<7} {item.kind:<10} {item.sentence}" + (f"  ({item.line})" if item.line else ""), hanging=19)
+        line = f"  ({item.line})" if item.line else ""
+        say(f"{item.id:<7} {item.kind:<{width}} {item.sentence}{line}", hanging=width + 9)
     if len(found) > LISTED:
         click.echo(f"… {number(len(found) - LISTED)} more (--json lists all)")
     kinds = {(item.kind, item.line) for item in found}

@@ -71,7 +71,8 @@ def show_reversal(result: dict[str, Any]) -> None:
         parts.append(f"blocked {number(result['blocked'])}")
     say(f"Undo of {clean(result['undo'])}: " + " · ".join(parts), hanging=2)
     if result["undo"] != ", ".join(result["batches"]):
-        say(f"  from batches {', '.join(result['batches'][:20])}{' …' if len(result['batches']) > 20 else ''}", hanging=4)
+        more = " …" if len(result["batches"]) > 20 else ""
+        say(f"  from batches {', '.join(result['batches'][:20])}{more}", hanging=4)
     if result["unwritten"]:
         click.echo(f"  {number(result['unwritten'])} changes that were still to be written are dropped")
     for item in result["restored"][:EXAMPLES]:

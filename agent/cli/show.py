@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from agent.changes import Batch, Entry
 from agent.cli.batches import as_document
 from agent.cli.display import clean, moment, number, print_json, say
 from agent.cli.session import json_option, session_of
+
+if TYPE_CHECKING:
+    from agent.reports.spoken import Spoken
 
 LISTED = 30
 
@@ -24,27 +27,25 @@ def command(ctx: click.Context, batch_id: str, every: bool, as_json: bool) -> No
     if batch_id.startswith("P-"):
         _show_plan(ctx, batch_id, as_json)
         return
+    from agent.reports.spoken import Spoken
+
     with session_of(ctx).reading() as installation:
         batch = installation.ledger.batch(batch_id)
         undone_by = [undo for undo, undone in installation.ledger.reversals().items() if batch_id in undone]
         entries = installation.ledger.entries(batch_id=batch_id)
-        names = {entry.id: _name(installation, entry) for entry in entries}
+        names = {entry.id: installation.name_of(entry.change) for entry in entries}
+        spoken = Spoken(installation)
+        shown = [_lines_of(entry, names[entry.id], spoken) for entry in entries[: None if every else LISTED]]
     if as_json:
         listed = [_entry_document(entry, names[entry.id]) for entry in entries]
         print_json({**as_document(batch), "undone_by": undone_by, "entries": listed})
         return
     _show_head(batch, entries, undone_by)
-    for entry in entries if every else entries[:LISTED]:
-        _show_entry(entry, names[entry.id])
+    for line in (line for lines in shown for line in lines):
+        say(line, hanging=12)
     if not every and len(entries) > LISTED:
         click.echo(f"… {number(len(entries) - LISTED)} more: truce show {batch_id} --all")
     _show_next(batch, entries)
-
-
-def _name(installation: Any, entry: Entry) -> str:
-    ref = entry.change.ref
-    record = installation.mirror.record(ref) if ref is not None else None
-    return str(installation.display_name(record)) if record is not None else f"new {entry.change.object_type}"
 
 
 def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
@@ -90,17 +91,18 @@ def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str]) -> None
         click.echo(f"undone by {', '.join(undone_by)}")
 
 
-def _show_entry(entry: Entry, name: str) -> None:
+def _lines_of(entry: Entry, name: str, spoken: Spoken) -> list[str]:
+    """One line per cell, and what the vendor said."""
+    lines = []
     for cell in entry.change.cells:
-        stored = entry.observed.get(cell.vendor_field, cell.after)
-        note = f" (stored as “{clean(stored)}”)" if stored != cell.after and entry.observed else ""
-        say(
-            f"  {entry.state.value:<9} {clean(name)}  {cell.field}: "
-            f"“{clean(cell.before)}” → “{clean(cell.after)}”{note}",
-            hanging=12,
+        before, after, stored = (
+            clean(spoken.value(entry.change.system, cell.field, value))
+            for value in (cell.before, cell.after, entry.observed.get(cell.vendor_field, cell.after))
         )
-    if entry.error:
-        say(f"            {entry.error}", hanging=12)
+        note = f" (stored as “{stored}”)" if stored != after and entry.observed else ""
+        values = "values erased" if entry.erased else f"“{before}” → “{after}”{note}"
+        lines.append(f"  {entry.state.value:<9} {clean(name)}  {cell.field}: {values}")
+    return [*lines, f"            {entry.error}"] if entry.error else lines
 
 
 def _show_next(batch: Batch, entries: list[Entry]) -> None:

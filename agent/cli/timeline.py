@@ -10,6 +10,7 @@ from agent.cli.display import clean, moment, print_json, say
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from agent.reports.spoken import Spoken
     from agent.reports.timeline import Moment, Timeline
 
 
@@ -19,21 +20,25 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, record: str, as_json: bool) -> None:
     """All that is known of RECORD (reference, id, e-mail or domain), oldest first."""
+    from agent.reports.spoken import Spoken
     from agent.reports.timeline import timeline
 
     with session_of(ctx).reading() as installation:
         found = timeline(installation, record)
+        spoken = Spoken(installation)
+        sentences = [_sentence(each, spoken) for each in found.moments]
     if as_json:
         print_json(_document(found))
         return
     say(f"{clean(found.name)}  {' · '.join(str(ref) for ref in found.refs)}", hanging=2)
-    for each in found.moments:
-        say(f"{moment(each.at):<17} {each.where:<11} {_sentence(each)}", hanging=30)
+    for each, sentence in zip(found.moments, sentences, strict=True):
+        say(f"{moment(each.at):<17} {each.where:<11} {sentence}", hanging=30)
     click.echo(f"  next   truce why {record}")
 
 
-def _sentence(each: Moment) -> str:
-    value = f" “{clean(each.before)}” → “{clean(each.after)}”" if each.is_value else ""
+def _sentence(each: Moment, spoken: Spoken) -> str:
+    before, after = (clean(spoken.value(each.system, each.field, value)) for value in (each.before, each.after))
+    value = f" “{before}” → “{after}”" if each.is_value else ""
     field = f"{each.field}: " if each.field else ""
     since = f" (after {moment(each.since)})" if each.since else ""
     origin = " · ".join(part for part in (each.batch, each.line, each.who) if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,9 @@ from agent.cli.display import clean, moment, print_json, say
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from agent.records import FieldValue
     from agent.reports.explain import Judged, Story, WrittenBy
+    from agent.reports.spoken import Spoken
 
 
 @click.command("why")
@@ -21,26 +24,33 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -> None:
     """Why FIELD of RECORD (reference, id, e-mail or domain) has its value; without FIELD, all fields."""
     from agent.reports import explain
+    from agent.reports.spoken import Spoken
 
     with session_of(ctx).reading() as installation:
         stories = explain.why(installation, record, field)
-    if as_json:
-        print_json({"record": record, "fields": [_document(story) for story in stories]})
-        return
-    first = stories[0]
-    say(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
-    for story in stories:
-        _show(story, detailed=field is not None)
+        if as_json:
+            print_json({"record": record, "fields": [_document(story) for story in stories]})
+            return
+        first = stories[0]
+        say(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
+        for story in stories:
+            _show(story, Spoken(installation), detailed=field is not None)
 
 
-def _show(story: Story, *, detailed: bool) -> None:
-    now = " · ".join(f"{system} “{clean(value)}”" for system, value in sorted(story.now.items()))
+def _show(story: Story, spoken: Spoken, *, detailed: bool) -> None:
+    def said(system: str, value: FieldValue) -> str:
+        return f"“{clean(spoken.value(system, story.field, value))}”"
+
+    now = " · ".join(f"{system} {said(system, value)}" for system, value in sorted(story.now.items()))
     say(f"{story.field}: {now}", hanging=2)
     for written in story.writes if detailed else story.writes[:1]:
-        _show_write(written)
+        _show_write(written, said)
     if detailed:
         for ref, observed in story.seen:
-            say(f"  seen     {moment(observed.first_seen)}  {ref.system}  “{clean(observed.value)}”", hanging=11)
+            say(
+                f"  seen     {moment(observed.first_seen)}  {ref.system}  {said(ref.system, observed.value)}",
+                hanging=11,
+            )
     for step in story.decision:
         place = f" ({step.line})" if step.line else ""
         say(f"  today    {step.disposition}: {step.sentence}{place}", hanging=11)
@@ -61,30 +71,32 @@ def _guard_says(judged: Judged) -> str:
 _DONE = {"rollback": "undone", "plan": "applied", "consent": "asked for"}
 
 
-def _show_write(written: WrittenBy) -> None:
-    batch = written.batch
+def _show_write(written: WrittenBy, said: Callable[[str, FieldValue], str]) -> None:
+    batch, system = written.batch, written.entry.change.system
     people = f", edited by {written.editor}"
     if written.approved_by:
         people += f", approved by {', '.join(written.approved_by)}"
     elif batch.kind != "cycle":
         people += f", {_DONE[batch.kind]} by {batch.actor}"
-    values = f"“{clean(written.before)}” → “{clean(written.after)}”" if not written.entry.erased else "(erased)"
+    values = (
+        f"{said(system, written.before)} → {said(system, written.after)}" if not written.entry.erased else "(erased)"
+    )
     say(
         f"  {moment(written.entry.recorded_at)}  {values} ← {batch.id} ← {written.line or written.policy}{people}",
         hanging=11,
     )
-    say(f"           {written.sentence}; {_outcome(written)}", hanging=11)
+    say(f"           {written.sentence}; {_outcome(written, said(system, written.observed))}", hanging=11)
 
 
-def _outcome(written: WrittenBy) -> str:
-    """What became of it."""
+def _outcome(written: WrittenBy, observed: str) -> str:
+    """What became of it; ``observed`` is what was read back."""
     from agent.changes import State
 
     entry, batch = written.entry, written.batch
     if entry.erased:
         return entry.state.value
     if entry.state is State.CONFIRMED:
-        return f"confirmed, read back “{clean(written.observed)}”"
+        return f"confirmed, read back {observed}"
     if entry.state is State.HELD:
         return f"waits in {batch.id}: {batch.hold_reason}"
     return f"not written, {entry.state.value}: {entry.error}" if entry.error else entry.state.value

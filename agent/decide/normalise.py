@@ -126,6 +126,14 @@ def _written_phone(text: str, region: str | None) -> str:
 
 
 def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    """Read as a number of the region; if it cannot be one, ``00`` in front dials abroad, as in most of the world."""
+    number = _read_as(text, region)
+    if text.startswith("00") and (number is None or not _is_possible(number)):
+        return _read_as(f"+{text[2:]}", None)
+    return number
+
+
+def _read_as(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         return phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

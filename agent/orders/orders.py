@@ -89,7 +89,7 @@ def run_cycle(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def preview_rollback(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    return reversal_result(plan_reversal(installation, _selection(installation, body)))
+    return reversal_result(installation, plan_reversal(installation, _selection(installation, body)))
 
 
 def roll_back(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
@@ -101,7 +101,7 @@ def roll_back(installation: Installation, body: Body, actor: str, progress: appl
     rollback.finish_others(installation, progress)
     reversal = plan_reversal(installation, selection)
     written = rollback.roll_back(installation, selection, reversal, actor, progress)
-    result = {"resumed": False, **reversal_result(reversal)}
+    result = {"resumed": False, **reversal_result(installation, reversal)}
     if written is None:
         return {**result, **NOTHING_WRITTEN}
     batch, tally = written

@@ -11,6 +11,7 @@ from agent import plan as plans
 from agent.changes import Change, State
 from agent.changes import Verdict as Judgement
 from agent.installation import Installation
+from agent.reports.spoken import Spoken
 from agent.rollback.fates import Fate, Verdict
 from agent.rollback.reversal import Reversal
 
@@ -44,6 +45,7 @@ def plan_result(installation: Installation, plan: plans.Plan) -> Result:
 def _plan_lines(installation: Installation, judged: tuple[tuple[Change, Judgement], ...]) -> list[dict[str, Any]]:
     """One line per field and target: how many of each meaning, the verdicts, one example with its policy line."""
     grouped: dict[tuple[str, str], dict[str, Any]] = {}
+    spoken = Spoken(installation)
     for change, verdict in judged:
         for cell in change.cells:
             line = grouped.setdefault(
@@ -63,19 +65,13 @@ def _plan_lines(installation: Installation, judged: tuple[tuple[Change, Judgemen
             if line["example"] is None or (cell.before and not line["example"]["before"]):
                 line["example"] = {
                     "record": str(change.ref) if change.ref else f"new {change.object_type}",
-                    "name": _name(installation, change),
-                    "before": cell.before,
-                    "after": cell.after,
+                    "name": installation.name_of(change),
+                    "before": spoken.value(change.system, cell.field, cell.before),
+                    "after": spoken.value(change.system, cell.field, cell.after),
                     "because": cell.why.sentence,
                     "line": cell.why.line,
                 }
     return [grouped[key] for key in sorted(grouped)]
-
-
-def _name(installation: Installation, change: Change) -> str:
-    if change.ref is None:
-        return f"new {change.object_type}"
-    return installation.display_name(installation.mirror.record(change.ref))
 
 
 def _left_alone(dispositions: Mapping[tuple[str, str, str], int]) -> list[dict[str, Any]]:
@@ -108,9 +104,10 @@ def written_result(installation: Installation, batch_id: str, tally: apply.Tally
     }
 
 
-def reversal_result(reversal: Reversal) -> Result:
+def reversal_result(installation: Installation, reversal: Reversal) -> Result:
     """What ``rollback --json`` prints of a preview: counts of records, then cell by cell."""
     groups: Counter[str] = Counter()
+    spoken = Spoken(installation)
     for fate, count in reversal.counts.items():
         groups[fate.group] += count
     left = [verdict for verdict in reversal.verdicts if verdict.fate not in (Fate.RESTORE, Fate.ALREADY)]
@@ -123,21 +120,22 @@ def reversal_result(reversal: Reversal) -> Result:
         "frozen_cells": len(reversal.freezes),
         "lifted_cells": len(reversal.lifts),
         "unwritten": reversal.unwritten,
-        "restored": [_verdict_result(verdict) for verdict in restored[:MOST_LISTED]],
-        "left": [_verdict_result(verdict) for verdict in left[:MOST_LISTED]],
+        "restored": [_verdict_result(verdict, spoken) for verdict in restored[:MOST_LISTED]],
+        "left": [_verdict_result(verdict, spoken) for verdict in left[:MOST_LISTED]],
     }
 
 
-def _verdict_result(verdict: Verdict) -> Result:
+def _verdict_result(verdict: Verdict, spoken: Spoken) -> Result:
+    field = verdict.cell.field if verdict.cell else "create"
     return {
         "cell": verdict.key,
         "record": str(verdict.ref),
         "name": verdict.name,
-        "field": verdict.cell.field if verdict.cell else "create",
+        "field": field,
         "batch": verdict.entry.batch_id,
         "fate": verdict.fate.value,
-        "live": verdict.live,
-        "would_be": verdict.target,
+        "live": spoken.value(verdict.ref.system, field, verdict.live),
+        "would_be": spoken.value(verdict.ref.system, field, verdict.target),
         "note": verdict.note,
         "who": verdict.who,
     }

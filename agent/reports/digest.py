@@ -264,7 +264,7 @@ def _exceptions(installation: Installation) -> tuple[tuple[Exempt, ...], int]:
     ]
     listed.sort(key=lambda each: (each[4] is None, each[4] or installation.clock(), each[1], each[2]))
     found = [
-        Exempt(kind, installation.display_name(installation.mirror.record(ref)), ref, field, since, reason)
+        Exempt(kind, installation.display_name(installation.mirror.last_copy(ref)), ref, field, since, reason)
         for kind, entity_id, field, system, since, reason in listed[: 2 * MOST_EXCEPTIONS]
         if (ref := _a_record(installation, entity_id, system)) is not None
     ]

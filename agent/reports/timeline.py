@@ -26,7 +26,7 @@ class Moment:
     """One thing that happened. ``where`` is a system, or ``truce``.
 
     ``since``: an edit in a CRM is only known to lie between two sightings; it is the earlier one. ``field`` is the
-    policy's name where a policy names the vendor's field, else the vendor's own.
+    policy's name where a policy names the vendor's field, else the vendor's own. ``system`` is whose values they are.
     """
 
     at: datetime
@@ -37,6 +37,7 @@ class Moment:
     after: FieldValue = None
     is_value: bool = False
     since: datetime | None = None
+    system: str = ""
     batch: str = ""
     line: str = ""
     who: str = ""
@@ -104,6 +105,7 @@ def _sightings(installation: Installation, entity_id: str, ref: Ref) -> Iterator
                     after.value,
                     is_value=after.visible,
                     since=before.last_seen if after.modified_at is None else None,
+                    system=ref.system,
                 )
 
 
@@ -126,6 +128,7 @@ def _cells(entry: Entry, batch: Batch) -> Iterator[Moment]:
             cell.before,
             entry.observed.get(cell.vendor_field, cell.after) if written else cell.after,
             is_value=not entry.erased,
+            system=entry.change.system,
             batch=entry.batch_id,
             line=cell.why.line,
             who=people,

@@ -33,6 +33,25 @@ def test_free_mail_is_no_company(stage: PolicyStage) -> None:
     assert company not in stage.members(account)
 
 
+def test_companies_without_a_domain_are_paired_by_name_and_phone_together(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme, Inc.", Phone="(202) 555-0143")
+    company = stage.create("hubspot", "companies", name="ACME", phone="+1 202 555 0143")
+    namesake = stage.create("hubspot", "companies", name="Acme", phone="+1 202 555 0199")
+    stage.cycle()
+    assert stage.members(account) == {account: ("active", "linked"), company: ("active", "linked")}
+    assert account not in stage.members(namesake)
+    assert stage.values(company)["name"] == "ACME"
+
+
+def test_a_name_and_phone_that_two_companies_share_pair_nobody(stage: PolicyStage) -> None:
+    account = stage.create("salesforce", "Account", Name="Acme", Phone="(202) 555-0143")
+    north = stage.create("hubspot", "companies", name="Acme", phone="(202) 555-0143")
+    south = stage.create("hubspot", "companies", name="Acme", phone="(202) 555-0143")
+    stage.cycle()
+    assert [stage.installation.crosswalk.entity_of(each) for each in (account, north, south)] == [None] * 3
+    assert [item.kind for item in stage.installation.reviews.list(kind="unclear")] == ["unclear"]
+
+
 def test_a_stored_salesforce_id_pairs_before_the_domain(stage: PolicyStage) -> None:
     account = stage.create("salesforce", "Account", Name="Acme", Website="acme.com")
     other = stage.create("hubspot", "companies", name="Acme", domain="acme.com")

@@ -75,6 +75,8 @@ class TestForms:
         (US_PHONE, "415-555-0100 ext. 5", "+14155550100 x5"),
         (US_PHONE, "(555) 010-1234", "555 010 1234"),
         (Cleaner("phone", "DE"), "030 901820", "+49 30 901820"),
+        (US_PHONE, "0044 131 496 0218", "+441314960218"),
+        (US_PHONE, "0033353010464", "+33 3 53 01 04 64"),
         (Cleaner("email"), "Chloe.Myers@Example.com ", "chloe.myers@example.com"),
         (Cleaner("email"), "\u200bann@acme.com", "ann@acme.com"),
         (Cleaner("domain"), "https://www.Acme.co.uk/about", "acme.co.uk"),
