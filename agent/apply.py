@@ -20,7 +20,16 @@ from datetime import timedelta
 from agent.batch_order import in_groups, in_order, in_slices
 from agent.bulk_jobs import BulkJob
 from agent.changes import Entry, State
-from agent.confirm import put_off, read_back, record, same_value, settle, settle_with_read_back, wait_as_asked
+from agent.confirm import (
+    put_off,
+    read_back,
+    record,
+    same_value,
+    settle,
+    settle_with_read_back,
+    wait_as_asked,
+    waits_for_a_lock,
+)
 from agent.connector import Capabilities, Connector, WriteOutcome
 from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
@@ -121,9 +130,9 @@ def _finished(installation: Installation, batch_id: str, tally: Tally) -> Tally:
 
 
 def _stop_if_put_off(settled: Sequence[Entry]) -> None:
-    """A vendor that asks us to wait is not asked for the rest of the batch either."""
+    """A vendor that asks us to wait is not asked for the rest of the batch either; a locked record holds up nobody."""
     for entry in settled:
-        if entry.state is State.PLANNED:
+        if entry.state is State.PLANNED and not waits_for_a_lock(entry):
             raise Unavailable(
                 f"{entry.change.system} asks us to wait", system=entry.change.system, why=entry.error or ""
             )

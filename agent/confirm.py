@@ -22,6 +22,8 @@ from agent.places import entity_type_of, in_chunks, places_of, settled_bases
 from agent.records import FieldValue, Readout, Record, Ref
 
 MOST_ATTEMPTS = 5
+LOCKED = "the record is locked, tried again with the next cycle"
+"""How the error of a planned entry begins whose record somebody else was saving: nothing else waits for it."""
 """A write put off or lost more often than this is given up as failed, so that one record cannot hold up the rest."""
 
 
@@ -114,9 +116,16 @@ def _settlement(installation: Installation, entry: Entry, outcome: WriteOutcome)
         text = f"{error.code}: {error.message}" if error else "rejected"
         if error is not None and error.kind == "throttled":
             return put_off(installation, entry, text)
+        if error is not None and error.kind == "locked":
+            return put_off(installation, entry, f"{LOCKED}: {text}")
         moved = error is not None and error.kind == "moved"
         return Settlement(entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text)
     return applied(entry, outcome.record_id, outcome.version, outcome.observed)
+
+
+def waits_for_a_lock(entry: Entry) -> bool:
+    """Tried, refused for the moment, and still to be sent; its batch stays open for it."""
+    return entry.state is State.PLANNED and (entry.error or "").startswith(LOCKED)
 
 
 def put_off(installation: Installation, entry: Entry, why: str) -> Settlement:

@@ -205,9 +205,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class WriteError:
-    """Why a write was rejected. ``code`` is the vendor's own; ``kind`` says what to do about it."""
+    """Why a write was rejected. ``code`` is the vendor's own; ``kind`` says what to do about it.
 
-    kind: Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"]
+    ``throttled``: the system asks for a pause. ``locked``: somebody else is saving this very record; it is tried again
+    later, and nothing else waits for it.
+    """
+
+    kind: Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "locked", "other"]
     code: str
     message: str
     fields: tuple[str, ...] = ()

@@ -291,7 +291,8 @@ def _write(installation: Installation, changes: Sequence[Change], report: CycleR
     tally = apply.write(installation, batch.id)
     report.batch = installation.ledger.batch(batch.id)
     report.written, report.failed, report.unknown = tally.confirmed, tally.failed, tally.unknown
-    return installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
+    left = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
+    return [entry for entry in left if not confirm.waits_for_a_lock(entry)]
 
 
 def _belonging_to_created(installation: Installation, batch: Batch | None) -> set[str]:
@@ -322,14 +323,15 @@ def with_keys(installation: Installation, changes: Sequence[Change]) -> list[Cha
 
 
 def _drop_planned(installation: Installation, batch: Batch) -> None:
-    """A cycle's own writes are decided again; the second step of a pair stays, for the first may have been made."""
+    """A cycle's own writes are decided again; the second step of a pair stays, for the first may have been made. What
+    waits for a lock stays too: it has its number of tries, and is read afresh before each."""
     planned = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED,))
     confirm.record(
         installation,
         [
             Settlement(entry.id, State.DRIFTED, error="interrupted; decided again")
             for entry in planned
-            if entry.change.step == 0
+            if entry.change.step == 0 and not confirm.waits_for_a_lock(entry)
         ],
     )
 

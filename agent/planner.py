@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from agent import consent, guard
 from agent.apply import Progress, silent
-from agent.changes import Change, Decision, Mode, ReviewRequest, TraceStep, Verdict
+from agent.changes import Change, Decision, Mode, ReviewRequest, State, TraceStep, Verdict
+from agent.confirm import waits_for_a_lock
 from agent.decide import decide
 from agent.decide.view import View
 from agent.guard import Circumstances
@@ -92,7 +93,8 @@ def draft(
         Interrupted: asked to stop, or somebody ordered something, between two slices of a large mirror.
     """
     fresh: list[Decision] = []
-    unsettled = may_still_land(installation)
+    planned = installation.ledger.entries(states=(State.PLANNED,))
+    unsettled = [*may_still_land(installation), *filter(waits_for_a_lock, planned)]
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
     changes: list[Change] = []

@@ -27,7 +27,7 @@ SYSTEM = "salesforce"
 Fate = Literal["not sent", "refused", "lost"]
 """``refused``: a definite no, nothing changed. ``lost``: it may have happened."""
 
-Kind = Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"]
+Kind = Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "locked", "other"]
 
 _TABLE = json.loads(files(__package__).joinpath("error_kinds.json").read_text(encoding="utf-8"))
 _KINDS = cast(dict[str, Kind], _TABLE["kinds"])
@@ -108,7 +108,7 @@ def as_error(failure: Failure, doing: str) -> ConnectorError:
         return AccessDenied(f"{doing} was stopped before it left", system=SYSTEM, why=failure.text)
     if failure.fate == "not sent":
         return Unavailable("Salesforce cannot be reached", system=SYSTEM, why=f"{doing}: {why}")
-    if failure.fate == "lost" or failure.kind == "throttled" or failure.code in _TRY_LATER:
+    if failure.fate == "lost" or failure.kind in ("throttled", "locked") or failure.code in _TRY_LATER:
         return Unavailable(f"Salesforce did not answer {doing}", system=SYSTEM, why=why)
     if failure.status == 401 or failure.kind == "permission":
         refusal = AccessDenied if failure.is_about_all else NotPermitted

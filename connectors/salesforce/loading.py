@@ -61,7 +61,7 @@ class Loading:
         if isinstance(answer, Failure):
             if answer.code == "INVALID_FIELD":
                 raise FieldHidden
-            if answer.fate != "refused" or answer.kind == "throttled":
+            if answer.fate != "refused" or answer.kind in ("throttled", "locked"):
                 raise as_error(answer, "opening a query job")
             raise NoJob
         job = answer.body.get("id") if isinstance(answer.body, dict) else None
