@@ -8,6 +8,7 @@ known.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,12 @@ from agent.unsettled import may_still_land
 BY_ITSELF = "truce"
 NOT_WRITTEN = (State.PLANNED, State.HELD)
 DROPPED = "the person is forgotten"
+DOUBTED = "erasures doubted"
+"""Kind of the event that says so much was erased at once that a person is asked; its subject is the system."""
+
+MOST_BY_ITSELF = 25
+"""Erasures noticed at once that are believed without a person. Forgetting cannot be undone, people ask for it one by
+one, and a vendor that shows neither records nor their bin for an hour would look just like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,10 @@ def forget(installation: Installation, entity_id: str, actor: str) -> Subject:
 def forget_erased(installation: Installation) -> int:
     """Forget whoever was erased in a CRM, and what is gone by now of those forgotten before. Returns how many.
 
-    One with a write that is not settled yet comes next time.
+    One with a write that is not settled yet comes next time. More than ``MOST_BY_ITSELF`` count as deleted: their
+    questions offer to forget them.
     """
-    waiting = installation.mirror.erased.waiting()
+    waiting = _believed(installation)
     entity_of = installation.crosswalk.entities_of(waiting)
     busy = {entry.change.entity_id for entry in may_still_land(installation)} if waiting else set()
     due = {entity_of[ref] for ref in waiting if ref in entity_of} | _followed(installation)
@@ -122,6 +130,16 @@ def allow(installation: Installation, entity_id: str, actor: str) -> None:
 
 def _links(installation: Installation, entity_id: str) -> Sequence[Link]:
     return installation.crosswalk.members([entity_id]).get(entity_id, ())
+
+
+def _believed(installation: Installation) -> list[Ref]:
+    waiting = installation.mirror.erased.waiting()
+    if len(waiting) <= MOST_BY_ITSELF:
+        return waiting
+    installation.mirror.erased.doubt(waiting)
+    for system, count in sorted(Counter(ref.system for ref in waiting).items()):
+        installation.ledger.record_event(DOUBTED, system, BY_ITSELF, {"records": count})
+    return []
 
 
 def _followed(installation: Installation) -> set[str]:

@@ -30,6 +30,14 @@ class Erased:
         )
         return [Ref(*row) for row in rows]
 
+    def doubt(self, refs: Iterable[Ref]) -> None:
+        """Count these as deleted after all: nothing of them is forgotten unless a person says so."""
+        with self._store.write() as connection:
+            connection.executemany(
+                "UPDATE records SET gone = ? WHERE id = ? AND shelf = ?",
+                [(DELETED, ref.id, self._shelf_of(ref.system, ref.object_type)) for ref in refs],
+            )
+
     def has(self, ref: Ref) -> bool:
         """Whether it was erased at its vendor, or forgotten here after it was deleted there."""
         rows = self._store.read_tuples(

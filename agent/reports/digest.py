@@ -14,6 +14,7 @@ from itertools import islice
 
 from agent import health
 from agent.changes import HELD, Batch, Entry, State
+from agent.forgetting import DOUBTED
 from agent.guard import DEFAULT_DAY
 from agent.installation import Installation
 from agent.ledger.figures import agreement_days, written_since
@@ -152,7 +153,7 @@ def digest(installation: Installation, since: datetime) -> Digest:
         trust=_trust(installation, written.lines, replaced),
         waiting=tuple(installation.ledger.batches(states=HELD)),
         questions=installation.reviews.counts(),
-        stopped=tuple(_stopped(installation)),
+        stopped=tuple(_stopped(installation, since)),
         limits=_limits(installation),
         fields=tuple(agreement.by_field(installation)),
         exceptions=exceptions,
@@ -216,7 +217,7 @@ def _trust(installation: Installation, lines: Counter[tuple[str, str]], replaced
     return tuple(sorted(found, key=lambda each: (-each.changed_back, -each.share, -each.written, each.policy)))
 
 
-def _stopped(installation: Installation) -> Iterator[Stopped]:
+def _stopped(installation: Installation, since: datetime) -> Iterator[Stopped]:
     noted = health.read(installation.config.state)
     state = health.state_of(noted, find_holder(installation.config.state / "writer.lock"))
     if state == "ended unexpectedly":
@@ -233,6 +234,10 @@ def _stopped(installation: Installation) -> Iterator[Stopped]:
             yield Stopped(f"{name} is paused", f"truce resume {name}")
         if header.expires is not None and header.expires < installation.clock().date():
             yield Stopped(f"{name} expired on {header.expires}", f"edit expires in {header.place}")
+    for event in installation.ledger.events(kind=DOUBTED):
+        if event.at >= since:
+            what = f"{event.body['records']} records look erased in {event.subject} at once: each is asked about"
+            yield Stopped(what, "truce review --kind lost")
     fights = [freeze for freeze in installation.freezes.standing() if freeze.kind == "fight"]
     for field, count in Counter(freeze.field for freeze in fights).most_common():
         where = f"{count} record{'s' if count != 1 else ''}"

@@ -152,6 +152,25 @@ class TestErasedInHubSpot:
         assert live.written(mark) == []
         assert live.value(back, "lastname") == "Somebody"
 
+    def test_very_many_at_once_are_asked_about_and_nothing_is_forgotten(
+        self, live: Stage, known: Pair, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agent.forgetting.MOST_BY_ITSELF", 1)
+        other = live.pair({"LastName": "Byron", "Title": "Lord"}, {"lastname": "Byron"})
+        live.advance(700)
+        live.cycle()
+        for pair in (known, other):
+            live.erase_for_good(pair.hub)
+        since = live.clock.now()
+        night(live)
+        assert CANARY.encode() in files(live)
+        assert {review.refs for review in live.installation.reviews.list(kind="lost")} == {(known.hub,), (other.hub,)}
+        (stopped,) = digest(live.installation, since).stopped
+        assert stopped.what == "2 records look erased in hubspot at once: each is asked about"
+        question = next(each for each in live.installation.reviews.list(kind="lost") if each.refs == (known.hub,))
+        live.order("review", review=question.id, answer="forget")
+        assert CANARY.encode() not in files(live)
+
     def test_once_the_counterpart_is_gone_too_its_copy_goes_and_the_question_closes(
         self, live: Stage, known: Pair
     ) -> None:
