@@ -20,7 +20,7 @@ from agent.forgotten import IDENTITIES, fingerprints, identities
 from agent.installation import Installation
 from agent.ledger.erasure import WITHOUT_VALUES, Erasure
 from agent.records import Ref
-from agent.reports.explain import entities_named
+from agent.reports.finding import entities_named
 from agent.unsettled import may_still_land
 
 BY_ITSELF = "truce"

@@ -22,7 +22,7 @@ from agent.ledger.ledger import Intent
 from agent.pairing.duplicates import is_converted
 from agent.planner import effective_modes
 from agent.records import Record, Ref
-from agent.reports.explain import find_records
+from agent.reports.finding import find_records
 
 Places = Mapping[tuple[str, str], ConsentPlace]
 

@@ -16,7 +16,7 @@ from agent.cli.session import json_option, session_of
 @json_option
 @click.pass_context
 def command(ctx: click.Context, record: str, field: str, lift: bool, reason: str, as_json: bool) -> None:
-    """Keep Truce from writing FIELD of RECORD (reference, id, e-mail or domain) and of its counterpart."""
+    """Keep Truce from writing FIELD of RECORD (reference, id, e-mail, domain or name) and of its counterpart."""
     body = {"record": record, "field": field, "lift": lift, "reason": reason}
     result = session_of(ctx).order("freeze", body, "recording", quiet=as_json)
     if as_json:

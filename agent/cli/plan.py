@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +12,9 @@ from agent.cli.session import json_option, session_of
 
 FOUND_CHANGES = 20
 MOST_EXAMPLES = 6
+
+_MANY: Mapping[str, str] = {"person": "people", "company": "companies"}
+"""Kinds of things whose plural is not their name and an s."""
 
 
 @click.command("plan")
@@ -38,7 +42,7 @@ def show_next(result: dict[str, Any]) -> None:
 def show_plan(result: dict[str, Any]) -> None:
     """The plan as people read it: per field how many, one example with its line, what waits, what is left alone."""
     if not result["lines"]:
-        click.echo(f"{number(result['entities'])} people and companies looked at: nothing to write.")
+        say(f"{number(result['entities'])} {_things(result['kinds'])} looked at: nothing to write.")
     else:
         table(["field", "writes to", "records", "what"], [_row(line) for line in result["lines"]], right=[2])
         _show_examples(result["lines"])
@@ -52,6 +56,12 @@ def show_plan(result: dict[str, Any]) -> None:
         )
     if result["changes"]:
         click.echo(f"{result['plan']}: {number(result['changes'])} changes, {number(result['held'])} of them held.")
+
+
+def _things(kinds: Sequence[str]) -> str:
+    """What the policies are about: ``people, companies and deals``."""
+    words = [_MANY.get(kind, f"{kind.replace('_', ' ')}s") for kind in kinds]
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words) or "records"
 
 
 def _row(line: dict[str, Any]) -> list[object]:

@@ -22,7 +22,7 @@ EXAMPLES = 3
     "--since", metavar="WHEN", help='Only what was written since then: "Fri 17:00", "2 days ago", 2026-11-20.'
 )
 @click.option("--revision", metavar="HASH", help="What was decided while these policies were in force.")
-@click.option("--record", metavar="RECORD", help="Only this record: its reference, id, e-mail or domain.")
+@click.option("--record", metavar="RECORD", help="Only this record: its reference, id, e-mail, domain or name.")
 @click.option("--field", metavar="FIELD", help="Only this field, by its name in the policies.")
 @click.option(
     "--overwrite",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, record: str, as_json: bool) -> None:
-    """All that is known of RECORD (reference, id, e-mail or domain), oldest first."""
+    """All that is known of RECORD (reference, id, e-mail, domain or name), oldest first."""
     from agent.reports.spoken import Spoken
     from agent.reports.timeline import timeline
 
@@ -33,7 +34,7 @@ def command(ctx: click.Context, record: str, as_json: bool) -> None:
     say(f"{clean(found.name)}  {' · '.join(str(ref) for ref in found.refs)}", hanging=2)
     for each, sentence in zip(found.moments, sentences, strict=True):
         say(f"{moment(each.at):<17} {each.where:<11} {sentence}", hanging=30)
-    click.echo(f"  next   truce why {record}")
+    click.echo(f"  next   truce why {shlex.quote(record)}")
 
 
 def _sentence(each: Moment, spoken: Spoken) -> str:

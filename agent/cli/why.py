@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -> None:
-    """Why FIELD of RECORD (reference, id, e-mail or domain) has its value; without FIELD, all fields."""
+    """Why FIELD of RECORD (reference, id, e-mail, domain or name) has its value; without FIELD, all fields."""
     from agent.reports import explain
     from agent.reports.spoken import Spoken
 

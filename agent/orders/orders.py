@@ -27,7 +27,7 @@ from agent.orders.results import Result, plan_result, reversal_result, written_r
 from agent.orders.reviews import REVIEW_ORDERS
 from agent.people import check_may_order
 from agent.places import entity_type_of, places_of
-from agent.reports.explain import find_records
+from agent.reports.finding import find_records
 from agent.rollback import rollback
 from agent.rollback.reversal import plan_reversal
 from agent.rollback.selection import Selection

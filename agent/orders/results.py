@@ -38,6 +38,7 @@ def plan_result(installation: Installation, plan: plans.Plan) -> Result:
         "frozen_count": len(plan.lifts),
         "left_alone": _left_alone(draft.dispositions if draft else {}),
         "entities": draft.entities if draft else 0,
+        "kinds": list(installation.policies.policies.entity_types),
         "reviews": len(draft.reviews) if draft else 0,
     }
 

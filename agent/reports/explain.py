@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,8 @@ from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.mirror.mirror import Observed
 from agent.places import entity_type_of, places_of
-from agent.records import FieldValue, Record, Ref
+from agent.records import FieldValue, Ref
+from agent.reports.finding import find_records, unpaired
 from agent.reviews import Review
 from agent.views import views
 
@@ -68,65 +69,6 @@ class Story:
     questions: tuple[Review, ...] = ()
 
 
-def find_records(installation: Installation, wanted: str) -> list[Record]:
-    """Records named by reference, bare id, e-mail or company domain.
-
-    Raises:
-        NotFound: nothing in the mirror answers to it.
-    """
-    found: list[Record] = []
-    for entity_type in installation.policies.policies.entity_types.values():
-        for system, types in entity_type.records.items():
-            for object_type in types:
-                found += _matching(installation, system, object_type, wanted)
-    if not found:
-        raise NotFound(
-            f"no record answers to {wanted}",
-            why=f"looked for a reference ({_sample(installation)}), an id, an e-mail and a domain",
-            next_step="truce plan",
-        )
-    return found
-
-
-def entities_named(installation: Installation, wanted: str) -> list[str]:
-    """Entities that a reference, id, e-mail or domain names, or the name of one (``person-57``); also of records that
-    are gone, by their reference.
-
-    Raises:
-        NotFound: nothing answers to it, or only what is not paired.
-    """
-    if installation.crosswalk.members([wanted]):
-        return [wanted]
-    try:
-        known = installation.crosswalk.entity_of(Ref.parse(wanted))
-    except ValueError:
-        known = None
-    if known is not None:
-        return [known]
-    records = find_records(installation, wanted)
-    found = {each for record in records if (each := installation.crosswalk.entity_of(record.ref)) is not None}
-    if not found:
-        raise _unpaired(installation, records)
-    return sorted(found)
-
-
-def _sample(installation: Installation) -> str:
-    """How a reference is written here."""
-    for entity_type in installation.policies.policies.entity_types.values():
-        for system, (first, *_) in entity_type.records.items():
-            return f"{system}:{first}/…"
-    return "SYSTEM:OBJECT/…"
-
-
-def _matching(installation: Installation, system: str, object_type: str, wanted: str) -> list[Record]:
-    mirror = installation.mirror
-    refs = {Ref(system, object_type, wanted)}
-    refs.add(Ref(system, object_type, wanted.removeprefix(f"{system}:{object_type}/")))
-    for kind in ("email", "domain"):
-        refs.update(mirror.by_key(system, object_type, kind, wanted.strip().lower()))
-    return list(mirror.records(sorted(refs)).values())
-
-
 def why(installation: Installation, wanted: str, field: str | None = None) -> list[Story]:
     """One story per field (or for the one asked) of the entity the record belongs to.
 
@@ -139,7 +81,7 @@ def why(installation: Installation, wanted: str, field: str | None = None) -> li
         None,
     )
     if entity_id is None:
-        raise _unpaired(installation, records)
+        raise unpaired(installation, records)
     view = next(iter(views(installation, [entity_id])), None)
     if view is None:
         raise NotFound(f"{wanted} is deleted in both systems", where=entity_id)
@@ -148,18 +90,6 @@ def why(installation: Installation, wanted: str, field: str | None = None) -> li
         raise NotFound(f"no policy names a field {field}", why=f"known are {', '.join(sorted(known))}")
     desk = _Desk(installation, view)
     return [desk.story(name) for name in ([field] if field else sorted(known))]
-
-
-def _unpaired(installation: Installation, records: Sequence[Record]) -> NotFound:
-    """Why a record belongs to nobody: the question that stands about it, or that nobody looked at it yet."""
-    refs = {record.ref for record in records}
-    asked = next((review for review in installation.reviews.list() if refs & set(review.refs)), None)
-    return NotFound(
-        f"{installation.display_name(records[0])} is not paired, so Truce never writes it",
-        where=str(records[0].ref),
-        why=asked.sentence if asked else "it was not decided yet",
-        next_step=f"truce review {asked.id}" if asked else "truce plan",
-    )
 
 
 def _fields_of(installation: Installation, entity_type: str) -> set[str]:

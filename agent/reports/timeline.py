@@ -15,7 +15,7 @@ from agent.ledger.verify import ERASED
 from agent.mirror.mirror import Observed
 from agent.places import entity_type_of, places_of
 from agent.records import FieldValue, Ref
-from agent.reports.explain import entities_named
+from agent.reports.finding import entities_named
 
 TRUCE = "truce"
 _SAID = {ERASED: "forgotten: its values were erased", LIFTED: "may be known again"}
@@ -54,7 +54,7 @@ class Timeline:
 
 
 def timeline(installation: Installation, wanted: str) -> Timeline:
-    """Everything known of the entity that a reference, id, e-mail or domain names.
+    """Everything known of the entity that a reference, id, e-mail, domain or name means.
 
     Raises:
         NotFound: nothing answers to it, or it is not paired yet.

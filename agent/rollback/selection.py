@@ -13,7 +13,7 @@ from agent.errors import NotFound, UsageError
 from agent.installation import Installation
 from agent.ledger.queries import EntryQuery
 from agent.records import Ref
-from agent.reports.explain import find_records
+from agent.reports.finding import find_records
 
 WRITTEN = frozenset({State.CONFIRMED, *OPEN_STATES})
 """States of a write that reached its vendor, or may have."""
