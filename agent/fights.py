@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from agent.changes import Cell, Change, ReviewRequest, State
 from agent.confirm import same_value
-from agent.connector import people_of
 from agent.errors import ConnectorError
 from agent.freeze import Freeze
 from agent.installation import Installation
@@ -37,8 +36,8 @@ def without_fights(installation: Installation, changes: Sequence[Change]) -> lis
                 fought[change.entity_id, cell.field, change.system] = fight
     if not fought:
         return list(changes)
-    installation.freezes.add([_freeze(fight) for fight in fought.values()], ACTOR)
     who = _other_writers(installation, fought.values())
+    installation.freezes.add([_freeze(fight, who) for fight in fought.values()], ACTOR)
     installation.reviews.open_or_refresh([_question(fight, who) for fight in fought.values()])
     calm = [
         replace(
@@ -107,7 +106,7 @@ def _lifted(installation: Installation, change: Change, cell: Cell) -> list[date
 
 
 def _other_writers(installation: Installation, fights: Iterable[_Fight]) -> dict[tuple[Ref, str], str]:
-    """Who wrote last, as far as the vendors tell; a fight is rare enough to ask."""
+    """Who wrote last, person or automation, as far as the vendors tell; a fight is rare enough to ask."""
     places: dict[str, list[tuple[Ref, str]]] = defaultdict(list)
     for fight in fights:
         if fight.place is not None:
@@ -115,32 +114,36 @@ def _other_writers(installation: Installation, fights: Iterable[_Fight]) -> dict
     found: dict[tuple[Ref, str], str] = {}
     for system, cells in places.items():
         try:
-            found.update(people_of(installation.connectors[system].authors(cells)))
+            authors = installation.connectors[system].authors(cells)
         except ConnectorError:
             continue  # the question is asked without a name
+        found.update({cell: author.name for cell, author in authors.items()})
     return found
 
 
-def _freeze(fight: _Fight) -> Freeze:
-    reason = f"changed back {TAKEN_BACK} times within a day by somebody else"
+def _freeze(fight: _Fight, who: Mapping[tuple[Ref, str], str]) -> Freeze:
     change, cell = fight.change, fight.cell
+    reason = f"changed back {TAKEN_BACK} times within a day by {_other(fight, who)}"
     return Freeze(change.entity_id, cell.field, change.system, cell.why.rule, "fight", reason)
 
 
 def _question(fight: _Fight, who: Mapping[tuple[Ref, str], str]) -> ReviewRequest:
     change, cell = fight.change, fight.cell
-    other = (who.get(fight.place) if fight.place else None) or "another system"
     series = ", ".join(
-        f"Truce {_shown(ours)}, {other} {_shown(theirs)}"
+        f"Truce {_shown(ours)}, then {_shown(theirs)}"
         for (_, ours), theirs in zip(fight.written, fight.found, strict=True)
     )
     sentence = (
         f"{change.ref}: {cell.field} was changed back {fight.times_taken_back} times within a day"
-        f" ({series}); Truce leaves it alone"
+        f" by {_other(fight, who)} ({series}); Truce leaves it alone"
     )
     refs: tuple[Ref, ...] = (change.ref,) if change.ref is not None else ()
     topic = f"fight:{cell.field}:{change.system}"
     return ReviewRequest("fight", change.entity_id, topic, sentence, refs, cell.why.line)
+
+
+def _other(fight: _Fight, who: Mapping[tuple[Ref, str], str]) -> str:
+    return (who.get(fight.place) if fight.place else None) or "another system"
 
 
 def _shown(value: FieldValue) -> str:

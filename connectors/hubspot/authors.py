@@ -18,6 +18,16 @@ HISTORY_CHUNK = 50
 
 _BY_USER = "userId:"
 
+_KINDS = {
+    "AUTOMATION_PLATFORM": "workflow",
+    "WORKFLOWS": "workflow",
+    "INTEGRATION": "app",
+    "IMPORT": "import",
+    "FORM": "form",
+    "SALESFORCE": "Salesforce integration",
+}
+"""How people call a source. The list is open (facts: no authoritative one exists); other words stay as they are."""
+
 
 def authors_of(
     client: Client, cells: Sequence[tuple[Ref, str]], people: Mapping[str, str]
@@ -62,12 +72,17 @@ def _newest(row: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 
 def _author(version: Mapping[str, Any], people: Mapping[str, str]) -> Author:
-    """``sourceType`` is an open list of words (facts: no authoritative one exists), so it is passed on as it is."""
     kind, source = str(version.get("sourceType") or "unknown"), str(version.get("sourceId") or "")
     user = str(version.get("updatedByUserId") or "") or (
         source.removeprefix(_BY_USER) if source.startswith(_BY_USER) else ""
     )
     if user in people:
         return Author(people[user], frozenset({user, kind}))
-    label = str(version.get("sourceLabel") or source or "")
-    return Author(f"{kind} {label}".strip(), frozenset(filter(None, (kind, source))), is_person=False)
+    name = _spoken(kind, source, str(version.get("sourceLabel") or ""))
+    return Author(name, frozenset(filter(None, (kind, source))), is_person=False)
+
+
+def _spoken(kind: str, source: str, label: str) -> str:
+    """``the HubSpot workflow “Format phones” (4711)``, as far as HubSpot tells."""
+    which = f" “{label}”" if label and label != source else ""
+    return f"the HubSpot {_KINDS.get(kind, kind)}{which}" + (f" ({source})" if source else "")

@@ -41,6 +41,8 @@ from connectors.salesforce.writing import Writing, bulk_fit
 _ORGANIZATION = "SELECT Id, Name, IsSandbox, OrganizationType, TimeZoneSidKey FROM Organization LIMIT 1"
 _PRACTICE = "Developer Edition"
 _SAVED_BY = "LastModifiedById"
+_BESIDE_US = Author("a Salesforce flow or trigger that runs as Truce's own user", frozenset(), is_person=False)
+"""What a flow does in answer to our write carries our user too (facts/salesforce.md, own echoes)."""
 _USERS = "SELECT Id, Name, Email, Username, IsActive FROM User ORDER BY Id"
 _QUEUES = "SELECT Id, Name FROM Group WHERE Type = 'Queue' ORDER BY Id"
 
@@ -158,12 +160,13 @@ class Salesforce:
         return self._reading.find(object_type, key, value, fields)
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
-        """Salesforce tells who last saved a record, not who changed which field."""
+        """Salesforce tells who last saved a record, not who changed which field, and not by which flow."""
         refs = sorted({ref for ref, _ in cells})
         if not refs:
             return {}
         ours = self._login.token().user_id
-        users = {owner.id: _author(owner) for owner in self.owners() if owner.id != ours}
+        users = {owner.id: _author(owner) for owner in self.owners()}
+        users[ours] = _BESIDE_US
         by = {
             readout.ref: users.get(str(readout.fields.get(_SAVED_BY)))
             for readout in self.read(refs, [_SAVED_BY])

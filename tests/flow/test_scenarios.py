@@ -106,7 +106,7 @@ def test_a_number_that_two_systems_change_in_turn_is_frozen_after_four_writes_at
     stage.go_live()
     stage.cycle()
     for _ in range(10):
-        stage.edit(ada.hub, {"id": "INTEGRATION:990001", "cause": "automation"}, phone="+14155550199")
+        stage.edit(ada.hub, {"id": "4711", "cause": "automation", "name": "Format phones"}, phone="+14155550199")
         stage.advance(60)
         stage.cycle()
     assert 3 <= len(stage.written()) <= 4
@@ -114,7 +114,9 @@ def test_a_number_that_two_systems_change_in_turn_is_frozen_after_four_writes_at
     assert "+14155550100" in question.sentence
     assert "+14155550199" in question.sentence
     assert "Truce" in question.sentence
-    assert "another system" in question.sentence
+    assert "by the HubSpot workflow “Format phones” (4711)" in question.sentence
+    [freeze] = stage.installation.freezes.standing()
+    assert "by the HubSpot workflow “Format phones” (4711)" in freeze.reason
     stage.edit(ada.contact, MailingCity="Bonn")
     stage.cycle()
     assert stage.value(ada.hub, "city") == "Bonn"
@@ -122,6 +124,29 @@ def test_a_number_that_two_systems_change_in_turn_is_frozen_after_four_writes_at
     stage.order("freeze", record=str(ada.hub), field="phone", lift=True)
     stage.cycle()
     assert stage.value(ada.hub, "phone") == "+14155550100"
+
+
+@pytest.mark.parametrize(
+    ("actor", "named"),
+    [
+        ("kim", "Kim"),
+        ({"id": "automated", "cause": "automation"}, "Automated Process"),
+        ({"id": "integration", "cause": "automation"}, "a Salesforce flow or trigger that runs as Truce's own user"),
+    ],
+)
+def test_a_fight_in_salesforce_names_the_user_who_saved(stage: Stage, actor: str | dict[str, str], named: str) -> None:
+    stage.write_policies(
+        person=person_policy(fields=PHONE.replace("wins: salesforce, clean: phone", "wins: hubspot, clean: phone"))
+    )
+    ada = stage.pair({"Phone": "(415) 555-0100"}, {"phone": "+14155550100"})
+    stage.go_live()
+    stage.cycle()
+    for _ in range(5):
+        stage.edit(ada.contact, actor, Phone="(415) 555-0199")
+        stage.advance(60)
+        stage.cycle()
+    [question] = stage.installation.reviews.list(kind="fight")
+    assert f"by {named}" in question.sentence
 
 
 # --- owners that would all change at once ---

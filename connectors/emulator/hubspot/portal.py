@@ -34,6 +34,7 @@ class Source:
     type: str
     id: str
     user_id: int | None
+    label: str = ""
 
 
 class Portal:
@@ -164,6 +165,8 @@ class Portal:
         """Histories name people and apps by id; the settings keep which of them is what."""
         known: dict[str, str] = self.space.settings["actors"]
         known.setdefault(actor.id, actor.cause)
+        if actor.name not in ("", actor.id):
+            self.space.settings.setdefault("actor_names", {})[actor.id] = actor.name
         with self.world.transaction(SYSTEM, actor) as transaction:
             yield transaction
 
@@ -171,7 +174,8 @@ class Portal:
         cause = self.space.settings["actors"].get(actor_id, "system")
         kind = SOURCES[cause]
         if cause != "person":
-            return Source(NATIVE if (cause, actor_id) == ("automation", NATIVE) else kind, actor_id, None)
+            kind = NATIVE if (cause, actor_id) == ("automation", NATIVE) else kind
+            return Source(kind, actor_id, None, self.space.settings.get("actor_names", {}).get(actor_id, ""))
         return Source(kind, f"userId:{actor_id}", int(actor_id) if actor_id.isdecimal() else None)
 
     def _all_kinds(self) -> dict[str, Kind]:

@@ -55,6 +55,8 @@ def histories(portal: Portal, schema: Schema, row: Row, names: Iterable[str]) ->
             "sourceType": source.type,
             "sourceId": source.id,
         }
+        if source.label:
+            version["sourceLabel"] = source.label
         if source.user_id is not None:
             version["updatedByUserId"] = source.user_id
         found[name].append(version)
