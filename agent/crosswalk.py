@@ -88,6 +88,11 @@ class Crosswalk:
         beside = "EXISTS (SELECT 1 FROM links o WHERE o.entity = l.entity AND o.id != l.id)"
         return self._entities_where(f"state NOT IN ('lost', 'released') AND (state != 'linked' OR {beside})", refs)
 
+    def paired(self, refs: Iterable[Ref]) -> dict[Ref, str]:
+        """As ``entities_of``, of those alone whose entity has an active record in another system."""
+        there = "o.entity = l.entity AND o.system != l.system AND o.role = 'active' AND o.state = 'linked'"
+        return self._entities_where(f"EXISTS (SELECT 1 FROM links o WHERE {there})", refs)
+
     def members(self, entity_ids: Iterable[str]) -> dict[str, list[Link]]:
         """All links of these entities, in the order they were made; entities without one are left out."""
         wanted = list(dict.fromkeys(entity_ids))

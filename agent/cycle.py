@@ -24,7 +24,7 @@ from agent import (
     schema_watch,
     unsettled,
 )
-from agent.changes import OPEN, Batch, Change, Decision, Entry, ReviewRequest, State
+from agent.changes import OPEN, Batch, Change, Decision, Entry, State
 from agent.connector import Connector
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
@@ -39,7 +39,7 @@ from agent.places import entity_type_of, places_of
 from agent.policy_files.rights import identity_fields
 from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, read_anew, reconciled_records
-from agent.records import Record, Ref
+from agent.records import Record
 from agent.reports import agreement
 from agent.views import SLICE
 from agent.watch import watching
@@ -200,33 +200,35 @@ def pullings(installation: Installation) -> Iterable[tuple[Connector, Pulling]]:
                 yield connector, Pulling(object_type, tuple(sorted(fields)), keys, revision, frozenset(key_fields))
 
 
-def identify_pending(installation: Installation) -> tuple[list[str], list[ReviewRequest]]:
-    """Forget who was erased, then link all pending records. Returns the entities touched and the questions that came
-    up."""
+def identify_pending(
+    installation: Installation, progress: apply.Progress = apply.silent
+) -> tuple[list[str], set[duplicates.Question]]:
+    """Forget who was erased, link all pending records, look for duplicates of them, and keep the questions: what is
+    asked is not decided.
+
+    Returns the entities touched and the questions that came up.
+    """
     forgetting.forget_erased(installation)
-    pending = installation.mirror.pending_refs()
-    return identify_refs(installation, pending)
-
-
-def identify_refs(installation: Installation, refs: Sequence[Ref]) -> tuple[list[str], list[ReviewRequest]]:
-    """Link these records, look for duplicates of them, and keep the questions: what is asked is not decided."""
-    entities: list[str] = []
-    questions: list[ReviewRequest] = []
-    refs = sorted({*refs, *outdated_reviews.reconsidered(installation, refs)})
-    belonging: set[Ref] = set()
+    duplicates.expect_rules(installation)
+    suspected = outdated_reviews.suspected(installation)
+    outdated_reviews.reconsider(installation)
+    entities, questions = _resolve(installation)
     for entity_type in linked_first(installation.policies.policies):
-        ours = [ref for ref in refs if ref.object_type in entity_type.records.get(ref.system, ())]
-        ours += sorted(ref for ref in belonging if ref.object_type in entity_type.records.get(ref.system, ()))
-        if not ours:
-            continue
-        installation.give_way("pairing")
-        resolution = identify.resolve(installation, entity_type, ours)
-        belonging |= resolution.belonging.difference(refs)
+        questions |= duplicates.ask(installation, entity_type, progress)
+    outdated_reviews.close_settled(installation, entities, questions)
+    outdated_reviews.close_unsuspected(installation, suspected, questions)
+    return entities, questions
+
+
+def _resolve(installation: Installation) -> tuple[list[str], set[duplicates.Question]]:
+    """Link all pending records; what belongs to a record that was paired becomes pending on the way, and has its turn
+    later. Returns the entities touched and the questions that came up."""
+    entities: list[str] = []
+    questions: set[duplicates.Question] = set()
+    for entity_type in linked_first(installation.policies.policies):
+        resolution = identify.resolve(installation, entity_type)
         entities += sorted(resolution.entities)
-        questions += resolution.reviews
-        questions += duplicates.suspects(installation, entity_type, ours)
-    installation.reviews.open_or_refresh(questions)
-    outdated_reviews.close_settled(installation, refs, entities, questions)
+        questions.update((review.entity_id, review.topic) for review in resolution.reviews)
     return entities, questions
 
 
@@ -266,9 +268,7 @@ def learn(installation: Installation, decisions: Sequence[Decision]) -> None:
 
 def dispose(installation: Installation, unfinished: set[str]) -> None:
     """Every pending change ends with a disposition, except those that must be decided again soon."""
-    refs = installation.mirror.pending_refs()
-    for start in range(0, len(refs), SLICE):
-        part = refs[start : start + SLICE]
+    for part in installation.mirror.waiting.parts(SLICE):
         entities = installation.crosswalk.entities_of(part)
         installation.mirror.dispose([
             Disposition(ref, "decided" if ref in entities else "unclear")

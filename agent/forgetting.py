@@ -22,6 +22,7 @@ from agent.ledger.erasure import WITHOUT_VALUES, Erasure
 from agent.records import Ref
 from agent.reports.finding import entities_named
 from agent.unsettled import may_still_land
+from agent.views import SLICE
 
 BY_ITSELF = "truce"
 NOT_WRITTEN = (State.PLANNED, State.HELD)
@@ -147,10 +148,13 @@ def _followed(installation: Installation) -> set[str]:
     erased = Erasure(installation.ledger).entities()
     if not erased:
         return set()
-    pending = installation.mirror.pending_refs()
-    entities = installation.crosswalk.entities_of(pending)
-    gone = {ref for ref, entity_id in entities.items() if entity_id in erased} - installation.mirror.living(entities)
-    return {entities[ref] for ref in gone if not installation.mirror.erased.has(ref)}
+    followed: set[str] = set()
+    for part in installation.mirror.waiting.parts(SLICE):
+        known = installation.crosswalk.entities_of(part)
+        entities = {ref: entity_id for ref, entity_id in known.items() if entity_id in erased}
+        gone = entities.keys() - installation.mirror.living(entities)
+        followed.update(entities[ref] for ref in gone if not installation.mirror.erased.has(ref))
+    return followed
 
 
 def _drop_waiting(installation: Installation, entries: Sequence[Entry], keys: Collection[tuple[str, str]]) -> None:

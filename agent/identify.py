@@ -7,20 +7,22 @@ them is written until a person decides. One record per system is the active one;
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from agent.changes import ReviewRequest
 from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
 from agent.decide.match import in_order, linked_elsewhere
 from agent.decide.policy import EntityType
-from agent.decide.view import Base
 from agent.installation import Installation
 from agent.links import await_pairing, counterpart
 from agent.pairing.duplicates import pair_topic
 from agent.records import Record, Ref
+from agent.successors import forget_blanks
 
 SLICE = 1000
 """Records read at a time."""
@@ -33,49 +35,27 @@ class Resolution:
     entities: set[str] = field(default_factory=set)
     reviews: list[ReviewRequest] = field(default_factory=list)
     unclear: set[Ref] = field(default_factory=set)
-    belonging: set[Ref] = field(default_factory=set)
-    """Records of other types that belong to what was paired just now."""
 
 
-def resolve(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> Resolution:
-    """Link these records to entities, some at a time, and say which entities are touched.
+def resolve(installation: Installation, entity_type: EntityType) -> Resolution:
+    """Link all pending records of this type to entities, some at a time, and say which entities are touched.
 
     What is asked about a link is on the disk before the link: whoever is linked is not asked about again.
     """
     desk = _Desk(installation, entity_type)
-    desk.take(refs)
-    desk.place()
+    desk.place(desk.take())
     return desk.resolution
 
 
-def _forget_blanks(installation: Installation, entity_type: EntityType, successors: Mapping[str, Ref]) -> None:
-    """A record that took another one's place cleared nothing: where it is blank, nothing was ever settled with it."""
-    records = installation.mirror.records(successors.values())
-    rules = installation.policies.policies.rules_for(entity_type.name)
-    forgotten: dict[str, dict[str, Base]] = {}
-    for entity_id, bases in installation.mirror.bases(successors).items():
-        ref = successors[entity_id]
-        fields = records[ref].fields if ref in records else {}
-        blank = {
-            rule.name for rule in rules if fields.get(rule.vendor_field(ref.system, ref.object_type) or "") is None
-        }
-        forgotten[entity_id] = {
-            name: base._replace(values={key: value for key, value in base.values.items() if key != ref.system})
-            for name, base in bases.items()
-            if name in blank
-        }
-    installation.mirror.set_bases(forgotten)
-
-
-def _slices(refs: Sequence[Ref]) -> Iterator[Sequence[Ref]]:
-    return (refs[start : start + SLICE] for start in range(0, len(refs), SLICE))
+Numbers: TypeAlias = "array[int]"
+"""Numbers of records in the mirror: a hundred thousand of them are small, so many ``Ref`` are not."""
 
 
 class _Desk:
     """One pass of linking. Sees its own new links before they are committed.
 
-    A first pull brings all records there are, so of each no more is kept than that it is there and where it was placed;
-    keys are read when they are needed, and links are written down some at a time.
+    A first pull brings all records there are, so no more of each is kept than its number; everything else is read for
+    some records at a time, and links are written down as often.
     """
 
     def __init__(self, installation: Installation, entity_type: EntityType) -> None:
@@ -84,11 +64,12 @@ class _Desk:
         self._crosswalk = installation.crosswalk
         self._type = entity_type
         self._policies = installation.policies.policies
-        self._unlinked: set[Ref] = set()
-        """Records at hand that were not linked by this pass, as far as it is written down."""
         self._gone: set[Ref] = set()
         self._converted_ones: dict[Ref, Record] = {}
-        self._entities: dict[Ref, str] = {}
+        self._beside_ones: set[Ref] = set()
+        """Linked by this pass beside a record of their own system, and those beside them."""
+        self._entities: dict[Ref, str | None] = {}
+        self._are_converted: dict[Ref, bool] = {}
         self._holders: Mapping[str, Sequence[Ref]] = {}
         self._new: dict[Ref, NewLink] = {}
         self._active: dict[tuple[str, str], Ref] = {}
@@ -98,21 +79,41 @@ class _Desk:
         """{entity: the record that took the place of another one of its system}."""
         self.resolution = Resolution()
 
-    def place(self) -> None:
-        """Every record known before, then the new ones: all by the first kind of key, all by the second, and so on."""
-        new = [ref for ref in sorted(self._unlinked, key=self._rank) if self._is_new(ref)]
+    def take(self) -> Numbers:
+        """Follow every record known before. Returns the new ones, a Contact before the Lead beside it.
+
+        What has gone or was converted comes first: it makes room, so that a Contact finds the place of its converted
+        Lead.
+        """
+        others = array("q")
+        for part, refs in self._parts(self._pending()):
+            stays = self._staying(refs)
+            others.extend(number for number, ref in zip(part, refs, strict=True) if ref in stays)
+        for ref in sorted({*self._gone, *self._converted_ones}, key=self._rank):
+            self._follow(ref)
         self._write_down()
+        new = array("q")
+        for part, refs in self._parts(others):
+            self._look_at(refs)
+            new.extend(number for number, ref in zip(part, refs, strict=True) if self._is_new(ref))
+            self._write_down()
+        return new
+
+    def place(self, new: Numbers) -> None:
+        """All of them by the first kind of key, then all by the second, and so on."""
         for kind in self._type.match:
-            for part in _slices(new):
-                waiting = [ref for ref in part if not self._is_placed(ref)]
+            left = array("q")
+            for part, refs in self._parts(new):
+                waiting = self._waiting(refs)
                 for ref, values in self._values(waiting, kind).items():
                     if not self._is_placed(ref):
                         self._pair(ref, kind, values)
+                left.extend(number for number, ref in zip(part, refs, strict=True) if not self._is_placed(ref))
                 self._write_down()
-        for part in _slices(new):
-            for ref in part:
-                if not self._is_placed(ref):
-                    self._alone(ref)
+            new = left
+        for _, refs in self._parts(new):
+            for ref in self._waiting(refs):
+                self._alone(ref)
             self._write_down()
 
     def _write_down(self) -> None:
@@ -120,29 +121,54 @@ class _Desk:
         reviews = self.resolution.reviews[self._written_reviews :]
         self._installation.reviews.open_or_refresh(reviews)
         self._written_reviews += len(reviews)
-        _forget_blanks(self._installation, self._type, self._successors)
-        self.resolution.belonging |= await_pairing(self._installation, self._paired, self._type.name)
+        forget_blanks(self._installation, self._type, self._successors)
+        await_pairing(self._installation, self._paired, self._type.name)
         self._crosswalk.link_many(list(self._new.values()))
         for ref, state in self._marks.items():
             self._crosswalk.mark(ref, state)
-        self._unlinked.difference_update(self._new)
-        for memory in (self._new, self._active, self._marks, self._successors):
+        for memory in (self._new, self._active, self._marks, self._successors, self._entities, self._are_converted):
             memory.clear()
 
-    def take(self, refs: Sequence[Ref]) -> None:
-        """Most records are alive, no Leads, and long linked beside another: their entity is touched, nothing else."""
-        for part in _slices(refs):
-            paired = self._crosswalk.in_company(part)
-            steady = self._mirror.living(ref for ref in paired if self._conversion(ref) is None)
-            self.resolution.entities.update(paired[ref] for ref in steady)
-            self._look_at([ref for ref in part if ref not in steady])
+    def _pending(self) -> Numbers:
+        """A Contact before the Lead beside it."""
+        places = [(system, name) for system, names in self._type.records.items() for name in names]
+        found = array("q")
+        for system, object_type in sorted(places, key=lambda place: (self._type.rank(*place), place)):
+            found.extend(self._mirror.waiting.numbers(system, object_type))
+        return found
+
+    def _parts(self, numbers: Numbers) -> Iterator[tuple[Numbers, list[Ref]]]:
+        for start in range(0, len(numbers), SLICE):
+            self._installation.give_way("pairing")
+            part = numbers[start : start + SLICE]
+            yield part, self._mirror.waiting.refs_at(part)
+
+    def _staying(self, refs: Sequence[Ref]) -> set[Ref]:
+        """Those that are alive and may have to be placed. Most are no Leads, and long linked beside another: their
+        entity is touched, nothing else."""
+        paired = self._crosswalk.in_company(refs)
+        steady = self._mirror.living(ref for ref in paired if self._conversion(ref) is None)
+        self.resolution.entities.update(paired[ref] for ref in steady)
+        rest = [ref for ref in refs if ref not in steady]
+        living = self._mirror.living(rest)
+        self._gone.update(ref for ref in rest if ref not in living)
+        converted = {ref: record for ref, record in self._convertible(rest).items() if self._is_converted(record)}
+        self._converted_ones |= converted
+        return living - converted.keys()
 
     def _look_at(self, refs: Sequence[Ref]) -> None:
-        self._unlinked.update(refs)
-        self._entities |= self._crosswalk.entities_of(refs)
-        self._gone |= set(refs) - self._mirror.living(refs)
-        convertible = self._mirror.records(ref for ref in refs if self._conversion(ref) is not None)
-        self._converted_ones |= {ref: record for ref, record in convertible.items() if self._is_converted(record)}
+        known = self._crosswalk.entities_of(refs)
+        self._entities.update((ref, known.get(ref)) for ref in refs)
+
+    def _convertible(self, refs: Iterable[Ref]) -> dict[Ref, Record]:
+        return self._mirror.records(ref for ref in refs if self._conversion(ref) is not None)
+
+    def _waiting(self, refs: Sequence[Ref]) -> list[Ref]:
+        """Those that were not placed so far."""
+        placed = {*self._crosswalk.paired(refs), *self._beside_ones, *self.resolution.unclear}
+        waiting = [ref for ref in refs if ref not in placed]
+        self._look_at(waiting)
+        return waiting
 
     def _values(self, refs: Sequence[Ref], kind: str) -> dict[Ref, list[tuple[str, str]]]:
         """The values of this kind that these records have, here and in the other system; who has them is known then."""
@@ -153,12 +179,14 @@ class _Desk:
         self._holders = self._mirror.holders(
             kind, {value for pairs in found.values() for pair in pairs for value in pair}
         )
+        holders = {ref for refs in self._holders.values() for ref in refs}
+        self._look_at([*holders])
+        self._are_converted |= {ref: self._is_converted(record) for ref, record in self._convertible(holders).items()}
         return {ref: found[ref] for ref in refs if ref in found}
 
-    def _rank(self, ref: Ref) -> tuple[bool, int, str, str]:
-        """What has gone or was converted, then earlier object types: a Contact before the Lead beside it."""
-        stays = ref not in self._gone and ref not in self._converted_ones
-        return stays, self._type.rank(ref.system, ref.object_type), ref.system, ref.id
+    def _rank(self, ref: Ref) -> tuple[int, Ref]:
+        """Earlier object types first: a Contact before the Lead beside it."""
+        return self._type.rank(ref.system, ref.object_type), ref
 
     @property
     def _paired(self) -> list[Ref]:
@@ -171,20 +199,20 @@ class _Desk:
             if (active := self._active_of(entity_id, system)) is not None
         ]
 
-    def _is_new(self, ref: Ref) -> bool:
-        """Follow what became of a record that is linked, gone or converted; anything else is new.
-
-        What makes room comes first (``_rank``), so that a Contact finds the place of its converted Lead.
-        """
+    def _follow(self, ref: Ref) -> None:
+        """What has gone or was converted."""
         entity_id = self._entity_of(ref)
-        if ref in self._gone:
-            if self._mirror.is_deleted(ref):
-                self._lost(ref, entity_id)
+        if ref in self._gone and self._mirror.is_deleted(ref):
+            self._lost(ref, entity_id)
         elif ref in self._converted_ones:
             self._converted(self._converted_ones[ref], entity_id)
-        elif entity_id is None:
+
+    def _is_new(self, ref: Ref) -> bool:
+        """Follow what became of a record that is linked; anything else is new."""
+        entity_id = self._entity_of(ref)
+        if entity_id is None:
             return True
-        elif self._link_state(ref) in ("lost", "released") and self._active_of(entity_id, ref.system) is None:
+        if self._link_state(ref) in ("lost", "released") and self._active_of(entity_id, ref.system) is None:
             self._link(entity_id, ref, "active")  # out of the recycle bin
         elif self._stands_alone(entity_id, ref):
             return True  # what changed may tell who it is
@@ -193,7 +221,7 @@ class _Desk:
         return False
 
     def _is_placed(self, ref: Ref) -> bool:
-        if ref in self._new or ref not in self._unlinked or ref in self.resolution.unclear:
+        if ref in self._new or ref in self.resolution.unclear or ref in self._beside_ones:
             return True
         entity_id = self._entity_of(ref)
         return entity_id is not None and self._has_counterpart(entity_id, ref)  # another one came to it
@@ -257,7 +285,9 @@ class _Desk:
         if entity_id is None:
             entity_id = self._crosswalk.new_entity(self._type.name)
             self._link(entity_id, winner, "active")
+            self._beside_ones.add(winner)
         self._link(entity_id, ref, "duplicate")
+        self._beside_ones.add(ref)
         self._ask_about_duplicate(entity_id, ref, winner)
 
     def _ask_about_duplicate(self, entity_id: str, ref: Ref, winner: Ref) -> None:
@@ -368,18 +398,18 @@ class _Desk:
         return conversion is not None and record.fields.get(conversion.flag) is True
 
     def _is_converted_ref(self, ref: Ref) -> bool:
-        if self._conversion(ref) is None:
-            return False
-        if ref in self._unlinked or ref in self._converted_ones:
-            return ref in self._converted_ones
-        record = self._mirror.record(ref)
-        return record is not None and self._is_converted(record)
+        if ref not in self._are_converted:
+            found = self._convertible([ref])
+            self._are_converted[ref] = ref in found and self._is_converted(found[ref])
+        return self._are_converted[ref]
 
     def _entity_of(self, ref: Ref) -> str | None:
         return self._new[ref].entity_id if ref in self._new else self._written_entity_of(ref)
 
     def _written_entity_of(self, ref: Ref) -> str | None:
-        return self._entities.get(ref) if ref in self._unlinked else self._crosswalk.entity_of(ref)
+        if ref not in self._entities:
+            self._look_at([ref])
+        return self._entities[ref]
 
     def _link_state(self, ref: Ref) -> str | None:
         entity_id = self._entity_of(ref)

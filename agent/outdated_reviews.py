@@ -11,7 +11,7 @@ from agent.changes import ReviewRequest
 from agent.decide.alignment import FIRST_DIFFERENCE
 from agent.decide.view import Base
 from agent.installation import Installation
-from agent.pairing.duplicates import is_converted, judged
+from agent.pairing.duplicates import Question, is_converted, judged
 from agent.places import entity_type_of
 from agent.records import Ref
 from agent.reviews import Review
@@ -19,28 +19,45 @@ from agent.reviews import Review
 DECIDED_KINDS = frozenset({"conflict", "unmapped"})
 """Asked anew at every decision, so one that was not asked again is settled."""
 
-
-def reconsidered(installation: Installation, refs: Iterable[Ref]) -> set[Ref]:
-    """Records that were unclear together with one of these: what changed may tell them apart now."""
-    touched = set(refs)
-    found: set[Ref] = set()
-    for review in installation.reviews.list(kind="unclear"):
-        if touched.intersection(review.refs):
-            found.update(review.refs)
-    return found
+UNCLEAR_TOGETHER = "unclear together with a record that changed"
 
 
-def close_settled(
-    installation: Installation, refs: Collection[Ref], entities: Collection[str], asked: Sequence[ReviewRequest]
-) -> None:
-    """Close what identification asked earlier of these records and entities, and would not ask today."""
-    again = {(request.entity_id, request.topic) for request in asked}
-    looked_at, touched = set(refs), set(entities)
-    for review in installation.reviews.list():
-        is_touched = review.entity_id in touched or not looked_at.isdisjoint(review.refs)
-        if not is_touched or review.kind not in _IS_GONE or (review.entity_id, review.topic) in again:
-            continue
-        if _IS_GONE[review.kind](installation, review):
+def reconsider(installation: Installation) -> None:
+    """Look again at records that were unclear together with a pending one: what changed may tell them apart now."""
+    for some in installation.reviews.pages(kind="unclear"):
+        pending = installation.mirror.waiting.among(ref for review in some for ref in review.refs)
+        beside = {ref for review in some if not pending.isdisjoint(review.refs) for ref in review.refs} - pending
+        if beside:
+            installation.mirror.pend(beside, UNCLEAR_TOGETHER, installation.clock())
+
+
+def close_settled(installation: Installation, entities: Collection[str], asked: Collection[Question]) -> None:
+    """Close what pairing asked earlier of pending records and touched entities, and would not ask today."""
+    touched = set(entities)
+    for kind, is_gone in _IS_GONE.items():
+        for some in installation.reviews.pages(kind=kind):
+            pending = installation.mirror.waiting.among(ref for review in some for ref in review.refs)
+            for review in some:
+                is_touched = review.entity_id in touched or not pending.isdisjoint(review.refs)
+                if is_touched and (review.entity_id, review.topic) not in asked and is_gone(installation, review):
+                    installation.reviews.close(review.entity_id, review.topic)
+
+
+def suspected(installation: Installation) -> list[Review]:
+    """Suspected duplicates that were asked about earlier and are to be compared again: one of the two has changed."""
+    return [
+        review
+        for some in installation.reviews.pages(kind="duplicate")
+        for fresh in [installation.mirror.comparing.fresh(ref for review in some for ref in review.refs)]
+        for review in some
+        if not fresh.isdisjoint(review.refs)
+    ]
+
+
+def close_unsuspected(installation: Installation, suspected: Iterable[Review], asked: Collection[Question]) -> None:
+    """Close what is no suspicion any more."""
+    for review in suspected:
+        if (review.entity_id, review.topic) not in asked and _is_no_duplicate(installation, review):
             installation.reviews.close(review.entity_id, review.topic)
 
 
@@ -109,7 +126,6 @@ def _is_all_gone(installation: Installation, review: Review) -> bool:
 
 _IS_GONE: Mapping[str, Callable[[Installation, Review], bool]] = {
     "unclear": _is_clear,
-    "duplicate": _is_no_duplicate,
     "lost": _is_back,
     "converted": _is_any_gone,
     "erased": _is_all_gone,

@@ -90,7 +90,7 @@ def make(
     if pull:
         cycle.pull_all(installation, progress=progress)
         cycle.read_owners(installation)
-    cycle.identify_pending(installation)
+    cycle.identify_pending(installation, progress)
     entities = list(installation.crosswalk.entities())
     draft = planner.draft(
         installation,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 NEVER = "never"
 """The answer that says two records are not the same; it is remembered for the pair, whatever asks next."""
+
+PAGE = 500
+"""Questions read at a time where there may be very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,15 @@ class Reviews:
                 params.append(value)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return self._select(f"{where} ORDER BY number LIMIT ?", (*params, -1 if limit is None else limit))
+
+    def pages(self, *, kind: str) -> Iterator[Found]:
+        """The open questions of a kind, some at a time, oldest first; safe to close them on the way."""
+        last = 0
+        while some := self._select(
+            "WHERE state = 'open' AND kind = ? AND number > ? ORDER BY number LIMIT ?", (kind, last, PAGE)
+        ):
+            yield some
+            last = number_of(some[-1].id, "R")
 
     def counts(self) -> dict[str, int]:
         """{kind: open questions}."""

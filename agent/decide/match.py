@@ -132,13 +132,63 @@ def candidates(record: Record, policy: DedupePolicy, policies: PolicySet | Prepa
 
 def judge_pair(record: Record, other: Record, policy: DedupePolicy, policies: PolicySet | Prepared) -> Judgement | None:
     """Are two records of one system the same? Certain lines first; anything under ``never`` vetoes."""
-    pair = _Pair(record, other, policy, prepared_of(policies))
-    for line in sorted(policy.lines, key=lambda line: line.certainty != "certain"):
-        agreed = pair.agreed(line)
-        if agreed is not None:
-            is_vetoed = any(pair.holds(part) for part in policy.never)
-            return None if is_vetoed else Judgement(line.certainty, _sentence(line, agreed), line.place)
-    return None
+    return Judge(policy, policies).judge(record, other)
+
+
+class Judge:
+    """Compares records of one system under one policy, and understands the values of each record once.
+
+    It keeps what it read, so it is made for some records at a time.
+    """
+
+    def __init__(self, policy: DedupePolicy, policies: PolicySet | Prepared) -> None:
+        self._policy = policy
+        self._prepared = prepared_of(policies)
+        self._lines = sorted(policy.lines, key=lambda line: line.certainty != "certain")
+        self._fields = {part.field for line in policy.lines for part in line.parts} | {
+            part.field for part in policy.never
+        }
+        self._known: dict[Ref, dict[str, Reading | None]] = {}
+
+    def judge(self, record: Record, other: Record) -> Judgement | None:
+        """As ``judge_pair``."""
+        here, there = self._values(record), self._values(other)
+        for line in self._lines:
+            agreed = self._agreed(line, here, there)
+            if agreed is not None:
+                is_vetoed = any(self._holds(part, here, there) for part in self._policy.never)
+                return None if is_vetoed else Judgement(line.certainty, _sentence(line, agreed), line.place)
+        return None
+
+    def _values(self, record: Record) -> dict[str, Reading | None]:
+        known = self._known.get(record.ref)
+        if known is None:
+            readers = self._prepared.readers(self._policy.about, record.ref.system, record.ref.object_type)
+            known = {name: _reading(record, readers.get(name), self._policy.ignore) for name in self._fields}
+            self._known[record.ref] = known
+        return known
+
+    def _agreed(
+        self, line: DedupeLine, here: Mapping[str, Reading | None], there: Mapping[str, Reading | None]
+    ) -> list[Agreement] | None:
+        """The parts that hold, if there are enough of them; most pairs fail early, so no further part is looked at."""
+        may_fail = len(line.parts) - (line.at_least or len(line.parts))
+        agreed: list[Agreement] = []
+        for seen, part in enumerate(line.parts, start=1):
+            if self._holds(part, here, there):
+                agreed.append(part)
+            elif seen - len(agreed) > may_fail:
+                return None
+        return agreed
+
+    def _holds(self, part: Agreement, here: Mapping[str, Reading | None], there: Mapping[str, Reading | None]) -> bool:
+        """A blank, an invisible or an ignored value agrees with nothing and differs from nothing."""
+        one, other = here[part.field], there[part.field]
+        if one is None or other is None:
+            return False
+        if part.how in ("same", "differs"):
+            return one.forms.isdisjoint(other.forms) is (part.how == "differs")
+        return is_similar(one.text or "", other.text or "", part.how, of_company=self._policy.about == "company")
 
 
 def clusters(
@@ -162,38 +212,6 @@ def clusters(
             home[ref] = joined
     distinct = {id(cluster): frozenset(cluster) for cluster in home.values()}
     return sorted(distinct.values(), key=min), left_out
-
-
-class _Pair:
-    """Two records of one system under one policy."""
-
-    def __init__(self, record: Record, other: Record, policy: DedupePolicy, prepared: Prepared) -> None:
-        self._policy = policy
-        self._sides = tuple(
-            (item, prepared.readers(policy.about, item.ref.system, item.ref.object_type)) for item in (record, other)
-        )
-
-    def agreed(self, line: DedupeLine) -> list[Agreement] | None:
-        """The parts that hold, if there are enough of them; most pairs fail early, so no further part is looked at."""
-        may_fail = len(line.parts) - (line.at_least or len(line.parts))
-        agreed: list[Agreement] = []
-        for seen, part in enumerate(line.parts, start=1):
-            if self.holds(part):
-                agreed.append(part)
-            elif seen - len(agreed) > may_fail:
-                return None
-        return agreed
-
-    def holds(self, part: Agreement) -> bool:
-        """A blank, an invisible or an ignored value agrees with nothing and differs from nothing."""
-        here, there = (
-            _reading(record, readers.get(part.field), self._policy.ignore) for record, readers in self._sides
-        )
-        if here is None or there is None:
-            return False
-        if part.how in ("same", "differs"):
-            return here.forms.isdisjoint(there.forms) is (part.how == "differs")
-        return is_similar(here.text or "", there.text or "", part.how, of_company=self._policy.about == "company")
 
 
 def _all_keys(

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import JaroWinkler
 
-from agent.decide.normalise import folded
+from agent.decide.normalise import REMEMBERED, folded
 from agent.decide.reference import words
 
 THRESHOLDS = {"similar": 0.84, "very similar": 0.90}
@@ -55,7 +55,7 @@ def _spelled_out(name: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in name if len(word) > 1) or name
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=REMEMBERED)
 def _words(text: str, of_company: bool) -> tuple[str, ...]:
     found = tuple(folded(text).split())
     if not of_company:

@@ -286,9 +286,10 @@ class Absorbing:
             self._gone,
         )
         write_keys(self.connection, self._keys_gained, self._keys_lost)
-        many("INSERT INTO pending VALUES (?, ?, ?)", self._new_pending)
+        many("INSERT INTO pending (n, since, reason) VALUES (?, ?, ?)", self._new_pending)
         many(
-            "INSERT INTO pending VALUES (?, ?, ?) ON CONFLICT (n) DO UPDATE SET reason = excluded.reason",
+            "INSERT INTO pending (n, since, reason) VALUES (?, ?, ?)"
+            " ON CONFLICT (n) DO UPDATE SET reason = excluded.reason, compared = 0",
             self._pending,
         )
         insert_observed(self.connection, self._observed)

@@ -15,54 +15,6 @@ from agent.stored_json import from_json
 
 IN_CHUNK = 500
 
-KEY_OF = "json_extract(key.value, '$[0]')"
-VALUE_OF = "json_extract(key.value, '$[1]')"
-"""A row of ``records.keys``, a JSON list of [kind, value]."""
-
-
-def sharing(
-    store: Store, shelf_of: ShelfOf, refs: Iterable[Ref], object_types: Sequence[str], kinds: Sequence[str], most: int
-) -> dict[Ref, list[Ref]]:
-    """{record: other live records of its system} that share a key of these kinds; only those that share one, sorted.
-
-    The others stand among ``object_types``; a value found more than ``most`` times there says nothing.
-    """
-    found: dict[Ref, list[Ref]] = {}
-    for (system, object_type), ids in in_chunks(refs):
-        shelves = {shelf: name for name in object_types if (shelf := shelf_of(system, name)) is not None}
-        shelf = shelf_of(system, object_type)
-        if shelf is None or not shelves or not kinds:
-            continue
-        for record_id, others in _sharing(store, shelf, ids, list(shelves), kinds, most).items():
-            found[Ref(system, object_type, record_id)] = sorted(
-                Ref(system, shelves[place], other_id) for place, other_id in others
-            )
-    return found
-
-
-def _sharing(
-    store: Store, shelf: int, record_ids: Sequence[str], shelves: Sequence[int], kinds: Sequence[str], most: int
-) -> dict[str, list[tuple[int, str]]]:
-    """{id: the others, as (shelf, id)}."""
-    found: dict[str, list[tuple[int, str]]] = {}
-    rows = store.read_tuples(
-        f"SELECT r.id, {KEY_OF}, {VALUE_OF} FROM records r, json_each(r.keys) key"
-        f" WHERE r.id IN ({marks(len(record_ids))}) AND r.shelf = ? AND {KEY_OF} IN ({marks(len(kinds))})"
-        " AND (SELECT COUNT(*) FROM (SELECT 1 FROM match_keys k JOIN records o ON o.n = k.n"
-        f" WHERE k.kind = {KEY_OF} AND k.value = {VALUE_OF} AND o.shelf IN ({marks(len(shelves))})"
-        " LIMIT ?)) BETWEEN 2 AND ?",
-        (*record_ids, shelf, *kinds, *shelves, most + 1, most),
-    )
-    for record_id, kind, value in rows:
-        others = store.read_tuples(
-            "SELECT o.shelf, o.id FROM match_keys k JOIN records o ON o.n = k.n"
-            f" WHERE k.kind = ? AND k.value = ? AND o.shelf IN ({marks(len(shelves))})",
-            (kind, value, *shelves),
-        )
-        known = found.setdefault(record_id, [])
-        known += [other for other in others if other != (shelf, record_id) and other not in known]
-    return found
-
 
 def shared_values(store: Store, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
     """Values that two or more live records share, over all systems, in order of value.

@@ -105,3 +105,9 @@ def agreement(db: Database) -> None:
 def erased(db: Database) -> None:
     """Records erased at their vendor (3) whose values we still hold: few, and looked for in every cycle."""
     db.execute("CREATE INDEX records_erased ON records (n) WHERE gone = 3")
+
+
+@migrations()
+def compared(db: Database) -> None:
+    """Which pass looked for duplicates of a pending record as it stands (``agent.mirror.comparing``); 0: none yet."""
+    db.execute("ALTER TABLE pending ADD COLUMN compared INTEGER NOT NULL DEFAULT 0")

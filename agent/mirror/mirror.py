@@ -29,12 +29,13 @@ from agent.mirror import pending as mirror_pending
 from agent.mirror import progress as mirror_progress
 from agent.mirror.absorb import ALIVE, MERGED, Absorbing, KeyMaking, MatchKeys, reindex
 from agent.mirror.agreement import Agreements
+from agent.mirror.comparing import Comparing
 from agent.mirror.edits import Edits
 from agent.mirror.erased import Erased
 from agent.mirror.fields import FieldSets
 from agent.mirror.history import Observed, load_history
 from agent.mirror.known import known_versions
-from agent.mirror.pending import Disposition, Pending
+from agent.mirror.pending import Disposition, Pending, Waiting
 from agent.mirror.progress import Loading
 from agent.records import Cursor, Owner, Pulled, Record, Ref
 from agent.ref_chunks import in_chunks
@@ -52,7 +53,7 @@ def _load_migrations() -> Any:
     return migrations
 
 
-MIRROR_TABLES = Schema(version=3, load=_load_migrations)
+MIRROR_TABLES = Schema(version=4, load=_load_migrations)
 
 
 class Mirror:
@@ -66,6 +67,8 @@ class Mirror:
         self.agreement = Agreements(store)
         self.edits = Edits(store)
         self.erased = Erased(store, self._shelf, self._sets)
+        self.comparing = Comparing(store)
+        self.waiting = Waiting(store, self._shelf)
 
     @classmethod
     def open(cls, path: Path, *, ledger_id: str, ledger_seq: int) -> Mirror:
@@ -263,15 +266,6 @@ class Mirror:
         """{value: live records of every system with this match key}, in the order first seen."""
         return mirror_keys.load_holders(self._store, kind, values)
 
-    def sharing(
-        self, refs: Iterable[Ref], object_types: Sequence[str], kinds: Sequence[str], most: int
-    ) -> dict[Ref, list[Ref]]:
-        """{record: other live records of its system} that share a match key of these kinds, sorted.
-
-        Looks among ``object_types``; a value that more than ``most`` of them have says nothing.
-        """
-        return mirror_keys.sharing(self._store, self._shelf, refs, object_types, kinds, most)
-
     def key_groups(self, kind: str, marked: str) -> Iterator[tuple[str, list[Ref]]]:
         """Values that two or more live records share, over all systems, in order of value.
 
@@ -300,9 +294,6 @@ class Mirror:
     def pending(self, limit: int | None = None) -> list[Pending]:
         """Longest waiting first."""
         return mirror_pending.load_pending(self._store, limit)
-
-    def pending_refs(self) -> list[Ref]:
-        return mirror_pending.load_refs(self._store)
 
     def pend(self, refs: Iterable[Ref], reason: str, at: datetime) -> int:
         """Have these records decided again. Returns how many are known."""

@@ -101,6 +101,7 @@ def _write_over(
         " names = ?, fields = ? WHERE n = ?",
         (entry.version, was_version, stamp, seen_at, *sets.pack(connection, after), stored.n),
     )
+    connection.execute("UPDATE pending SET compared = 0 WHERE n = ?", (stored.n,))
     if stored.gone == ALIVE and keys is not None and keys.may_differ(entry.observed):
         ref = Ref(entry.change.system, entry.change.object_type, record_id)
         reindex(connection, stored.n, stored.keys, keys.text(Record(ref, after)))

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.records import Ref
+from agent.ref_chunks import in_chunks
 from agent.store import Connection, Store, from_micros, marks, to_micros
 from agent.stored_json import storable
 
@@ -45,20 +46,61 @@ def load_pending(store: Store, limit: int | None) -> list[Pending]:
     return [Pending(Ref(*place), from_micros(since), reason) for *place, since, reason in rows]
 
 
-def load_refs(store: Store) -> list[Ref]:
-    """Longest waiting first."""
-    rows = store.read_tuples("SELECT id, system, object_type FROM shelves")
-    shelves = {shelf: (system, object_type) for shelf, system, object_type in rows}
-    rows = store.read_tuples("SELECT r.shelf, r.id FROM pending p JOIN records r ON r.n = p.n ORDER BY p.since, p.n")
-    return [Ref(*shelves[shelf], record_id) for shelf, record_id in rows]
+class Waiting:
+    """Part of the mirror: ``mirror.waiting``, who is pending, however many they are."""
+
+    def __init__(self, store: Store, shelf_of: ShelfOf) -> None:
+        self._store = store
+        self._shelf_of = shelf_of
+
+    def parts(self, size: int) -> Iterator[list[Ref]]:
+        """All of them, so many at a time; safe to dispose of them on the way."""
+        last = 0
+        while rows := self._store.read_tuples(
+            "SELECT p.n, s.system, s.object_type, r.id FROM pending p JOIN records r ON r.n = p.n"
+            " JOIN shelves s ON s.id = r.shelf WHERE p.n > ? ORDER BY p.n LIMIT ?",
+            (last, size),
+        ):
+            yield [Ref(*place) for _, *place in rows]
+            last = rows[-1][0]
+
+    def numbers(self, system: str, object_type: str) -> list[int]:
+        """The mirror's numbers of those of one object type, in order of their ids."""
+        rows = self._store.read_tuples(
+            "SELECT p.n FROM pending p JOIN records r ON r.n = p.n WHERE r.shelf = ? ORDER BY r.id",
+            (self._shelf_of(system, object_type),),
+        )
+        return [number for (number,) in rows]
+
+    def refs_at(self, numbers: Sequence[int]) -> list[Ref]:
+        """The records with these numbers, in the same order."""
+        rows = self._store.read_tuples(
+            "SELECT r.n, s.system, s.object_type, r.id FROM records r JOIN shelves s ON s.id = r.shelf"
+            f" WHERE r.n IN ({marks(len(numbers))})",
+            tuple(numbers),
+        )
+        found = {number: Ref(*place) for number, *place in rows}
+        return [found[number] for number in numbers]
+
+    def among(self, refs: Iterable[Ref]) -> set[Ref]:
+        """Those of these records that are pending."""
+        found: set[Ref] = set()
+        for place, ids in in_chunks(refs):
+            rows = self._store.read_tuples(
+                "SELECT r.id FROM records r JOIN pending p ON p.n = r.n"
+                f" WHERE r.id IN ({marks(len(ids))}) AND r.shelf = ?",
+                (*ids, self._shelf_of(*place)),
+            )
+            found.update(Ref(*place, record_id) for (record_id,) in rows)
+        return found
 
 
 def pend(connection: Connection, refs: Iterable[Ref], reason: str, at: datetime, shelf_of: ShelfOf) -> int:
     """Returns how many of them are known."""
     return sum(
         connection.execute(
-            "INSERT INTO pending SELECT n, ?, ? FROM records WHERE id = ? AND shelf = ?"
-            " ON CONFLICT (n) DO UPDATE SET reason = excluded.reason",
+            "INSERT INTO pending (n, since, reason) SELECT n, ?, ? FROM records WHERE id = ? AND shelf = ?"
+            " ON CONFLICT (n) DO UPDATE SET reason = excluded.reason, compared = 0",
             (to_micros(at), reason, ref.id, shelf_of(ref.system, ref.object_type)),
         ).rowcount
         for ref in refs
@@ -103,7 +145,8 @@ def last_word(store: Store, ref: Ref, shelf: int | None) -> tuple[Disposition, d
 def pend_all(connection: Connection, shelf: int | None, reason: str, at: datetime) -> int:
     """Mark every live record of one object type. Returns how many were not marked yet."""
     return connection.execute(
-        "INSERT INTO pending SELECT n, ?, ? FROM records WHERE shelf = ? AND gone = 0 ON CONFLICT (n) DO NOTHING",
+        "INSERT INTO pending (n, since, reason) SELECT n, ?, ? FROM records WHERE shelf = ? AND gone = 0"
+        " ON CONFLICT (n) DO NOTHING",
         (to_micros(at), reason, shelf),
     ).rowcount
 

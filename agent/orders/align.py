@@ -19,8 +19,7 @@ def show(installation: Installation, body: Body, actor: str, progress: apply.Pro
     """Read both CRMs and count the first differences. ``lists``: an absolute folder for one CSV per group."""
     cycle.pull_all(installation, progress=progress)
     cycle.read_owners(installation)
-    _, questions = cycle.identify_pending(installation)
-    installation.reviews.open_or_refresh(questions)
+    cycle.identify_pending(installation, progress)
     if not body.get("lists"):
         return _document(installation, align.survey(installation, progress=progress))
     with Sheets(Path(body["lists"]), _headings(installation)) as sheets:

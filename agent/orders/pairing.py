@@ -18,8 +18,7 @@ Result = dict[str, Any]
 def read_all(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
     """Read both CRMs and pair what can be paired; write to neither."""
     results = cycle.pull_all(installation, progress=progress)
-    entities, questions = cycle.identify_pending(installation)
-    installation.reviews.open_or_refresh(questions)
+    entities, questions = cycle.identify_pending(installation, progress)
     return {"read": sum(result.seen for result in results), "touched": len(entities), "questions": len(questions)}
 
 

@@ -2,63 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
+from agent.apply import Progress, silent
 from agent.changes import ReviewRequest
-from agent.decide.match import MOST_CANDIDATES, Judgement, equality_kinds, judge_pair
+from agent.decide.match import MOST_CANDIDATES, Judge, Judgement, equality_kinds, judge_pair
 from agent.decide.policy import DedupePolicy, EntityType
 from agent.installation import Installation
+from agent.mirror.comparing import Group
 from agent.records import Record, Ref
 
-SLICE = 500
-"""Records compared at a time, each with up to so many others: many people share a name."""
+SLICE = 1000
+"""Records held at a time to be compared with each other."""
+
+Question = tuple[str, str]
+"""(entity, topic)."""
 
 
-def suspects(installation: Installation, entity_type: EntityType, refs: Sequence[Ref]) -> list[ReviewRequest]:
-    """One review request per pair of records of one system that a line calls the same.
+def expect_rules(installation: Installation) -> None:
+    """Whoever is pending is compared again when what makes two records the same was changed."""
+    policies = installation.policies.policies
+    for entity_type in policies.entity_types.values():
+        rules = policies.keys_revision(entity_type.name)
+        installation.mirror.comparing.expect(entity_type.name, rules, entity_type.records.items())
 
-    The equality parts of the lines are the index: who shares none of them is never compared.
+
+def ask(installation: Installation, entity_type: EntityType, progress: Progress = silent) -> set[Question]:
+    """One question per pair of records of one system that a line calls the same; whoever is pending is compared once.
+
+    The equality parts of the lines are the index: who shares none of them is never compared. Questions of some records
+    are on the disk before these count as compared, so a pass that was interrupted goes on where it stopped.
     """
-    found: dict[tuple[Ref, Ref], ReviewRequest] = {}
-    at_hand = set(refs)
-    for policy in installation.policies.policies.dedupe:
-        if policy.about != entity_type.name:
-            continue
-        for start in range(0, len(refs), SLICE):
+    comparing, asked = installation.mirror.comparing, set[Question]()
+    policies = [policy for policy in installation.policies.policies.dedupe if policy.about == entity_type.name]
+    kinds = list(dict.fromkeys(kind for policy in policies for kind in equality_kinds(policy)))
+    places = list(entity_type.records.items()) if kinds else []
+    total = sum(comparing.count(place) for place in places)
+    done = 0
+    for place in places:
+        for count, groups in comparing.groups(place, kinds, MOST_CANDIDATES):
             installation.give_way("looking for duplicates")
-            for record, other in _sharing(installation, entity_type, policy, refs[start : start + SLICE], at_hand):
-                pair = _ordered(record.ref, other.ref)
-                request = None if pair in found else _request(installation, policy, record, other)
-                if request is not None and not installation.reviews.is_never_pair(*pair):
-                    found[pair] = request
+            for some in _some_at_a_time(groups):
+                requests = _requests(installation, policies, some)
+                installation.reviews.open_or_refresh(requests)
+                asked.update((request.entity_id, request.topic) for request in requests)
+            done += count
+            progress(done, total)
+    return asked
+
+
+def _some_at_a_time(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    some: list[Group] = []
+    held = 0
+    for group in groups:
+        if some and held + len(group.refs) > SLICE:
+            yield some
+            some, held = [], 0
+        some.append(group)
+        held += len(group.refs)
+    if some:
+        yield some
+
+
+def _requests(
+    installation: Installation, policies: Sequence[DedupePolicy], groups: Sequence[Group]
+) -> list[ReviewRequest]:
+    """What is to be asked about these groups. Of two policies that call a pair the same, the first one's line is told.
+
+    Two that are one entity already are left out (as a Lead beside its Contact: that question was asked then).
+    """
+    involved = {ref for group in groups for ref in group.refs}
+    records = _standing(installation, involved)
+    entities = installation.crosswalk.entities_of(involved)
+    found: dict[tuple[Ref, Ref], ReviewRequest] = {}
+    for policy in policies:
+        judge, kinds = Judge(policy, installation.policies), equality_kinds(policy)
+        for one, other in _pairs(group for group in groups if group.kind in kinds):
+            is_one = one in entities and entities[one] == entities.get(other)
+            if one not in records or other not in records or is_one or (one, other) in found:
+                continue
+            judgement = judge.judge(records[one], records[other])
+            if judgement is not None and not installation.reviews.is_never_pair(one, other):
+                pair = (records[one], records[other])
+                found[one, other] = _request(installation, pair, entities.get(one, ""), judgement)
     return list(found.values())
 
 
-def _sharing(
-    installation: Installation,
-    entity_type: EntityType,
-    policy: DedupePolicy,
-    refs: Sequence[Ref],
-    at_hand: Collection[Ref],
-) -> Iterator[tuple[Record, Record]]:
-    """Pairs of live records of one system, the first of them among ``refs``, that share an equality part and are not
-    one entity already (as a Lead beside its Contact: that question was asked then).
-
-    Two that are both ``at_hand`` meet once, at the lower of them.
-    """
-    shared: dict[Ref, list[Ref]] = {}
-    for system, object_types in entity_type.records.items():
-        ours = [ref for ref in refs if ref.system == system]
-        shared |= installation.mirror.sharing(ours, object_types, equality_kinds(policy), MOST_CANDIDATES)
-    involved = {*shared, *(other for others in shared.values() for other in others)}
-    records = _standing(installation, involved)
-    entities = installation.crosswalk.entities_of(involved)
-    for ref in refs:
-        for other in shared.get(ref, ()) if ref in records else ():
-            is_met_later = other < ref and other in at_hand
-            is_one = ref in entities and entities[ref] == entities.get(other)
-            if other in records and not is_met_later and not is_one:
-                yield records[ref], records[other]
+def _pairs(groups: Iterable[Group]) -> Iterator[tuple[Ref, Ref]]:
+    """In order; one of the two at least was not compared yet."""
+    for group in groups:
+        for one, other in combinations(group.refs, 2):
+            if one in group.fresh or other in group.fresh:
+                yield one, other
 
 
 def judged(installation: Installation, record: Record, other: Record) -> Judgement | None:
@@ -79,18 +115,14 @@ def _standing(installation: Installation, refs: Iterable[Ref]) -> dict[Ref, Reco
     return {ref: record for ref, record in records.items() if not is_converted(installation, record)}
 
 
-def _request(installation: Installation, policy: DedupePolicy, record: Record, other: Record) -> ReviewRequest | None:
-    judged = judge_pair(record, other, policy, installation.policies)
-    if judged is None:
-        return None
-    pair = _ordered(record.ref, other.ref)
-    entity_id = installation.crosswalk.entity_of(pair[0]) or ""
-    names = " and ".join(
-        f"{installation.display_name(item)} ({item.ref})" for item in sorted((record, other), key=lambda item: item.ref)
-    )
-    return ReviewRequest(
-        "duplicate", entity_id, pair_topic(*pair), f"{names}: {judged.sentence}", pair, str(judged.place)
-    )
+def _request(
+    installation: Installation, pair: tuple[Record, Record], entity_id: str, judgement: Judgement
+) -> ReviewRequest:
+    """``pair`` in the order of its refs."""
+    names = " and ".join(f"{installation.display_name(item)} ({item.ref})" for item in pair)
+    one, other = (item.ref for item in pair)
+    sentence = f"{names}: {judgement.sentence}"
+    return ReviewRequest("duplicate", entity_id, pair_topic(one, other), sentence, (one, other), str(judgement.place))
 
 
 def pair_topic(one: Ref, other: Ref) -> str:

@@ -170,6 +170,12 @@ class PolicyStage:
             cycle.pull_all(self.installation, sweep=True)
         return cycle.run(self.installation)
 
+    def pair(self) -> None:
+        """Read both CRMs and pair, as ``truce pair`` does."""
+        self.wait(300)
+        cycle.pull_all(self.installation)
+        cycle.identify_pending(self.installation)
+
     def apply(self, **options: Any) -> Tally:
         """Plan and apply, as a person who has seen the plan."""
         self.wait(300)

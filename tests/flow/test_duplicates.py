@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from policy_stage import EDITOR, PolicyStage, acting, shipped
 
-from agent.decide.match import Judgement, judge_pair
-from agent.installation import Installation
+from agent.decide.match import Judge, Judgement
+from agent.errors import Interrupted
+from agent.installation import Installation, never
+from agent.mirror import comparing
 from agent.pairing import duplicates
 from agent.records import Record, Ref
 from connectors.emulator.serve import Emulator
@@ -24,6 +25,19 @@ def stage(emulator: Emulator, tmp_path: Path) -> Iterator[PolicyStage]:
     with PolicyStage(emulator, tmp_path, acting(shipped())) as stage:
         stage.go_live()
         yield stage
+
+
+def watch_comparing(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ref, ...]]:
+    """The pairs that are compared from now on, in order."""
+    compared: list[tuple[Ref, ...]] = []
+    judge = Judge.judge
+
+    def watched(self: Judge, here: Record, there: Record) -> Judgement | None:
+        compared.append(tuple(sorted((here.ref, there.ref))))
+        return judge(self, here, there)
+
+    monkeypatch.setattr(Judge, "judge", watched)
+    return compared
 
 
 def test_two_contacts_with_one_email_are_one_question(stage: PolicyStage) -> None:
@@ -56,25 +70,64 @@ def test_many_are_compared_a_few_at_a_time_and_no_two_of_them_twice(
         for title in ("CEO", "Chair"):
             stage.create("salesforce", "Contact", LastName=f"Lee {number}", Email=f"{number}@acme.com", Title=title)
     monkeypatch.setattr(duplicates, "SLICE", 1)
-    compared: list[tuple[Ref, ...]] = []
+    compared = watch_comparing(monkeypatch)
     held: list[int] = []
-    judge, standing = judge_pair, duplicates._standing
-
-    def watched(here: Record, there: Record, *more: Any) -> Judgement | None:
-        compared.append(tuple(sorted((here.ref, there.ref))))
-        return judge(here, there, *more)
+    standing = duplicates._standing
 
     def counted(installation: Installation, refs: Iterable[Ref]) -> dict[Ref, Record]:
         found = standing(installation, refs)
         held.append(len(found))
         return found
 
-    monkeypatch.setattr(duplicates, "judge_pair", watched)
     monkeypatch.setattr(duplicates, "_standing", counted)
     stage.cycle()
     assert len(stage.reviews("duplicate")) == 3
     assert len(compared) == len(set(compared)) == 3
     assert max(held) == 2
+
+
+def test_whoever_waits_to_be_decided_is_compared_once_until_something_about_them_changes(
+    stage: PolicyStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = stage.create("salesforce", "Contact", **ANN)
+    second = stage.create("salesforce", "Contact", **ANN)
+    compared = watch_comparing(monkeypatch)
+    stage.pair()
+    stage.pair()
+    assert compared == [tuple(sorted((first, second)))]
+    assert len(stage.reviews("duplicate")) == 1
+    stage.edit(second, Title="CEO")
+    stage.pair()
+    assert len(compared) == 2
+
+
+def test_a_pass_that_was_stopped_keeps_its_questions_and_goes_on(
+    stage: PolicyStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        for _ in range(2):
+            stage.create("salesforce", "Contact", LastName=f"Lee {number}", Email=f"{number}@acme.com")
+    monkeypatch.setattr(comparing, "SLICE", 2)
+    compared = watch_comparing(monkeypatch)
+    stage.installation.stop = lambda: len(compared) > 0
+    with pytest.raises(Interrupted):
+        stage.pair()
+    assert (len(compared), len(stage.reviews("duplicate"))) == (1, 1)
+    stage.installation.stop = never
+    stage.pair()
+    assert len(compared) == len(set(compared)) == 2
+    assert len(stage.reviews("duplicate")) == 2
+
+
+def test_new_lines_compare_those_who_still_wait(stage: PolicyStage) -> None:
+    stage.create("salesforce", "Contact", LastName="Lee", Email="a@lee.example", Title="Chair")
+    stage.create("salesforce", "Contact", LastName="Lee", Email="b@lee.example", Title="Chair")
+    stage.pair()
+    assert stage.reviews("duplicate") == []
+    text = acting(shipped())["person-duplicates.yaml"].replace("[email same]", "[last_name same, job_title same]")
+    stage.change_policies({"person-duplicates.yaml": text})
+    stage.pair()
+    assert len(stage.reviews("duplicate")) == 1
 
 
 def test_a_suspected_duplicate_creates_nothing_whichever_of_the_two_it_is(stage: PolicyStage) -> None:
