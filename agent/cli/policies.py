@@ -33,7 +33,9 @@ def from_native(file: Path, responsible: str, out: Path | None, as_json: bool) -
     FILE is a CSV with the columns hubspot, salesforce, rule (and object: contact, company or deal), or a YAML list of
     the same. What cannot be said is named with the reason. Nothing is written anywhere but to --out.
     """
+    from agent.policy_files import shipped
     from agent.policy_files.native_mapping import convert, integration_of, read_mapping
+    from agent.policy_files.neighbours import neighbours_of
     from agent.wiring import known_systems
 
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", responsible):
@@ -42,7 +44,9 @@ def from_native(file: Path, responsible: str, out: Path | None, as_json: bool) -
     if integration is None:
         raise UsageError("no CRM here has an integration of its own", next_step="truce check")
     mapping, unread = read_mapping(file.name, _read(file), integration)
-    converted = convert(mapping, responsible, datetime.now(UTC).date(), integration)
+    today = datetime.now(UTC).date()
+    neighbours = neighbours_of(shipped.texts(), today, integration.systems)
+    converted = convert(mapping, responsible, today, integration, neighbours)
     left_out = (*unread, *converted.left_out)
     if out is not None and converted.text:
         _write_new(out, converted.text)
@@ -54,6 +58,7 @@ def from_native(file: Path, responsible: str, out: Path | None, as_json: bool) -
                 "left_out": [_document(remark) for remark in left_out],
                 "notes": [_document(remark) for remark in converted.notes],
                 "written": str(out) if out is not None and converted.text else None,
+                "replaces": list(converted.replaces),
             }
         )
     else:
@@ -96,4 +101,5 @@ def _show(converted: Converted, left_out: tuple[Remark, ...], out: Path | None) 
             place = f"line {remark.line}: " if remark.line else ""
             say(f"{title:<9} {place}{remark.mapping}", hanging=10, err=True)
             say(f"          {remark.why}", hanging=10, err=True)
-    say("  next   truce check, once the file is in the folder of the policies", hanging=9, err=True)
+    place = f"takes the place of {' and '.join(converted.replaces)}" if converted.replaces else "is"
+    say(f"  next   truce check, once the file {place} in the folder of the policies", hanging=9, err=True)

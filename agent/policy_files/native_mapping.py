@@ -16,8 +16,10 @@ from io import StringIO
 
 from agent.decide import parse
 from agent.decide.kinds.wins import TWO_WAY, folded, presets
+from agent.decide.policy import FieldRule
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode, read_source
+from agent.policy_files.neighbours import Neighbours
 from agent.systems import NativeMapping, NativeObject, Systems
 
 FILE = "native.yaml"
@@ -94,12 +96,14 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """``text``: the policies, one after another; empty when nothing could be said. ``said`` counts their lines."""
+    """``text``: the policies, one after another; empty when nothing could be said. ``said`` counts their lines, those
+    that are only read for others' sake apart; ``replaces`` are the files whose place the policies take."""
 
     text: str
     said: int
     left_out: tuple[Remark, ...]
     notes: tuple[Remark, ...]
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class _Draft:
     """The lines about each thing while they are gathered."""
 
     integration: Integration
+    neighbours: Neighbours
     lines: dict[str, list[_Said]] = field(default_factory=dict)
     left_out: list[Remark] = field(default_factory=list)
     notes: list[Remark] = field(default_factory=list)
@@ -127,19 +132,28 @@ class _Draft:
         self.notes.append(Remark(mapped.line, str(mapped), what))
 
 
-def convert(mapping: Sequence[Mapped], responsible: str, today: date, integration: Integration) -> Converted:
-    """The policies these mappings amount to; they pass ``truce check``."""
-    draft = _Draft(integration)
+def convert(
+    mapping: Sequence[Mapped],
+    responsible: str,
+    today: date,
+    integration: Integration,
+    neighbours: Neighbours | None = None,
+) -> Converted:
+    """The policies these mappings amount to; they pass ``truce check``, alone and in the place of their neighbours."""
+    draft = _Draft(integration, neighbours or Neighbours())
     for mapped in mapping:
         _say(draft, mapped)
     for about in draft.lines:
         _add_key(draft, about)
+    for about in draft.lines:
+        _add_looked_at(draft, about)
     text = _checked(draft, responsible, today)
     return Converted(
         text,
-        sum(len(lines) for lines in draft.lines.values()),
+        sum(said.origin.there != "" for lines in draft.lines.values() for said in lines),
         tuple(sorted(draft.left_out, key=lambda remark: remark.line)),
         tuple(sorted(draft.notes, key=lambda remark: remark.line)),
+        tuple(draft.neighbours.files[about] for about in draft.lines if about in draft.neighbours.files),
     )
 
 
@@ -233,7 +247,8 @@ def _say(draft: _Draft, mapped: Mapped) -> None:
         draft.leave_out(mapped, why or "")
         return
     lines = draft.lines.setdefault(kind.about, [])
-    name = _name(mapped.here, {said.name for said in lines})
+    known = draft.neighbours.name_of(kind.about, draft.integration.home, mapped.here)
+    name = _name(known or mapped.here, {said.name for said in lines})
     lines.append(_Said(name, _line(draft, name, mapped, folded(mapped.rule)), mapped))
 
 
@@ -314,6 +329,37 @@ def _add_key(draft: _Draft, about: str) -> None:
     line = _braces({integration.other: there, integration.home: here}, says)
     draft.lines[about].insert(0, _Said(name, line, added))
     draft.note(added, f"added: a {about} finds its counterpart by it")
+
+
+def _add_looked_at(draft: _Draft, about: str) -> None:
+    """What duplicates and stages are told by is read, though the integration does not keep it in agreement."""
+    lines = draft.lines[about]
+    taken = {said.name for said in lines} | {said.origin.here for said in lines}
+    missing = [
+        rule
+        for rule in draft.neighbours.looked_at(about)
+        if taken.isdisjoint({rule.name, *rule.where.get(draft.integration.home, {}).values()})
+    ]
+    if not missing:
+        return
+    added = Mapped(0, ", ".join(rule.name for rule in missing), "", "added", about)
+    lines += [_Said(rule.name, _only_read(draft.integration, rule), added) for rule in missing]
+    draft.notes.append(Remark(0, added.here, f"added, only read: the other policies about a {about} look at them"))
+
+
+def _only_read(integration: Integration, rule: FieldRule) -> str:
+    """The same fields and the same cleaning, written by nobody."""
+    sides = {
+        system: _side(rule.where[system]) for system in (integration.other, integration.home) if system in rule.where
+    }
+    says = [f"wins: {NEVER}"] if len(sides) > 1 else []
+    return _braces(sides, *says, *([f"clean: {rule.clean}"] if rule.clean.name != "text" else []))
+
+
+def _side(by_type: Mapping[str, str]) -> str:
+    """One field for all object types, or the field of each."""
+    fields = sorted(set(by_type.values()))
+    return _quoted(fields[0]) if len(fields) == 1 else _braces(_all_quoted(by_type))
 
 
 def _kind_about(integration: Integration, about: str) -> NativeObject:

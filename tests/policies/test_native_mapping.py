@@ -13,7 +13,9 @@ from shipped_systems import SYSTEMS
 
 from agent.decide import parse
 from agent.decide.policy import FieldRule
+from agent.policy_files import shipped
 from agent.policy_files.native_mapping import Converted, Integration, Mapped, convert, integration_of, read_mapping
+from agent.policy_files.neighbours import neighbours_of
 
 TODAY = date(2026, 11, 24)
 PAGE = Path(__file__).parents[2] / "docs" / "policies" / "native.md"
@@ -48,6 +50,23 @@ def rules(text: str) -> dict[str, FieldRule]:
 
 def reasons(found: Converted) -> dict[int, str]:
     return {remark.line: remark.why for remark in found.left_out}
+
+
+def test_it_takes_the_place_of_the_shipped_policies() -> None:
+    """Duplicates and stages go on without an edit: their names are there, read where the screen does not map them."""
+    texts = shipped.texts()
+    mapping, _ = read_mapping("mapping.csv", SCREEN, integration())
+    company = Mapped(9, "name", "Name", "Two-way", "company")
+    found = convert([*mapping, company], WHO, TODAY, integration(), neighbours_of(texts, TODAY, SYSTEMS))
+    assert found.replaces == ("person-basics.yaml", "company-basics.yaml")
+    staying = {name: text for name, text in texts.items() if name not in found.replaces}
+    problems = parse.check({**staying, "native.yaml": found.text}, None, TODAY, SYSTEMS)
+    assert [problem.message for problem in problems if not problem.is_warning] == []
+    said = rules(found.text)
+    assert said["job_title"].where["hubspot"] == {"contacts": "jobtitle"}
+    assert (said["last_name"].wins, said["score"].wins) == (None, None)
+    assert str(said["last_name"].clean) == "name"
+    assert found.said == 7
 
 
 def test_the_four_rules_mean_what_they_mean_there() -> None:
