@@ -4,9 +4,9 @@ all change at once, a side that was blanked."""
 from __future__ import annotations
 
 import pytest
-from flow_stage import FIELDS, HEADER, Pair, Stage, limits_policy, person_policy
+from flow_stage import BEN, FIELDS, HEADER, TEAM, TOM, Pair, Stage, limits_policy, person_policy
 
-from agent.errors import ConnectorError
+from agent.errors import ApprovalNeeded, ConnectorError
 from agent.ledger.queries import EntryQuery
 from agent.records import Ref
 from connectors.emulator.world import Actor
@@ -151,9 +151,11 @@ def test_a_fight_in_salesforce_names_the_user_who_saved(stage: Stage, actor: str
 
 # --- owners that would all change at once ---
 
+TWO = "{owner_changes: {people: 2, from: [revops]}}"
+
 
 @pytest.mark.timeout(600)
-def test_a_policy_edit_that_would_move_1200_owners_stops_before_the_first(stage: Stage) -> None:
+def test_1200_owners_that_change_at_once_stop_before_the_first(stage: Stage) -> None:
     kim, lee = stage.owner("hubspot", "kim"), stage.owner("salesforce", "lee")
     people = stage.pairs(1200, {"OwnerId": stage.owner("salesforce", "kim")}, {"hubspot_owner_id": kim})
     stage.write_policies(limits=limits_policy(batch="{records: 5000}", day="{owner_changes: 50}"))
@@ -172,6 +174,43 @@ def test_a_policy_edit_that_would_move_1200_owners_stops_before_the_first(stage:
     stage.cycle()
     assert stage.written(mark) == [], "a new day does not let them through in slices nobody approved"
     assert len(stage.installation.ledger.batches(states=["held"])) == 1, "one alert, not one a day"
+
+
+@pytest.mark.timeout(600)
+def test_a_policy_edit_that_would_move_1200_owners_stops_before_the_first(stage: Stage) -> None:
+    """Each side has its own owner for years; then somebody turns the line round. Confirming the count is not enough."""
+    kim, lee = stage.owner("salesforce", "kim"), stage.owner("hubspot", "lee")
+    stage.write_policies(
+        person=person_policy(first_time="fill blanks"),
+        limits=limits_policy(batch="{records: 5000}", day="{owner_changes: 50}", approve=TWO),
+        team=TEAM,
+    )
+    people = stage.pairs(1200, {"OwnerId": kim}, {"hubspot_owner_id": lee})
+    stage.go_live()
+    stage.agree()
+    mark = stage.mark()
+    turned = FIELDS.replace("hubspot_owner_id, wins: salesforce", "hubspot_owner_id, wins: hubspot")
+    stage.write_policies(person=person_policy(first_time="fill blanks", fields=turned))
+    assert stage.cycle()["written"] == 0
+    plan = stage.plan()
+    assert (plan["changes"], plan["held"]) == (1200, 1200)
+    assert any("50" in reason for reason in plan["held_reasons"])
+    example = plan["lines"][0]["example"]
+    assert (example["before"], example["after"]) == ("Kim Tran", "Lee Moreno"), "names, not ids"
+    with pytest.raises(ApprovalNeeded, match="1200 changes waits for approval") as refused:
+        stage.apply(plan, confirm=1200)
+    assert stage.written(mark) == []
+
+    batch = refused.value.where
+    stage.approve(batch, BEN)
+    assert stage.approve(batch, TOM)["written"] == 1200
+    sam = stage.owner("salesforce", "sam")
+    stage.advance(700)
+    for one in people[:10]:
+        stage.edit(one.contact, OwnerId=sam)
+    undo = stage.rollback(batch)
+    assert (undo["restore"], undo["keep"]) == (1190, 10)
+    assert {stage.value(one.contact, "OwnerId") for one in people[10:]} == {kim}
 
 
 def test_owners_are_given_back_except_where_a_person_has_changed_them_since(stage: Stage) -> None:
