@@ -4,6 +4,9 @@ Promise: no request leaves before its entries are durably ``intended``; no trans
 record that moved since it was decided is left alone; parents are written before children and a clear before its set;
 the cheapest call that keeps the guarantee is used.
 
+Calls that do not depend on each other go side by side (``agent.side_by_side``): chunks of one kind of write, each
+record in one of them only. What nobody could look up afterwards goes alone, and so do the first slices of a plan.
+
 What is compared before a write, and how wide the window stays: a block of records is read fresh (or was, less than a
 minute ago), every cell's old value is compared, then the block is written. Where somebody touched a filled value in
 the last ten minutes, and in every rollback, the write itself carries a precondition if the system has one.
@@ -13,19 +16,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from functools import partial
 
+from agent.as_decided import drift, fresh, needs_guard, still_as_decided
 from agent.batch_order import in_groups, in_order, in_slices
 from agent.bulk_jobs import BulkJob
 from agent.changes import Entry, State
 from agent.confirm import (
-    put_off,
     read_back,
     record,
-    same_value,
     settle,
+    settle_unsent,
     settle_with_read_back,
     wait_as_asked,
     waits_for_a_lock,
@@ -35,15 +38,12 @@ from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
 from agent.ledger.ledger import Settlement
 from agent.places import in_chunks
-from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
+from agent.records import Record, Ref
 from agent.unsettled import as_write, may_still_land, settle_open
 
-FRESH_FOR = timedelta(seconds=60)
-CONTESTED_FOR = timedelta(minutes=10)
 CANARY = (25, 250)
 """Sizes of the first slices of an applied plan; each is read back before the next begins."""
 CANARY_FAILURES = 0.10
-GONE = "the record is gone"
 GUARDED_BLOCK = 100
 """Conditional writes are single calls; a smaller block keeps few entries open at a time."""
 
@@ -100,10 +100,10 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
     """
     entries = [entry for entry in installation.ledger.entries(batch_id=batch_id, states=NOT_SENT) if not entry.erased]
     tally = Tally()
-    for portion in in_slices(in_order(entries), CANARY if canary else ()):
-        for group in in_groups(portion):
-            for block in _blocks(installation, group):
-                settled = _write_block(installation, block)
+    for number, portion in enumerate(in_slices(in_order(entries), CANARY if canary else ())):
+        is_first = canary and number < len(CANARY)
+        with installation.side_by_side.one_after_the_other() if is_first else nullcontext():
+            for settled in _written(installation, portion):
                 tally.count(settled)
                 progress(tally.total, len(entries))
                 _stop_if_put_off(settled)
@@ -112,6 +112,13 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
             _refuse_rest(installation, batch_id, tally)
             break
     return _finished(installation, batch_id, tally)
+
+
+def _written(installation: Installation, portion: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """What was settled, block by block."""
+    for group in in_groups(portion):
+        for block in _blocks(installation, group):
+            yield _write_block(installation, block)
 
 
 def _finished(installation: Installation, batch_id: str, tally: Tally) -> Tally:
@@ -157,7 +164,10 @@ def _blocks(installation: Installation, group: Sequence[Entry]) -> list[Sequence
     capabilities = installation.connectors[group[0].change.system].capabilities
     if group[0].change.guarded or group[0].change.op == "delete":
         return in_chunks(group, GUARDED_BLOCK)
-    return in_chunks(group, capabilities.bulk_chunk if _is_much(capabilities, group) else capabilities.read_chunk)
+    if _is_much(capabilities, group):
+        return in_chunks(group, capabilities.bulk_chunk)
+    at_once = capabilities.write_chunk * installation.side_by_side.most(group[0].change.system)
+    return in_chunks(group, max(capabilities.read_chunk, at_once))
 
 
 def _is_much(capabilities: Capabilities, entries: Sequence[Entry]) -> bool:
@@ -175,10 +185,10 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
     block, settled = _in_turn(installation, block)
     if not block:
         return settled
-    live = _fresh(installation, connector, block)
-    ready, moved = _still_as_decided(block, live)
+    live = fresh(installation, connector, block)
+    ready, moved = still_as_decided(block, live)
     settled += record(installation, moved)
-    guarded = [entry for entry in ready if _needs_guard(connector, entry, live)]
+    guarded = [entry for entry in ready if needs_guard(connector, entry, live)]
     named = {entry.id for entry in guarded}
     plain = [entry for entry in ready if entry.id not in named]
     waiting: list[tuple[Entry, WriteOutcome]] = []
@@ -188,8 +198,8 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             settled += _send_in_bulk(installation, connector, in_bulk)
             gone = {entry.id for entry in in_bulk}
             plain = [entry for entry in plain if entry.id not in gone]
-        for chunk in in_chunks(plain, _chunk_size(connector, plain)):
-            settled += _send(installation, connector, chunk, {}, waiting)
+        for turn in _each_record_once(plain):
+            settled += _send_turn(installation, connector, _without_lost(turn, settled), {}, waiting)
         ours = {entry.change.ref for entry in ready if entry.id not in named}
         for turn in _each_record_once(guarded):
             again = [entry for entry in turn if entry.change.ref in ours]
@@ -197,10 +207,9 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             settled += record(installation, moved)
             left = {settlement.entry_id for settlement in moved}
             turn = [entry for entry in turn if entry.id not in left]
-            for chunk in in_chunks(turn, connector.capabilities.conditional_chunk):
-                settled += _send(installation, connector, chunk, live, waiting)
-                if installation.stop():
-                    return settled
+            settled += _send_turn(installation, connector, turn, live, waiting)
+            if installation.stop():
+                return settled
             ours |= {entry.change.ref for entry in turn}
     finally:
         settled += _settle_waiting(installation, connector, waiting)
@@ -208,12 +217,14 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
 
 
 def _each_record_once(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Turns: in each, a record is written once, so that no condition is broken by a write of our own beside it."""
+    """Turns: in each, a record is written once, so that no two calls under way are about it and no condition is broken
+    by a write of our own beside it."""
     turns: list[list[Entry]] = []
-    met: Counter[Ref | None] = Counter()
+    met: Counter[Ref | str] = Counter()
     for entry in entries:
-        number = met[entry.change.ref]
-        met[entry.change.ref] += 1
+        whose = entry.change.ref or entry.id
+        number = met[whose]
+        met[whose] += 1
         if number == len(turns):
             turns.append([])
         turns[number].append(entry)
@@ -224,10 +235,10 @@ def _look_again(
     installation: Installation, connector: Connector, entries: Sequence[Entry], live: dict[Ref, Record]
 ) -> list[Settlement]:
     """Our own write to the same record, a moment ago, moved its version: take the new one, if the cells still stand."""
-    fresh = _fresh(installation, connector, entries) if entries else {}
-    live.update(fresh)
+    seen = fresh(installation, connector, entries) if entries else {}
+    live.update(seen)
     checked = [(entry, replace(entry, change=replace(entry.change, decided_from={}))) for entry in entries]
-    moved = [(entry, drift(bare, fresh)) for entry, bare in checked]
+    moved = [(entry, drift(bare, seen)) for entry, bare in checked]
     return [Settlement(entry.id, State.DRIFTED, error=reason) for entry, reason in moved if reason is not None]
 
 
@@ -260,37 +271,70 @@ def _step_before(installation: Installation, entry: Entry) -> Entry | None:
     )
 
 
-def _chunk_size(connector: Connector, entries: Sequence[Entry]) -> int:
-    change = entries[0].change if entries else None
-    natural = change is not None and change.object_type in connector.capabilities.natural_ids
-    unkeyed = change is not None and change.op == "create" and change.key is None and not natural
-    alone = unkeyed or (change is not None and change.op == "opt_out")
-    return 1 if alone else connector.capabilities.write_chunk
+def _goes_alone(connector: Connector, entry: Entry) -> bool:
+    """What nobody could look up afterwards if its reply got lost: no other write is in its call or beside it."""
+    change = entry.change
+    is_unkeyed = change.key is None and change.object_type not in connector.capabilities.natural_ids
+    return change.op == "opt_out" or (change.op == "create" and is_unkeyed)
+
+
+def _without_lost(turn: Sequence[Entry], settled: Sequence[Entry]) -> list[Entry]:
+    """Those whose record is not waiting for a lost reply: that write may still land, after a later one of ours."""
+    lost = {entry.change.ref for entry in settled if entry.state is State.UNKNOWN}
+    return [entry for entry in turn if entry.change.ref is None or entry.change.ref not in lost]
+
+
+def _send_turn(
+    installation: Installation,
+    connector: Connector,
+    turn: Sequence[Entry],
+    live: Mapping[Ref, Record],
+    waiting: list[tuple[Entry, WriteOutcome]],
+) -> list[Entry]:
+    """Writes of one kind, each record once: in chunks, some of them side by side."""
+    settled: list[Entry] = []
+    if not live and turn and _goes_alone(connector, turn[0]):
+        waves: Iterable[Sequence[Sequence[Entry]]] = ([[entry]] for entry in turn)
+    else:
+        size = connector.capabilities.conditional_chunk if live else connector.capabilities.write_chunk
+        waves = installation.side_by_side.waves(connector.system, "writing", in_chunks(turn, size))
+    for wave in waves:
+        settled += _send(installation, connector, wave, live, waiting)
+        if live and installation.stop():
+            break
+    return settled
 
 
 def _send(
     installation: Installation,
     connector: Connector,
-    chunk: Sequence[Entry],
+    wave: Sequence[Sequence[Entry]],
     live: Mapping[Ref, Record],
     waiting: list[tuple[Entry, WriteOutcome]],
 ) -> list[Entry]:
     """Intend, send, and settle what can be settled at once; the rest waits for one read-back of the block."""
-    installation.ledger.intend([entry.id for entry in chunk])
+    installation.calls.require(connector.system)
+    installation.ledger.intend([entry.id for chunk in wave for entry in chunk])
     if installation.ledger.in_transaction:
         raise RuntimeError("a transaction is open across a vendor call")
-    try:
-        outcomes = connector.write([as_write(entry, live) for entry in chunk])
-    except TruceError as error:
-        record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in chunk])
-        raise
-    by_id = {outcome.entry_id: outcome for outcome in outcomes}
-    paired = [(entry, by_id.get(entry.id) or WriteOutcome(entry.id, "unknown")) for entry in chunk]
-    blind = [pair for pair in paired if _needs_read_back(connector, *pair)]
-    waiting += blind
-    clear = [pair for pair in paired if pair not in blind]
+    calls = [partial(connector.write, [as_write(entry, live) for entry in chunk]) for chunk in wave]
+    paired: list[tuple[Entry, WriteOutcome]] = []
+    failures: list[TruceError] = []
+    answers = installation.side_by_side.ask(connector.system, "writing", calls)
+    for chunk, answer in zip(wave, answers, strict=True):
+        if isinstance(answer, TruceError):
+            settle_unsent(installation, chunk, answer)
+            failures.append(answer)
+            continue
+        by_id = {outcome.entry_id: outcome for outcome in answer}
+        paired += [(entry, by_id.get(entry.id) or WriteOutcome(entry.id, "unknown")) for entry in chunk]
+    blind = {entry.id for entry, outcome in paired if _needs_read_back(connector, entry, outcome)}
+    waiting += [pair for pair in paired if pair[0].id in blind]
+    clear = [pair for pair in paired if pair[0].id not in blind]
     settled = settle(installation, [entry for entry, _ in clear], [outcome for _, outcome in clear])
-    wait_as_asked(connector.system, outcomes)
+    if failures:
+        raise failures[0]
+    wait_as_asked(connector.system, [outcome for _, outcome in paired])
     return settled
 
 
@@ -315,7 +359,7 @@ def _send_in_bulk(installation: Installation, connector: Connector, entries: Seq
     try:
         outcomes = connector.start_bulk([as_write(entry) for entry in entries], note)
     except TruceError as error:
-        record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in entries])
+        settle_unsent(installation, entries, error)
         raise
     refused = {outcome.entry_id for outcome in outcomes}
     sent = [entry for entry in entries if entry.id not in refused]
@@ -356,95 +400,3 @@ def _needs_read_back(connector: Connector, entry: Entry, outcome: WriteOutcome) 
     if outcome.status != "applied" or entry.change.op == "delete" or connector.capabilities.echoes_writes:
         return False
     return any(cell.vendor_field not in outcome.observed for cell in entry.change.cells)
-
-
-def _fresh(installation: Installation, connector: Connector, block: Sequence[Entry]) -> dict[Ref, Record]:
-    """Live copies of the records to be updated; a HubSpot echo or pull of the last minute is fresh enough."""
-    refs = [entry.change.ref for entry in block if entry.change.ref is not None]
-    if not refs:
-        return {}
-    guarded = any(entry.change.guarded or entry.change.op == "delete" for entry in block)
-    if connector.capabilities.echoes_writes and not guarded:
-        known = installation.mirror.records(refs)
-        is_whole = len(known) == len(set(refs)) and _are_fresh(installation, connector.system, known.values())
-        if is_whole and not any(_is_contested(entry, known) for entry in block):
-            return known
-    fields = sorted(_compared_fields(block))
-    found: dict[Ref, Record] = {}
-    for readout in _read_in_chunks(connector, refs, fields):
-        if isinstance(readout, Record):
-            found[readout.ref] = readout
-        elif not isinstance(readout, Gone | MergedInto):
-            raise Unavailable(f"{readout.ref} cannot be read", system=connector.system, why=readout.reason)
-    return found
-
-
-def _are_fresh(installation: Installation, system: str, records: Iterable[Record]) -> bool:
-    """Seen within the last minute of the vendor's clock; ours may be wrong by hours."""
-    now = installation.vendor_now(system)
-    return now is not None and all(
-        record.seen_at is not None and record.seen_at >= now - FRESH_FOR for record in records
-    )
-
-
-def _read_in_chunks(connector: Connector, refs: Sequence[Ref], fields: Sequence[str]) -> Iterator[Readout]:
-    size = connector.capabilities.read_chunk
-    for start in range(0, len(refs), size):
-        yield from connector.read(refs[start : start + size], fields)
-
-
-def _compared_fields(block: Sequence[Entry]) -> set[str]:
-    named = {cell.vendor_field for entry in block for cell in entry.change.cells}
-    return named | {name for entry in block for name in entry.change.decided_from}
-
-
-def _still_as_decided(block: Sequence[Entry], live: Mapping[Ref, Record]) -> tuple[list[Entry], list[Settlement]]:
-    ready: list[Entry] = []
-    moved: list[Settlement] = []
-    for entry in block:
-        reason = drift(entry, live)
-        if reason is None:
-            ready.append(entry)
-        else:
-            moved.append(Settlement(entry.id, State.DRIFTED, error=reason))
-    return ready, moved
-
-
-def drift(entry: Entry, live: Mapping[Ref, Record]) -> str | None:
-    """Why this entry no longer fits the live record, or None."""
-    ref = entry.change.ref
-    if ref is None or entry.change.op == "undelete":
-        return None
-    current = live.get(ref)
-    if current is None:
-        return GONE
-    if entry.change.step > 0:
-        return None  # the clear before it in the same group changed the value on purpose
-    expected: dict[str, FieldValue] = dict(entry.change.decided_from)
-    expected.update({cell.vendor_field: cell.before for cell in entry.change.cells})
-    for name, value in expected.items():
-        if name in current.fields and not same_value(current.fields[name], value):
-            return f"{name} changed meanwhile"
-    return None
-
-
-def _needs_guard(connector: Connector, entry: Entry, live: Mapping[Ref, Record]) -> bool:
-    ref = entry.change.ref
-    if ref is None or ref not in live:
-        return False
-    if entry.change.guarded or entry.change.op == "delete":
-        return True
-    if entry.change.op == "opt_out":
-        return False  # the operation knows no version; the stricter answer wins whatever else changed
-    if not connector.capabilities.conditional_write:
-        return False
-    return _is_contested(entry, live)
-
-
-def _is_contested(entry: Entry, live: Mapping[Ref, Record]) -> bool:
-    """Somebody worked on this record lately, and a value of it would be overwritten."""
-    record = live.get(entry.change.ref) if entry.change.ref is not None else None
-    if record is None or record.modified_at is None or record.seen_at is None:
-        return False
-    overwrites = any(cell.before not in (None, "") for cell in entry.change.cells)
-    return overwrites and record.modified_at >= record.seen_at - CONTESTED_FOR  # both are the vendor's own clock

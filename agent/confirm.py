@@ -14,10 +14,11 @@ from datetime import datetime
 from agent.changes import Entry, State
 from agent.connector import Connector, WriteOutcome
 from agent.decide.view import Base
-from agent.errors import ConnectorError, Unavailable
+from agent.errors import ConnectorError, TruceError, Unavailable
 from agent.installation import Installation
 from agent.ledger.ledger import Settlement
 from agent.links import await_pairing
+from agent.live import read_in_chunks
 from agent.places import entity_type_of, in_chunks, places_of, settled_bases
 from agent.records import FieldValue, Readout, Record, Ref
 
@@ -136,6 +137,11 @@ def put_off(installation: Installation, entry: Entry, why: str) -> Settlement:
     return Settlement(entry.id, State.PLANNED, error=why)
 
 
+def settle_unsent(installation: Installation, entries: Sequence[Entry], error: TruceError) -> None:
+    """A call that raised had sent nothing."""
+    record(installation, [put_off(installation, entry, f"not sent: {error.what}") for entry in entries])
+
+
 def wait_as_asked(system: str, outcomes: Sequence[WriteOutcome]) -> None:
     """A vendor that says how long to wait is not asked for the rest either.
 
@@ -213,7 +219,7 @@ def read_back(
     entries: Sequence[Entry],
     outcomes: Sequence[WriteOutcome],
 ) -> list[WriteOutcome]:
-    """Complete applied outcomes with what the vendor holds now; one read for the lot.
+    """Complete applied outcomes with what the vendor holds now.
 
     A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen.
     """
@@ -233,7 +239,7 @@ def read_back(
     refs = [Ref(connector.system, object_type, str(outcome.record_id)) for outcome in blind]
     try:
         with installation.calls.lane("undo"):  # what was sent must be seen, whatever else is held back
-            readouts = connector.read(refs, fields)
+            readouts = read_in_chunks(installation, connector, refs, fields)
     except ConnectorError:
         readouts = []
     seen = {outcome.entry_id: readout for outcome, readout in zip(blind, readouts, strict=False)}

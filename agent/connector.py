@@ -51,6 +51,9 @@ class Capabilities:
     write_chunk: int
     read_chunk: int
     conditional_chunk: int = 1
+    parallel_calls: int = 1
+    """Calls under way at once where the config says nothing; then several threads call ``read`` and ``write``.
+    1: one at a time, whatever the config says."""
     bin_days: int | None = None
     """How long a deleted record can be brought back; None where ``undelete`` is False, or without end."""
     tells_erasures_for: int | None = None

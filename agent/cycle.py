@@ -12,6 +12,7 @@ from functools import partial
 
 from agent import (
     apply,
+    as_decided,
     confirm,
     consent,
     fights,
@@ -160,7 +161,7 @@ def _hide(installation: Installation, connector: Connector, object_type: str, re
 def _look_for_gone(installation: Installation, again: Sequence[Entry]) -> None:
     """Who was not there to be written is asked for at once: a change query may never show it (HubSpot's does not), and
     until the next sweep every cycle would try again."""
-    gone = {entry.change.ref for entry in again if entry.error == apply.GONE}
+    gone = {entry.change.ref for entry in again if entry.error == as_decided.GONE}
     for connector, pulling in pullings(installation) if gone else ():
         place = (connector.system, pulling.object_type)
         only = [ref for ref in gone if ref is not None and (ref.system, ref.object_type) == place]

@@ -22,6 +22,7 @@ from agent.mirror.mirror import Mirror
 from agent.orders.commands import Commands
 from agent.records import Owner, Record
 from agent.reviews import Reviews
+from agent.side_by_side import SideBySide
 from agent.store import Clock
 from agent.systems import Systems
 
@@ -51,6 +52,7 @@ class Installation:
     jobs: BulkJobs
     commands: Commands
     calls: Calls
+    side_by_side: SideBySide
     clock: Clock
     policies: Prepared
     mode: Mode

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from agent.changes import Entry
 from agent.decide.policy import PolicySet
 from agent.decide.view import Base
 from agent.records import FieldValue, Record, Ref
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +80,5 @@ def entity_type_of(entity_id: str) -> str:
     return entity_id.rpartition("-")[0]
 
 
-def in_chunks(items: Sequence[Entry], size: int) -> list[Sequence[Entry]]:
+def in_chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent import apply
+from agent.as_decided import drift
 from agent.changes import Change, Entry, State
 from agent.confirm import same_value
 from agent.errors import PlanStale
@@ -118,7 +118,7 @@ def _values_behind(change: Change, record: Record, places: Places) -> dict[str, 
 
 def _why_moved(installation: Installation, change: Change, behind: Sources, live: Mapping[Ref, Record]) -> str | None:
     if change.step == 0:
-        reason = apply.drift(Entry("", 0, "", change, State.PLANNED, installation.clock()), live)
+        reason = drift(Entry("", 0, "", change, State.PLANNED, installation.clock()), live)
         if reason is not None:
             return reason
     for ref, values in behind.items():

@@ -43,6 +43,7 @@ from agent.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.schema_memory import SchemaMemory
 from agent.secrets import ReplacedSecret, read_secret
+from agent.side_by_side import SideBySide
 from agent.store import Clock
 from agent.systems import Systems
 from connectors.registry import FIRST, declared
@@ -164,6 +165,7 @@ def open_installation(
             ledger.begin_epoch(f"pid {os.getpid()}")
         links = _links(config, stack, connectors, secret if writer and asks_vendors else _no_secret)
         installation = _assembled(config, links, ledger, mirror, clock)
+        stack.callback(installation.side_by_side.close)
         if writer:
             stack.callback(_settle_calls, installation.calls)
         installation.asks_vendors = writer and asks_vendors
@@ -214,6 +216,7 @@ def _assembled(
         jobs=BulkJobs(ledger),
         commands=Commands(ledger.store, clock),
         calls=metered(config, links, clock, CallCounts(ledger.store)),
+        side_by_side=SideBySide({system: _at_once(config, link) for system, link in links.items()}),
         clock=clock,
         policies=prepare(PolicySet("", {}, systems=systems_of(config))),
         mode=ceiling(ledger, config.run.mode).mode,
@@ -247,6 +250,13 @@ def _settle_calls(calls: Calls) -> None:
     """At the end, whatever ended it: a count that cannot be written any more is only a little too high."""
     with suppress(TruceError):
         calls.settle()
+
+
+def _at_once(config: Config, connector: Connector) -> int:
+    """What the config says, unless the connector was not made for more than one call at a time."""
+    usual = connector.capabilities.parallel_calls
+    given = config.calls.get(connector.system, CallsConfig()).parallel_calls
+    return given if given is not None and usual > 1 else usual
 
 
 def _share(config: Config, system: str) -> Share:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import yaml
@@ -58,6 +59,7 @@ class Practice:
     def __init__(self, *, clock: str = "virtual") -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
+        self._one_by_one = Lock()
         self._process = context.Process(target=_serve, args=(theirs, clock), name="practice CRMs")
         self._process.start()
         self._is_virtual = clock == "virtual"
@@ -79,8 +81,9 @@ class Practice:
 
     def advance(self, seconds: float) -> None:
         """Let time pass there."""
-        self._tell("advance", seconds=seconds)
-        self._now += timedelta(seconds=seconds)
+        with self._one_by_one:
+            self._tell("advance", seconds=seconds)
+            self._now += timedelta(seconds=seconds)
 
     def fill(self, people: int) -> None:
         """Add people to both CRMs."""

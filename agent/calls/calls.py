@@ -3,6 +3,8 @@
 One gate per system stands in the way of every request, whichever connector method makes it. The count survives a
 crash: it is written ahead in small steps, so that after ``kill -9`` too many calls are counted rather than too few.
 What the vendors say in their replies stands above our own count, for other tools use the same account.
+
+Calls that are under way side by side pass the gate one by one.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from zoneinfo import ZoneInfo
 
 from agent.calls.budget import A_DAY, LANES, Day, Lane, Share, pause_that_lasts, room, room_in_account, room_in_share
@@ -78,6 +81,7 @@ class Meter:
         """Calls since this process began."""
         self._clock = clock
         self._counts = counts
+        self._one_by_one = Lock()
         self._day_rolls = day_rolls
         now = self._hour()
         self._hours: Hours = counts.since(system, now - KEPT_HOURS) if counts else Counter()
@@ -90,19 +94,25 @@ class Meter:
     # --- the gate ---
 
     def enter(self) -> None:
-        self.require()
-        self._count()
+        with self._one_by_one:
+            self._require()
+            self._count()
 
     def require(self) -> None:
         """Raises HeldBack when no call can be made: before anything is begun that would need one."""
+        with self._one_by_one:
+            self._require()
+
+    def _require(self) -> None:
         now = self._clock()
         day = self._day(now)
         if day is not None and room(self.lane, self.share, day) <= 0:
             raise self._held_back(self.lane, day, now)
 
     def told(self, allowance: Allowance) -> None:
-        self._allowance = allowance
-        self._told_at = self._clock()
+        with self._one_by_one:
+            self._allowance = allowance
+            self._told_at = self._clock()
 
     def lives_in(self, zone: str | None) -> None:
         """The account's time zone, in which its day ends."""
@@ -110,9 +120,10 @@ class Meter:
 
     def settle(self) -> None:
         """Write the exact count down: at the end of a cycle, of an order, of the process."""
-        if self._credit:
-            self._write({key: -number for key, number in self._credit.items()})
-            self._credit.clear()
+        with self._one_by_one:
+            if self._credit:
+                self._write({key: -number for key, number in self._credit.items()})
+                self._credit.clear()
 
     # --- what it stands at ---
 

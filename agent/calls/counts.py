@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from agent.store import Store
@@ -14,10 +15,15 @@ Hours = Counter[tuple[int, str]]
 
 
 class CallCounts:
-    """Durable counters. A reader may only look."""
+    """Durable counters. A reader may only look.
+
+    They are written from the thread that makes a call, one call after the other. The thread that writes everything else
+    waits for its calls with no transaction open (``agent.side_by_side``), so the two never meet.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._one_by_one = Lock()
 
     def since(self, system: str, hour: int) -> Hours:
         """What was counted in this hour and after it."""
@@ -29,7 +35,7 @@ class CallCounts:
     def add(self, system: str, counted: Mapping[tuple[int, str], int], told: Mapping[str, Any], forget: int) -> None:
         """Add to the counters (or take back: numbers may be negative), remember what the vendor last told, and drop
         the hours before ``forget``."""
-        with self._store.write() as connection:
+        with self._one_by_one, self._store.write() as connection:
             connection.executemany(
                 "INSERT INTO called VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
                 [(system, hour, lane, number) for (hour, lane), number in counted.items() if number],

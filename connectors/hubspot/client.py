@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from importlib.metadata import version as version_of
 from ipaddress import ip_address
+from threading import RLock
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -108,6 +109,9 @@ def bad_reply(why: str) -> BadReply:
 class Client:
     """Sends one request per call and returns its ``Reply``, error statuses included.
 
+    From any thread: the library's API objects hold nothing of a single call that anybody reads, and urllib3's pools
+    are made for it.
+
     Raises from every call:
         NothingSent: no connection. ReplyLost: sent, and no whole reply came back. HeldBack: not sent, by our own gate.
     """
@@ -122,6 +126,7 @@ class Client:
     _library: Any = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _apis: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _making: RLock = field(default_factory=RLock, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -254,34 +259,36 @@ class Client:
         return self._send(partial(client.call_api, path, method, places, query, wanted, auth_settings=["oauth2"]))
 
     def _send(self, call: Callable[..., Any]) -> Reply:
-        self._rolling.wait()
+        with self._rolling.turn() as turn:
+            reply = self._answered(call)
+            self._rolling.note(turn, reply.calls_left, reply.at)
+        if reply.day is not None:
+            self.gate.told(reply.day)
+        return reply
+
+    def _answered(self, call: Callable[..., Any]) -> Reply:
         try:
             response = call(_preload_content=False)
-            return self._noted(_reply(response.status, response.data, response.headers))
+            return _reply(response.status, response.data, response.headers)
         except Exception as error:
             status = getattr(error, "status", None)
             if isinstance(status, int) and status > 0:
                 # each sub-package of the library has its own ApiException, without a shared base class
-                return self._noted(_refusal(status, error))
+                return _refusal(status, error)
             # the library decodes error bodies as UTF-8 and fails on any other page
             if isinstance(error, urllib3.exceptions.HTTPError | OSError | UnicodeDecodeError) or status == 0:
                 raise transport_failure(error) from None
             raise
 
-    def _noted(self, reply: Reply) -> Reply:
-        self._rolling.note(reply.calls_left, reply.at)
-        if reply.day is not None:
-            self.gate.told(reply.day)
-        return reply
-
     def _api(self, package: Any, api_name: str, config: Mapping[str, Any]) -> Any:
         """The library's ``api_factory`` hook."""
         key = (package.__name__, api_name)
-        if key not in self._apis:
-            if package.__name__ not in self._clients:
-                self._clients[package.__name__] = self._guarded_client(package, config)
-            self._apis[key] = getattr(package, api_name)(api_client=self._clients[package.__name__])
-        return self._apis[key]
+        with self._making:
+            if key not in self._apis:
+                if package.__name__ not in self._clients:
+                    self._clients[package.__name__] = self._guarded_client(package, config)
+                self._apis[key] = getattr(package, api_name)(api_client=self._clients[package.__name__])
+            return self._apis[key]
 
     def _guarded_client(self, package: Any, config: Mapping[str, Any]) -> Any:
         settings = package.Configuration()
@@ -319,10 +326,14 @@ class Client:
         return send(method, url, headers={**headers, "Authorization": f"Bearer {fresh}"}, **kwargs)
 
     def _ask_for_token(self, form: Mapping[str, str]) -> Reply:
-        """Everything in the body and nothing in the query, which logs along the way would keep."""
+        """Everything in the body and nothing in the query, which logs along the way would keep.
+
+        Takes no turn of its own: the call that waits for the token has one.
+        """
         client = self._library.crm.objects.basic_api.api_client
         wanted = {"Accept": "application/json", "Content-Type": _FORM}
-        return self._send(partial(client.call_api, _LOGIN_PATH, "POST", {}, [], wanted, post_params=list(form.items())))
+        ask = partial(client.call_api, _LOGIN_PATH, "POST", {}, [], wanted, post_params=list(form.items()))
+        return self._answered(ask)
 
 
 def versioned(path: str, version: ApiVersion) -> str:

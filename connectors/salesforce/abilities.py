@@ -13,6 +13,10 @@ WRITE_CHUNK = 200
 CONDITIONAL_CHUNK = 25
 """Sub-requests in one composite call, which counts as one API request."""
 
+PARALLEL_CALLS = 4
+"""Writes of records that hang on one parent wait for its lock, and an account has 25 long calls at once for all apps
+(facts: Concurrent API Request Limits)."""
+
 BIN_DAYS = 15
 """How long the recycle bin keeps a record, unless it is full before."""
 
@@ -58,6 +62,7 @@ def abilities(
         write_chunk=WRITE_CHUNK,
         read_chunk=READ_CHUNK,
         conditional_chunk=CONDITIONAL_CHUNK,
+        parallel_calls=PARALLEL_CALLS,
         bulk_above=bulk_above,
         bulk_chunk=BULK_CHUNK,
         index_lag_seconds=0.0,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from agent.connector import WriteError, WriteOutcome
@@ -34,6 +35,7 @@ class Guarded:
         self._calls = calls
         self._reading = reading
         self._holds_in_composites: bool | None = None
+        self._probing = Lock()
 
     def groups(self, fit: Sequence[Fit]) -> list[list[Fit]]:
         """Which updates may share a call. Raises AccessDenied, Unavailable, BadReply: nothing was sent yet."""
@@ -74,14 +76,15 @@ class Guarded:
 
     def _may_share(self, item: Fit) -> bool:
         """Asked once per connection, and again while the answer says nothing."""
-        if self._holds_in_composites is None:
-            probe = _sub(self._calls.root, "GET", item, "probe", {_CONDITION: _LONG_AGO}, None)
-            answer = self._calls.send(_composite([probe]))
-            status = _statuses(answer).get("probe")
-            if status not in (_STALE, 200):
-                return False
-            self._holds_in_composites = status == _STALE
-        return self._holds_in_composites
+        with self._probing:
+            if self._holds_in_composites is None:
+                probe = _sub(self._calls.root, "GET", item, "probe", {_CONDITION: _LONG_AGO}, None)
+                answer = self._calls.send(_composite([probe]))
+                status = _statuses(answer).get("probe")
+                if status not in (_STALE, 200):
+                    return False
+                self._holds_in_composites = status == _STALE
+            return self._holds_in_composites
 
 
 def _conditions(item: Fit) -> dict[str, str] | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from importlib.resources import files
+from threading import RLock
 from typing import Any, cast
 
 from agent.connector import Choice, FieldSchema, FieldType, ObjectSchema
@@ -67,13 +68,15 @@ class Schemas:
         self._calls = calls
         self._clock = clock
         self._known: dict[str, Description] = {}
+        self._asking = RLock()
 
     def of(self, object_type: str) -> Description:
         """The description at hand, asked again when it is older than ``FRESH_SECONDS``. Raises like ``fetch``."""
-        known = self._known.get(object_type)
-        if known is not None and self._clock() - known.fetched < FRESH_SECONDS:
-            return known
-        return self.fetch(object_type)
+        with self._asking:
+            known = self._known.get(object_type)
+            if known is not None and self._clock() - known.fetched < FRESH_SECONDS:
+                return known
+            return self.fetch(object_type)
 
     def fetch(self, object_type: str) -> Description:
         """Ask the vendor now; a 304 keeps what is known.

@@ -91,7 +91,11 @@ class Egress(HTTPAdapter):
 
 
 class VendorSession(requests.Session):
-    """A requests session that follows no redirect and takes nothing from the environment."""
+    """A requests session that follows no redirect and takes nothing from the environment.
+
+    Several threads may use it at once: what requests warns of are cookies, which this one never keeps, and settings
+    changed meanwhile, which nobody does; its pools of connections are urllib3's, made for it.
+    """
 
     def __init__(self, egress: Egress) -> None:
         super().__init__()

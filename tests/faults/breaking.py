@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import pytest
@@ -64,12 +65,14 @@ class Power:
     counts: dict[str, int] = field(default_factory=lambda: {"ledger": 0, "mirror": 0, "http": 0})
     writing_calls: list[int] = field(default_factory=list)
     """Numbers of the HTTP calls that carried ledger entries."""
+    _one_by_one: Lock = field(default_factory=Lock)
 
     def reach(self, kind: Kind) -> int:
         """A place of this kind is about to happen; its number."""
         self.need()
-        self.counts[kind] += 1
-        return self.counts[kind]
+        with self._one_by_one:
+            self.counts[kind] += 1
+            return self.counts[kind]
 
     def pass_by(self, kind: Kind, nth: int, side: Side) -> None:
         if self.cut_at == Place(kind, nth, side):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from agent.config import Config
-from agent.connector import Connector
+from agent.connector import Capabilities, Connector
 from agent.installation import Installation
 from agent.pairing import pairing
 from agent.wiring import open_installation, read_config
@@ -74,25 +74,36 @@ class Time:
 
 @dataclass(frozen=True)
 class Site:
-    """Where the emulator is and how to log in; everything a process needs beside its folder."""
+    """Where the emulator is and how to log in; everything a process needs beside its folder.
+
+    With ``parallel_calls`` every record is read and written by a call of its own, and so many calls are under way at
+    once: a world this small has no two full chunks.
+    """
 
     salesforce: str
     hubspot: str
     admin: str
     credentials: Mapping[str, Mapping[str, str]]
+    parallel_calls: int = 0
 
     def connectors(self, time: Time) -> dict[str, Connector]:
         """The real clients."""
-        return {
-            "salesforce": Salesforce(
-                **self.credentials["salesforce"], base_url=self.salesforce, clock=time.seconds, timeout=TIMEOUT,
-                link_keys=LINK_KEYS["salesforce"],
-            ),
-            "hubspot": HubSpot(
-                token=self.credentials["hubspot"]["token"], base_url=self.hubspot, seconds=time.seconds,
-                sleep=time.wait, timeout=TIMEOUT, link_keys=LINK_KEYS["hubspot"],
-            ),
-        }  # fmt: skip
+        salesforce = Salesforce(
+            **self.credentials["salesforce"], base_url=self.salesforce, clock=time.seconds, timeout=TIMEOUT,
+            link_keys=LINK_KEYS["salesforce"],
+        )  # fmt: skip
+        hubspot = HubSpot(
+            token=self.credentials["hubspot"]["token"], base_url=self.hubspot, seconds=time.seconds,
+            sleep=time.wait, timeout=TIMEOUT, link_keys=LINK_KEYS["hubspot"],
+        )  # fmt: skip
+        if self.parallel_calls:
+            salesforce._capabilities = _one_by_one(salesforce.capabilities)
+            hubspot.capabilities = _one_by_one(hubspot.capabilities)
+        return {"salesforce": salesforce, "hubspot": hubspot}
+
+
+def _one_by_one(capabilities: Capabilities) -> Capabilities:
+    return replace(capabilities, write_chunk=1, read_chunk=1, conditional_chunk=1)
 
 
 @contextmanager
@@ -132,6 +143,8 @@ def write_setting(folder: Path, site: Site, mode: str = "act") -> None:
         },
         "run": {"mode": mode},
     }
+    if site.parallel_calls:
+        config["calls"] = {key: {"parallel_calls": site.parallel_calls} for key in ("salesforce", "hubspot")}
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     copytree(POLICIES, folder / "policies")
 

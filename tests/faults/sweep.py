@@ -59,11 +59,13 @@ class Played:
 class Theatre:
     """The running emulator with the stages of all scenarios."""
 
-    def __init__(self, emulator: Emulator, folder: Path) -> None:
+    def __init__(self, emulator: Emulator, folder: Path, *, parallel_calls: int = 0) -> None:
         self.emulator = emulator
         self.admin = Admin(emulator.admin_url)
         self.folder = folder
-        self.site = Site(emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials)
+        self.site = Site(
+            emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials, parallel_calls
+        )
         self._stages: dict[str, Stage] = {}
         self._plain: dict[tuple[str, bool], Played] = {}
 

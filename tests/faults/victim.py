@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Victims:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {
-            "site": [self._site.salesforce, self._site.hubspot, self._site.admin, self._site.credentials],
+            "site": list(astuple(self._site)),
             "scenario": scenario,
             "folder": str(folder),
             "place": [place.kind, place.nth, place.side],

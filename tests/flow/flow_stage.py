@@ -141,6 +141,7 @@ class Stage:
         self.editor = ANNA
         self.link_keys = True
         self.bulk_above = 2000
+        self.parallel_calls: int | None = None
         self.hubspot_version = "v3"
         self.is_pairing_accepted = True
         self._people = 0
@@ -200,6 +201,7 @@ class Stage:
                 "api_version": self.hubspot_version,
             },
             "run": {"mode": "act"},
+            "calls": {system: {"parallel_calls": self.parallel_calls} for system in ("salesforce", "hubspot")},
             "people": {
                 "anna": ANNA,
                 "ben": BEN,
@@ -286,7 +288,7 @@ class Stage:
         salesforce._capabilities = replace(salesforce.capabilities, conditional_chunk=1)
         mark = self.mark()
         self.installation.stop = lambda: bool(self.written(mark))
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted), self.installation.side_by_side.one_after_the_other():
             self.order(kind, **body)
         self.installation.stop = never
 

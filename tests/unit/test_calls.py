@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,6 +52,42 @@ def meter(watch: Watch, store: Store | None = None, *, rolls: bool = False, shar
 def make(gate: Meter, calls: int) -> None:
     for _ in range(calls):
         gate.enter()
+
+
+def from_eight_threads(gate: Meter, each: int) -> list[HeldBack]:
+    """What was held back of so many calls from each of eight threads."""
+    held: list[HeldBack] = []
+
+    def calls() -> None:
+        for _ in range(each):
+            try:
+                gate.enter()
+            except HeldBack as refusal:
+                held.append(refusal)
+
+    threads = [threading.Thread(target=calls) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return held
+
+
+def test_calls_made_side_by_side_are_each_counted_once(watch: Watch, store: Store) -> None:
+    gate = meter(watch, store)
+    assert from_eight_threads(gate, 3 * STEP) == []
+    assert gate.made == gate.standing().ours == 24 * STEP
+    gate.settle()
+    assert meter(watch, store).standing().ours == 24 * STEP
+
+
+def test_calls_made_side_by_side_never_pass_the_share(watch: Watch, store: Store) -> None:
+    gate = meter(watch, store)
+    gate.lane = "cycle"
+    gate.told(Allowance(1_000, 0))
+    held = from_eight_threads(gate, 100)
+    assert gate.made == 350
+    assert len(held) == 450
 
 
 def until_held(gate: Meter) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from connectors.hubspot.client import Client, Reply, versioned
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
 from connectors.hubspot.login import ServiceKey
-from connectors.hubspot.pacing import Pace
+from connectors.hubspot.pacing import BREATH_SECONDS, KEPT_FREE, Pace, Rolling
 from connectors.hubspot.pulling import next_page
 from connectors.hubspot.records import (
     as_milliseconds,
@@ -278,6 +279,20 @@ def test_the_first_searches_do_not_wait_and_neither_does_a_slow_caller() -> None
         pace.wait()
         time.now += 0.25
     assert sum(time.slept) == pytest.approx(0.0)
+
+
+def test_calls_under_way_count_as_gone() -> None:
+    """The last reply told of three more than are kept free, and those three are out already."""
+    time = FakeTime()
+    rolling = Rolling(time.sleep, left=KEPT_FREE + 3)
+    with ExitStack() as out:
+        for _ in range(4):
+            out.enter_context(rolling.turn())
+        assert time.slept == []
+        out.enter_context(rolling.turn())
+        assert time.slept == [BREATH_SECONDS]
+    with rolling.turn():
+        assert time.slept == [BREATH_SECONDS]
 
 
 # schema ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""Several calls to one vendor under way at once, so that its rate sets the pace and not its latency.
+
+The thread that asks waits until every call of a wave has ended. So it alone ever writes down what came of them, no
+transaction is open meanwhile, and nothing is under way any more when it goes on. Calls of one wave must not depend on
+each other; whoever makes a wave sees to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Literal, TypeVar
+
+from agent.errors import TruceError
+
+R = TypeVar("R")
+T = TypeVar("T")
+Doing = Literal["reading", "writing"]
+
+
+class SideBySide:
+    """``most``: {system: calls that may be under way at once}."""
+
+    def __init__(self, most: Mapping[str, int]) -> None:
+        self._most = dict(most)
+        self._answered: set[tuple[str, Doing]] = set()
+        self._is_narrow = False
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+
+    def most(self, system: str) -> int:
+        """Calls of this system that may be under way at once."""
+        return 1 if self._is_narrow else self._most.get(system, 1)
+
+    @contextmanager
+    def one_after_the_other(self) -> Iterator[None]:
+        """Inside, every wave is a single call."""
+        before, self._is_narrow = self._is_narrow, True
+        try:
+            yield
+        finally:
+            self._is_narrow = before
+
+    def waves(self, system: str, doing: Doing, items: Sequence[T]) -> Iterator[Sequence[T]]:
+        """The items of one wave at a time.
+
+        A vendor that has not answered to this yet, or failed the last time, gets a single call first: what it refuses
+        altogether then costs one call and one attempt, and not many.
+        """
+        start = 0
+        while start < len(items):
+            width = self.most(system) if (system, doing) in self._answered else 1
+            yield items[start : start + width]
+            start += width
+
+    def ask(self, system: str, doing: Doing, wave: Sequence[Callable[[], R]]) -> list[R | TruceError]:
+        """Make the calls of a wave at once and wait for all. What each came to, in order: its result or its error.
+
+        Anything raised that is no ``TruceError`` is raised here, when all have ended.
+        """
+        if len(wave) == 1:
+            answers = [_answer(wave[0])]
+        else:
+            under_way = [self._pool(system).submit(_answer, call) for call in wave]
+            wait(under_way)
+            answers = [each.result() for each in under_way]
+        if any(isinstance(answer, TruceError) for answer in answers):
+            self._answered.discard((system, doing))
+        else:
+            self._answered.add((system, doing))
+        return answers
+
+    def close(self) -> None:
+        """Safe to call twice."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._pools.clear()
+
+    def _pool(self, system: str) -> ThreadPoolExecutor:
+        """Made when there is first a use for it: most cycles make one call."""
+        if system not in self._pools:
+            self._pools[system] = ThreadPoolExecutor(self._most[system], f"calls of {system}")
+        return self._pools[system]
+
+
+def results(answers: Sequence[R | TruceError]) -> list[R]:
+    """What the calls of a wave returned. Raises the first error among them."""
+    found: list[R] = []
+    for answer in answers:
+        if isinstance(answer, TruceError):
+            raise answer
+        found.append(answer)
+    return found
+
+
+def _answer(call: Callable[[], R]) -> R | TruceError:
+    try:
+        return call()
+    except TruceError as error:
+        return error
