@@ -337,8 +337,11 @@ class Connector(Protocol):
         """The vendor's clock (Date header of a fresh reply), UTC. Raises like ``identity``."""
         ...
 
-    def schema(self, object_type: str) -> ObjectSchema:
-        """What our user may see and write. Raises NotFound for an unknown object type."""
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
+        """What our user may see and write, asked now unless it was seen within so many seconds anyway.
+
+        Raises NotFound for an unknown object type.
+        """
         ...
 
     def owners(self) -> list[Owner]:

@@ -22,6 +22,9 @@ from agent.schema_memory import SchemaMemory
 EVERY = timedelta(minutes=15)
 """Between two looks. A refused pull is looked into at once."""
 
+RECENT = timedelta(minutes=10)
+"""A look takes what a connector was told so shortly before, where that came along with a call made anyway."""
+
 Place = tuple[str, str]
 
 WAYS_BACK: Mapping[str, str] = {
@@ -40,8 +43,13 @@ MAY_GO_ON = ("value gone", "shorter")
 """What a person may go on with although it is so."""
 
 
-def described(connectors: Mapping[str, Connector], policies: PolicySet, known: Iterable[Place] = ()) -> Described:
-    """What each vendor says of every object type the policies name, narrowed to what they name of it.
+def described(
+    connectors: Mapping[str, Connector],
+    policies: PolicySet,
+    known: Iterable[Place] = (),
+    recent: timedelta = timedelta(),
+) -> Described:
+    """What each vendor says, or said as recently as that, of every object type the policies name.
 
     One of the ``known`` may be hidden from us by now, and is left out then.
 
@@ -52,7 +60,7 @@ def described(connectors: Mapping[str, Connector], policies: PolicySet, known: I
     refusals: dict[Place, NotFound | NotPermitted] = {}
     for system, object_type in places_of(policies):
         try:
-            schema = connectors[system].schema(object_type)
+            schema = connectors[system].schema(object_type, recent.total_seconds())
         except (NotFound, NotPermitted) as refusal:
             if (system, object_type) not in known:
                 raise
@@ -99,7 +107,7 @@ def look_again(installation: Installation, *, at_once: bool = False) -> None:
         return
     policies = installation.policies.policies
     before = SchemaMemory(installation.ledger.store).accepted()
-    seen = described(installation.connectors, policies, before)
+    seen = described(installation.connectors, policies, before, timedelta() if at_once else RECENT)
     unreadable = {place for place in installation.hidden & set(seen) if not _is_readable(installation, place)}
     installation.schemas_seen_at = now
     _compare(installation, policies, before or seen, {place: seen[place] for place in seen if place not in unreadable})

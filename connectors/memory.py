@@ -151,7 +151,7 @@ class Memory(World):
         self._call("now")
         return self.clock()
 
-    def schema(self, object_type: str) -> ObjectSchema:
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
         self._call("schema")
         return self.schema_of(object_type)
 

@@ -55,8 +55,8 @@ class Around:
     def now(self) -> datetime:
         return self.inner.now()
 
-    def schema(self, object_type: str) -> ObjectSchema:
-        return self.inner.schema(object_type)
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
+        return self.inner.schema(object_type, seen_within)
 
     def owners(self) -> list[Owner]:
         return self.inner.owners()
@@ -158,9 +158,9 @@ class Recorded(Around):
         with self._noted("now"):
             return self.inner.now()
 
-    def schema(self, object_type: str) -> ObjectSchema:
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
         with self._noted("schema", object_type):
-            return self.inner.schema(object_type)
+            return self.inner.schema(object_type, seen_within)
 
     def owners(self) -> list[Owner]:
         with self._noted("owners") as answers:

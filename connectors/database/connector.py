@@ -75,7 +75,7 @@ class Database:
         with self._engine.asking("the time") as (_, now):
             return now
 
-    def schema(self, object_type: str) -> ObjectSchema:
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
         with self._engine.asking("the description of a table") as (connection, _):
             return self._tables.fresh(connection, object_type).schema()
 

@@ -115,7 +115,7 @@ class HubSpot:
             raise bad_reply("the reply has no date")
         return reply.at
 
-    def schema(self, object_type: str) -> ObjectSchema:
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
         if (kind := pair_type(object_type)) is not None:
             return self._pairs.schema(kind)
         reply = self._client.properties(checked_object_type(object_type))

@@ -127,8 +127,8 @@ class Salesforce:
             raise BadReply("Salesforce answered without a Date header", system=SYSTEM)
         return reply.at
 
-    def schema(self, object_type: str) -> ObjectSchema:
-        return self._schemas.fetch(object_type).schema
+    def schema(self, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
+        return self._schemas.seen_within(object_type, seen_within).schema
 
     def owners(self) -> list[Owner]:
         users = [

@@ -38,7 +38,7 @@ class Reading:
         self._schemas = schemas
         self._loading = Loading(calls, sleep)
         self._bulk_above = bulk_above
-        self._together = Together(calls)
+        self._together = Together(calls, schemas)
 
     def changed(
         self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
@@ -50,7 +50,7 @@ class Reading:
         """
         if window.since is None:
             return self._everything(object_type, fields, window)
-        question = self._together.plan(lambda: self._change_query(object_type, fields, window))
+        question = self._together.plan(object_type, lambda: self._change_query(object_type, fields, window))
         return self._taken(object_type, window, known, self._change_pages(object_type, fields, window, question))
 
     def _everything(self, object_type: str, fields: Sequence[str], window: Window) -> Iterator[Page]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -23,6 +24,9 @@ from connectors.salesforce.ids import is_api_name
 
 FRESH_SECONDS = 600.0
 """How long a description is trusted without asking; a refused query or an unknown field asks at once."""
+
+RIDES_AFTER_SECONDS = 300.0
+"""A description older than this comes along where a composite call is made anyway, so that it costs none of its own."""
 
 _NO_CHILD_ENDINGS = ("History", "Feed", "Share", "ChangeEvent")
 _NO_CHILDREN = frozenset(
@@ -72,9 +76,13 @@ class Schemas:
 
     def of(self, object_type: str) -> Description:
         """The description at hand, asked again when it is older than ``FRESH_SECONDS``. Raises like ``fetch``."""
+        return self.seen_within(object_type, FRESH_SECONDS)
+
+    def seen_within(self, object_type: str, seconds: float) -> Description:
+        """The description at hand if it is no older than this, else as ``fetch``."""
         with self._asking:
             known = self._known.get(object_type)
-            if known is not None and self._clock() - known.fetched < FRESH_SECONDS:
+            if known is not None and self._clock() - known.fetched < seconds:
                 return known
             return self.fetch(object_type)
 
@@ -87,17 +95,48 @@ class Schemas:
         if not is_api_name(object_type):
             raise _unknown(object_type)
         known = self._known.get(object_type)
-        condition = known.condition if known is not None else None
-        headers = {"If-Modified-Since": condition} if condition else {}
-        answer = self._calls.send(Request("GET", f"sobjects/{object_type}/describe", headers=headers))
+        answer = self._calls.send(Request("GET", path_of(object_type), headers=_only_news(known)))
         if isinstance(answer, Failure):
             if known is None or answer.status != 304:
                 raise _refusal(object_type, answer)
-            described = replace(known, fetched=self._clock())
-        else:
-            described = _described(object_type, answer, self._clock())
-        self._known[object_type] = described
+            return self._still(known)
+        return self._seen(object_type, answer)
+
+    def riding(self, object_type: str) -> Mapping[str, str] | None:
+        """The headers with which to ask for this description in a call that is made anyway; None: not yet."""
+        known = self._known.get(object_type)
+        if known is None or self._clock() - known.fetched < RIDES_AFTER_SECONDS:
+            return None
+        return _only_news(known)
+
+    def arrived(self, object_type: str, status: int, reply: Reply) -> None:
+        """What came of that; an answer of no use is left, and the next who needs it asks alone."""
+        known = self._known.get(object_type)
+        if status == 304 and known is not None:
+            self._still(known)
+        elif status == 200:
+            with suppress(BadReply, NotFound):
+                self._seen(object_type, reply)
+
+    def _still(self, known: Description) -> Description:
+        return self._keep(replace(known, fetched=self._clock()))
+
+    def _seen(self, object_type: str, reply: Reply) -> Description:
+        return self._keep(_described(object_type, reply, self._clock()))
+
+    def _keep(self, described: Description) -> Description:
+        self._known[described.schema.object_type] = described
         return described
+
+
+def path_of(object_type: str) -> str:
+    """Where a description is, below the API's root."""
+    return f"sobjects/{object_type}/describe"
+
+
+def _only_news(known: Description | None) -> dict[str, str]:
+    """The header that asks for a description only if it has changed."""
+    return {"If-Modified-Since": known.condition} if known is not None and known.condition else {}
 
 
 def _described(object_type: str, reply: Reply, fetched: float) -> Description:

@@ -15,6 +15,7 @@ from connectors.emulator.clock import Clock
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
 from connectors.salesforce.connector import Salesforce
+from connectors.salesforce.schema import RIDES_AFTER_SECONDS
 
 FIELDS = {"Contact": ["LastName", "Title"], "Lead": ["LastName", "Title"], "Account": ["Name"]}
 COMPOSITE, ALONE = "composite", "queryAll"
@@ -102,3 +103,47 @@ def test_what_nobody_waits_for_any_more_is_not_asked(connector: Salesforce, offi
     [contacts] = told(ask(connector)[:1])
     assert len(contacts) == 2
     assert (calls(office, COMPOSITE), calls(office, ALONE)) == (0, 1)
+
+
+def test_descriptions_of_some_minutes_come_along_and_cost_no_call(
+    connector: Salesforce, office: Office, clock: Clock
+) -> None:
+    before = calls(office, "describe")
+    clock.advance(RIDES_AFTER_SECONDS)
+    told(ask(connector))
+    clock.advance(RIDES_AFTER_SECONDS - 1)
+    for object_type in FIELDS:
+        connector.schema(object_type, RIDES_AFTER_SECONDS)
+    assert (calls(office, COMPOSITE), calls(office, "describe") - before) == (1, 0)
+
+
+def test_a_description_that_came_along_knows_what_was_hidden_meanwhile(
+    connector: Salesforce, office: Office, admin: Admin, clock: Clock
+) -> None:
+    clock.advance(RIDES_AFTER_SECONDS)
+    admin.post("/permissions", system="salesforce", object="Lead", hide="Phone")
+    told(ask(connector))
+    assert "Phone" not in connector.schema("Lead", RIDES_AFTER_SECONDS).fields
+    assert "Phone" in connector.schema("Contact", RIDES_AFTER_SECONDS).fields
+    assert calls(office, COMPOSITE) == 1
+
+
+def test_whoever_wants_a_description_of_now_asks_for_it(
+    connector: Salesforce, office: Office, admin: Admin, clock: Clock
+) -> None:
+    clock.advance(RIDES_AFTER_SECONDS)
+    told(ask(connector))
+    admin.post("/permissions", system="salesforce", object="Lead", hide="Phone")
+    assert "Phone" in connector.schema("Lead", RIDES_AFTER_SECONDS).fields
+    assert "Phone" not in connector.schema("Lead").fields
+
+
+def test_a_description_that_does_not_come_along_is_asked_for_when_it_is_needed(
+    connector: Salesforce, office: Office, admin: Admin, clock: Clock
+) -> None:
+    clock.advance(RIDES_AFTER_SECONDS)
+    before = calls(office, "describe")
+    office.fault("status", "POST", "/composite")
+    told(ask(connector))
+    connector.schema("Lead", RIDES_AFTER_SECONDS)
+    assert calls(office, "describe") - before == 1

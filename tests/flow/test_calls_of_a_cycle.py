@@ -33,3 +33,20 @@ def test_whoever_decides_knows_todays_owners(stage: Stage) -> None:
     stage.cycle()
     stage.edit(pair.contact, Title="Chair")
     assert asked(stage)["GET /crm/v3/owners"] == 2, "active ones and archived ones"
+
+
+def test_an_hour_of_idle_minutes_costs_salesforce_sixty_calls(stage: Stage) -> None:
+    """Descriptions of its objects, looked at every quarter of an hour, come along with the question what changed."""
+    stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    stage.cycle()
+    stage.advance(3_600)
+    stage.cycle()
+    stage.admin.delete("/counters")
+    for _ in range(60):
+        stage.advance(60)
+        stage.cycle()
+    routes = stage.admin.get("/counters")["systems"]["salesforce"]["routes"]
+    assert {route: sum(by_status.values()) for route, by_status in routes.items()} == {
+        "GET /services/data": 60,
+        "POST /services/data/{version}/composite": 60,
+    }
