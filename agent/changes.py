@@ -196,6 +196,7 @@ class TraceStep(NamedTuple):
 
     ``disposition`` is from the closed list in docs/concepts.md: write, equal, quiet, skipped, not selected, frozen,
     ask, refused, reported, kept, unclear, lost, nothing. ``system`` is the side that would be written, or empty.
+    ``until``: when an edit that is kept will have been kept long enough.
     """
 
     field: str
@@ -204,6 +205,7 @@ class TraceStep(NamedTuple):
     sentence: str
     policy: str = ""
     line: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ DAEMON = "truce"
 
 @dataclass(slots=True)
 class CycleReport:
-    """What one cycle came to. ``written`` counts confirmed entries."""
+    """What one cycle came to. ``written`` counts confirmed entries, ``reviews`` questions not asked before."""
 
     pulled: int = 0
     changed: int = 0
@@ -73,19 +73,20 @@ def run(installation: Installation) -> CycleReport:
     """
     installation.ledger.require_same_file()
     decide_again(installation, proposals.expire(installation), "nobody decided in time")
+    decide_again(installation, installation.mirror.agreement.due(installation.clock()), "an edit was kept long enough")
+    asked = installation.reviews.latest()
     report = CycleReport(recovery=recover(installation))
     seen = pull_all(installation)
     report.pulled = sum(result.seen for result in seen)
     report.changed = sum(result.changed for result in seen)
     if installation.mirror.pending(limit=1):
         read_owners(installation)
-    touched, questions = identify_pending(installation)
+    touched, _ = identify_pending(installation)
     addresses = consent.opted_out_of_pending(installation)
     draft = planner.draft(installation, touched, addresses=addresses, learn=partial(learn, installation))
     remember(installation, draft)
     watching.follow(installation, draft)
     report.entities = draft.entities
-    report.reviews = len(draft.reviews) + len(questions)
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     again = _write(installation, fights.without_fights(installation, draft.allowed), report)
@@ -94,6 +95,7 @@ def run(installation: Installation) -> CycleReport:
     dispose(installation, again_soon | draft.waiting | draft.busy)
     _keep_opt_outs(installation, again)
     agreement.renew(installation, has_decided=bool(draft.decided))
+    report.reviews = installation.reviews.latest() - asked
     return report
 
 

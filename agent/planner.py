@@ -38,7 +38,7 @@ class Draft:
     """What deciding some entities came to.
 
     ``decided`` are the entities; ``judged`` pairs every change with its verdict; ``waiting`` entities are decided again
-    soon (a company comes first, an edit is kept for a while); ``busy`` ones have a write that is not settled yet and
+    soon (a company comes first); ``busy`` ones have a write that is not settled yet and
     were not decided; ``dispositions`` counts (field, system, disposition); ``examples`` keeps a few traces of each for
     people.
     """
@@ -189,7 +189,5 @@ def _count(result: Draft, entity_id: str, step: TraceStep) -> None:
     result.dispositions[key] += 1
     if result.dispositions[key] <= EXAMPLES_PER_LINE:
         result.examples.setdefault(key, []).append((entity_id, step))
-    if step.disposition == "kept":
-        result.waiting.add(entity_id)
-    elif step.disposition == "frozen":
+    if step.disposition == "frozen":
         result.frozen.append((entity_id, step))

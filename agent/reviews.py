@@ -69,6 +69,11 @@ class Reviews:
         with self._store.write() as connection:
             return sum([_open_or_refresh(connection, request, at) for request in requests])
 
+    def latest(self) -> int:
+        """The number of the last question that was asked; a question asked again in the same words has its old one."""
+        ((number,),) = self._store.read_tuples("SELECT COALESCE(MAX(number), 0) FROM reviews")
+        return int(number)
+
     def close(self, entity_id: str, topic: str) -> bool:
         """The question went away by itself; False when it was not open."""
         with self._store.write() as connection:

@@ -64,7 +64,7 @@ def _one_cycle(session: Session, *, as_json: bool) -> int:
         click.echo(
             f"{number(result['pulled'])} pulled · {number(result['changed'])} changed · "
             f"{number(result['written'])} written · {len(result['held'])} held · "
-            f"{number(result['reviews'])} questions"
+            f"{number(result['reviews'])} new questions"
         )
     return SOME_FAILED if result["failed"] or result["unknown"] else 0
 

@@ -191,7 +191,7 @@ def _record(
         request = ReviewRequest(outcome.review, desk.view.entity_id, topic, outcome.sentence, refs, str(rule.place))
         desk.ask(request)
     if not outcome.writes:
-        desk.say(plan.step(outcome.disposition, outcome.sentence, outcome.system))
+        desk.say(plan.step(outcome.disposition, outcome.sentence, outcome.system, outcome.until))
     for wanted in outcome.writes:
         _write(desk, plan, rule, wanted)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from agent.changes import TraceStep
 from agent.connector import ObjectSchema
@@ -41,8 +42,8 @@ class FieldPlan:
     constant: TraceStep | None
     cases: tuple[tuple[Condition, FieldRule], ...] = ()
 
-    def step(self, disposition: str, sentence: str, system: str = "") -> TraceStep:
-        return TraceStep(self.rule.name, system, disposition, sentence, self.rule.policy, str(self.rule.place))
+    def step(self, disposition: str, sentence: str, system: str = "", until: datetime | None = None) -> TraceStep:
+        return TraceStep(self.rule.name, system, disposition, sentence, self.rule.policy, str(self.rule.place), until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ class Outcome:
     """What became of one field. ``disposition`` as in ``TraceStep``; ``adopt``: the live values become the base.
 
     ``review`` is the kind of question a person must answer, if any. ``system`` is the side concerned, or empty.
+    ``until``: when what is kept will have been kept long enough.
     """
 
     disposition: str
@@ -90,6 +91,7 @@ class Outcome:
     system: str = ""
     adopt: bool = False
     review: Literal["conflict", "unmapped"] | None = None
+    until: datetime | None = None
 
 
 def reconcile(
@@ -276,7 +278,7 @@ class _Field:
         until = shifted(made, span, 1) if span is not None else made
         if until <= self.now:
             return None
-        return Outcome("kept", f"{sentence} is kept until {until:%Y-%m-%d %H:%M}", system=loser.system)
+        return Outcome("kept", f"{sentence} is kept until {until:%Y-%m-%d %H:%M}", system=loser.system, until=until)
 
     def _first_value(self) -> Outcome:
         first = self._first()

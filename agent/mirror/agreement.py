@@ -8,24 +8,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from agent.store import Connection, Store, marks
+from agent.store import Connection, Store, marks, to_micros
 
 IN_CHUNK = 500
+_ROW = "entity, agree, differ, kept, until, outdated"
+_NO_END = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One entity's fields: those that agree, those that differ, and which of the latter are kept as edited."""
+    """One entity's fields: those that agree, those that differ, and which of the latter are kept as edited; ``until``
+    the first of these has been kept long enough."""
 
     entity_id: str
     agree: tuple[str, ...]
     differ: tuple[str, ...]
     kept: tuple[str, ...] = ()
+    until: datetime | None = None
 
     @property
-    def columns(self) -> tuple[str, str, str]:
-        return ",".join(self.agree), ",".join(self.differ), ",".join(self.kept)
+    def columns(self) -> tuple[str, str, str, int]:
+        return ",".join(self.agree), ",".join(self.differ), ",".join(self.kept), to_micros(self.until or _NO_END)
 
 
 class Agreements:
@@ -44,7 +49,7 @@ class Agreements:
         with self._store.write() as connection:
             connection.executemany("DELETE FROM agreement WHERE entity = ?", [(entity_id,) for entity_id in gone])
             connection.executemany(
-                "INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, 0)",
+                f"INSERT OR REPLACE INTO agreement ({_ROW}) VALUES (?, ?, ?, ?, ?, 0)",
                 [(each.entity_id, *each.columns) for each in fresh],
             )
 
@@ -75,16 +80,23 @@ class Agreements:
         rows = self._store.read_tuples("SELECT entity, kept FROM agreement WHERE kept != '' ORDER BY entity")
         return [(entity, tuple(names.split(","))) for entity, names in rows]
 
+    def due(self, now: datetime) -> list[str]:
+        """Entities where an edit was kept long enough, or may have been."""
+        rows = self._store.read_tuples(
+            "SELECT entity FROM agreement WHERE kept != '' AND until <= ? ORDER BY entity", (to_micros(now),)
+        )
+        return [entity for (entity,) in rows]
+
     def differing(self) -> list[str]:
         """Entities of which some field differs, or may differ."""
         rows = self._store.read_tuples("SELECT entity FROM agreement WHERE differ != '' OR outdated = 1")
         return [entity for (entity,) in rows]
 
-    def _known(self, entity_ids: Sequence[str]) -> dict[str, tuple[str, str, str, int]]:
-        known: dict[str, tuple[str, str, str, int]] = {}
+    def _known(self, entity_ids: Sequence[str]) -> dict[str, tuple[str, str, str, int, int]]:
+        known: dict[str, tuple[str, str, str, int, int]] = {}
         for start in range(0, len(entity_ids), IN_CHUNK):
             chunk = entity_ids[start : start + IN_CHUNK]
-            sql = f"SELECT entity, agree, differ, kept, outdated FROM agreement WHERE entity IN ({marks(len(chunk))})"
+            sql = f"SELECT {_ROW} FROM agreement WHERE entity IN ({marks(len(chunk))})"
             known.update((entity, tuple(rest)) for entity, *rest in self._store.read_tuples(sql, chunk))
         return known
 

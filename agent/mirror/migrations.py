@@ -111,3 +111,9 @@ def erased(db: Database) -> None:
 def compared(db: Database) -> None:
     """Which pass looked for duplicates of a pending record as it stands (``agent.mirror.comparing``); 0: none yet."""
     db.execute("ALTER TABLE pending ADD COLUMN compared INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def kept_until(db: Database) -> None:
+    """When an edit that is kept has been kept long enough, in microseconds; nobody looks at it before."""
+    db.execute("ALTER TABLE agreement ADD COLUMN until INTEGER NOT NULL DEFAULT 0")

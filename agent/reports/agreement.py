@@ -91,7 +91,8 @@ def compared(decision: Decision) -> Compared:
                 kept.add(field)
     differ -= NO_FIELDS
     agree -= differ | NO_FIELDS
-    return Compared(decision.entity_id, *(tuple(sorted(names)) for names in (agree, differ, kept)))
+    until = min((step.until for step in decision.trace if step.until is not None), default=None)
+    return Compared(decision.entity_id, tuple(sorted(agree)), tuple(sorted(differ)), tuple(sorted(kept)), until)
 
 
 def _decided_again(installation: Installation) -> Iterator[list[Decision]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flow_stage import FIELDS, Pair, Stage, person_policy
+from flow_stage import FIELDS, ONE_DAY, Pair, Stage, person_policy
 
 from agent.errors import NotFound
 
@@ -167,3 +167,32 @@ def test_going_live_writes_what_was_only_proposed(stage: Stage) -> None:
 def test_a_freeze_of_nobody_is_refused_in_words(stage: Stage, wanted: str) -> None:
     with pytest.raises(NotFound, match="no record answers"):
         stage.order("freeze", record=wanted, field="job_title")
+
+
+def test_an_edit_that_is_kept_is_not_decided_again_before_its_time_is_over(live: Stage) -> None:
+    """Nothing waits meanwhile: neither the processor nor a vendor is asked for what cannot have changed."""
+    live.write_policies(person=person_policy(losing_edit="keep 3 days"))
+    live.go_live()
+    ada = live.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    live.agree()
+    live.edit(ada.hub, jobtitle="Boss")
+    live.cycle()
+    for _ in range(2):
+        assert live.installation.mirror.pending() == []
+        live.advance(ONE_DAY)
+        assert live.cycle()["written"] == 0
+    assert live.value(ada.hub, "jobtitle") == "Boss"
+    live.advance(ONE_DAY + 700)
+    assert live.cycle()["written"] == 1
+    assert live.value(ada.hub, "jobtitle") == "CEO"
+    assert live.installation.mirror.agreement.due(live.clock.now()) == []
+
+
+def test_a_question_that_stands_is_counted_once(live: Stage) -> None:
+    live.write_policies(person=person_policy(first_time="ask"))
+    live.go_live()
+    ada = live.pair({"Title": "CEO"}, {"jobtitle": "Boss"})
+    assert live.cycle()["reviews"] == 1
+    live.edit(ada.contact, MailingCity="Bonn")
+    assert live.cycle()["reviews"] == 0
+    assert len(live.installation.reviews.list()) == 1
