@@ -179,14 +179,24 @@ def _link_created(installation: Installation, confirmed: Iterable[Entry]) -> Non
         change = entry.change
         if change.op == "create" and entry.record_id:
             ref = Ref(change.system, change.object_type, entry.record_id)
-            if installation.crosswalk.entity_of(ref) is None:
+            if installation.crosswalk.entity_of(ref) == change.entity_id:
+                installation.crosswalk.mark(ref, "linked")  # what is made of two ids has the same id when made again
+            elif installation.crosswalk.entity_of(ref) is None:
                 entity_type = entity_type_of(change.entity_id)
                 await_pairing(installation, stands_with(installation, entry), entity_type)
                 installation.crosswalk.link(change.entity_id, entity_type, ref, role="active")
         elif change.op == "delete" and change.ref is not None:
             installation.crosswalk.mark(change.ref, "undone")
+            _close_lost(installation, change.entity_id)
         elif change.op == "undelete" and change.ref is not None:
             installation.crosswalk.mark(change.ref, "linked")
+
+
+def _close_lost(installation: Installation, entity_id: str) -> None:
+    """With its counterpart gone too, nobody needs to say what shall become of it."""
+    for review in installation.reviews.open_for([entity_id]):
+        if review.kind == "lost":
+            installation.reviews.close(entity_id, review.topic)
 
 
 def stands_with(installation: Installation, entry: Entry) -> list[Ref]:

@@ -23,6 +23,7 @@ MEANING_LIMITS: Mapping[str, str] = {
     "stage_back": "stage_back",
     "consent": "opt_out",
     "opt_in": "opt_in",
+    "delete": "removals",
 }
 """Cell meaning → its name under ``day`` and ``batch`` of a limits policy."""
 
@@ -37,6 +38,7 @@ DEFAULT_DAY: Mapping[str, int] = {
     "creates": 200,
     "stage_back": 0,
     "opt_out": 200,
+    "removals": 10,
 }
 
 _MODE_RANK: Mapping[Mode, int] = {"watch": 0, "ask": 1, "act": 2}

@@ -318,7 +318,7 @@ class _Desk:
                 self._ask_about_counterpart(entity_id, ref)
                 return
             what = f"merged into {survivor}" if survivor else "deleted"
-            sentence = f"{ref} was {what}; its counterpart stays and nothing is created again"
+            sentence = f"{ref} was {what}; {self._becomes_of_counterpart}"
             self._ask("lost", entity_id, str(ref), sentence, [ref])
 
     def _ask_about_counterpart(self, entity_id: str, ref: Ref) -> None:
@@ -329,6 +329,12 @@ class _Desk:
             " erase it there too, or say that it stays"
         )
         self._ask("erased", entity_id, str(ref), sentence, [ref])
+
+    @property
+    def _becomes_of_counterpart(self) -> str:
+        if self._type.follows_removals:
+            return f"{self._type.policy} takes its counterpart off too, unless what it joins is gone or merged"
+        return "its counterpart stays and nothing is created again"
 
     def _has_counterpart(self, entity_id: str, ref: Ref) -> bool:
         return any(

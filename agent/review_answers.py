@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent import forgetting
+from agent.decide.creation import CREATE
 from agent.errors import UsageError
+from agent.freeze import Freeze
 from agent.installation import Installation
 from agent.pairing import decisions
 from agent.places import entity_type_of
@@ -49,6 +51,7 @@ def _lost(installation: Installation, review: Review, answer: str, person: str) 
     gone = review.refs[0]
     verb, _, name = answer.partition(" ")
     if answer == KEEP:
+        _keep_counterpart(installation, review, gone, person)
         return f"{gone} stays lost: nothing is created or written in its place"
     if answer == CREATE_AGAIN:
         _require_create(installation, review, gone.system)
@@ -75,6 +78,17 @@ def _erased(installation: Installation, review: Review, answer: str, person: str
         installation.crosswalk.mark(review.refs[0], RELEASED)
         return "the policies decide again, in their own mode; what was forgotten stays so"
     raise _no_such_answer(review, answer)
+
+
+def _keep_counterpart(installation: Installation, review: Review, gone: Ref, person: str) -> None:
+    """Where the policy would take the counterpart off, the person's word keeps it."""
+    entity_type = installation.policies.policies.entity_types[entity_type_of(review.entity_id)]
+    systems = [system for system in entity_type.records if system != gone.system]
+    if entity_type.follows_removals:
+        reason = f"{person} keeps it although {gone} was removed"
+        installation.freezes.add(
+            [Freeze(review.entity_id, CREATE, system, "", "person", reason) for system in systems], person
+        )
 
 
 def _converted(installation: Installation, review: Review, answer: str, person: str) -> str:

@@ -18,6 +18,7 @@ from agent.decide.made import NotMade, made_value
 from agent.decide.policy import FieldRule, PolicySet
 from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
+from agent.decide.removal import follows_removal
 from agent.decide.values import NO, Reading
 from agent.decide.view import ERASED, View
 from agent.records import FieldValue, Record
@@ -42,10 +43,14 @@ def decide(view: View, policies: PolicySet | Prepared) -> Decision:
 
 
 def decide_standing(desk: Desk) -> None:
-    """A forgotten, lost or unclear entity and a converted record are never written."""
+    """A forgotten, lost or unclear entity and a converted record are never written; a removal may be followed."""
     if ERASED in desk.view.flags:
         desk.say(TraceStep("", "", "skipped", FORGOTTEN_ENTITY))
         desk.is_closed = True
+        return
+    if "lost" in desk.view.flags and "unclear" not in desk.view.flags and follows_removal(desk):
+        desk.is_closed = True
+        return
     for flag, sentence in NEVER_WRITTEN.items():
         if flag in desk.view.flags:
             desk.say(TraceStep("", "", flag, sentence))

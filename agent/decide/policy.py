@@ -172,6 +172,8 @@ class EntityType:
     creates: Mapping[str, CreateRule]
     policy: str
     place: Place
+    follows_removals: bool = False
+    """What somebody removes on one side is removed on the other; else it is a question."""
 
     def rank(self, system: str, object_type: str) -> int:
         """0 for the object type that beats all others of its system."""

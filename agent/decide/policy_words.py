@@ -55,6 +55,7 @@ MEANINGS = {
     "creates": "new records",
     "stage_back": "stages moved back",
     "opt_out": "opt-outs",
+    "removals": "removals",
     "records": "records changed",
     "merge": "merges",
     "opt_in": "opt-ins",

@@ -201,7 +201,8 @@ class _Desk:
         name = _last_name(self._installation, ref)
         self.verdicts.append(Verdict(removed, ref, cell, fate, target=ref.id, name=name, note=note))
         if fate is Fate.RESTORE:
-            self.changes.append(_bringing_back(removed, ref, cell))
+            is_made_again = bool(removed.change.decided_from)
+            self.changes.append(_made_again(removed, ref) if is_made_again else _bringing_back(removed, ref, cell))
 
     def _fate_of_removed(self, removed: Entry, ref: Ref, readout: Readout) -> tuple[Fate, str]:
         """A record that an earlier undo removed comes back with its id, as long as the vendor's bin keeps it."""
@@ -213,13 +214,15 @@ class _Desk:
             return Fate.ERASED, "the person is forgotten: no undo brings them back"
         if not isinstance(readout, Gone):
             return fate_of_missing(readout)
-        if not capabilities.undelete:
-            return Fate.IRREVERSIBLE, "a record that was removed is not made anew; people can restore it in the bin"
         members = self._installation.crosswalk.members([removed.change.entity_id])
         links = members.get(removed.change.entity_id, ())
         others = [link.ref for link in links if link.role == "active" and link.state == "linked"]
         if (successor := next((other for other in others if other.system == ref.system), None)) is not None:
             return Fate.IRREVERSIBLE, f"{successor} has taken its place"
+        if removed.change.decided_from:
+            return Fate.RESTORE, "the two are joined again, as a new record where the CRM gives it another id"
+        if not capabilities.undelete:
+            return Fate.IRREVERSIBLE, "a record that was removed is not made anew; people can restore it in the bin"
         age = self._installation.clock() - (removed.settled_at or removed.recorded_at)
         if capabilities.bin_days is not None and age >= timedelta(days=capabilities.bin_days):
             return Fate.IRREVERSIBLE, f"the recycle bin keeps a record for {capabilities.bin_days} days"
@@ -339,6 +342,15 @@ def _height(object_type: str, parents: Mapping[str, Mapping[str, ParentField]]) 
         if object_type in {each.object_type for each in relations.values()}
     ]
     return max((_height(child, parents) + 1 for child in below if child != object_type), default=0)
+
+
+def _made_again(removed: Entry, ref: Ref) -> Change:
+    """What joined two things and was taken off with its counterpart: no recycle bin gives it back (Salesforce: contact
+    roles cannot be undeleted), so it is made of what it held."""
+    why = Why("rollback", "", "create", f"undo of {removed.batch_id}: removed by us, made again")
+    held = removed.change.decided_from
+    cells = tuple(Cell(name, name, None, value, "create", why) for name, value in held.items() if value is not None)
+    return Change("create", removed.change.entity_id, ref.system, ref.object_type, None, cells)
 
 
 def _removal(created: Entry, ref: Ref, step: int) -> Change:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from deal_stage import DealStage
-from policy_stage import acting, shipped
+from policy_stage import EDITOR, acting, shipped
 from test_deal_companies import undo
 
+from agent import apply
+from agent.orders.orders import ORDERS
 from agent.records import Ref
 from connectors.emulator.serve import Emulator
 
@@ -124,6 +126,107 @@ class TestRemoving:
         stage.cycle()
         assert stage.associated_with(deal, "contacts") == {hub.id: {"3"}}
         assert stage.roles(opportunity) == {}
+
+
+class TestFollowing:
+    """With ``when_removed: remove too``."""
+
+    @pytest.fixture
+    def stage(self, emulator: Emulator, tmp_path: Path) -> Iterator[DealStage]:
+        sources = acting(shipped())
+        roles = sources["contact-roles.yaml"]
+        sources["contact-roles.yaml"] = roles.replace("first_time:", "when_removed: remove too\nfirst_time:")
+        with DealStage(emulator, tmp_path, sources) as stage:
+            yield stage
+
+    def test_a_role_deleted_in_salesforce_takes_the_contact_off_the_deal_and_an_undo_puts_it_back(
+        self, stage: DealStage
+    ) -> None:
+        ann, hub = stage.people("Ann")["Ann"]
+        opportunity, deal = paired_deal(stage)
+        with_role(stage, opportunity, ann)
+        stage.cycle()
+        stage.delete(stage.only("salesforce", "OpportunityContactRole"))
+        batch = stage.cycle().batch
+        assert batch is not None
+        assert stage.associated_with(deal, "contacts") == {}
+        assert stage.reviews("lost") == []
+        assert stage.cycle().written == 0
+        undo(stage, batch.id)
+        assert stage.associated_with(deal, "contacts") == {hub.id: {"3"}}
+        for _ in range(2):
+            assert stage.cycle(sweep=True).written == 0
+        assert stage.associated_with(deal, "contacts") == {hub.id: {"3"}}
+
+    def test_a_contact_taken_off_a_deal_loses_the_role_and_an_undo_brings_it_back(self, stage: DealStage) -> None:
+        ann, hub = stage.people("Ann")["Ann"]
+        opportunity, deal = paired_deal(stage)
+        with_role(stage, opportunity, ann)
+        stage.cycle()
+        stage.part_from(deal, hub)
+        batch = stage.cycle(sweep=True).batch
+        assert batch is not None
+        assert stage.roles(opportunity) == {}
+        assert stage.cycle(sweep=True).written == 0
+        undo(stage, batch.id)
+        assert set(stage.roles(opportunity)) == {ann.id}
+        for _ in range(2):
+            assert stage.cycle(sweep=True).written == 0
+        assert set(stage.roles(opportunity)) == {ann.id}
+
+    def test_roles_that_went_with_their_opportunity_are_a_question(self, stage: DealStage) -> None:
+        ann, hub = stage.people("Ann")["Ann"]
+        opportunity, deal = paired_deal(stage)
+        with_role(stage, opportunity, ann)
+        stage.cycle()
+        stage.delete(stage.only("salesforce", "OpportunityContactRole"))
+        stage.delete(opportunity)
+        for _ in range(2):
+            assert stage.cycle(sweep=True).written == 0
+        assert stage.associated_with(deal, "contacts") == {hub.id: {"3"}}
+        assert len(stage.reviews("lost")) == 2
+
+    def test_roles_that_went_with_a_merged_person_are_no_removal(self, stage: DealStage) -> None:
+        made = stage.people("Ann", "Bea")
+        opportunity, _ = paired_deal(stage)
+        with_role(stage, opportunity, made["Ann"][0])
+        stage.cycle()
+        stage.merge(made["Bea"][1], made["Ann"][1])
+        for _ in range(2):
+            stage.cycle(sweep=True)
+        assert made["Ann"][0].id in stage.roles(opportunity)
+
+    def test_a_person_may_keep_it(self, stage: DealStage) -> None:
+        stage.change_policies(
+            {
+                "contact-roles.yaml": (stage.folder / "policies" / "contact-roles.yaml")
+                .read_text(encoding="utf-8")
+                .replace("mode: act", "mode: ask")
+            }
+        )
+        ann, hub = stage.people("Ann")["Ann"]
+        opportunity, deal = paired_deal(stage)
+        with_role(stage, opportunity, ann)
+        stage.apply()
+        stage.delete(stage.only("salesforce", "OpportunityContactRole"))
+        stage.cycle()
+        assert stage.associated_with(deal, "contacts") == {hub.id: {"3"}}
+        [question] = stage.reviews("lost")
+        assert "contact-roles takes its counterpart off too" in question.sentence
+        ORDERS["review"](stage.installation, {"review": question.id, "answer": "keep"}, EDITOR, apply.silent)
+        assert stage.planned() == []
+
+    def test_more_than_ten_a_day_wait_for_a_person(self, stage: DealStage) -> None:
+        people = stage.people(*[f"P{number}" for number in range(12)])
+        opportunity, deal = paired_deal(stage)
+        for contact, _ in people.values():
+            with_role(stage, opportunity, contact)
+        stage.cycle()
+        assert len(stage.associated_with(deal, "contacts")) == 12
+        for ref in stage.refs("salesforce", "OpportunityContactRole"):
+            stage.delete(ref)
+        assert stage.cycle().written == 0
+        assert len(stage.associated_with(deal, "contacts")) == 12
 
 
 class TestRoles:

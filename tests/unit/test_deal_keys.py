@@ -64,3 +64,26 @@ def test_a_linked_line_is_neither_cleaned_nor_mapped() -> None:
     with pytest.raises(PolicyError) as refused:
         parse.load({**SOURCES, "deal-basics.yaml": text}, None, date(2026, 11, 24), SYSTEMS)
     assert "exclude each other" in str(refused.value.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "message"),
+    [
+        ("deal-basics.yaml", "first_time:", "when_removed: remove too\nfirst_time:", "only what joins two things"),
+        (
+            "contact-roles.yaml",
+            "  hubspot: {from: OpportunityContactRole}\n",
+            "",
+            "must also be created on both sides",
+        ),
+    ],
+)
+def test_only_what_joins_two_things_and_can_be_made_again_is_removed_with_its_counterpart(
+    file: str, before: str, after: str, message: str
+) -> None:
+    roles = SOURCES["contact-roles.yaml"].replace("first_time:", "when_removed: remove too\nfirst_time:")
+    sources = {**SOURCES, "contact-roles.yaml": roles}
+    sources[file] = sources[file].replace(before, after)
+    with pytest.raises(PolicyError) as refused:
+        parse.load(sources, None, date(2026, 11, 24), SYSTEMS)
+    assert message in str(refused.value.problems[0])

@@ -23,6 +23,7 @@ from agent.decide.kinds.header import (
     read_header,
 )
 from agent.decide.kinds.wins import read_cases
+from agent.decide.match import TOGETHER
 from agent.decide.meaning import Context, digest, plain
 from agent.decide.policy import CreateRule, EntityType, FieldRule, FieldsPolicy
 from agent.decide.reading import Block, Key, Reader, Shape
@@ -33,6 +34,7 @@ from agent.systems import Systems
 KIND = "fields"
 STORED_ID = "stored id"
 FIRST_TIMES = ("fill blanks", "ask", "winner")
+WHEN_REMOVED = ("ask", "remove too")
 LOSING_EDITS = ("revert", "report", "keep 14 days")
 
 _LOSING_EDIT: Mapping[str, object] = {
@@ -65,6 +67,11 @@ def shape(systems: Systems) -> Shape:
             ),
             Key("match", "how a record finds its counterpart, in this order: `[stored id, email]`", WORD_OR_LIST),
             Key("create", "when a missing record is created", _by_system(creates)),
+            Key(
+                "when_removed",
+                "what happens to the counterpart of a record that somebody removed; only for what joins two things",
+                {"enum": list(WHEN_REMOVED)},
+            ),
             Key(
                 "first_time",
                 "what happens where both sides differ at the very start",
@@ -200,15 +207,42 @@ def read(
         _refuse_definitions(document)
         return policy, None
     _require_definitions(document)
+    match = _match(document, rules)
     entity = EntityType(
         name=about,
         records=records,
-        match=_match(document, rules),
+        match=match,
         creates=_creates(document, about, records, names, context),
         policy=document.name,
         place=document.place,
+        follows_removals=_follows_removals(document, rules, records, match),
     )
     return policy, entity
+
+
+def _follows_removals(
+    document: Document, rules: tuple[FieldRule, ...], records: Mapping[str, object], match: tuple[str, ...]
+) -> bool:
+    """Only of a thing that is nothing but who belongs to whom, and that an undo may make again on either side."""
+    node = document.block.get("when_removed")
+    if node is None or document.reader.choice(node, "when_removed", WHEN_REMOVED) != WHEN_REMOVED[1]:
+        return False
+    links = {rule.name for rule in rules if rule.links_to is not None}
+    parts = {part for kind in match for part in kind.split(TOGETHER)}
+    creates = document.block.get("create")
+    if not parts or not parts <= links:
+        document.reader.error(
+            node,
+            "only what joins two things is removed with its counterpart",
+            "A person, company or deal that is deleted is always a question: remove the line.",
+        )
+    elif creates is None or not all(_has_key(creates, system) for system in records):
+        document.reader.error(
+            node,
+            "what may be removed must also be created on both sides, or an undo could not bring it back",
+            "Add the missing side under `create`.",
+        )
+    return True
 
 
 def _with_cases(document: Document, rule: FieldRule, names: Names) -> FieldRule:

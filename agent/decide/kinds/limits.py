@@ -21,6 +21,7 @@ MEANINGS: Mapping[str, str] = {
     "creates": "new records",
     "stage_back": "stages moved back",
     "opt_out": "people who opt out",
+    "removals": "records taken off because their counterpart was",
 }
 OTHERWISE = "otherwise"
 OPT_IN = "opt_in"
