@@ -123,8 +123,11 @@ def _show_next(result: dict[str, Any]) -> None:
 
 
 def _show_written(result: dict[str, Any]) -> None:
-    batches = ", ".join(result["batches"]) or "no batch"
-    say(f"{number(result['written'])} records written in {batches}, each recorded first and read back.")
+    batches = ", ".join(result["batches"])
+    if batches:
+        say(f"{number(result['written'])} records written in {batches}, each recorded first and read back.")
+    else:
+        say("Nothing was written.")
     for name, words in (
         ("left", "differences left as they are"),
         ("asked", "questions opened"),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agent.cli.apply import SOME_FAILED, exit_code_of, show_written
-from agent.cli.display import clean, number, print_json, say
+from agent.cli.display import clean, number, one_line, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
 
@@ -69,7 +69,7 @@ def show_reversal(result: dict[str, Any]) -> None:
         parts.append(f"already back {number(result['already'])}")
     if result["blocked"]:
         parts.append(f"blocked {number(result['blocked'])}")
-    say(f"Undo of {clean(result['undo'])}: " + " · ".join(parts), hanging=2)
+    say(f"Undo of {one_line(result['undo'])}: " + " · ".join(parts), hanging=2)
     if result["undo"] != ", ".join(result["batches"]):
         more = " …" if len(result["batches"]) > 20 else ""
         say(f"  from batches {', '.join(result['batches'][:20])}{more}", hanging=4)

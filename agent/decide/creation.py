@@ -98,7 +98,7 @@ class _Creation:
             if not explained.holds:
                 return "nothing", f"not created in {self.there}: {explained.sentence}"
         if self.rule.system in desk.view.coming:
-            return "skipped", f"its company is about to be created in {self.there}; companies come first"
+            return "skipped", f"it waits for its company to be created in {self.there}; companies come first"
         unpaired = self._unpaired_link()
         return ("skipped", unpaired) if unpaired is not None else None
 

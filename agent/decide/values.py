@@ -104,7 +104,10 @@ class Codec:
         return self._systems[system].name
 
     def show(self, reading: Reading) -> str:
-        """A value in a sentence: “Sales Manager”."""
+        """A value in a sentence: “Sales Manager”. Of a moment that means a day, the day: it depends on the zone."""
+        zone = self._rule.clean.argument
+        if self._rule.clean.name == "date" and zone is not None and instant_in(str(reading.raw)) is not None:
+            return display(f"{reading.value} in {zone}")
         return display(reading.raw)
 
     def write(self, system: str, reading: Reading) -> FieldValue:

@@ -94,6 +94,11 @@ def test_from_the_plan_to_the_undo(here: Stage, run: Run) -> None:
     mark = here.mark()
     code, said = run("rollback", "B-1")
     assert (code, "Undo of B-1: restore 1" in said, "next   truce rollback B-1 --apply" in said) == (0, True, True)
+    since = "2 days ago"
+    said = run("rollback", "--policy", "person-basics", "--record", str(ada.hub), "--since", since)[1]
+    head = next(line for line in said.splitlines() if line.startswith("Undo of "))
+    assert "since" in head, "every word of what is undone"
+    assert "…" not in head
     assert here.written(mark) == []
     assert run("rollback", "B-1", "--apply")[0] == 0
     assert here.value(ada.hub, "jobtitle") == "Boss"

@@ -175,3 +175,17 @@ def test_a_value_carried_over_means_the_same_there(field_rule: FieldRule, value:
         assert written is None or isinstance(written, str)
     returned = codec.write(here, codec.read(there, written))
     assert codec.agree(codec.read(here, returned), origin)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("2026-07-24", "“2026-07-24”"),
+        ("2026-07-24T00:00:00.000Z", "“2026-07-23 in America/New_York”"),
+        (None, "blank"),
+    ],
+)
+def test_a_moment_that_means_a_day_is_shown_as_that_day(raw: FieldValue, shown: str) -> None:
+    """“2026-07-24” beside “2026-07-24T00:00:00.000Z” would look like the same to whoever decides about them."""
+    codec = Codec(rule("close_date", clean=Cleaner("date", "America/New_York")), SYSTEMS)
+    assert codec.show(codec.read("hubspot", raw)) == shown
