@@ -44,6 +44,9 @@ class Labels:
         return frozenset(known) if len(known) == len(words) else None
 
 
+NO_LABELS = Labels({}, {})
+
+
 @dataclass(slots=True)
 class Pairs:
     """Reads pairs. Raises from every call: AccessDenied, Unavailable, BadReply."""
@@ -76,10 +79,13 @@ class Pairs:
         self, kind: PairType, names: Sequence[str], window: Window, known: Known = nothing_known
     ) -> Iterator[Page]:
         """Pairs of the records that changed; a pair that somebody ended is seen by reading it."""
-        labels = self.labels(kind)
+        labels: Labels | None = None
         for ids, seen_at, following in self.puller.touched(kind.here, window):
             held = self._held(kind, ids)
-            records = [self._record(kind, held, labels, ref, names, seen_at) for ref in _refs(kind, held)]
+            refs = _refs(kind, held)
+            if refs and labels is None:
+                labels = self.labels(kind)
+            records = [self._record(kind, held, labels or NO_LABELS, ref, names, seen_at) for ref in refs]
             versions = {each.ref.id: str(each.version) for each in records}
             skipped = known(versions) if window.since is not None else frozenset()
             yield Page(tuple(each for each in records if each.ref.id not in skipped), following)
@@ -88,7 +94,7 @@ class Pairs:
         ends = {ref: ends_of(ref.id) for ref in refs}
         known = [here for found in ends.values() if found is not None for here in found[:1]]
         held = self._held(kind, known)
-        labels = self.labels(kind) if kind.label in names else Labels({}, {})
+        labels = self.labels(kind) if kind.label in names else NO_LABELS
         answers: list[Readout] = []
         for ref, found in ends.items():
             if found is None:

@@ -131,3 +131,13 @@ def test_only_pairs_of_touched_records_are_pulled_and_known_ones_are_left_out(de
     versions = {record_id: str(record.version)}
     known = desk.connector.changed(KIND, ["deal"], window, lambda asked: set(asked) if asked == versions else ())
     assert [item for page in known for item in page.items] == []
+
+
+def test_where_nothing_was_touched_no_labels_are_asked(desk: Desk) -> None:
+    desk.made()
+    desk.stage.advance(3600)
+    now = desk.connector.now()
+    desk.stage.admin.delete("/counters")
+    assert list(desk.connector.changed(KIND, ["deal", "label"], Window(now, now.replace(year=now.year + 1)))) == []
+    routes = desk.stage.admin.get("/counters")["systems"]["hubspot"]["routes"]
+    assert [route.rpartition("/")[2] for route in routes] == ["search"]
