@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent import apply, confirm, guard, plan_binding, planner, proposals
+from agent import apply, confirm, guard, plan_binding, planner, proposals, schema_watch
 from agent.changes import Batch, Entry, State
 from agent.decide.policy import PolicySet
 from agent.decide.prepared import Prepared
@@ -48,8 +48,10 @@ def approve(installation: Installation, batch_id: str, person: str, count: int, 
     Raises:
         UsageError: the batch does not wait. PlanStale: expired or the list is another than the one shown.
         ApprovalNeeded: this person may not approve this, or not without a reason, or a policy of it is paused.
+        ConnectorError: a vendor cannot be asked whether it still takes what waits.
     """
     batch = installation.ledger.batch(batch_id)
+    schema_watch.look_again(installation, at_once=True)  # a value may have left a picklist while this waited
     entries = _still_wanted(installation, batch, waiting_entries(installation, batch))
     if len(entries) != count:
         raise PlanStale(f"{batch_id} holds {len(entries)} changes, not {count}", next_step=f"truce show {batch_id}")
@@ -180,14 +182,14 @@ def _still_wanted(installation: Installation, batch: Batch, entries: Sequence[En
         for entry, freeze in zip(entries, freezes, strict=True)
         if freeze and entry not in changed and not entry.change.is_opt_in
     ]
-    proposals.drop(installation, changed, "the rule changed since this was proposed")
+    proposals.drop(installation, changed, "the rule changed since this was proposed, or is suspended")
     proposals.drop(installation, frozen, "frozen since this was proposed")
     if not changed and not frozen:
         return list(entries)
     left = len(entries) - len(changed) - len(frozen)
     raise PlanStale(
         f"{batch.id} is no longer the list that was shown: {left} of {len(entries)} changes are left",
-        why=f"{len(changed)} rest on a rule that changed, {len(frozen)} on a field that was frozen",
+        why=f"{len(changed)} rest on a rule that changed or is suspended, {len(frozen)} on a field that was frozen",
         next_step=f"truce show {batch.id}" if left else "truce plan",
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent import apply, confirm, consent, cycle, guard, plan_binding, planner, proposals, unsettled
+from agent import apply, confirm, consent, cycle, guard, plan_binding, planner, proposals, schema_watch, unsettled
 from agent.changes import OPEN, Batch, Change, State, Verdict
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
@@ -217,6 +217,7 @@ def apply_plan(
         PlanStale: bound to something that changed, used, or too much moved.
         ApprovalNeeded: a limit holds changes; the held batch is named, nothing was written.
     """
+    schema_watch.look_again(installation, at_once=True)  # a value may have left a picklist since the plan was shown
     plan_binding.check_binding(installation, plan.id, plan.binding)
     wanted = plan.to_write(lift=lift_freezes)
     _check_count(plan, wanted, confirm_count)

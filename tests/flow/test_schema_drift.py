@@ -11,8 +11,10 @@ from typing import Any, get_args
 import pytest
 from flow_stage import STAGES, Pair, Stage, person_policy
 
+from agent.changes import State
 from agent.decide.drift import What
 from agent.errors import AccessDenied, ApprovalNeeded, PlanStale, UsageError
+from agent.records import Ref
 from agent.reports.standing import status
 from agent.schema_watch import EVERY
 
@@ -199,6 +201,135 @@ def test_a_stage_that_vanished_suspends_the_lifecycle_alone(settled: Stage) -> N
     after_a_look(settled)
     assert lines(settled) == {"person-lifecycle": "value gone"}
     assert settled.value(pair.contact, "Phone") == "555 new"
+
+
+# A value leaves a picklist while a write of it is pending -------------------------------------------------------------
+
+SOURCES = ["Web", "Partner Referral", "Event"]
+VALUES: dict[tuple[str, str], tuple[str, str]] = {
+    ("hubspot", "web"): ("web", "Web"),
+    ("hubspot", "partner"): ("partner", "Partner Referral"),
+    ("salesforce", "Web"): ("web", "Web"),
+    ("salesforce", "Partner Referral"): ("partner", "Partner Referral"),
+}
+"""{(where a value is taken away, which one): the value in HubSpot and in Salesforce}"""
+
+
+def sources_policy(system: str, mode: str = "act") -> str:
+    """The other system wins, so this one is written."""
+    winner = "salesforce" if system == "hubspot" else "hubspot"
+    pairs = {"web": "Web", "partner": "Partner Referral", "event": "Event"}
+    values = ", ".join(f"{here}: {{salesforce: {there}, hubspot: {here}}}" for here, there in pairs.items())
+    line = f"salesforce: {{Contact: Source__c}}, hubspot: heard_of, wins: {winner}, values: {{{values}}}"
+    email = "  email: {salesforce: Email, hubspot: email, wins: salesforce, clean: email}\n"
+    return person_policy(fields=f"{email}  rating: {{{line}}}\n", mode=mode)
+
+
+def take_away(stage: Stage, system: str, value: str) -> None:
+    if system == "hubspot":
+        left = [option for option in OPTIONS if option["value"] != value]
+        schema(stage, "hubspot", "contacts", alter={"name": "heard_of", "options": left})
+    else:
+        left = [choice for choice in SOURCES if choice != value]
+        schema(stage, "salesforce", "Contact", alter={"name": "Source__c", "choices": left})
+
+
+def put_back(stage: Stage, system: str) -> None:
+    take_away(stage, system, "")
+
+
+@pytest.fixture
+def sourced(settled: Stage) -> Stage:
+    """A closed list in both CRMs."""
+    schema(
+        settled, "salesforce", "Contact",
+        add={"name": "Source__c", "label": "Source", "type": "picklist", "choices": SOURCES, "restricted": True},
+    )  # fmt: skip
+    return settled
+
+
+def somebody_with(stage: Stage, system: str, value: str) -> tuple[Pair, Ref, str]:
+    """One person whose value is to travel to ``system``; also where it is to be written, and into which field."""
+    here, there = VALUES[system, value]
+    if system == "hubspot":
+        pair = stage.pair({"Source__c": there}, {"heard_of": "event"})
+        return pair, pair.hub, "heard_of"
+    pair = stage.pair({"Source__c": "Event"}, {"heard_of": here})
+    return pair, pair.contact, "Source__c"
+
+
+def asked_to_write(stage: Stage, mark: int) -> list[str]:
+    """Writing requests that reached a CRM, refused ones too."""
+    calls = stage.admin.get(f"/journal?since={mark}")
+    return [
+        call["path"]
+        for call in calls
+        if call["method"] in ("PATCH", "PUT") or call["path"].endswith(("/update", "/create", "/upsert"))
+    ]
+
+
+def journal_mark(stage: Stage) -> int:
+    return len(stage.admin.get("/journal?since=0"))
+
+
+@pytest.mark.parametrize(("system", "value"), VALUES)
+def test_a_value_taken_away_while_its_write_waits_for_approval_is_never_sent(
+    sourced: Stage, system: str, value: str
+) -> None:
+    sourced.write_policies(person=sources_policy(system, mode="ask"))
+    _, target, field = somebody_with(sourced, system, value)
+    (held,) = sourced.cycle()["held"]
+    before = sourced.value(target, field)
+    take_away(sourced, system, value)
+    mark = journal_mark(sourced)
+    with pytest.raises(PlanStale, match="no longer the list"):
+        sourced.approve(held)
+    assert asked_to_write(sourced, mark) == []
+    assert sourced.value(target, field) == before, "neither an invalid value nor a blank"
+    assert lines(sourced) == {"person-basics rating": "value gone"}
+    put_back(sourced, system)
+    after_a_look(sourced)
+    (again,) = [batch.id for batch in sourced.installation.ledger.batches(states=("held",))]
+    sourced.approve(again)
+    assert sourced.value(target, field) == value
+
+
+@pytest.mark.parametrize(("system", "value"), VALUES)
+def test_a_value_taken_away_since_the_plan_was_made_refuses_the_plan(sourced: Stage, system: str, value: str) -> None:
+    sourced.write_policies(person=sources_policy(system))
+    _, target, field = somebody_with(sourced, system, value)
+    plan = sourced.plan()
+    before = sourced.value(target, field)
+    take_away(sourced, system, value)
+    mark = journal_mark(sourced)
+    with pytest.raises(PlanStale, match="other lines in force"):
+        sourced.apply(plan)
+    assert asked_to_write(sourced, mark) == []
+    assert sourced.value(target, field) == before
+
+
+@pytest.mark.parametrize(("system", "value"), VALUES)
+def test_between_two_looks_the_vendor_refuses_it_once_and_the_next_look_stops_the_line(
+    sourced: Stage, system: str, value: str
+) -> None:
+    sourced.write_policies(person=sources_policy(system))
+    sourced.go_live()
+    sourced.cycle()
+    _, target, field = somebody_with(sourced, system, value)
+    before = sourced.value(target, field)
+    take_away(sourced, system, value)
+    mark = sourced.mark()
+    assert sourced.cycle()["failed"] == 1
+    for _ in range(3):
+        after_a_look(sourced)
+    assert lines(sourced) == {"person-basics rating": "value gone"}
+    assert sourced.written(mark) == []
+    assert sourced.value(target, field) == before
+    (entry,) = sourced.installation.ledger.entries()
+    assert (entry.state, entry.attempts) == (State.FAILED, 1)
+    put_back(sourced, system)
+    after_a_look(sourced)
+    assert sourced.value(target, field) == value
 
 
 def test_an_object_that_is_closed_to_us_suspends_what_is_about_it(settled: Stage) -> None:
