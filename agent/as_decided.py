@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from agent.changes import Entry, State
-from agent.confirm import same_value
+from agent.confirm import GONE, same_value
 from agent.connector import Connector
 from agent.errors import Unavailable
 from agent.installation import Installation
@@ -21,7 +21,6 @@ from agent.records import FieldValue, Gone, MergedInto, Record, Ref
 
 FRESH_FOR = timedelta(seconds=60)
 CONTESTED_FOR = timedelta(minutes=10)
-GONE = "the record is gone"
 
 
 def fresh(installation: Installation, connector: Connector, block: Sequence[Entry]) -> dict[Ref, Record]:

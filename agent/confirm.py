@@ -23,6 +23,8 @@ from agent.places import entity_type_of, in_chunks, places_of, settled_bases
 from agent.records import FieldValue, Readout, Record, Ref
 
 MOST_ATTEMPTS = 5
+GONE = "the record is gone"
+"""How the error of an entry begins that found nobody to write to: it is looked for at once."""
 LOCKED = "the record is locked, tried again with the next cycle"
 """How the error of a planned entry begins whose record somebody else was saving: nothing else waits for it."""
 """A write put off or lost more often than this is given up as failed, so that one record cannot hold up the rest."""
@@ -119,6 +121,8 @@ def _settlement(installation: Installation, entry: Entry, outcome: WriteOutcome)
             return put_off(installation, entry, text)
         if error is not None and error.kind == "locked":
             return put_off(installation, entry, f"{LOCKED}: {text}")
+        if error is not None and error.kind == "gone" and entry.change.record_id is not None:
+            return Settlement(entry.id, State.DRIFTED, record_id=outcome.record_id, error=f"{GONE}: {text}")
         moved = error is not None and error.kind == "moved"
         return Settlement(entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text)
     return applied(entry, outcome.record_id, outcome.version, outcome.observed)

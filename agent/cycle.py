@@ -12,7 +12,6 @@ from functools import partial
 
 from agent import (
     apply,
-    as_decided,
     confirm,
     consent,
     fights,
@@ -163,7 +162,7 @@ def _hide(installation: Installation, connector: Connector, object_type: str, re
 def _look_for_gone(installation: Installation, again: Sequence[Entry]) -> None:
     """Who was not there to be written is asked for at once: a change query may never show it (HubSpot's does not), and
     until the next sweep every cycle would try again."""
-    gone = {entry.change.ref for entry in again if entry.error == as_decided.GONE}
+    gone = {entry.change.ref for entry in again if (entry.error or "").startswith(confirm.GONE)}
     for connector, pulling in pullings(installation) if gone else ():
         place = (connector.system, pulling.object_type)
         only = [ref for ref in gone if ref is not None and (ref.system, ref.object_type) == place]

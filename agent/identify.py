@@ -310,7 +310,7 @@ class _Desk:
         self._marks[ref] = "lost"
         self._active.pop((entity_id, ref.system), None)
         self.resolution.entities.add(entity_id)
-        if survivor is not None and self._entity_of(survivor) is None:
+        if survivor is not None and self._may_follow(survivor, entity_id):
             self._successors[entity_id] = survivor
             self._link(entity_id, survivor, "active")
         elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
@@ -320,6 +320,15 @@ class _Desk:
             what = f"merged into {survivor}" if survivor else "deleted"
             sentence = f"{ref} was {what}; {self._becomes_of_counterpart}"
             self._ask("lost", entity_id, str(ref), sentence, [ref])
+
+    def _may_follow(self, survivor: Ref, entity_id: str) -> bool:
+        """Nobody else is paired with what the record was merged into, and nothing of ours stands in its place."""
+        owner = self._entity_of(survivor)
+        return owner is None or (
+            owner != entity_id
+            and self._stands_alone(owner, survivor)
+            and self._active_of(entity_id, survivor.system) is None
+        )
 
     def _ask_about_counterpart(self, entity_id: str, ref: Ref) -> None:
         """What a person asked one CRM to erase, the other may have to erase too: that is for people to do."""

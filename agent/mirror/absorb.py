@@ -141,7 +141,7 @@ class Absorbing:
         for item in items:
             if item.ref.id in self._new:
                 self._write()
-                self.known.update(load_stored(self.connection, self.shelf, [item.ref.id]))
+                self.known.update(load_stored(self.connection, self.shelf, [*self._new]))
                 self._new.clear()
             if isinstance(item, Record):
                 self._take_record(item)

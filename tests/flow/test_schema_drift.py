@@ -165,6 +165,18 @@ def test_each_change_suspends_what_it_touches(settled: Stage, change: str) -> No
 
 
 @pytest.mark.parametrize("change", [name for name, (_, expected) in CHANGES.items() if expected])
+def test_a_change_between_plan_and_apply_refuses_the_plan(settled: Stage, change: str) -> None:
+    pair = settled.pair({"Title": "CEO", "LeadSource": "Web"}, {"jobtitle": "Boss", "phone": "1", "heard_of": "event"})
+    plan = settled.plan()
+    CHANGES[change][0](settled)
+    mark = settled.mark()
+    with pytest.raises(PlanStale, match="other lines in force"):
+        settled.apply(plan)
+    assert settled.written(mark) == []
+    assert settled.value(pair.hub, "jobtitle") == "Boss"
+
+
+@pytest.mark.parametrize("change", [name for name, (_, expected) in CHANGES.items() if expected])
 def test_a_restart_changes_nothing_about_it(settled: Stage, change: str) -> None:
     agreeing(settled)
     happens, expected = CHANGES[change]
