@@ -121,7 +121,7 @@ def _settlement(installation: Installation, entry: Entry, outcome: WriteOutcome)
             return put_off(installation, entry, text)
         if error is not None and error.kind == "locked":
             return put_off(installation, entry, f"{LOCKED}: {text}")
-        if error is not None and error.kind == "gone" and entry.change.record_id is not None:
+        if error is not None and error.kind == "gone" and entry.change.op in ("update", "associate", "opt_out"):
             return Settlement(entry.id, State.DRIFTED, record_id=outcome.record_id, error=f"{GONE}: {text}")
         moved = error is not None and error.kind == "moved"
         return Settlement(entry.id, State.DRIFTED if moved else State.FAILED, record_id=outcome.record_id, error=text)
