@@ -30,6 +30,14 @@ def forgotten_among(installation: Installation, records: Iterable[Record]) -> se
     }
 
 
+def question_of_erased(ref: Ref, others: Iterable[Ref]) -> str:
+    """What a person asked one CRM to erase, the other may have to erase too: that is for people to do."""
+    return (
+        f"{ref} was erased for good, and Truce forgets its values; {' and '.join(map(str, others))} is still there:"
+        " erase it there too, or say that it stays"
+    )
+
+
 def identities(installation: Installation, record: Record) -> list[tuple[str, str]]:
     """The record's e-mails as match keys, or its domains where it has none."""
     entity_type = installation.policies.policies.entity_types.get(_type_of(installation, record.ref))

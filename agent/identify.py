@@ -18,6 +18,7 @@ from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
 from agent.decide.match import in_order, linked_elsewhere
 from agent.decide.policy import EntityType
+from agent.forgotten import question_of_erased
 from agent.installation import Installation
 from agent.links import await_pairing, counterpart
 from agent.pairing.duplicates import pair_topic
@@ -315,7 +316,8 @@ class _Desk:
             self._link(entity_id, survivor, "active")
         elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
             if self._mirror.erased.has(ref):
-                self._ask_about_counterpart(entity_id, ref)
+                others = [each for name in self._type.records if (each := self._active_of(entity_id, name)) is not None]
+                self._ask("erased", entity_id, str(ref), question_of_erased(ref, others), [ref])
                 return
             what = f"merged into {survivor}" if survivor else "deleted"
             sentence = f"{ref} was {what}; {self._becomes_of_counterpart}"
@@ -324,20 +326,8 @@ class _Desk:
     def _may_follow(self, survivor: Ref, entity_id: str) -> bool:
         """Nobody else is paired with what the record was merged into, and nothing of ours stands in its place."""
         owner = self._entity_of(survivor)
-        return owner is None or (
-            owner != entity_id
-            and self._stands_alone(owner, survivor)
-            and self._active_of(entity_id, survivor.system) is None
-        )
-
-    def _ask_about_counterpart(self, entity_id: str, ref: Ref) -> None:
-        """What a person asked one CRM to erase, the other may have to erase too: that is for people to do."""
-        others = [active for name in self._type.records if (active := self._active_of(entity_id, name)) is not None]
-        sentence = (
-            f"{ref} was erased for good, and Truce forgets its values; {' and '.join(map(str, others))} is still there:"
-            " erase it there too, or say that it stays"
-        )
-        self._ask("erased", entity_id, str(ref), sentence, [ref])
+        is_free = owner is None or (owner != entity_id and self._stands_alone(owner, survivor))
+        return is_free and (owner is None or self._active_of(entity_id, survivor.system) is None)
 
     @property
     def _becomes_of_counterpart(self) -> str:

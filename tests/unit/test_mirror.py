@@ -434,37 +434,6 @@ def test_rows_and_cursor_commit_together(mirror: Mirror, tmp_path: Path) -> None
     assert mirror.cursor("hubspot", "contacts") is None
 
 
-def test_new_records_may_come_again_in_any_order_within_a_page(mirror: Mirror) -> None:
-    absorb(mirror, *[contact(n) for n in (1, 2, 1, 2, 3, 1, 3, 2)])
-    assert mirror.count(*HERE) == 3
-    assert len(mirror.pending()) == 3
-
-
-def test_an_erased_record_is_emptied_and_no_tombstone_makes_it_a_plain_deletion(mirror: Mirror) -> None:
-    absorb(mirror, contact(1))
-    absorb(mirror, contact(1, second=5, Title="CFO"))
-    mirror.set_bases({"person-1": {"title": Base({"salesforce": "CFO"})}})
-    absorb(mirror, Tombstone(REF, START + timedelta(seconds=9), is_erased=True), second=9)
-    assert mirror.erased.waiting() == [REF]
-    assert mirror.last_copy(REF) is not None, "its e-mail is still needed, to know it again"
-    mirror.erased.forget("person-1", [REF])
-    absorb(mirror, Tombstone(REF, START + timedelta(seconds=20)), second=20)
-    assert (mirror.erased.waiting(), mirror.erased.has(REF), mirror.bases(["person-1"])) == ([], True, {})
-    copy = mirror.last_copy(REF)
-    assert copy is not None
-    assert copy.fields == {}
-    assert mirror.history(REF) == []
-    assert mirror.by_key(*HERE, "email", "p1@example.com") == []
-
-
-def test_what_is_there_keeps_its_copy_and_loses_its_past(mirror: Mirror) -> None:
-    absorb(mirror, contact(1))
-    absorb(mirror, contact(1, second=5, Title="CFO"))
-    mirror.erased.forget("person-1", [REF])
-    assert mirror.record(REF) is not None
-    assert all(each.value != contact(1).fields.get("Title") for each in mirror.history(REF, "Title"))
-
-
 def test_the_cursor_moves_with_an_empty_last_page(mirror: Mirror) -> None:
     cursor = Cursor(*HERE, START)
     assert absorb(mirror, cursor=cursor) == []
