@@ -67,7 +67,7 @@ class Approvals:
         if batch.expires_at is not None and now > batch.expires_at:
             raise ApprovalNeeded(
                 f"{batch_id} has expired",
-                why=f"at {batch.expires_at:%Y-%m-%d %H:%M} UTC",
+                why="nobody approved it in time",
                 next_step="truce plan",
             )
         with self._ledger.store.write() as connection:

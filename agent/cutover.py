@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from agent import planner
 from agent.errors import NotFound, Refused
 from agent.installation import Installation
+from agent.local_time import spoken
 from agent.watch.other_sync import ROUND, OtherWrite, other_writes
 
 EVENT = "cutover"
@@ -114,10 +115,11 @@ def require_no_other_sync(
         return
     latest = writes[0]
     fields = ", ".join(sorted({each.field for each in writes}))
+    when = spoken(latest.at, installation.zone)
     raise Refused(
         f"another sync still writes {fields} of {entity_type}",
         where=f"{latest.ref} {latest.vendor_field}",
-        why=f"{latest.author} wrote it at {latest.at:%Y-%m-%d %H:%M} UTC; two syncs would write over each other",
+        why=f"{latest.author} wrote it on {when}; two syncs would write over each other",
         next_step=f"switch {entity_type} off there, wait {ROUND.seconds // 60} minutes, then: {again}",
     )
 
@@ -144,8 +146,9 @@ def _require_a_round_since(installation: Installation, now: Standing) -> None:
     """The other sync must have had the time to show that it is still on."""
     until = (now.since or installation.clock()) + ROUND
     if installation.clock() < until:
+        since, end = (spoken(at, installation.zone) for at in (until - ROUND, until))
         raise Refused(
-            f"{now.entity_type} was switched off only at {now.since:%H:%M} UTC",
-            why=f"the other sync may look every 15 minutes: until {until:%H:%M} UTC its silence says nothing",
+            f"{now.entity_type} was switched off only on {since}",
+            why=f"the other sync may look every 15 minutes: until {end} its silence says nothing",
             next_step=f"later: truce cutover {now.entity_type}",
         )

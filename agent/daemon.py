@@ -316,8 +316,9 @@ class Daemon:
         """No call while a breaker is open, whoever asks for it."""
         breaker = self.health.breaker
         until = breaker.until or self.installation.clock()
+        spoken = until.astimezone(self.installation.zone)
         return Unavailable(
-            f"{breaker.system} failed and is left alone until {until:%H:%M:%S} UTC; give the order again after that",
+            f"{breaker.system} failed and is left alone until {spoken:%H:%M:%S %Z}; give the order again after that",
             system=breaker.system,
             retry_after=(until - self.installation.clock()).total_seconds(),
             why=breaker.what + (f": {breaker.why}" if breaker.why else ""),

@@ -181,7 +181,10 @@ class HeldBack(Unavailable):
 
 
 class BadReply(ConnectorError):
-    """A success status with a body that cannot be the answer (captive portal, truncation)."""
+    """A reply that cannot be the answer (captive portal, truncation), or a refusal of what should be answered."""
+
+    def __init__(self, what: str, *, system: str = "", where: str = "", why: str = "") -> None:
+        super().__init__(what, system=system, where=where, why=why, next_step="truce doctor")
 
 
 class Interrupted(TruceError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from agent.approvals import Approvals
 from agent.bulk_jobs import BulkJobs
@@ -18,6 +19,7 @@ from agent.decide.drift import Suspension
 from agent.errors import Interrupted, UsageError
 from agent.freeze import Freezes
 from agent.ledger.ledger import Ledger
+from agent.local_time import zone_of
 from agent.mirror.mirror import Mirror
 from agent.orders.commands import Commands
 from agent.records import Owner, Record
@@ -73,6 +75,11 @@ class Installation:
     def systems(self) -> Systems:
         """What the connectors say of their systems."""
         return self.policies.systems
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The team's time zone: in it moments are read and shown."""
+        return zone_of(self.policies.policies)
 
     def skew(self, system: str) -> timedelta:
         """How far a system's clock is ahead of ours; nothing if it was never asked."""

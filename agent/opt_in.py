@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from agent import moments
 from agent.changes import Batch, Cell, Change, State, Why
@@ -19,6 +20,7 @@ from agent.errors import NotFound, UsageError
 from agent.events import OPT_IN_ASKED
 from agent.installation import Installation
 from agent.ledger.ledger import Intent
+from agent.local_time import spoken
 from agent.pairing.duplicates import is_converted
 from agent.planner import effective_modes
 from agent.records import Record, Ref
@@ -35,8 +37,8 @@ class Evidence:
     at: datetime
     actor: str
 
-    def __str__(self) -> str:
-        return f"{self.source}, {self.at:%Y-%m-%d %H:%M} UTC, recorded by {self.actor}"
+    def in_words(self, zone: ZoneInfo) -> str:
+        return f"{self.source}, {spoken(self.at, zone)}, recorded by {self.actor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,12 @@ def _holders(installation: Installation, address: str, places: Places) -> list[R
 
 def _require_earlier(installation: Installation, record: Record, field: str, evidence: Evidence) -> None:
     """Raises UsageError where somebody certainly opted out after the evidence: the stricter answer is the newer one."""
+    zone = installation.zone
     set_at = moments.present_since(installation, record.ref, field)
     if set_at is not None and set_at.after is not None and set_at.after >= evidence.at:
         raise UsageError(
-            f"{record.ref} was opted out after the evidence of {evidence.at:%Y-%m-%d %H:%M} UTC",
-            why=f"seen opted out between {set_at.after:%Y-%m-%d %H:%M} and {set_at.until:%Y-%m-%d %H:%M} UTC",
+            f"{record.ref} was opted out after the evidence of {spoken(evidence.at, zone)}",
+            why=f"seen opted out between {spoken(set_at.after, zone)} and {spoken(set_at.until, zone)}",
             next_step=f"truce timeline {record.ref}",
         )
 
@@ -167,7 +170,8 @@ def _watches(modes: Mapping[str, str], places: Places, record: Record) -> bool:
 def _change(installation: Installation, address: str, record: Record, places: Places, evidence: Evidence) -> Change:
     """Bound to the address and sent alone, as an opt-out is."""
     place, ref = places[_place(record.ref)], record.ref
-    why = Why(place.rule.policy, str(place.rule.place), place.rule.rule, f"{address} opted in: {evidence}")
+    said = f"{address} opted in: {evidence.in_words(installation.zone)}"
+    why = Why(place.rule.policy, str(place.rule.place), place.rule.rule, said)
     after = "false" if installation.systems[ref.system].text_only else False
     cell = Cell(place.rule.name, place.field, record.fields[place.field], after, "opt_in", why)
     return Change(

@@ -7,6 +7,7 @@ that SQLite has open in this process would drop SQLite's locks (sqlite.org, "How
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -85,3 +86,11 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def room_in(folder: Path) -> str:
+    """``; 0.2 MB are free there``, to be added to a reason: on a full disk SQLite may only say “disk I/O error”."""
+    try:
+        return f"; {shutil.disk_usage(folder).free / 1e6:,.1f} MB are free there"
+    except OSError:
+        return ""

@@ -28,6 +28,15 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 """Kind of question → answers that do something. A duplicate takes any other words too."""
 
+NOTED: Mapping[str, str] = {
+    "unclear": "noted, and not asked again; they stay unpaired until truce pair join ONE OTHER",
+    "conflict": "noted, and not asked again; both values stay until somebody changes one in a CRM",
+    "first difference": "noted, and not asked again; both values stay until somebody changes one in a CRM",
+    "unmapped": "noted, and not asked again; the value stays until its policy line maps it",
+    "missing": "noted, and not asked again; the record is made once the CRM has what it needs",
+}
+"""What a person's own words come to, by the kind of question: nothing is written because of them."""
+
 RELEASED = "released"
 """State of a link to a record that is gone and that a person let go: its place may be filled anew."""
 
@@ -44,7 +53,9 @@ def carry_out(installation: Installation, review: Review, answer: str, person: s
         return _erased(installation, review, answer, person)
     if review.kind == "converted":
         return _converted(installation, review, answer, person)
-    return "the two are kept apart for good" if answer == NEVER else "noted"
+    return (
+        "the two are kept apart for good" if answer == NEVER else NOTED.get(review.kind, "noted, and not asked again")
+    )
 
 
 def _lost(installation: Installation, review: Review, answer: str, person: str) -> str:

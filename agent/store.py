@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.errors import Busy, ConfigError, LedgerDamaged, LedgerMissing, StorageFull, TruceError
-from agent.private_files import create_private_file, make_private_directory, require_private
+from agent.private_files import create_private_file, make_private_directory, require_private, room_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +67,8 @@ SQLITE_VERSION: str = sqlite3.sqlite_version
 USES_WAL = has_wal_reset_fix(sqlite3.sqlite_version_info)
 
 _FULL, _READONLY, _IOERR, _BUSY, _LOCKED, _CORRUPT, _CANTOPEN, _NOTADB = 13, 8, 10, 5, 6, 11, 14, 26
+# ``Connection.backup`` raises these without a code
+_CODE_OF_TEXT = {"database or disk is full": _FULL, "disk I/O error": _IOERR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,8 @@ class Store:
                 self._connection.backup(target)
                 target.execute("PRAGMA journal_mode = DELETE")
         except BaseException:
-            path.unlink()
+            for half_made in (path, *(path.with_name(path.name + ending) for ending in SIDE_FILES)):
+                half_made.unlink(missing_ok=True)
             raise
 
     def checkpoint(self) -> None:
@@ -379,12 +382,12 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _as_truce_error(path: Path, problem: sqlite3.Error) -> TruceError | None:
-    code = int(getattr(problem, "sqlite_errorcode", 0) or 0) & 0xFF
+    code = int(getattr(problem, "sqlite_errorcode", 0) or 0) & 0xFF or _CODE_OF_TEXT.get(str(problem), 0)
     if code in (_FULL, _IOERR, _READONLY, _CANTOPEN):
         return StorageFull(
-            f"{path.name} cannot be written, so nothing was sent",
+            f"{path.name} cannot be written, so nothing more is sent",
             where=str(path),
-            why=str(problem),
+            why=f"{problem}{room_in(path.parent)}",
             next_step="free space on that disk (or check its permissions), then run the same command again",
         )
     if code in (_BUSY, _LOCKED):

@@ -6,6 +6,7 @@ A person never sees a traceback for a mistake of theirs, and one of ours is said
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -128,6 +129,13 @@ def interrupted() -> TruceError:
 
 def unusable(error: OSError) -> TruceError:
     """A file, folder or socket of this computer that cannot be used."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TruceError(
+            "the disk is full",
+            where=str(error.filename or ""),
+            why="nothing is sent that is not recorded, so nothing more was sent",
+            next_step="free space on the disk of the state folder, then run the same command again",
+        )
     return TruceError(
         f"this computer refused: {(error.strerror or type(error).__name__).lower()}",
         where=str(error.filename or ""),
@@ -141,7 +149,8 @@ def our_mistake(error: Exception, args: Sequence[str]) -> TruceError:
         "this is a mistake in Truce, not yours; nothing was sent that is not recorded",
         where=_place_of(error),
         why=type(error).__name__,
-        next_step=f"truce --traceback {' '.join(args)}   and report what it prints",
+        next_step=f"truce --traceback {' '.join(word for word in args if word != '--traceback')}"
+        "   and report what it prints",
     )
 
 

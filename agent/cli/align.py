@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.cli.apply import exit_code_of
-from agent.cli.display import clean, number, print_json, say, table
+from agent.cli.display import clean, counted, number, print_json, say, table
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
 
@@ -98,13 +98,13 @@ def _show(result: dict[str, Any], *, with_samples: bool) -> None:
         _show_samples(result["groups"])
     if result.get("lists"):
         say(f"Every difference is listed in {result['lists']}, one file per group.")
-    click.echo(f"{number(result['differences'])} differences, {number(result['decided'])} of them decided.")
+    click.echo(f"{counted(result['differences'], 'difference')}, {number(result['decided'])} of them decided.")
     _show_next(result)
 
 
 def _show_samples(groups: list[dict[str, Any]]) -> None:
     for group in groups:
-        click.echo(f"{group['field']}, {group['pattern']}  ({group['line']})")
+        say(f"{group['field']}, {group['pattern']}  ({group['line']})", hanging=2)
         for sample in group["samples"]:
             values = " · ".join(f"{system} {clean(value)}" for system, value in sample["values"].items())
             say(f"    {clean(sample['name'])}: {values}", hanging=6)
@@ -123,6 +123,8 @@ def _show_next(result: dict[str, Any]) -> None:
 
 
 def _show_written(result: dict[str, Any]) -> None:
+    if result["resumed"]:
+        say(f"Went on with the interrupted {', '.join(result['resumed'])}.", hanging=2)
     batches = ", ".join(result["batches"])
     if batches:
         say(f"{number(result['written'])} records written in {batches}, each recorded first and read back.")
@@ -136,7 +138,7 @@ def _show_written(result: dict[str, Any]) -> None:
         ("unknown", "unknown: the reply was lost; settled by reading at the next cycle"),
     ):
         if result[name]:
-            click.echo(f"  {number(result[name])} {words}")
+            say(f"  {number(result[name])} {words}", hanging=4)
     for item in result["impossible"]:
         say(f"  {number(item['count'])} not possible: {item['reason']}", hanging=4)
     for item in result["held"]:
@@ -144,4 +146,4 @@ def _show_written(result: dict[str, Any]) -> None:
     if result["stopped"]:
         say(f"Stopped: {result['stopped']}.", hanging=2)
     undo = f" · truce rollback {result['batches'][-1]}" if result["batches"] else ""
-    click.echo(f"  next   truce align{undo}")
+    say(f"  next   truce align{undo}", hanging=9)

@@ -38,18 +38,18 @@ def show_written(result: dict[str, Any]) -> None:
     if result["batch"] is None:
         click.echo("Nothing to write.")
         return
-    click.echo(f"{result['batch']}: {number(result['written'])} written, each recorded first and read back.")
+    say(f"{result['batch']}: {number(result['written'])} written, each recorded first and read back.", hanging=2)
     for name, words in (
         ("drifted", "left alone, changed meanwhile"),
         ("failed", "refused by the vendor"),
         ("unknown", "unknown: the reply was lost; settled by reading at the next cycle"),
     ):
         if result[name]:
-            click.echo(f"  {number(result[name])} {words}")
+            say(f"  {number(result[name])} {words}", hanging=4)
     for problem in result["problems"][:10]:
         say(f"  {problem['entry']}  {problem['record']}  {problem['error']}", hanging=4)
     retry = " · truce retry" if result["failed"] else ""
-    click.echo(f"  next   truce show {result['batch']} · truce rollback {result['batch']}{retry}")
+    say(f"  next   truce show {result['batch']} · truce rollback {result['batch']}{retry}", hanging=9)
 
 
 def exit_code_of(result: dict[str, Any]) -> int:

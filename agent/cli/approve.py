@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from agent.cli.apply import exit_code_of, show_written
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
 
@@ -24,7 +24,7 @@ def command(ctx: click.Context, batch_id: str, count: int, reason: str, as_json:
     if as_json:
         print_json(result)
     elif result["still_needed"]:
-        click.echo(f"Approved by {', '.join(result['approved_by'])}; {result['still_needed']} more needed.")
+        say(f"Approved by {', '.join(result['approved_by'])}; {result['still_needed']} more needed.", hanging=2)
     else:
         show_written(result)
     return 0 if result["still_needed"] else exit_code_of(result)

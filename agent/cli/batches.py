@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.changes import HELD, Batch
-from agent.cli.display import moment, number, print_json, table
+from agent.cli.display import counted, moment, number, print_json, say, say_zone, table
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
@@ -27,12 +27,15 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
     with session_of(ctx).reading() as installation:
         batches = installation.ledger.batches(states=HELD if waiting else None, limit=limit)
         groups = grouped(installation, batches, by) if by else []
+        zone = installation.zone
     if as_json:
         found = {"groups": [_group_document(group) for group in groups]} if by else {}
         print_json({"batches": [as_document(batch) for batch in batches], **found})
         return
     if by:
         _show_groups(groups)
+        if by in ("hour", "policy") and groups:
+            say_zone(zone)
         return
     if not batches:
         click.echo("No batch waits for approval." if waiting else "Nothing was written yet.")
@@ -40,7 +43,7 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
     rows = [
         [
             batch.id,
-            moment(batch.opened_at),
+            moment(batch.opened_at, zone),
             batch.state,
             number(sum(batch.counts.values())),
             batch.title,
@@ -49,6 +52,7 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
         for batch in batches
     ]
     table(["batch", "when", "state", "changes", "what", "by"], rows, right=[3])
+    say_zone(zone)
 
 
 def _show_groups(groups: list[Group]) -> None:
@@ -57,8 +61,8 @@ def _show_groups(groups: list[Group]) -> None:
     for group in groups:
         count = len(group.batches)
         named = f"{count} batches" if count > 1 else group.batches[0].id
-        click.echo(f"{group.name}  {number(group.written)} changes in {named}")
-        click.echo(f"  undo   {group.undo}")
+        say(f"{group.name}  {counted(group.written, 'change')} in {named}", hanging=2)
+        say(f"  undo   {group.undo}", hanging=4)
 
 
 def _group_document(group: Group) -> dict[str, Any]:

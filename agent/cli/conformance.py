@@ -54,13 +54,13 @@ def _show(finding: Mapping[str, str]) -> None:
 
 def _sum_up(report: Mapping[str, Any]) -> None:
     same, different, untried = report["same"], report["different"], report["untried"]
-    click.echo(f"as the emulator: {same} · different: {different} · could not be tried: {untried}")
+    say(f"as the emulator: {same} · different: {different} · could not be tried: {untried}", hanging=2)
     reasons = Counter(each["seen"] for each in report["findings"] if each["result"] == "untried")
     for reason, count in reasons.most_common():
         say(f"  {count:>3} not tried: {one_line(reason)}", hanging=6)
     if report["made"]:
         left = len(report["left"])
         fate = f"{left} of them could not be deleted again:" if left else "all of them are deleted again."
-        click.echo(f"{report['made']} records were made; {fate}")
+        say(f"{report['made']} records were made; {fate}", hanging=2)
     for ref in report["left"]:
-        click.echo(f"  left      {ref}")
+        say(f"  left      {ref}", hanging=4)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import hint, moment, number, print_json, say
+from agent.cli.display import hint, moment, number, print_json, say, say_zone
 from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
 from agent.people import needs_name
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 NEXT = {
     "native on": "Truce begins to watch {0} beside the other sync",
@@ -44,8 +47,12 @@ def command(ctx: click.Context, name: str | None, back: bool, as_json: bool) -> 
     if "moved" in result:
         _say_moved(result["moved"], next(each for each in result["objects"] if each["object"] == name), back=back)
         return
+    with session.reading() as installation:
+        zone = installation.zone
     for each in result["objects"]:
-        _show(each)
+        _show(each, zone)
+    if any(each["since"] or each["other_sync"] for each in result["objects"]):
+        say_zone(zone)
 
 
 def _say_moved(moved: dict[str, str], standing: dict[str, Any], *, back: bool) -> None:
@@ -69,15 +76,15 @@ def _say_moved(moved: dict[str, str], standing: dict[str, Any], *, back: bool) -
                 hint(f"truce go-live {policy['policy']}")
 
 
-def _show(standing: dict[str, Any]) -> None:
-    since = f" since {moment(standing['since'])} ({standing['by']})" if standing["since"] else ""
+def _show(standing: dict[str, Any], zone: ZoneInfo) -> None:
+    since = f" since {moment(standing['since'], zone)} ({standing['by']})" if standing["since"] else ""
     say(f"{standing['object']}  {standing['step']}{since}", hanging=2)
     policies = ", ".join(f"{each['policy']} ({each['mode']})" for each in standing["policies"])
     say(f"  policies    {policies or 'none'}", hanging=14)
     for each in standing["other_sync"]:
         say(
             f"  other sync  {each['author']} wrote {each['field']} in {each['system']} on {number(each['count'])}"
-            f" records, last {moment(each['last_at'])}",
+            f" records, last {moment(each['last_at'], zone)}",
             hanging=14,
         )
     if standing["looked"] and not standing["other_sync"]:

@@ -6,11 +6,16 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.display import number, print_json
 from agent.cli.session import json_option
+
+if TYPE_CHECKING:
+    from agent.demo.practice import Practice
+    from agent.demo.words import Teller
 
 
 @click.group("demo", invoke_without_command=True)
@@ -27,27 +32,36 @@ def command(
     """Two practice CRMs with realistic dirt: find the differences, agree, break, explain, undo."""
     if ctx.invoked_subcommand is not None:
         return
-    from agent.demo import practice, setting, story
+    from agent.demo import practice
     from agent.demo.words import Teller
-    from agent.wiring import read_config
 
     began = time.monotonic()
     tell = Teller(step=step, silent=as_json)
-    tell.headline()
-    practice.clear(folder)
-    running = practice.start(folder, contacts=contacts, companies=companies, seed=seed)
+    with practice.alone(folder), practice.stopped_on_failure(folder, again=ctx.command_path):
+        practice.clear(folder)
+        tell.headline()
+        running = practice.start(folder, contacts=contacts, companies=companies, seed=seed)
+        bad_batch = _tell(running, tell)
+    seconds = round(time.monotonic() - began)
+    if as_json:
+        print_json({"folder": str(folder), "batch": bad_batch, "seconds": seconds, "acts": tell.acts})
+        return
+    tell.closing(_how_to_call(folder), bad_batch, str(folder))
+    click.echo(f"  ({number(seconds)} seconds)")
+
+
+def _tell(running: Practice, tell: Teller) -> str:
+    """The five acts; returns the batch of the wrong line."""
+    from agent.demo import setting, story
+    from agent.wiring import read_config
+
     told = story.Story(running, read_config(setting.write_setting(running)), tell)
     plan = story.where_they_disagree(told)
     story.make_them_agree(told, plan)
     story.one_wrong_line(told)
     story.why_is_it_so(told)
     story.undo(told)
-    seconds = round(time.monotonic() - began)
-    if as_json:
-        print_json({"folder": str(folder), "batch": told.bad_batch, "seconds": seconds, "acts": tell.acts})
-        return
-    tell.closing(_how_to_call(folder), told.bad_batch, str(folder))
-    click.echo(f"  ({number(seconds)} seconds)")
+    return told.bad_batch
 
 
 @command.command("stop")

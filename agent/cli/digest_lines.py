@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.batches import as_document
 from agent.cli.display import clean, moment, number
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.reports.agreement import FieldAgreement
     from agent.reports.digest import Digest, Trust
 
@@ -45,12 +47,12 @@ class Line:
     next_step: str = ""
 
 
-def lines(found: Digest, zone: tzinfo | None = None) -> list[Line]:
-    """The morning, in the order one reads it; moments in ``zone``, this computer's unless said."""
+def lines(found: Digest, zone: ZoneInfo) -> list[Line]:
+    """The morning, in the order one reads it; moments in ``zone``."""
     return [*_happened(found, zone), *_to_do(found), *_standing(found, zone)]
 
 
-def _happened(found: Digest, zone: tzinfo | None) -> Iterator[Line]:
+def _happened(found: Digest, zone: ZoneInfo) -> Iterator[Line]:
     back = sum(each.count for each in found.changed_back)
     parts = [f"{number(found.written)} changes", f"people changed {number(back)} back{_most(found)}"]
     parts += [f"{number(found.undone)} undone"] if found.undone else []
@@ -89,7 +91,7 @@ def _to_do(found: Digest) -> Iterator[Line]:
         yield Line("Stopped", "nothing")
 
 
-def _standing(found: Digest, zone: tzinfo | None) -> Iterator[Line]:
+def _standing(found: Digest, zone: ZoneInfo) -> Iterator[Line]:
     limit = next(iter(found.limits), None)
     if limit is not None:
         yield Line(
@@ -153,7 +155,7 @@ def spoken_age(age: timedelta) -> str:
     return f"{hours // 24} days"
 
 
-def document(found: Digest) -> dict[str, Any]:
+def document(found: Digest, zone: ZoneInfo) -> dict[str, Any]:
     """As schemas/today.json and schemas/week.json describe it."""
     return {
         "since": found.since.isoformat(),
@@ -173,7 +175,7 @@ def document(found: Digest) -> dict[str, Any]:
         "reviews": found.questions,
         "stopped": [{"what": each.what, "next": each.next_step} for each in found.stopped],
         **_standing_document(found),
-        "lines": [{"name": each.name, "text": each.text, "next": each.next_step} for each in lines(found)],
+        "lines": [{"name": each.name, "text": each.text, "next": each.next_step} for each in lines(found, zone)],
     }
 
 

@@ -10,7 +10,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,9 +18,14 @@ import click
 from agent.errors import Problem
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.apply import Progress
 
 LONGEST_VALUE = 40
+LONGEST_EXCERPT = 200
+FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Kinds of characters that move the cursor, turn the direction round, end a line or cannot be written at all."""
 NARROW = 60
 """Columns below which a table cannot be read."""
 NARROWEST = 20
@@ -36,22 +41,20 @@ def clean(value: object) -> str:
 
 def one_line(text: str) -> str:
     """Our own words, which may quote what somebody typed or a vendor said: nothing in them may forge a line."""
-    return "".join("·" if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
+    return "".join("·" if unicodedata.category(char) in FORGING else char for char in text)
 
 
 def say(text: str, *, hanging: int = 0, err: bool = False) -> None:
-    """A line; in a terminal broken between words, with ``hanging`` spaces in front of what follows the first.
+    """One line, whatever it quotes; in a terminal broken between words, ``hanging`` spaces before what follows.
 
     Piped it stays one line: what a person greps for is not torn apart.
     """
     stream = sys.stderr if err else sys.stdout
+    text = one_line(text)
     if stream.isatty():
         width = max(shutil.get_terminal_size().columns, NARROWEST)
         follows = " " * min(hanging, width // 3)
-        text = "\n".join(
-            textwrap.fill(line, width, subsequent_indent=follows, break_on_hyphens=False, break_long_words=False)
-            for line in text.splitlines()
-        )
+        text = textwrap.fill(text, width, subsequent_indent=follows, break_on_hyphens=False, break_long_words=False)
     click.echo(text, err=err)
 
 
@@ -69,7 +72,7 @@ def hint(command: str, *, indent: int = 0) -> None:
     """The one next step, under what it belongs to; never broken, so that it can be copied."""
     columns = shutil.get_terminal_size().columns
     indent = indent if indent + len(command) + 2 <= columns else 2
-    text = f"{'':<{indent}}→ {command}"
+    text = f"{'':<{indent}}→ {one_line(command)}"
     click.echo(click.style(text, dim=True) if _shows_styles() else text)
 
 
@@ -83,8 +86,9 @@ def problem_lines(problem: Problem) -> list[str]:
     kind = "warning: " if problem.is_warning else ""
     lines = [f"{problem.file}:{problem.line}:{problem.column}: {kind}{problem.message}"]
     if problem.excerpt:
-        lines.append(f"    {one_line(problem.excerpt)}")
-        lines.append("    " + " " * (problem.column - 1) + "^")
+        skipped = max(0, problem.column - LONGEST_EXCERPT // 2) if len(problem.excerpt) > LONGEST_EXCERPT else 0
+        lines.append(f"    {one_line(problem.excerpt[skipped : skipped + LONGEST_EXCERPT])}")
+        lines.append("    " + " " * (problem.column - 1 - skipped) + "^")
     if problem.advice:
         lines.append(f"    {problem.advice}")
     return lines
@@ -104,7 +108,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: S
     for index, heading in enumerate(headings):
         shown.add_column(heading, justify="right" if index in right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*[str(cell) for cell in row])
+        shown.add_row(*[one_line(str(cell)) for cell in row])
     Console(highlight=False, markup=False).print(shown)
 
 
@@ -112,12 +116,23 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def moment(value: datetime | str | None, zone: tzinfo | None = None) -> str:
-    """A time people read, in the local zone of this computer unless ``zone`` is another."""
+def counted(value: int, thing: str) -> str:
+    """``1 change``, ``2,000 changes``."""
+    return f"{number(value)} {thing}{'' if value == 1 else 's'}"
+
+
+def moment(value: datetime | str | None, zone: ZoneInfo) -> str:
+    """A time people read, in the team's zone; the page says once which that is (``say_zone``)."""
     if value is None:
         return ""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     return at.astimezone(zone).strftime("%a %d %b %H:%M")
+
+
+def say_zone(zone: ZoneInfo) -> None:
+    """In which zone the moments above were."""
+    text = f"Times are those of {zone.key}."
+    click.echo(click.style(text, dim=True) if _shows_styles() else text)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option, session_of
 
 
@@ -22,6 +22,6 @@ def command(ctx: click.Context, record: str, field: str, lift: bool, reason: str
     if as_json:
         print_json(result)
     elif lift:
-        click.echo(f"{field} of {record} may be written again.")
+        say(f"{field} of {record} may be written again.", hanging=2)
     else:
-        click.echo(f"{field} of {record} is frozen: people own it until it is lifted.")
+        say(f"{field} of {record} is frozen: people own it until it is lifted.", hanging=2)

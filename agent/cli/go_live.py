@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.plan import show_plan
 from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
@@ -36,11 +36,14 @@ def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
     if not as_json:
         show_plan(plan)
         if header.mode != "act":
-            click.echo(f"{policy} says mode: {header.mode}, so it will not write by itself before that line says act.")
+            say(
+                f"{policy} says mode: {header.mode}, so it will not write by itself before that line says act.",
+                hanging=2,
+            )
         if not yes:
             click.confirm(f"{person}: let {policy} act by itself from now on?", abort=True)
     result = session.order("go-live", {"policy": policy, "meaning": header.meaning}, "going live", quiet=as_json)
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{policy} is live, approved by {person}. A changed meaning asks again.")
+        say(f"{policy} is live, approved by {person}. A changed meaning asks again.", hanging=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from agent.cli.display import number, print_json
+from agent.cli.display import number, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.errors import LedgerDamaged, UsageError
 from agent.people import needs_name
@@ -32,9 +32,9 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json({"ok": result.ok, "checked": result.rows, "memory": memory, "message": result.message})
     else:
-        click.echo(f"{number(result.rows)} ledger lines verified: unaltered.")
+        say(f"{number(result.rows)} ledger lines verified: unaltered.", hanging=2)
         if memory != "ok":
-            click.echo(f"But the side file says it is {memory}: restored from an old backup, or replaced.")
+            say(f"But the side file says it is {memory}: restored from an old backup, or replaced.", hanging=2)
 
 
 @command.command("backup")
@@ -59,9 +59,9 @@ def backup(ctx: click.Context, folder: Path, keep: int | None, as_json: bool) ->
             }
         )
         return
-    click.echo(f"{made.path}: {number(made.rows)} ledger lines, verified.")
+    say(f"{made.path}: {number(made.rows)} ledger lines, verified.", hanging=2)
     if made.removed:
-        click.echo(f"Removed {number(len(made.removed))} older.")
+        say(f"Removed {number(len(made.removed))} older.", hanging=2)
 
 
 @command.command("restore")
@@ -79,9 +79,9 @@ def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"lines": done.rows, "aside": str(done.aside) if done.aside else None})
         return
-    click.echo(f"{number(done.rows)} ledger lines are back.")
+    say(f"{number(done.rows)} ledger lines are back.", hanging=2)
     if done.aside is not None:
-        click.echo(f"What was there is in {done.aside}")
+        say(f"What was there is in {done.aside}", hanging=2)
     click.echo("A copy is older than what was lost, so nothing is written until a person says that is so.")
     click.echo("  next   truce ledger accept")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
-from agent.cli.display import moment, print_json
+from agent.cli.display import moment, print_json, say, say_zone
 from agent.cli.session import Session, json_option, session_of
 from agent.errors import LedgerMissing
 from agent.people import needs_name
@@ -30,14 +31,18 @@ def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
     from agent.ceiling import MODES, is_raised
 
     session = session_of(ctx)
-    before = _in_force(session)
+    before, zone = _in_force(session)
     if mode is None:
         if as_json:
             set_at = before.set_at.isoformat() if before.set_at else None
             print_json({"mode": before.mode, "set_by": before.set_by, "set_at": set_at})
             return
-        who = f"set by {before.set_by}, {moment(before.set_at)}" if before.set_by else f"from {session.config_path}"
-        click.echo(f"{before.mode}: Truce {MEANING[before.mode]} ({who}).")
+        who = (
+            f"set by {before.set_by}, {moment(before.set_at, zone)}" if before.set_by else f"from {session.config_path}"
+        )
+        say(f"{before.mode}: Truce {MEANING[before.mode]} ({who}).", hanging=2)
+        if before.set_by:
+            say_zone(zone)
         return
     wanted = next(each for each in MODES if each == mode)
     if is_raised(before.mode, wanted):
@@ -46,15 +51,15 @@ def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{before.mode} → {mode}: Truce {MEANING[mode]}.")
+        say(f"{before.mode} → {mode}: Truce {MEANING[mode]}.", hanging=2)
 
 
-def _in_force(session: Session) -> Ceiling:
+def _in_force(session: Session) -> tuple[Ceiling, ZoneInfo]:
     """Before the first plan there is no ledger, and only the config has said something."""
     from agent.ceiling import Ceiling, ceiling
 
     try:
         with session.reading() as installation:
-            return ceiling(installation.ledger, session.config.run.mode)
+            return ceiling(installation.ledger, session.config.run.mode), installation.zone
     except LedgerMissing:
-        return Ceiling(session.config.run.mode)
+        return Ceiling(session.config.run.mode), ZoneInfo("UTC")

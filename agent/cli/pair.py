@@ -151,7 +151,7 @@ def _show(document: dict[str, Any]) -> None:
     for heading in dict.fromkeys(line["heading"] for line in document["lines"]):
         say(f"  {heading:<9}  {HEADINGS[heading]}", hanging=13)
     if document["folder"]:
-        click.echo(f"Everybody is listed in {document['folder']}, one file per group.")
+        say(f"Everybody is listed in {document['folder']}, one file per group.", hanging=2)
     _show_next(document)
 
 
@@ -162,11 +162,11 @@ def _listed(names: list[str]) -> str:
 
 def _show_next(document: dict[str, Any]) -> None:
     for name, said in document["accepted"].items():
-        click.echo(f"The pairing of {name} was accepted by {said['by']}.")
+        say(f"The pairing of {name} was accepted by {said['by']}.", hanging=2)
     waiting = [name for name in document["creates"] if name not in document["accepted"]]
     if waiting:
         say(f"Nothing is created for {_listed(waiting)} until its pairing is accepted.")
         lists = "" if document["folder"] else "truce pair --csv pairs · "
-        click.echo(f"  next   {lists}truce pair accept {waiting[0]}")
+        say(f"  next   {lists}truce pair accept {waiting[0]}", hanging=9)
     else:
         click.echo("  next   truce review --kind unclear · truce plan")

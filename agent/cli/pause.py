@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option, session_of
 
 
@@ -19,4 +19,4 @@ def command(ctx: click.Context, policy: str, reason: str, as_json: bool) -> None
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{policy} is paused. It still watches; resume with: truce resume {policy}")
+        say(f"{policy} is paused. It still watches; resume with: truce resume {policy}", hanging=2)

@@ -36,7 +36,7 @@ def command(ctx: click.Context, policies: tuple[str, ...], detailed_exitcode: bo
 
 def show_next(result: dict[str, Any]) -> None:
     if result["changes"]:
-        click.echo(f"  next   truce apply {result['plan']}")
+        say(f"  next   truce apply {result['plan']}", hanging=9)
 
 
 def show_plan(result: dict[str, Any]) -> None:
@@ -52,10 +52,11 @@ def show_plan(result: dict[str, Any]) -> None:
     if result["frozen_count"]:
         say(
             f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write; "
-            f"to write them too: truce apply {result['plan']} --lift-freezes"
+            f"to write them too: truce apply {result['plan']} --lift-freezes",
+            hanging=2,
         )
     if result["changes"]:
-        click.echo(f"{result['plan']}: {number(result['changes'])} changes, {number(result['held'])} of them held.")
+        say(f"{result['plan']}: {number(result['changes'])} changes, {number(result['held'])} of them held.", hanging=2)
 
 
 def _things(kinds: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent.cli.display import print_json
+from agent.cli.display import print_json, say
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
 
@@ -22,4 +22,4 @@ def command(ctx: click.Context, batch_id: str, reason: str, as_json: bool) -> No
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{batch_id} rejected: {result['rejected']} changes will not be written.")
+        say(f"{batch_id} rejected: {result['rejected']} changes will not be written.", hanging=2)

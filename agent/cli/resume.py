@@ -18,7 +18,7 @@ def command(ctx: click.Context, policy: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    click.echo(f"{policy} goes on." if not result["suspended"] else f"{policy} is not paused, but:")
+    say(f"{policy} goes on." if not result["suspended"] else f"{policy} is not paused, but:", hanging=2)
     for each in result["suspended"]:
         say(f"  {each['line'] or policy} stays suspended: {each['because']}", hanging=4)
         say(f"    {each['next']}", hanging=4)

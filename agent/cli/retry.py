@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import moment, number, one_line, print_json, say
+from agent.cli.display import moment, number, one_line, print_json, say, say_zone
 from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
 
@@ -44,6 +44,7 @@ def _list(ctx: click.Context, *, as_json: bool) -> None:
 
     with session_of(ctx).reading() as installation:
         found = [_document(entry) for entry in failures.standing(installation)]
+        zone = installation.zone
     if as_json:
         print_json({"failed": found})
         return
@@ -52,11 +53,14 @@ def _list(ctx: click.Context, *, as_json: bool) -> None:
         return
     for item in found[:LISTED]:
         fields = ", ".join(item["fields"]) or item["op"]
-        say(f"{item['batch']:<6} {moment(item['at'])}  {item['record']}  {fields}", hanging=7)
+        say(f"{item['batch']:<6} {moment(item['at'], zone)}  {item['record']}  {fields}", hanging=7)
         say(f"       {item['error']}", hanging=7)
     if len(found) > LISTED:
-        click.echo(f"… {number(len(found) - LISTED)} more (--json lists all)")
-    click.echo(f"  next   put the cause right in the CRM, then truce retry {found[0]['batch']} or truce retry --all")
+        say(f"… {number(len(found) - LISTED)} more (--json lists all)", hanging=2)
+    say_zone(zone)
+    say(
+        f"  next   put the cause right in the CRM, then truce retry {found[0]['batch']} or truce retry --all", hanging=9
+    )
 
 
 def _document(entry: Entry) -> dict[str, Any]:

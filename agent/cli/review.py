@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 LISTED = 30
 MOST_AT_ONCE = 8
 """More questions than this are first shown in groups."""
+NO_LINE = "none"
+"""What ``--line`` is called for questions that no policy line asked."""
 
 
 @click.command("review")
 @click.argument("review_id", required=False, metavar="[REVIEW]")
 @click.option("--answer", help="Your answer, kept in the ledger; what it does stands beside the question.")
 @click.option("--kind", help="Only this kind, such as duplicate or conflict.")
-@click.option("--line", help="Only those of this policy line, such as person-duplicates.yaml:15.")
+@click.option("--line", help="Only those of this policy line, such as person-duplicates.yaml:15, or none.")
 @click.option("--count", type=click.IntRange(1), help="Answer all of one kind and line at once: how many were shown.")
 @json_option
 @click.pass_context
@@ -44,6 +46,7 @@ def command(
     from agent.reports.questions import in_names
 
     session = session_of(ctx)
+    line = "" if line == NO_LINE else line
     many = bool(kind and line is not None and count)
     if answer is not None and not ((review_id or many) and answer.strip()):
         raise UsageError("an answer needs a question and words", next_step='truce review R-3 --answer "keep both"')
@@ -103,8 +106,7 @@ def _show_groups(found: Sequence[Review]) -> None:
         line = f" by {group['line']}" if group["line"] else ""
         say(f"{questions(group['count'], group['kind'])}{line}", hanging=2)
         say(f"  e.g. {group['first']}  {group['question']}", hanging=7)
-        more = f" --line {group['line']}" if group["line"] else " --line ''"
-        hint(f"truce review --kind {_quoted(group['kind'])}{more}", indent=2)
+        hint(f"truce review --kind {_quoted(group['kind'])} --line {group['line'] or NO_LINE}", indent=2)
 
 
 def _show(found: Sequence[Review]) -> None:
@@ -116,10 +118,12 @@ def _show(found: Sequence[Review]) -> None:
         click.echo(f"… {number(len(found) - LISTED)} more (--json lists all)")
     kinds = {(item.kind, item.line) for item in found}
     choices = _choices(found[0])
+    if found[0].kind == "unclear" and len(found[0].refs) > 1:
+        hint(f"truce pair join {found[0].refs[0]} {found[0].refs[-1]}")
     if choices:
         say(f"answers  {' · '.join(choices)}" + (" · or your own words" if found[0].kind == "duplicate" else ""))
     if len(found) == 1 or not found[0].line or len(kinds) > 1:
-        hint(f'truce review {found[0].id} --answer "{choices[0] if choices else "keep both"}"')
+        hint(f'truce review {found[0].id} --answer "{choices[0] if choices else "stays as it is"}"')
     else:
         kind, line = next(iter(kinds))
         hint(f'truce review --kind {_quoted(kind)} --line {line} --count {len(found)} --answer "…"')

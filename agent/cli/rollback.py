@@ -74,7 +74,7 @@ def show_reversal(result: dict[str, Any]) -> None:
         more = " …" if len(result["batches"]) > 20 else ""
         say(f"  from batches {', '.join(result['batches'][:20])}{more}", hanging=4)
     if result["unwritten"]:
-        click.echo(f"  {number(result['unwritten'])} changes that were still to be written are dropped")
+        say(f"  {number(result['unwritten'])} changes that were still to be written are dropped", hanging=4)
     for item in result["restored"][:EXAMPLES]:
         if item["field"] != "create":
             change = f"“{clean(item['live'])}” → “{clean(item['would_be'])}”"
@@ -104,7 +104,7 @@ def _show_done(result: dict[str, Any]) -> None:
     if "restore" in result:
         show_reversal(result)
     if result["resumed"]:
-        click.echo(f"Went on with the interrupted {result['batch']}.")
+        say(f"Went on with the interrupted {result['batch']}.", hanging=2)
     if result["batch"] is None:
         click.echo("Everything is back already; nothing was written.")
     else:

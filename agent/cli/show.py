@@ -8,10 +8,12 @@ import click
 
 from agent.changes import Batch, Entry
 from agent.cli.batches import as_document
-from agent.cli.display import clean, moment, number, print_json, say
+from agent.cli.display import clean, moment, number, print_json, row, say, say_zone
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.reports.spoken import Spoken
 
 LISTED = 30
@@ -35,46 +37,48 @@ def command(ctx: click.Context, batch_id: str, every: bool, as_json: bool) -> No
         entries = installation.ledger.entries(batch_id=batch_id)
         names = {entry.id: installation.name_of(entry.change) for entry in entries}
         spoken = Spoken(installation)
+        zone = installation.zone
         shown = [_lines_of(entry, names[entry.id], spoken) for entry in entries[: None if every else LISTED]]
     if as_json:
         listed = [_entry_document(entry, names[entry.id]) for entry in entries]
         print_json({**as_document(batch), "undone_by": undone_by, "entries": listed})
         return
-    _show_head(batch, entries, undone_by)
+    _show_head(batch, entries, undone_by, zone)
     for line in (line for lines in shown for line in lines):
         say(line, hanging=12)
     if not every and len(entries) > LISTED:
-        click.echo(f"… {number(len(entries) - LISTED)} more: truce show {batch_id} --all")
-    _show_next(batch, entries)
+        say(f"… {number(len(entries) - LISTED)} more: truce show {batch_id} --all", hanging=2)
+    _show_next(batch, zone)
+    say_zone(zone)
 
 
 def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
     from agent import plan as plans
     from agent.cli.plan import show_next, show_plan
+    from agent.local_time import spoken
     from agent.orders.results import plan_result
 
     with session_of(ctx).reading() as installation:
         result = plan_result(installation, plans.read(installation, plan_id))
         stored = installation.ledger.plan(plan_id)
+        zone = installation.zone
     if as_json:
         print_json(result)
         return
     show_plan(result)
     if stored.used_at is not None:
-        click.echo(f"{plan_id} was applied by {stored.used_by} on {moment(stored.used_at)}; a plan is used once.")
+        say(f"{plan_id} was applied by {stored.used_by} on {spoken(stored.used_at, zone)}; a plan is used once.")
         click.echo("  next   truce plan")
     else:
         show_next(result)
 
 
-def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str]) -> None:
+def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str], zone: ZoneInfo) -> None:
     waiting = f"   WAITING: {batch.hold_reason}" if batch.state == "held" else ""
     say(f"{batch.id}  {batch.title}{waiting}", hanging=8)
     lines = sorted({cell.why.line for entry in entries for cell in entry.change.cells if cell.why.line})
-    say(
-        f"why     {', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}; {batch.actor}, {moment(batch.opened_at)}",
-        hanging=8,
-    )
+    places = f"{', '.join(lines[:3])}{' …' if len(lines) > 3 else ''}"
+    row("why", f"{places}; {batch.actor}, {moment(batch.opened_at, zone)}", width=8)
     meanings: dict[str, int] = {}
     for entry in entries:
         for cell in entry.change.cells:
@@ -84,11 +88,11 @@ def _show_head(batch: Batch, entries: list[Entry], undone_by: list[str]) -> None
     state = " · ".join(f"{number(count)} {name}" for name, count in sorted(batch.counts.items()) if count)
     say(f"state   {state}", hanging=8)
     if batch.approved_by:
-        click.echo(f"approved by {', '.join(batch.approved_by)}")
+        say(f"approved by {', '.join(batch.approved_by)}", hanging=2)
     if batch.reverts:
-        click.echo(f"undoes  {', '.join(batch.reverts)}")
+        say(f"undoes  {', '.join(batch.reverts)}", hanging=2)
     if undone_by:
-        click.echo(f"undone by {', '.join(undone_by)}")
+        say(f"undone by {', '.join(undone_by)}", hanging=2)
 
 
 def _lines_of(entry: Entry, name: str, spoken: Spoken) -> list[str]:
@@ -105,14 +109,12 @@ def _lines_of(entry: Entry, name: str, spoken: Spoken) -> list[str]:
     return [*lines, f"            {entry.error}"] if entry.error else lines
 
 
-def _show_next(batch: Batch, entries: list[Entry]) -> None:
+def _show_next(batch: Batch, zone: ZoneInfo) -> None:
     if batch.state == "held":
-        click.echo(
-            f"approve truce approve {batch.id} --count {batch.counts.get('held', 0)}"
-            f"    nobody acts: expires {moment(batch.expires_at)}"
-        )
+        say(f"approve truce approve {batch.id} --count {batch.counts.get('held', 0)}", hanging=2)
+        row("else", f"it expires {moment(batch.expires_at, zone)}", width=8)
     elif batch.kind != "rollback" and batch.state == "done":
-        click.echo(f"undo    truce rollback {batch.id}")
+        say(f"undo    truce rollback {batch.id}", hanging=2)
 
 
 def _entry_document(entry: Entry, name: str) -> dict[str, Any]:

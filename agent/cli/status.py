@@ -8,10 +8,12 @@ import click
 
 from agent.cli.batches import as_document
 from agent.cli.digest_lines import questions
-from agent.cli.display import moment, number, print_json, row
+from agent.cli.display import counted, moment, number, print_json, row, say_zone
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.calls.calls import Standing
     from agent.decide.drift import Suspension
     from agent.health import Trouble
@@ -28,14 +30,16 @@ def command(ctx: click.Context, as_json: bool) -> None:
     session = session_of(ctx)
     with session.reading() as installation:
         found = standing.status(installation, session.config.state / "writer.lock")
+        zone = installation.zone
     if as_json:
         print_json(_document(found))
         return
-    _show(found)
+    _show(found, zone)
+    say_zone(zone)
 
 
-def _show(found: Status) -> None:
-    _show_daemon(found)
+def _show(found: Status, zone: ZoneInfo) -> None:
+    _show_daemon(found, zone)
     _show_policies(found)
     for suspension in found.suspended:
         _show_suspended(suspension)
@@ -47,16 +51,16 @@ def _show(found: Status) -> None:
     for batch in found.unfinished:
         row("Unfinished", f"{batch.id} {batch.title}: goes on at the next start")
     for batch in found.waiting:
-        row("Waiting", f"{batch.id} {batch.title}: {batch.hold_reason}, expires {moment(batch.expires_at)}")
+        row("Waiting", f"{batch.id} {batch.title}: {batch.hold_reason}, expires {moment(batch.expires_at, zone)}")
     asked = " · ".join(questions(count, kind) for kind, count in sorted(found.reviews.items())) or "none"
     row("Questions", asked)
     frozen = " · ".join(f"{number(count)} {age}" for age, count in found.freezes.items() if count) or "none"
     row("Frozen", f"{frozen}")
     for place, watermark in sorted(found.cursors.items()):
-        row("Pulled", f"{place} up to {moment(watermark)}")
+        row("Pulled", f"{place} up to {moment(watermark, zone)}")
     row("Pending", f"{number(found.pending)} changes not decided yet")
     for standing in found.calls:
-        _show_calls(standing)
+        _show_calls(standing, zone)
     row("Disk", f"{_gigabytes(found.free_bytes)} free · ledger and mirror {_gigabytes(found.state_bytes)}")
     if found.last_trouble:
         row("Last stop", f"{found.last_trouble}")
@@ -72,40 +76,43 @@ def _by_mode(policies: dict[str, str]) -> str:
     return "; ".join(f"{mode}: {', '.join(those)}" for mode, those in sorted(names.items()))
 
 
-def _show_daemon(found: Status) -> None:
+def _show_daemon(found: Status, zone: ZoneInfo) -> None:
     writer, noted = found.writer, found.health
     if writer is not None and (noted is None or writer.get("pid") != noted.pid):
-        row("Writer", f"{writer.get('command')}, pid {writer.get('pid')}, since {writer.get('since')}")
+        row(
+            "Writer",
+            f"{writer.get('command')}, pid {writer.get('pid')}, since {moment(str(writer.get('since')), zone)}",
+        )
     if noted is None:
         row("Daemon", "not running: truce run")
         return
     if found.state in ("stopped", "ended unexpectedly"):
         row("Daemon", f"{found.state} (it was pid {noted.pid}): truce run")
     else:
-        row("Daemon", f"{found.state}, pid {noted.pid} since {moment(noted.started_at)}")
+        row("Daemon", f"{found.state}, pid {noted.pid} since {moment(noted.started_at, zone)}")
     last = noted.last_cycle
     if last is not None:
         row(
             "Last cycle",
-            f"{moment(last.ended_at)}: {number(last.changed)} changed, {number(last.written)} written"
+            f"{moment(last.ended_at, zone)}: {number(last.changed)} changed, {number(last.written)} written"
             f" in {last.seconds:.1f} s",
         )
     if found.state not in ("stopped", "ended unexpectedly"):
         every = noted.sparing_seconds
         sparing = f"; every {number(every)} s, so that the day's calls last" if every else ""
-        row("Next cycle", f"{moment(noted.next_cycle_at) or 'now'}{sparing}")
+        row("Next cycle", f"{moment(noted.next_cycle_at, zone) or 'now'}{sparing}")
     if noted.breaker.is_open:
         breaker = noted.breaker
         row(
             "Trouble",
-            f"{breaker.what} since {moment(breaker.since)}, {number(breaker.failures)} tries"
+            f"{breaker.what} since {moment(breaker.since, zone)}, {counted(breaker.failures, 'failure')}"
             + (f": {breaker.why}" if breaker.why else ""),
         )
     if noted.config_changed:
         row("Config", "changed since the daemon started: restart it to take that over")
 
 
-def _show_calls(standing: Standing) -> None:
+def _show_calls(standing: Standing, zone: ZoneInfo) -> None:
     """Our calls of the day, our share, what it will come to, the account as a whole; then what is held back."""
     from agent.calls.calls import LANE_WORDS
 
@@ -113,7 +120,7 @@ def _show_calls(standing: Standing) -> None:
     if standing.share is None:
         row("Calls", f"{used} today; the vendor has not told how many there may be")
         return
-    day = "within a day" if standing.day_rolls else f"by {moment(standing.ends_at)}"
+    day = "within a day" if standing.day_rolls else f"by {moment(standing.ends_at, zone)}"
     account = f"{number(standing.used)} of " if standing.used is not None else ""
     row(
         "Calls",
@@ -121,7 +128,7 @@ def _show_calls(standing: Standing) -> None:
         f" (account {account}{number(standing.limit or 0)})",
     )
     for lane, free in standing.held.items():
-        row("", f"{standing.system}: held back until {moment(free)}: {LANE_WORDS[lane]}")
+        row("", f"{standing.system}: held back until {moment(free, zone)}: {LANE_WORDS[lane]}")
 
 
 def _show_suspended(suspension: Suspension) -> None:

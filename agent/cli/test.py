@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.display import one_line, print_json, problem_lines
+from agent.cli.display import one_line, print_json, problem_lines, say
 from agent.cli.session import json_option, session_of
 from agent.errors import Problem, UsageError
 
@@ -90,14 +90,14 @@ def _show(outcomes: Sequence[Outcome], failed: Sequence[Outcome], problems: Sequ
     for problem in problems:
         click.echo("\n".join(problem_lines(problem)))
     for outcome in failed:
-        click.echo(f"{outcome.example.place}: this example does not come true")
+        say(f"{outcome.example.place}: this example does not come true", hanging=2)
         for line in outcome.example.lines:
             if line.strip():
-                click.echo(f"    {one_line(line)}")
+                say(f"    {one_line(line)}", hanging=6)
         for failure in outcome.failures:
-            click.echo(f"  → {one_line(failure)}")
+            say(f"  → {one_line(failure)}", hanging=4)
     came_true = len(outcomes) - len(failed)
-    click.echo(f"{came_true} of {len(outcomes)} examples come true.")
+    say(f"{came_true} of {len(outcomes)} examples come true.", hanging=2)
 
 
 def _document(outcomes: Sequence[Outcome], problems: Sequence[Problem]) -> dict[str, object]:

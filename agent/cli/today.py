@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from agent.cli.digest_lines import document, lines
-from agent.cli.display import hint, print_json, row
+from agent.cli.display import hint, print_json, row, say_zone
 from agent.cli.session import json_option, session_of
 
 LABEL = 24
@@ -24,10 +24,12 @@ def command(ctx: click.Context, hours: int, as_json: bool) -> None:
 
     with session_of(ctx).reading() as installation:
         found = digest(installation, installation.clock() - timedelta(hours=hours))
+        zone = installation.zone
     if as_json:
-        print_json(document(found))
+        print_json(document(found, zone))
         return
-    for line in lines(found):
+    for line in lines(found, zone):
         row(line.name, line.text, width=LABEL)
         if line.next_step:
             hint(line.next_step, indent=LABEL)
+    say_zone(zone)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.digest_lines import plain
-from agent.cli.display import clean, hint, moment, number, print_json, progress_bar, say, table
+from agent.cli.display import clean, hint, moment, number, print_json, progress_bar, say, say_zone, table
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.watch.watched import Prevented, WatchReport
 
 ENDED = {
@@ -37,7 +39,7 @@ HARMS = {
 def command(ctx: click.Context, policy: str | None, since: str, as_json: bool) -> None:
     """What watching policies would have done, and prevented, while another sync was writing. Writes nothing."""
     from agent.errors import NotFound
-    from agent.local_time import read_moment, zone_of
+    from agent.local_time import read_moment
     from agent.watch.watched import watched
 
     with session_of(ctx).reading() as installation, progress_bar("comparing", quiet=as_json) as progress:
@@ -45,18 +47,20 @@ def command(ctx: click.Context, policy: str | None, since: str, as_json: bool) -
         if policy is not None and policy not in policies.headers:
             known = ", ".join(sorted(policies.headers))
             raise NotFound(f"there is no policy {policy}", why=f"known are {known}", next_step="truce check")
-        start = read_moment(since, installation.clock(), zone_of(policies))
+        start = read_moment(since, installation.clock(), installation.zone)
         found = watched(installation, start, policy, progress)
+        zone = installation.zone
     if as_json:
         print_json(_document(found))
         return
-    _show(found)
+    _show(found, zone)
+    say_zone(zone)
 
 
-def _show(found: WatchReport) -> None:
-    say(f"Since {moment(found.since)}  " + _who(found), hanging=2)
+def _show(found: WatchReport, zone: ZoneInfo) -> None:
+    say(f"Since {moment(found.since, zone)}  " + _who(found), hanging=2)
     _show_done(found)
-    _show_prevented(found)
+    _show_prevented(found, zone)
     hint("truce plan" if found.done else "truce today")
 
 
@@ -85,23 +89,23 @@ def _show_done(found: WatchReport) -> None:
     table(["field", "in", "kind", "changes", "and then"], rows, right=[3])
 
 
-def _show_prevented(found: WatchReport) -> None:
+def _show_prevented(found: WatchReport, zone: ZoneInfo) -> None:
     if not found.harms:
         say("Would have prevented: nothing that is certain.")
     else:
         say(f"Would have prevented: {number(sum(found.harms.values()))} changes")
     for harm, count in found.harms.items():
-        click.echo(f"  {HARMS[harm]}: {number(count)}")
+        say(f"  {HARMS[harm]}: {number(count)}", hanging=4)
         for each in found.samples[harm]:
-            say(f"    {_sentence(each)}", hanging=6)
+            say(f"    {_sentence(each, zone)}", hanging=6)
     if found.uncertain:
         say(f"  {number(found.uncertain)} more where nobody can tell which side had the value first", hanging=4)
 
 
-def _sentence(each: Prevented) -> str:
+def _sentence(each: Prevented, zone: ZoneInfo) -> str:
     return (
         f"{clean(each.name)} {plain(each.field)}: “{clean(each.before)}” → “{clean(each.after)}”"
-        f" in {each.ref.system}, {moment(each.at)}  ({each.line})"
+        f" in {each.ref.system}, {moment(each.at, zone)}  ({each.line})"
     )
 
 

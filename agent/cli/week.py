@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.digest_lines import document, field_name, lines, percent
-from agent.cli.display import hint, number, print_json, row, table
+from agent.cli.display import hint, number, print_json, row, say, say_zone, table
 from agent.cli.session import json_option, session_of
 from agent.errors import UsageError
 
@@ -28,25 +28,26 @@ LABEL = 24
 @click.pass_context
 def command(ctx: click.Context, days: int, page: Path | None, as_json: bool) -> None:
     """The last week: changes by day, agreement by field, policies people change back, what waits."""
-    from agent.local_time import zone_of
     from agent.reports.digest import digest
 
     with session_of(ctx).reading() as installation:
         found = digest(installation, installation.clock() - timedelta(days=days))
-        zone = zone_of(installation.policies.policies)
+        zone = installation.zone
     if page is not None:
         _write(page, found, zone)
     if as_json:
-        print_json({**document(found), "html": str(page) if page is not None else None})
+        print_json({**document(found, zone), "html": str(page) if page is not None else None})
         return
     if page is not None:
-        click.echo(f"Written to {page}, readable by you alone: it holds names of people.")
+        say(f"Written to {page}, readable by you alone: it holds names of people.", hanging=2)
         return
-    for line in lines(found):
+    for line in lines(found, zone):
         row(line.name, line.text, width=LABEL)
         if line.next_step:
             hint(line.next_step, indent=LABEL)
     _tables(found)
+    click.echo()
+    say_zone(zone)
 
 
 def _write(page: Path, found: Digest, zone: ZoneInfo) -> None:
@@ -56,7 +57,11 @@ def _write(page: Path, found: Digest, zone: ZoneInfo) -> None:
     try:
         write_private_file(page, week_page(found, zone).encode())
     except OSError as error:
-        raise UsageError(f"cannot write {page}", why=str(error), next_step="choose another file") from None
+        raise UsageError(
+            f"cannot write {page}",
+            why=(error.strerror or "it cannot be written").lower(),
+            next_step="name a file in a folder of yours",
+        ) from None
 
 
 def _tables(found: Digest) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.display import clean, moment, print_json, say
+from agent.cli.display import clean, moment, print_json, say, say_zone
 from agent.cli.session import json_option, session_of
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from agent.records import FieldValue
     from agent.reports.explain import Judged, Story, WrittenBy
     from agent.reports.spoken import Spoken
@@ -34,21 +36,23 @@ def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -
         first = stories[0]
         say(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
         for story in stories:
-            _show(story, Spoken(installation), detailed=field is not None)
+            _show(story, Spoken(installation), installation.zone, detailed=field is not None)
+        if any(story.writes or story.freezes or (field and story.seen) for story in stories):
+            say_zone(installation.zone)
 
 
-def _show(story: Story, spoken: Spoken, *, detailed: bool) -> None:
+def _show(story: Story, spoken: Spoken, zone: ZoneInfo, *, detailed: bool) -> None:
     def said(system: str, value: FieldValue) -> str:
         return f"“{clean(spoken.value(system, story.field, value))}”"
 
     now = " · ".join(f"{system} {said(system, value)}" for system, value in sorted(story.now.items()))
     say(f"{story.field}: {now}", hanging=2)
     for written in story.writes if detailed else story.writes[:1]:
-        _show_write(written, said)
+        _show_write(written, said, zone)
     if detailed:
         for ref, observed in story.seen:
             say(
-                f"  seen     {moment(observed.first_seen)}  {ref.system}  {said(ref.system, observed.value)}",
+                f"  seen     {moment(observed.first_seen, zone)}  {ref.system}  {said(ref.system, observed.value)}",
                 hanging=11,
             )
     for step in story.decision:
@@ -57,7 +61,7 @@ def _show(story: Story, spoken: Spoken, *, detailed: bool) -> None:
     for judged in story.judged:
         say(f"  guard    {judged.system}: {_guard_says(judged)}", hanging=11)
     for freeze in story.freezes:
-        say(f"  frozen   {freeze.system}, since {moment(freeze.made_at)}: {freeze.reason}", hanging=11)
+        say(f"  frozen   {freeze.system}, since {moment(freeze.made_at, zone)}: {freeze.reason}", hanging=11)
     for question in story.questions if detailed else ():
         say(f"  asked    {question.id}: {question.sentence}", hanging=11)
 
@@ -71,7 +75,7 @@ def _guard_says(judged: Judged) -> str:
 _DONE = {"rollback": "undone", "plan": "applied", "consent": "asked for"}
 
 
-def _show_write(written: WrittenBy, said: Callable[[str, FieldValue], str]) -> None:
+def _show_write(written: WrittenBy, said: Callable[[str, FieldValue], str], zone: ZoneInfo) -> None:
     batch, system = written.batch, written.entry.change.system
     people = f", edited by {written.editor}"
     if written.approved_by:
@@ -81,8 +85,9 @@ def _show_write(written: WrittenBy, said: Callable[[str, FieldValue], str]) -> N
     values = (
         f"{said(system, written.before)} → {said(system, written.after)}" if not written.entry.erased else "(erased)"
     )
+    at = moment(written.entry.recorded_at, zone)
     say(
-        f"  {moment(written.entry.recorded_at)}  {values} ← {batch.id} ← {written.line or written.policy}{people}",
+        f"  {at}  {values} ← {batch.id} ← {written.line or written.policy}{people}",
         hanging=11,
     )
     say(f"           {written.sentence}; {_outcome(written, said(system, written.observed))}", hanging=11)

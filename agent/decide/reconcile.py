@@ -278,7 +278,8 @@ class _Field:
         until = shifted(made, span, 1) if span is not None else made
         if until <= self.now:
             return None
-        return Outcome("kept", f"{sentence} is kept until {until:%Y-%m-%d %H:%M}", system=loser.system, until=until)
+        kept = f"{sentence} is kept until {until:%Y-%m-%d %H:%M} UTC"
+        return Outcome("kept", kept, system=loser.system, until=until)
 
     def _first_value(self) -> Outcome:
         first = self._first()

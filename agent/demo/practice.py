@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -17,11 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent.errors import TruceError, UsageError
+from agent.errors import Interrupted, TruceError, UsageError
 
 MARKER = "practice.json"
 STOP_SECONDS = 10.0
-READY_SECONDS = 120.0
+ELSEWHERE = "truce demo --folder practice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,49 @@ class Practice:
         return int(self.ask("/health")["last_seq"])
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else tells a demo in this folder meanwhile; the system lets the lock go when we die.
+
+    Raises:
+        UsageError: somebody does, or it is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", next_step=ELSEWHERE)
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UsageError(f"another demo is being told in {folder} right now", next_step=ELSEWHERE) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def stopped_on_failure(folder: Path, *, again: str) -> Iterator[None]:
+    """A demo that does not come to its end takes the practice CRMs with it, also when its terminal is closed.
+
+    Raises:
+        Interrupted: in place of Ctrl-C; ``again`` is the command that begins anew.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop(folder)
+        raise Interrupted("the demo was stopped, and the practice CRMs with it", next_step=again) from None
+    except BaseException:
+        stop(folder)
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def start(folder: Path, *, contacts: int, companies: int, seed: int) -> Practice:
     """Start both CRMs in the background, with a company's worth of records.
 
@@ -80,6 +125,7 @@ def start(folder: Path, *, contacts: int, companies: int, seed: int) -> Practice
             ],
             stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+    (folder / MARKER).write_text(json.dumps({"pid": process.pid}), encoding="utf-8")
     line = process.stdout.readline() if process.stdout else b""
     if not line:
         raise UsageError("the practice CRMs did not start", where=str(log), next_step=f"look into {log}")
@@ -93,10 +139,7 @@ def start(folder: Path, *, contacts: int, companies: int, seed: int) -> Practice
 
 def stop(folder: Path) -> bool:
     """End the practice CRMs of this folder, by their own pid. Returns whether they were running."""
-    marker = folder / MARKER
-    if not marker.is_file():
-        return False
-    pid = int(json.loads(marker.read_text(encoding="utf-8")).get("pid", 0))
+    pid = _marked(folder / MARKER)
     if not pid or not _is_ours(pid):
         return False
     os.kill(pid, signal.SIGTERM)
@@ -106,6 +149,14 @@ def stop(folder: Path) -> bool:
         time.sleep(0.05)
         waited += 0.05
     return True
+
+
+def _marked(marker: Path) -> int:
+    """The emulator's pid, or 0 where nothing readable was noted."""
+    try:
+        return int(json.loads(marker.read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
 
 
 def clear(folder: Path) -> None:
@@ -120,10 +171,14 @@ def clear(folder: Path) -> None:
         raise UsageError(
             f"{folder} is not a demo folder",
             why="it has files in it that the demo did not make",
-            next_step="truce demo --folder practice",
+            next_step=ELSEWHERE,
         )
     stop(folder)
-    shutil.rmtree(folder)
+    for entry in folder.iterdir():  # not the folder itself: its lock is ours
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _is_ours(pid: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
 import subprocess
 import sys
 import time
@@ -277,28 +276,36 @@ def _weekend(story: Story, installation: Installation) -> None:
 
 def _killed_in_the_middle(story: Story, mark: int, restoring: int) -> int:
     """Start the undo as a process of its own and kill it outright when about half is restored."""
-    process = _rollback_process(story)
-    while process.poll() is None:
-        if len(_writes_per_record(story, mark)) >= restoring * 0.45:
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.02)
-    process.wait()
+    with _rollback_process(story) as process:
+        while process.poll() is None:
+            if len(_writes_per_record(story, mark)) >= restoring * 0.45:
+                process.kill()
+                break
+            time.sleep(0.02)
     return len(_writes_per_record(story, mark))
 
 
 def _run_rollback(story: Story) -> int:
-    process = _rollback_process(story)
-    return process.wait()
+    with _rollback_process(story) as process:
+        return process.wait()
 
 
-def _rollback_process(story: Story) -> subprocess.Popen[bytes]:
+@contextmanager
+def _rollback_process(story: Story) -> Iterator[subprocess.Popen[bytes]]:
+    """It does not outlive us, whatever happens here."""
     config = str(story.practice.folder / "config.yaml")
-    return subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "agent", "-c", config, "rollback", story.bad_batch, "--apply", "--json"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    try:
+        yield process
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        process.wait()
 
 
 def _writes_per_record(story: Story, mark: int) -> Counter[str]:

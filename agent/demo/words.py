@@ -11,6 +11,7 @@ import click
 from agent.cli.display import clean, number
 
 WIDTH = 80
+CTRL_C = "\x03"
 
 
 class Teller:
@@ -40,7 +41,9 @@ class Teller:
         if self.silent:
             return
         if self._step and count > 1:
-            click.pause("  (any key: next) ")
+            click.echo("  (any key: next)")
+            if click.getchar() == CTRL_C:  # not click.pause: it takes Ctrl-C for any key
+                raise KeyboardInterrupt
         click.echo()
         click.secho(f"{count} {title}", bold=True, nl=not beside)
         if beside:
@@ -69,7 +72,7 @@ class Teller:
             f"cd {folder}",
             f"{truce} today",
             f"{truce} show {batch_id}",
-            f"{truce} plan                      # after you changed a line in policies/",
+            f"{truce} plan                      # first change a line in policies/",
             f"{truce} demo stop --folder .      # ends the practice CRMs",
         ):
             click.echo(f"  {command}")

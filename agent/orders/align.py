@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import align, apply, cycle
+from agent.changes import OPEN
 from agent.decide.alignment import Difference, Group, choices
 from agent.installation import Installation
 from agent.reports.lists import Sheets
@@ -46,9 +47,13 @@ def decide_as_suggested(installation: Installation, body: Body, actor: str, prog
 
 
 def write(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
+    """An interrupted slice is settled and finished first: what it wrote is no difference any more."""
+    unfinished = [batch.id for batch in installation.ledger.batches(states=OPEN)]
+    cycle.recover(installation)
     cycle.read_owners(installation)
     written = align.write(installation, actor, progress)
     return {
+        "resumed": unfinished,
         "batches": [batch.id for batch in written.batches],
         "held": [{"batch": batch.id, "reason": batch.hold_reason or ""} for batch in written.held],
         "written": written.tally.confirmed,

@@ -8,7 +8,7 @@ from typing import Any
 from agent import apply, opt_in
 from agent.errors import UsageError
 from agent.installation import Installation
-from agent.local_time import read_moment, zone_of
+from agent.local_time import read_moment
 from agent.opt_in import Evidence
 
 Body = Mapping[str, Any]
@@ -26,7 +26,7 @@ def ask_opt_in(installation: Installation, body: Body, actor: str, progress: app
             why="where the person said yes, when, and who recorded it",
             next_step="truce consent opt-in --help",
         )
-    at = read_moment(body["at"], installation.clock(), zone_of(installation.policies.policies))
+    at = read_moment(body["at"], installation.clock(), installation.zone)
     evidence = Evidence(body["source"].strip(), at, body["recorded_by"].strip())
     asked = opt_in.ask(installation, body["record"], evidence, actor)
     return {

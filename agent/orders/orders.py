@@ -17,7 +17,7 @@ from agent.changes import HELD
 from agent.errors import NotFound, UsageError
 from agent.freeze import Freeze
 from agent.installation import Installation
-from agent.local_time import read_moment, spoken, zone_of
+from agent.local_time import read_moment, spoken
 from agent.orders.align import ALIGN_ORDERS
 from agent.orders.consent import CONSENT_ORDERS
 from agent.orders.cutover import CUTOVER_ORDERS
@@ -110,7 +110,7 @@ def roll_back(installation: Installation, body: Body, actor: str, progress: appl
 
 def _selection(installation: Installation, body: Body) -> Selection:
     """What a person named, with the moment read in the installation's time zone, and all of it in words."""
-    zone = zone_of(installation.policies.policies)
+    zone = installation.zone
     since = read_moment(body["since"], installation.clock(), zone) if body.get("since") else None
     batches = tuple(sorted(set(body.get("batches", ())), key=lambda name: (len(name), name)))
     words = [", ".join(batches)] if batches else []

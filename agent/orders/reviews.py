@@ -26,7 +26,7 @@ def answer_reviews(installation: Installation, body: Body, actor: str, progress:
         raise UsageError(
             f"{len(wanted)} questions are open there, not {body['count']}",
             why="an answer for many counts for exactly those that were shown",
-            next_step=f"truce review --kind {body['about']} --line {body['line']}",
+            next_step=f"truce review --kind {body['about']} --line {body['line'] or 'none'}",
         )
     for position, review in enumerate(wanted):
         _answered(installation, review, body["answer"], actor)

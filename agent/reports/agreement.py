@@ -13,7 +13,6 @@ from agent.changes import Decision
 from agent.decide.decide import decide
 from agent.installation import Installation
 from agent.ledger.figures import has_agreement, keep_agreement
-from agent.local_time import zone_of
 from agent.mirror.agreement import Compared
 from agent.views import SLICE, views
 
@@ -53,7 +52,7 @@ def renew(installation: Installation, *, has_decided: bool) -> None:
     for decisions in _decided_again(installation):
         learn(installation, decisions)
         has_moved = True
-    today = installation.clock().astimezone(zone_of(installation.policies.policies)).date()
+    today = installation.clock().astimezone(installation.zone).date()
     if not has_moved and has_agreement(installation.ledger, today):
         return
     figures = [(each.entity_type, each.field, each.agree, each.differ) for each in by_field(installation)]

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from agent.changes import Batch, Entry, State
 from agent.installation import Installation
-from agent.local_time import zone_of
 
 By = Literal["plan", "policy", "revision", "hour"]
 
@@ -26,7 +25,7 @@ class Group:
 
 def grouped(installation: Installation, batches: Sequence[Batch], by: By) -> list[Group]:
     """What these batches wrote (undos left out), in groups, the one with the newest batch first."""
-    zone = zone_of(installation.policies.policies)
+    zone = installation.zone
     members: dict[str, dict[str, Batch]] = {}
     counts: dict[str, int] = {}
     for batch in batches:

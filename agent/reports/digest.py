@@ -19,7 +19,6 @@ from agent.guard import DEFAULT_DAY
 from agent.installation import Installation
 from agent.ledger.figures import agreement_days, written_since
 from agent.ledger.verify import ERASED
-from agent.local_time import zone_of
 from agent.lock import find_holder
 from agent.mirror.edits import Replaced
 from agent.places import entity_type_of, places_of
@@ -137,7 +136,7 @@ class Digest:
 def digest(installation: Installation, since: datetime) -> Digest:
     """What happened since a moment, what waits, what is near its limit, how far both CRMs agree. Asks no vendor."""
     now = installation.clock()
-    written = written_since(installation.ledger, since, zone_of(installation.policies.policies))
+    written = written_since(installation.ledger, since, installation.zone)
     replaced = [*_replaced(installation, since)]
     exceptions, exception_count = _exceptions(installation)
     return Digest(
@@ -196,7 +195,7 @@ def _days(
     installation: Installation, since: datetime, written: Counter[date], replaced: Sequence[_Back]
 ) -> tuple[Day, ...]:
     """Every local day of the period, the quiet ones too."""
-    zone = zone_of(installation.policies.policies)
+    zone = installation.zone
     first, last = since.astimezone(zone).date(), installation.clock().astimezone(zone).date()
     back = Counter(each.at.astimezone(zone).date() for each in replaced)
     agreed = dict(agreement_days(installation.ledger, first))

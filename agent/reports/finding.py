@@ -102,9 +102,9 @@ def _nothing(places: Sequence[Place], wanted: str, names: Sequence[str]) -> NotF
     near = meant or did_you_mean(wanted, names).partition("Allowed:")[0].strip()
     looked_for = f"looked for a reference ({_sample(places)}), an id, an e-mail, a domain and a name"
     return NotFound(
-        f"no record answers to {wanted}",
+        f"no record answers to {wanted or repr(wanted)}",
         why=f"{looked_for}. {near}" if near else looked_for,
-        next_step="truce plan",
+        next_step="truce pair --no-read --csv everybody   lists all that were read",
     )
 
 

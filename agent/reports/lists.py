@@ -14,7 +14,7 @@ from typing import Any, Self
 from agent.errors import UsageError
 from agent.private_files import PRIVATE_FILE
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A spreadsheet runs cells that begin so; a record's own text must not become a formula (OWASP: CSV injection)."""
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
@@ -57,4 +57,5 @@ class Sheets:
 
 
 def _as_text(cell: str) -> str:
+    cell = cell.replace("\0", "")  # with one of these a spreadsheet takes the whole file for no text
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

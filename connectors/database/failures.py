@@ -96,7 +96,7 @@ def _failure(kind: str, doing: str) -> Exception:
     if kind == "away":
         return Unavailable(f"the database did not answer {doing}", system=SYSTEM)
     why = "a column is gone since its table was last described" if kind == "changed" else ""
-    return BadReply(f"the database could not answer {doing}", system=SYSTEM, why=why, next_step="truce doctor")
+    return BadReply(f"the database could not answer {doing}", system=SYSTEM, why=why)
 
 
 def unavailable(doing: str) -> ConnectorError:

@@ -102,7 +102,7 @@ class Reply:
 
 def bad_reply(why: str) -> BadReply:
     """A success status with a body that cannot be the answer."""
-    return BadReply("HubSpot's reply cannot be trusted", system=SYSTEM, why=why, next_step="truce doctor")
+    return BadReply("HubSpot's reply cannot be trusted", system=SYSTEM, why=why)
 
 
 @dataclass(slots=True)

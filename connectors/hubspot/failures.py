@@ -19,6 +19,7 @@ from agent.connector import WriteError
 from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
 from connectors.hubspot.ids import is_record_id
 from connectors.hubspot.vendor import ERRORS, SYSTEM
+from connectors.transport import in_plain_words
 
 Kind = Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"]
 Fate = Literal["done", "refused", "throttled", "denied", "away", "unclear"]
@@ -63,13 +64,17 @@ class Complaint:
     policy: str = ""
     correlation_id: str = ""
 
+    @property
+    def answer(self) -> str:
+        """``HTTP 404 OBJECT_NOT_FOUND``."""
+        return f"HTTP {self.status}" + (f" {self.code}" if self.code != f"HTTP_{self.status}" else "")
+
 
 def transport_failure(error: Exception) -> Unavailable:
     """Turn an error of the transport into ``NothingSent`` or ``ReplyLost``; unsure counts as lost."""
     cause: object = error
     while isinstance(cause, transport.MaxRetryError) and cause.reason is not None:
         cause = cause.reason
-    name = type(cause).__name__
     before_sending = (
         transport.NewConnectionError,
         transport.ConnectTimeoutError,
@@ -77,8 +82,8 @@ def transport_failure(error: Exception) -> Unavailable:
         transport.LocationValueError,
     )
     if isinstance(cause, before_sending) or _is_bad_certificate(cause):
-        return NothingSent("no connection to HubSpot", system=SYSTEM, why=name)
-    return ReplyLost("HubSpot's reply was lost", system=SYSTEM, why=name)
+        return NothingSent("no connection to HubSpot", system=SYSTEM, why=in_plain_words(error))
+    return ReplyLost("HubSpot's reply was lost", system=SYSTEM, why=in_plain_words(error))
 
 
 def _is_bad_certificate(cause: object) -> bool:
@@ -171,13 +176,13 @@ def read_error(found: Complaint, doing: str, retry_after: float | None) -> Conne
             f"HubSpot cannot answer now while {doing}",
             system=SYSTEM,
             retry_after=waiting_seconds(found, retry_after),
-            why=f"HTTP {found.status} {found.policy or found.code}",
+            why=f"HTTP {found.status} {found.policy}" if found.policy else found.answer,
         )
     return BadReply(
         f"HubSpot refused {doing}",
         system=SYSTEM,
         where=doing,
-        why=" ".join(part for part in (f"HTTP {found.status}", found.code, *found.fields, reference) if part),
+        why=" ".join(part for part in (found.answer, *found.fields, reference) if part),
     )
 
 

@@ -17,6 +17,7 @@ from agent.errors import AccessDenied, BadReply, ConfigError, ConnectorError
 from connectors.hubspot.failures import NothingSent, oauth_refusal
 from connectors.hubspot.pacing import Seconds
 from connectors.hubspot.vendor import SYSTEM
+from connectors.transport import STRANGER
 
 MOST_LOGINS = 3
 LOGIN_WINDOW_SECONDS = 600.0
@@ -114,7 +115,7 @@ class OAuthApp:
         if isinstance(fresh, str) and fresh and fresh != refresh_token:
             self.refresh_token.keep(fresh)
         if not (isinstance(token, str) and token):
-            raise BadReply("the answer to the HubSpot login holds no token", system=SYSTEM)
+            raise BadReply("the answer to the HubSpot login holds no token", system=SYSTEM, why=STRANGER)
         return token
 
     def _kept(self) -> str:

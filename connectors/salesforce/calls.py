@@ -124,20 +124,20 @@ def _decoded(response: requests.Response, *, may_be_empty: bool) -> Reply | Fail
         try:
             body = orjson.loads(response.content)
         except orjson.JSONDecodeError:
-            return Failure("lost", "NOT_JSON", response.status_code)
+            return Failure("lost", "NOT_JSON", response.status_code, words="the answer was not Salesforce's: no JSON")
     elif response.status_code != 204 and not (may_be_empty and response.status_code == 201):
-        return Failure("lost", "EMPTY_REPLY", response.status_code)
+        return Failure("lost", "EMPTY_REPLY", response.status_code, words="the answer was empty")
     last_modified = response.headers.get("Last-Modified")
     return Reply(response.status_code, body, _vendor_time(response), last_modified)
 
 
 def _decoded_csv(response: requests.Response) -> Reply | Failure:
     if not response.headers.get("Content-Type", "").startswith(CSV):
-        return Failure("lost", "NOT_CSV", response.status_code)
+        return Failure("lost", "NOT_CSV", response.status_code, words="the answer was not Salesforce's: no CSV")
     try:
         text = response.content.decode("utf-8")
     except UnicodeDecodeError:
-        return Failure("lost", "NOT_CSV", response.status_code)
+        return Failure("lost", "NOT_CSV", response.status_code, words="the answer was not Salesforce's: no CSV")
     locator = response.headers.get("Sforce-Locator")
     following = None if locator in (None, "", "null") else locator
     return Reply(response.status_code, None, _vendor_time(response), csv=text, locator=following)

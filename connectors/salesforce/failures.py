@@ -21,6 +21,7 @@ from agent.connector import WriteError
 from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
 from connectors.salesforce.ids import full_id
 from connectors.salesforce.session import EgressRefused
+from connectors.transport import in_plain_words
 
 SYSTEM = "salesforce"
 
@@ -56,6 +57,15 @@ class Failure:
     text: str = ""
     fields: tuple[str, ...] = ()
     other_id: str | None = None
+    words: str = ""
+    """Ours, where the vendor said nothing."""
+
+    @property
+    def why(self) -> str:
+        """For people: our words, else the vendor's status and code."""
+        if self.words or self.status is None:
+            return self.words or self.code
+        return f"HTTP {self.status}" + (f", {self.code}" if self.code != f"HTTP_{self.status}" else "")
 
     @property
     def is_expired_session(self) -> bool:
@@ -79,10 +89,10 @@ def from_transport(error: requests.RequestException | EgressRefused) -> Failure:
     if isinstance(error, EgressRefused):
         return Failure("not sent", "EGRESS_REFUSED", text=str(error))
     if isinstance(error, requests.exceptions.ConnectTimeout) or _never_connected(error):
-        return Failure("not sent", "NOT_CONNECTED")
+        return Failure("not sent", "NOT_CONNECTED", words=in_plain_words(error))
     if isinstance(error, requests.exceptions.Timeout):
-        return Failure("lost", "TIMED_OUT")
-    return Failure("lost", "CONNECTION_LOST")
+        return Failure("lost", "TIMED_OUT", words="no answer came in time")
+    return Failure("lost", "CONNECTION_LOST", words=in_plain_words(error))
 
 
 def from_vendor(status: int, content: Any) -> Failure:
@@ -102,8 +112,7 @@ def from_row(problems: Iterable[Any]) -> Failure:
 
 def as_error(failure: Failure, doing: str) -> ConnectorError:
     """The failure as an exception that holds no value. ``doing`` reads like "reading Contact"."""
-    status = f"HTTP {failure.status}, " if failure.status else ""
-    why = f"{status}{failure.code}"
+    why = failure.why
     if failure.code == "EGRESS_REFUSED":
         return AccessDenied(f"{doing} was stopped before it left", system=SYSTEM, why=failure.text)
     if failure.fate == "not sent":
@@ -118,7 +127,7 @@ def as_error(failure: Failure, doing: str) -> ConnectorError:
 
 def as_write_error(failure: Failure, values: Iterable[object]) -> WriteError:
     """The failure as the reason of a rejected write; ``values`` are those we sent, which the text must not repeat."""
-    text = redacted(failure.text, values) or failure.code.replace("_", " ").lower()
+    text = redacted(failure.text, values) or failure.words or failure.code.replace("_", " ").lower()
     return WriteError(failure.kind, failure.code, text, failure.fields, failure.other_id)
 
 

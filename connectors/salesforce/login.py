@@ -25,6 +25,7 @@ from connectors.salesforce.failures import SYSTEM, from_transport, redacted
 from connectors.salesforce.grants import Grant
 from connectors.salesforce.ids import ORGANIZATION_PREFIX, USER_PREFIX, full_id
 from connectors.salesforce.session import Egress, EgressRefused, VendorSession, host_of
+from connectors.transport import STRANGER
 
 MOST_LOGINS = 3
 LOGIN_WINDOW_SECONDS = 600.0
@@ -181,7 +182,7 @@ class Login:
         except (requests.RequestException, EgressRefused) as error:
             failure = from_transport(error)
         self._logins.pop()
-        raise Unavailable("Salesforce cannot be reached for the login", system=SYSTEM, why=failure.code)
+        raise Unavailable("Salesforce cannot be reached for the login", system=SYSTEM, why=failure.why)
 
     def _vendor_now(self) -> datetime:
         """The Date header of the version list, which needs no session and costs nothing of the allowance."""
@@ -228,7 +229,7 @@ def _read_token(answer: Mapping[str, Any]) -> Token:
     value, instance_url, identity = (answer.get(name) for name in ("access_token", "instance_url", "id"))
     owner = _owner(identity)
     if not (isinstance(value, str) and value and isinstance(instance_url, str) and owner):
-        raise BadReply("the answer to the Salesforce login holds no token", system=SYSTEM)
+        raise BadReply("the answer to the Salesforce login holds no token", system=SYSTEM, why=STRANGER)
     return Token(value, instance_url, *owner)
 
 

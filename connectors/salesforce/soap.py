@@ -82,7 +82,7 @@ def _read(response: requests.Response, operation: str) -> list[Element] | Failur
         return Failure(fate, code, response.status_code, fault.value("faultstring"))
     answer = body.first(f"{operation}Response") if body is not None else None
     if response.status_code != 200 or answer is None:
-        return Failure("lost", "NOT_SOAP", response.status_code)
+        return Failure("lost", "NOT_SOAP", response.status_code, words="the answer was not Salesforce's: no SOAP")
     return list(answer.all("result"))
 
 

@@ -164,7 +164,7 @@ def full_disk(kind: Kind, nth: int, *, lasts: bool) -> Iterator[None]:
             return
         with begun(self):
             yield
-            raise StorageFull(f"{self.path.name} cannot be written, so nothing was sent", why="disk is full")
+            raise StorageFull(f"{self.path.name} cannot be written, so nothing more is sent", why="disk is full")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Store, "_begun", cramped)

@@ -86,7 +86,7 @@ def test_1_a_full_disk(terminal: Terminal) -> None:
     terminal.plan()
     with full_disk("ledger", 3, lasts=True):
         code, said = terminal("run", "--once")
-    assert (code, "cannot be written, so nothing was sent" in said) == (1, True)
+    assert (code, "cannot be written, so nothing more is sent" in said) == (1, True)
 
 
 def test_2_a_name_that_does_not_exist_and_a_broken_policy(terminal: Terminal) -> None:

@@ -114,6 +114,17 @@ def test_running_it_again_goes_on_with_what_is_left(met: Stage) -> None:
     assert "different" not in groups(met)
 
 
+def test_an_interrupted_slice_is_finished_and_nothing_counts_as_changed_meanwhile(met: Stage) -> None:
+    groups(met)
+    decide(met, "different", "salesforce")
+    mark = met.mark()
+    met.interrupt("align-apply")
+    done = met.order("align-apply")
+    assert (len(done["resumed"]), done["drifted"]) == (1, 0)
+    assert [batch.state for batch in met.installation.ledger.batches()] == ["done"] * 2
+    assert len(met.written(mark)) == 30, "each difference was written once"
+
+
 def test_every_difference_can_be_listed(met: Stage, tmp_path: Path) -> None:
     met.order("align", lists=str(tmp_path / "lists"))
     text = (tmp_path / "lists" / "person-basics-job_title-different.csv").read_text(encoding="utf-8-sig")

@@ -157,7 +157,7 @@ def test_batches_are_listed_in_groups_and_each_says_how_to_undo_it(here: Stage, 
         (group,) = as_json(run("batches", "--by", by, "--json"), "batches")["groups"]
         assert (group["written"], group["batches"], group["undo"].startswith(undo)) == (1, ["B-1"], True)
     code, said = run("batches", "--by", "policy")
-    assert (code, said.startswith("person-basics  1 changes in B-1")) == (0, True)
+    assert (code, said.startswith("person-basics  1 change in B-1")) == (0, True)
 
 
 def test_codes_tell_what_happened(here: Stage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_each_step_is_recorded_with_who_took_it_and_writes_to_no_crm(beside: Sta
 def test_silence_says_nothing_before_the_other_sync_had_its_round(beside: Stage) -> None:
     until_off(beside)
     beside.advance(5 * MINUTES)
-    with pytest.raises(Refused, match="switched off only at"):
+    with pytest.raises(Refused, match="switched off only on"):
         forward(beside)
 
 
@@ -81,7 +81,7 @@ def test_hubspots_own_integration_is_seen_by_its_kind_of_source(beside: Stage) -
         forward(beside)
     assert refused.value.what == "another sync still writes job_title of person"
     assert refused.value.where == f"{pair.hub} jobtitle"
-    assert "SALESFORCE wrote it at" in str(refused.value.why)
+    assert "SALESFORCE wrote it on" in str(refused.value.why)
     (seen,) = standing(beside)["other_sync"]
     assert (seen["field"], seen["system"], seen["count"]) == ("job_title", "hubspot", 1)
     beside.advance(21 * MINUTES)

@@ -197,7 +197,7 @@ def test_a_full_disk_pauses_the_daemon_and_sends_nothing(
     bench.pairs(1)
 
     def full(*args: Any, **more: Any) -> None:
-        raise StorageFull("ledger.db cannot be written, so nothing was sent")
+        raise StorageFull("ledger.db cannot be written, so nothing more is sent")
 
     with monkeypatch.context() as patch:
         patch.setattr(daemon.installation.ledger, "open_batch", full)

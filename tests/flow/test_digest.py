@@ -18,6 +18,7 @@ from agent.local_time import read_moment
 from agent.reports import agreement
 from agent.reports.digest import Digest, digest
 
+UTC = ZoneInfo("UTC")
 TITLES = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}
   job_title: {salesforce: Title, hubspot: jobtitle, wins: salesforce}
@@ -99,7 +100,7 @@ class TestAgreement:
 
     def test_nothing_compared_is_said_and_no_hundred_per_cent(self, stage: Stage) -> None:
         assert told(stage).agreement is None
-        assert any("not compared yet" in line.text for line in lines(told(stage)))
+        assert any("not compared yet" in line.text for line in lines(told(stage), UTC))
 
     @pytest.mark.parametrize(
         ("share", "shown"),
@@ -164,7 +165,7 @@ class TestLines:
         titles.order("freeze", record=str(pair.hub), field="job_title", reason="asked by sales")
         titles.order("pause", policy="sales-team", reason="holidays")
         titles.write_policies(team=TEAM.replace("review_by: 2027-03-01", "review_by: 2026-01-31"))
-        found = {line.name: line for line in lines(told(titles))}
+        found = {line.name: line for line in lines(told(titles), UTC)}
         assert found["Stopped"].text == "sales-team is paused"
         assert found["Stopped"].next_step == "truce resume sales-team"
         assert "asked by sales" in found["Left to people"].text
@@ -190,7 +191,7 @@ class TestLines:
         titles.apply()
         since = titles.clock.now() - timedelta(days=1)
         with titles.started_reading() as looking:
-            assert lines(digest(looking, since)) == lines(digest(titles.installation, since))
+            assert lines(digest(looking, since), UTC) == lines(digest(titles.installation, since), UTC)
 
 
 class TestPage:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -235,3 +237,12 @@ def test_an_unmapped_login_may_not_accept(worked: Bench, truce: Truce, copies: P
     answer: Any = truce("ledger", "accept", "--yes")
     assert answer.code in (2, 4)
     assert "accept" in answer.err
+
+
+def test_no_room_for_a_copy_is_said_and_leaves_nothing_behind(worked: Bench, copies: Path) -> None:
+    """The system itself refuses to let any file grow beyond 40 kB, as on a disk that is nearly full."""
+    command = f"ulimit -f 40; exec {sys.executable} -m agent -c {worked.folder / 'config.yaml'} ledger backup {copies}"
+    said = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 1, said
+    assert ("cannot be written" in said.stderr, "mistake in Truce" in said.stderr) == (True, False), said
+    assert [*copies.iterdir()] == []

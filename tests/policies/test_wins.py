@@ -165,7 +165,7 @@ class TestKeep:
         return [str(failure) for failure in run(example, prepared)]
 
     def test_an_edit_is_kept_until_its_time_is_over(self) -> None:
-        says = {"job_title": "is kept until 2026-11-15 09:00"}
+        says = {"job_title": "is kept until 2026-11-15 09:00 UTC"}
         assert self.outcome("2026-11-15 08:59", {"outcome": {"job_title": "kept"}, "says": says}) == []
 
     def test_then_it_is_taken_back(self) -> None:

@@ -313,7 +313,7 @@ def test_a_snapshot_does_not_move(opened: Store, path: Path) -> None:
 def test_a_full_disk_says_so_and_keeps_the_file_whole(opened: Store) -> None:
     """After SQLITE_FULL SQLite has rolled back already; a second ROLLBACK must not hide the reason."""
     opened._connection.execute("PRAGMA max_page_count = 12")
-    with pytest.raises(StorageFull, match="nothing was sent") as caught, opened.write() as connection:
+    with pytest.raises(StorageFull, match="nothing more is sent") as caught, opened.write() as connection:
         connection.executemany("INSERT INTO notes (text) VALUES (?)", [("x" * 1000,)] * 500)
     assert "full" in caught.value.why
     assert opened.read_tuples("SELECT COUNT(*) FROM notes") == [(0,)]
