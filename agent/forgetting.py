@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent import proposals
-from agent.changes import Entry, State
+from agent.changes import Entry, ReviewRequest, State
 from agent.crosswalk import Link
 from agent.errors import UsageError
 from agent.forgotten import IDENTITIES, fingerprints, identities
@@ -102,6 +102,8 @@ def forget(installation: Installation, entity_id: str, actor: str) -> Subject:
     Erasure(installation.ledger).erase(entity_id, prints, actor, [str(ref) for ref in held.records])
     installation.mirror.erased.forget(entity_id, held.records)
     installation.mirror.pend(held.there, "erased", installation.clock())
+    if held.there and actor != BY_ITSELF:
+        _ask_about_the_rest(installation, held, actor)
     return held
 
 
@@ -127,6 +129,16 @@ def allow(installation: Installation, entity_id: str, actor: str) -> None:
     records = installation.mirror.records(refs).values()
     keys = [key for record in records for key in identities(installation, record)]
     Erasure(installation.ledger).lift(entity_id, fingerprints(installation, entity_id, keys), actor)
+
+
+def _ask_about_the_rest(installation: Installation, held: Subject, actor: str) -> None:
+    """Also the way back, should the person be taken up again."""
+    there = " and ".join(map(str, held.there))
+    sentence = (
+        f"{held.entity_id} is forgotten, says {actor}; {there} is still there: erase it there, or say that it stays"
+    )
+    request = ReviewRequest("erased", held.entity_id, f"forgotten:{held.entity_id}", sentence, held.there)
+    installation.reviews.open_or_refresh([request])
 
 
 def _links(installation: Installation, entity_id: str) -> Sequence[Link]:

@@ -86,7 +86,8 @@ def _erased(installation: Installation, review: Review, answer: str, person: str
         return "its counterpart stays as it is: nothing is written to it, and nothing is created for it"
     if answer == ALLOW:
         forgetting.allow(installation, review.entity_id, person)
-        installation.crosswalk.mark(review.refs[0], RELEASED)
+        if installation.mirror.is_deleted(review.refs[0]):
+            installation.crosswalk.mark(review.refs[0], RELEASED)
         return "the policies decide again, in their own mode; what was forgotten stays so"
     raise _no_such_answer(review, answer)
 

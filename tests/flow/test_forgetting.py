@@ -334,6 +334,17 @@ class TestTheOrder:
         night(live)
         assert live.written(mark) == []
 
+    def test_who_is_taken_up_again_is_written_again(self, live: Stage, known: Pair) -> None:
+        live.order("forget", record=str(known.hub))
+        assert asked(live, "erased").refs == (known.contact, known.hub)
+        answer(live, "erased", "allow again")
+        live.edit(known.contact, Title="Baroness")
+        live.advance(700)
+        live.cycle()
+        assert live.value(known.hub, "jobtitle") == "Baroness"
+        assert live.installation.reviews.list() == []
+        assert CANARY.encode() not in files(live)
+
     def test_what_waits_is_not_written_any_more(self, live: Stage) -> None:
         live.write_policies(person=person_policy(fields=FIELDS, mode="ask"))
         pair = live.pair({"LastName": "Lovelace", "Title": CANARY}, {"lastname": "Lovelace"})
