@@ -25,6 +25,7 @@ from agent.pairing.duplicates import is_converted
 from agent.planner import effective_modes
 from agent.records import Record, Ref
 from agent.reports.finding import find_records
+from agent.words import counted
 
 Places = Mapping[tuple[str, str], ConsentPlace]
 
@@ -78,7 +79,7 @@ def ask(installation: Installation, wanted: str, evidence: Evidence, person: str
     with installation.ledger.store.write():
         batch = installation.ledger.open_batch(
             "consent",
-            f"Opt-in of one address · {len(changes)} records",
+            f"Opt-in of one address · {counted(len(changes), 'record')}",
             person,
             [Intent(change, State.HELD) for change in changes],
             state="held",

@@ -9,6 +9,7 @@ from agent import confirm
 from agent.changes import HELD, Batch, BatchKind, Change, Entry, State, Verdict
 from agent.installation import Installation
 from agent.ledger.ledger import Intent, Settlement
+from agent.words import counted
 
 ProposalKey = tuple[str, str, str, int, str]
 
@@ -115,7 +116,7 @@ def title_of(changes: Sequence[Change]) -> str:
     fields = sorted({cell.field.replace("_", " ") for change in changes for cell in change.cells})
     systems = sorted({change.system for change in changes})
     shown = ", ".join(fields[:3]) + (" …" if len(fields) > 3 else "")
-    return f"{shown} → {' and '.join(systems)} · {len(changes)} records"
+    return f"{shown} → {' and '.join(systems)} · {counted(len(changes), 'record')}"
 
 
 def _key(change: Change) -> ProposalKey:

@@ -134,7 +134,7 @@ def unusable(error: OSError) -> TruceError:
             "the disk is full",
             where=str(error.filename or ""),
             why="nothing is sent that is not recorded, so nothing more was sent",
-            next_step="free space on the disk of the state folder, then run the same command again",
+            next_step="free space on that disk, then run the same command again",
         )
     return TruceError(
         f"this computer refused: {(error.strerror or type(error).__name__).lower()}",

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from agent.cli.apply import exit_code_of
-from agent.cli.display import clean, counted, number, print_json, say, table
+from agent.cli.display import clean, number, print_json, say, table
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
+from agent.words import counted
 
 
 @click.group("align", invoke_without_command=True)

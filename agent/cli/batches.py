@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.changes import HELD, Batch
-from agent.cli.display import counted, moment, number, print_json, say, say_zone, table
+from agent.cli.display import moment, number, print_json, say, say_zone, table
 from agent.cli.session import json_option, session_of
+from agent.words import counted
 
 if TYPE_CHECKING:
     from agent.reports.batch_groups import By, Group

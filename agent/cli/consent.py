@@ -7,6 +7,7 @@ import click
 from agent.cli.display import clean, print_json, say
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
+from agent.words import counted
 
 
 @click.group("consent")
@@ -59,7 +60,7 @@ def opt_in(ctx: click.Context, record: str, source: str, at: str, actor: str, as
     if as_json:
         print_json(result)
         return
-    say(f"{result['batch']} waits: opt-in of {result['address']} on {result['records']} records.")
+    say(f"{result['batch']} waits: opt-in of {result['address']} on {counted(result['records'], 'record')}.")
     for step in result["steps"]:
         say(f"  then   {step}", hanging=9)
     say(f"  next   truce approve {result['batch']} --count {result['records']}   (two people, not you)", hanging=9)

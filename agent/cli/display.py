@@ -116,11 +116,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, thing: str) -> str:
-    """``1 change``, ``2,000 changes``."""
-    return f"{number(value)} {thing}{'' if value == 1 else 's'}"
-
-
 def moment(value: datetime | str | None, zone: ZoneInfo) -> str:
     """A time people read, in the team's zone; the page says once which that is (``say_zone``)."""
     if value is None:

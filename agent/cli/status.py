@@ -8,8 +8,9 @@ import click
 
 from agent.cli.batches import as_document
 from agent.cli.digest_lines import questions
-from agent.cli.display import counted, moment, number, print_json, row, say_zone
+from agent.cli.display import moment, number, print_json, row, say_zone
 from agent.cli.session import json_option, session_of
+from agent.words import counted
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
