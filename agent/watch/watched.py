@@ -221,9 +221,8 @@ class _Desk:
             if harm is None:
                 continue
             held = held if held is not None else self._installation.mirror.history(other, there)
-            was_first = _was_first(
-                before, after, [each for each in held if line.is_same(after.value, other, each.value)]
-            )
+            stood = [(each, until) for each, until in _stood(held) if line.is_same(after.value, other, each.value)]
+            was_first = _was_first(before, after, stood)
             if was_first is not False:
                 policy, place = line.place
                 record = self._installation.mirror.record(ref)
@@ -255,12 +254,22 @@ class _Desk:
         return self._lines[key]
 
 
-def _was_first(before: Observed, after: Observed, same: Sequence[Observed]) -> bool | None:
+def _stood(held: Sequence[Observed]) -> Iterator[tuple[Observed, datetime | None]]:
+    """Each value and when the next one was seen; None for the one that stands. A record that nobody changes is not read
+    again, so it was seen last long before it changed."""
+    return zip(held, [*(each.first_seen for each in held[1:]), None], strict=True)
+
+
+def _was_first(before: Observed, after: Observed, same: Sequence[tuple[Observed, datetime | None]]) -> bool | None:
     """Did the other side hold this value before it came here? False: it did not hold it, or got it from here.
 
     None: both were seen changed in one look, and the vendors' stamps do not tell which was first.
     """
-    at_the_time = [each for each in same if each.last_seen >= before.last_seen and each.first_seen <= after.first_seen]
+    at_the_time = [
+        each
+        for each, until in same
+        if (until is None or until > before.last_seen) and each.first_seen <= after.first_seen
+    ]
     if any(each.first_seen <= before.last_seen for each in at_the_time):
         return True
     stamped = [each for each in at_the_time if each.modified_at is not None]

@@ -128,6 +128,31 @@ class TestWouldHavePrevented:
         assert sample.policy == "person-basics"
         assert sample.line.startswith("person.yaml:")
 
+    def test_an_edit_overwritten_later_by_a_side_that_stood_still(self, beside: Stage) -> None:
+        """The usual damage: a person mends a title, and the other sync brings the old one back from a quiet record."""
+        pair = self.settled(beside, {"Title": "VP"}, {"jobtitle": "VP"})
+        beside.edit(pair.contact, Title="VP Sales")
+        beside.advance(3_600)
+        look(beside)
+        assert harms(beside) == {}
+        beside.edit(pair.contact, OTHER_SYNC, Title="VP")
+        beside.advance(3_600)
+        look(beside)
+        assert harms(beside) == {"winning value overwritten": 1}
+        beside.edit(pair.hub, jobtitle="Head")
+        beside.advance(3_600)
+        look(beside)
+        assert harms(beside) == {"winning value overwritten": 1}, "whatever the quiet side does afterwards"
+
+    def test_a_value_that_the_other_side_had_given_up_is_no_copy(self, beside: Stage) -> None:
+        pair = self.settled(beside, {"Title": "VP"}, {"jobtitle": "VP"})
+        beside.edit(pair.hub, jobtitle="Head")
+        beside.edit(pair.contact, Title="VP Sales")
+        look(beside)
+        beside.edit(pair.contact, Title="VP")
+        look(beside)
+        assert harms(beside) == {}
+
     def test_an_edit_that_then_travels_is_no_damage(self, beside: Stage) -> None:
         pair = self.settled(beside, {"Title": "VP"}, {"jobtitle": "VP"})
         beside.edit(pair.contact, Title="CEO")
