@@ -81,7 +81,7 @@ def test_hubspots_own_integration_is_seen_by_its_kind_of_source(beside: Stage) -
         forward(beside)
     assert refused.value.what == "another sync still writes job_title of person"
     assert refused.value.where == f"{pair.hub} jobtitle"
-    assert "SALESFORCE wrote it on" in str(refused.value.why)
+    assert "the HubSpot Salesforce integration (SALESFORCE) wrote it on" in str(refused.value.why)
     (seen,) = standing(beside)["other_sync"]
     assert (seen["field"], seen["system"], seen["count"]) == ("job_title", "hubspot", 1)
     beside.advance(21 * MINUTES)
