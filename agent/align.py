@@ -76,10 +76,7 @@ def survey(
 ) -> dict[Group, Counted]:
     """Count every first difference. ``watch`` sees each one, for lists."""
     found: dict[Group, Counted] = {}
-    total = installation.crosswalk.count()
-    for position, view in enumerate(_all_views(installation)):
-        if position % CHUNK == 0:
-            progress(position, total)
+    for view in _counted_views(installation, "comparing pairs", progress):
         for difference in first_differences(view, installation.policies):
             counted = found.setdefault(difference.group, Counted(difference.rule))
             counted.count += 1
@@ -127,7 +124,7 @@ def decisions(installation: Installation) -> dict[Group, tuple[str, str]]:
 
 
 def write(installation: Installation, actor: str, progress: apply.Progress = apply.silent) -> Written:
-    """Carry out all decisions, slice by slice.
+    """Carry out all decisions, slice by slice; before, all is counted, so that ``progress`` tells of how many.
 
     Raises:
         UsageError: nothing was decided. ConnectorError, StorageFull, Interrupted: what was written stays recorded.
@@ -136,7 +133,10 @@ def write(installation: Installation, actor: str, progress: apply.Progress = app
     if not decided:
         raise UsageError("nothing was decided yet", next_step="truce align")
     written = Written()
-    total = sum(counted.count for group, counted in survey(installation).items() if group in decided)
+    total = sum(
+        len(list(_Aligned.of(view, installation.policies, decided).changes()))
+        for view in _counted_views(installation, "counting what to write, in pairs", progress)
+    )
     changes = _changes(installation, decided, written)
     sizes = iter(SLICES)
     size = next(sizes)
@@ -171,7 +171,7 @@ def _write_slice(
         [Intent(change, State.PLANNED) for change in allowed],
         counted=guard.limit_uses(allowed),
     )
-    before = written.tally.total
+    before, installation.doing = written.tally.total, "writing records"
     tally = apply.write(installation, batch.id, progress=lambda done, _: progress(before + done, total))
     written.batches.append(installation.ledger.batch(batch.id))
     written.tally.add(tally)
@@ -257,6 +257,16 @@ def _remember(installation: Installation, found: Sequence[_Aligned]) -> None:
             if aligned.adopt
         }
     )
+
+
+def _counted_views(installation: Installation, doing: str, progress: apply.Progress) -> Iterator[View]:
+    """As ``_all_views``, telling how far it is."""
+    total = installation.crosswalk.count()
+    for position, view in enumerate(_all_views(installation)):
+        if position % CHUNK == 0:
+            installation.give_way(doing)
+            progress(position, total)
+        yield view
 
 
 def _all_views(installation: Installation) -> Iterator[View]:

@@ -119,7 +119,7 @@ def pull_all(
     schema_watch.look_again(installation)
 
     def between() -> None:
-        installation.give_way("pulling")
+        installation.give_way("reading records")
         progress(installation.mirror.population(), 0)
 
     for system, connector in installation.connectors.items():
@@ -214,7 +214,7 @@ def identify_pending(
     duplicates.expect_rules(installation)
     suspected = outdated_reviews.suspected(installation)
     outdated_reviews.reconsider(installation)
-    entities, questions = _resolve(installation)
+    entities, questions = _resolve(installation, progress)
     for entity_type in linked_first(installation.policies.policies):
         questions |= duplicates.ask(installation, entity_type, progress)
     outdated_reviews.close_settled(installation, entities, questions)
@@ -222,13 +222,13 @@ def identify_pending(
     return entities, questions
 
 
-def _resolve(installation: Installation) -> tuple[list[str], set[duplicates.Question]]:
+def _resolve(installation: Installation, progress: apply.Progress) -> tuple[list[str], set[duplicates.Question]]:
     """Link all pending records; what belongs to a record that was paired becomes pending on the way, and has its turn
     later. Returns the entities touched and the questions that came up."""
     entities: list[str] = []
     questions: set[duplicates.Question] = set()
     for entity_type in linked_first(installation.policies.policies):
-        resolution = identify.resolve(installation, entity_type)
+        resolution = identify.resolve(installation, entity_type, progress)
         entities += sorted(resolution.entities)
         questions.update((review.entity_id, review.topic) for review in resolution.reviews)
     return entities, questions

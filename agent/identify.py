@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from agent.apply import Progress, silent
 from agent.changes import ReviewRequest
 from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
@@ -38,12 +39,12 @@ class Resolution:
     unclear: set[Ref] = field(default_factory=set)
 
 
-def resolve(installation: Installation, entity_type: EntityType) -> Resolution:
+def resolve(installation: Installation, entity_type: EntityType, progress: Progress = silent) -> Resolution:
     """Link all pending records of this type to entities, some at a time, and say which entities are touched.
 
     What is asked about a link is on the disk before the link: whoever is linked is not asked about again.
     """
-    desk = _Desk(installation, entity_type)
+    desk = _Desk(installation, entity_type, progress)
     desk.place(desk.take())
     return desk.resolution
 
@@ -59,8 +60,9 @@ class _Desk:
     some records at a time, and links are written down as often.
     """
 
-    def __init__(self, installation: Installation, entity_type: EntityType) -> None:
+    def __init__(self, installation: Installation, entity_type: EntityType, progress: Progress) -> None:
         self._installation = installation
+        self._progress = progress
         self._mirror = installation.mirror
         self._crosswalk = installation.crosswalk
         self._type = entity_type
@@ -140,7 +142,8 @@ class _Desk:
 
     def _parts(self, numbers: Numbers) -> Iterator[tuple[Numbers, list[Ref]]]:
         for start in range(0, len(numbers), SLICE):
-            self._installation.give_way("pairing")
+            self._installation.give_way("pairing records")
+            self._progress(start, len(numbers))
             part = numbers[start : start + SLICE]
             yield part, self._mirror.waiting.refs_at(part)
 

@@ -60,6 +60,8 @@ class Installation:
     mode: Mode
     owners: Mapping[tuple[str, str], Owner] = field(default_factory=dict)
     stop: Stop = never
+    doing: str = ""
+    """What long work does just now, naming what its progress counts: ``pairing records``."""
     asks_vendors: bool = True
     """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""
     policy_problem: UsageError | None = None
@@ -97,11 +99,12 @@ class Installation:
         return theirs + passed if passed >= timedelta() else None
 
     def give_way(self, doing: str) -> None:
-        """To be called between two slices of long work that can begin again.
+        """To be called between two slices of long work that can begin again; says what it is ``doing``.
 
         Raises:
             Interrupted: asked to stop, or something more urgent waits.
         """
+        self.doing = doing
         if self.stop():
             raise Interrupted(f"stopped while {doing}; nothing was written", next_step="run the same command again")
 

@@ -101,7 +101,7 @@ def draft(
     calm = [each for each in entity_ids if each not in result.busy]
     for position, view in enumerate(_views(installation, calm, lifted or {})):
         if position % SLICE == 0:
-            installation.give_way("deciding")
+            installation.give_way("deciding pairs")
             progress(position, len(calm))
         decision = decide(view, installation.policies)
         result.decided.add(decision.entity_id)

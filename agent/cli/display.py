@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -19,8 +19,6 @@ from agent.errors import Problem
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-    from agent.apply import Progress
 
 LONGEST_VALUE = 40
 LONGEST_EXCERPT = 200
@@ -130,14 +128,21 @@ def say_zone(zone: ZoneInfo) -> None:
     click.echo(click.style(text, dim=True) if _shows_styles() else text)
 
 
-@contextmanager
-def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
-    """A bar on stderr while something long runs; silent with ``--json`` or when nobody watches.
+class Bar(Protocol):
+    """Is told how far something is; 0 in all means that nobody knows. ``doing`` names the step and what it counts."""
 
-    It is told (done, in all); 0 in all means that nobody knows.
-    """
+    def __call__(self, done: int, total: int, doing: str = "") -> None: ...
+
+
+def _show_nothing(done: int, total: int, doing: str = "") -> None:
+    """A ``Bar`` that nobody watches."""
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Bar]:
+    """A bar on stderr while something long runs; silent with ``--json`` or when nobody watches."""
     if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield _show_nothing
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -147,8 +152,8 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=None, far="")
 
-        def show(done: int, total: int) -> None:
+        def show(done: int, total: int, doing: str = "") -> None:
             far = f"{done:,} of {total:,}" if total else f"{done:,}"
-            bars.update(task, completed=done, total=total or None, far=far)
+            bars.update(task, description=doing or what, completed=done, total=total or None, far=far)
 
         yield show

@@ -29,7 +29,7 @@ def command(ctx: click.Context, folder: Path | None, no_read: bool, as_json: boo
     session = session_of(ctx)
     if not no_read:
         session.order("pair", {}, "reading both CRMs", quiet=as_json)
-    with session.reading() as installation, progress_bar("comparing", quiet=as_json) as progress:
+    with session.reading() as installation, progress_bar("counting records", quiet=as_json) as progress:
         document = _report(installation, folder, progress)
     if as_json:
         print_json(document)

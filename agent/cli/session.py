@@ -21,7 +21,7 @@ from agent.lock import DAEMON, find_holder
 from agent.people import Person, current_person
 
 if TYPE_CHECKING:  # nothing heavy is imported before a command really runs: its --help stays quick
-    from agent.apply import Progress
+    from agent.cli.display import Bar
     from agent.config import Config
     from agent.installation import Installation
     from agent.orders.commands import Commands
@@ -93,7 +93,7 @@ class Session:
 
         return self.config.state / LOCK
 
-    def _queue(self, kind: str, body: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    def _queue(self, kind: str, body: dict[str, Any], progress: Bar) -> dict[str, Any]:
         from agent.wiring import open_queue
 
         with open_queue(self.config) as commands:
@@ -107,7 +107,7 @@ class Session:
                     next_step="truce status",
                 ) from None
 
-    def _answer(self, commands: Commands, number: int, kind: str, progress: Progress) -> dict[str, Any]:
+    def _answer(self, commands: Commands, number: int, kind: str, progress: Bar) -> dict[str, Any]:
         """Wait for the daemon's answer; notice when there is no daemon any more."""
         from agent.error_documents import from_document
 
@@ -120,7 +120,7 @@ class Session:
                 return result
             report = commands.progress(number)
             if report is not None:
-                progress(report["done"], report["total"])
+                progress(report["done"], report["total"], report["doing"])
             alone = 0.0 if find_holder(self._lock) is not None else alone + LOOK_EVERY_SECONDS
             if alone >= ALONE_SECONDS:
                 raise _abandoned(kind, withdrawn=commands.withdraw(number))
@@ -128,7 +128,7 @@ class Session:
 
 
 def _carried_out(
-    installation: Installation, kind: str, body: dict[str, Any], actor: str, progress: Progress
+    installation: Installation, kind: str, body: dict[str, Any], actor: str, progress: Bar
 ) -> dict[str, Any]:
     """Run the order here. The first Ctrl-C lets it finish its chunk, the second does not."""
     from agent.orders.orders import NEEDS_SOUND_POLICIES, carry_out
@@ -146,7 +146,7 @@ def _carried_out(
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return carry_out(installation, kind, body, actor, progress)
+        return carry_out(installation, kind, body, actor, lambda done, total: progress(done, total, installation.doing))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -62,6 +62,7 @@ class OrderDesk:
     def _carry_out(self, command: Command, stop: Stop) -> None:
         """Run it and answer. An undo does not wait for it: the order gives way at its next chunk, and goes on after."""
         before = self.installation.stop
+        self.installation.doing = ""
         self.installation.stop = lambda: stop() or self._is_overtaken(command)
         try:
             result = self._result_of(command)
@@ -105,6 +106,8 @@ class OrderDesk:
             now = self.seconds()
             if done == total or now - self._reported_at >= REPORT_EVERY_SECONDS:
                 self._reported_at = now
-                self.installation.commands.report(command.id, {"done": done, "total": total})
+                self.installation.commands.report(
+                    command.id, {"done": done, "total": total, "doing": self.installation.doing}
+                )
 
         return report

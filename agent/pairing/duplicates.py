@@ -42,7 +42,7 @@ def ask(installation: Installation, entity_type: EntityType, progress: Progress 
     done = 0
     for place in places:
         for count, groups in comparing.groups(place, kinds, MOST_CANDIDATES):
-            installation.give_way("looking for duplicates")
+            installation.give_way("looking for duplicates of records")
             for some in _some_at_a_time(groups):
                 requests = _requests(installation, policies, some)
                 installation.reviews.open_or_refresh(requests)

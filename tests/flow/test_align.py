@@ -132,6 +132,22 @@ def test_every_difference_can_be_listed(met: Stage, tmp_path: Path) -> None:
     assert ANNA not in text
 
 
+def test_before_it_writes_it_counts_and_then_tells_how_many_records_are_written(met: Stage) -> None:
+    met.order("align")
+    met.order("align-suggested")
+    told: list[tuple[str, int, int]] = []
+    written = carry_out(
+        met.installation,
+        "align-apply",
+        {},
+        ANNA,
+        lambda done, total: told.append((met.installation.doing, done, total)),
+    )
+    assert told[0] == ("counting what to write, in pairs", 0, 33)
+    assert {doing for doing, _, _ in told[1:]} == {"writing records"}
+    assert told[-1][1] == written["written"] == told[-1][2]
+
+
 @pytest.mark.parametrize("kind", ["align", "plan"])
 def test_reading_says_how_many_are_here_and_comparing_how_far_it_is(met: Stage, kind: str) -> None:
     told: list[tuple[int, int]] = []

@@ -198,7 +198,7 @@ def test_a_running_order_tells_how_far_it_is(bench: Bench, daemon: Daemon, monke
 
     monkeypatch.setattr(type(bench.hubspot), "write", write_and_look)
     daemon.glance()
-    assert told == [None, {"done": 25, "total": 150}, {"done": 125, "total": 150}]
+    assert told == [None, {"done": 25, "total": 150, "doing": ""}, {"done": 125, "total": 150, "doing": ""}]
 
 
 def _done(daemon: Daemon, kind: str, body: dict[str, Any]) -> dict[str, Any]:
