@@ -5,7 +5,7 @@ A question that stands keeps Truce away from a record, so one that nobody needs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from agent.changes import ReviewRequest
 from agent.decide.alignment import FIRST_DIFFERENCE
@@ -64,17 +64,20 @@ def close_unsuspected(installation: Installation, suspected: Iterable[Review], a
 def close_decided(installation: Installation, entities: Collection[str], asked: Sequence[ReviewRequest]) -> None:
     """Close what deciding asked earlier of these entities and did not ask again."""
     again = {(request.entity_id, request.topic) for request in asked}
-    for review in installation.reviews.list():
-        is_decided = review.kind in DECIDED_KINDS and review.entity_id in entities
-        if is_decided and (review.entity_id, review.topic) not in again:
+    for review in _open(installation, DECIDED_KINDS):
+        if review.entity_id in entities and (review.entity_id, review.topic) not in again:
             installation.reviews.close(review.entity_id, review.topic)
 
 
 def close_aligned(installation: Installation, entities: Collection[str]) -> None:
     """Close questions about first differences that are none any more: somebody wrote, or both sides agree."""
-    for review in installation.reviews.list(kind=FIRST_DIFFERENCE):
+    for review in _open(installation, (FIRST_DIFFERENCE,)):
         if review.entity_id in entities and _has_moved_on(installation, review):
             installation.reviews.close(review.entity_id, review.topic)
+
+
+def _open(installation: Installation, kinds: Iterable[str]) -> Iterator[Review]:
+    return (review for kind in sorted(kinds) for some in installation.reviews.pages(kind=kind) for review in some)
 
 
 def _has_moved_on(installation: Installation, review: Review) -> bool:

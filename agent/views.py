@@ -38,7 +38,8 @@ def views(installation: Installation, entity_ids: Iterable[str]) -> Iterator[Vie
     """One View per entity, in order; entities without any live record are left out."""
     owners = owner_map(installation)
     now = installation.clock()
-    suspected = frozenset(ref for review in installation.reviews.list(kind="duplicate") for ref in review.refs)
+    pages = installation.reviews.pages(kind="duplicate")
+    suspected = frozenset(ref for some in pages for review in some for ref in review.refs)
     remaining = iter(entity_ids)
     while some := list(islice(remaining, SLICE)):
         yield from _slice(installation, some, owners, suspected, now)

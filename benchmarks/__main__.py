@@ -29,6 +29,7 @@ SUBJECTS = {
     "calls": "vendor calls per 1,000 changed records",
     "pace": "use of the rate HubSpot allows, and how soon a change is enforced",
     "memory": "memory of a cycle over few and many records",
+    "first_week": "memory and time of pair, align, plan and the first run, over few and many people",
     "idle": "a daemon with nothing to do",
     "emulator": "the practice CRMs with a million records each",
     "startup": "how long until something answers",
