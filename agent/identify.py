@@ -26,8 +26,7 @@ from agent.pairing.duplicates import pair_topic
 from agent.records import Record, Ref
 from agent.successors import forget_blanks
 
-SLICE = 1000
-"""Records read at a time."""
+SLICE = 1000  # records read at a time
 
 
 @dataclass(slots=True)
@@ -70,7 +69,6 @@ class _Desk:
         self._gone: set[Ref] = set()
         self._converted_ones: dict[Ref, Record] = {}
         self._beside_ones: set[Ref] = set()
-        """Linked by this pass beside a record of their own system, and those beside them."""
         self._entities: dict[Ref, str | None] = {}
         self._are_converted: dict[Ref, bool] = {}
         self._holders: Mapping[str, Sequence[Ref]] = {}
