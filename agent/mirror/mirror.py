@@ -53,7 +53,7 @@ def _load_migrations() -> Any:
     return migrations
 
 
-MIRROR_TABLES = Schema(version=4, load=_load_migrations)
+MIRROR_TABLES = Schema(version=5, load=_load_migrations)
 
 
 class Mirror:

@@ -89,7 +89,7 @@ def test_partial_failure_and_crash_lose_nothing_and_make_nothing_twice(stage: De
     stage.admin.fault(**batch_create, nth=3, action="drop_after")
     stage.admin.fault(**batch_create, nth=4, action="status", status=429, headers={"Retry-After": str(WAIT)})
 
-    with pytest.raises(Unavailable) as asked:
+    with pytest.raises(Unavailable) as asked, stage.installation.side_by_side.one_after_the_other():
         stage.cycle()
     assert asked.value.retry_after == WAIT
     first = Counter(entry.state for entry in entries(stage, *State))
@@ -98,9 +98,9 @@ def test_partial_failure_and_crash_lose_nothing_and_make_nothing_twice(stage: De
     assert first[State.UNKNOWN] == CHUNK
 
     killed_in_the_transaction_of(stage, 2)
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), stage.installation.side_by_side.one_after_the_other():
         stage.cycle()
-    stage.change_policies({})  # another process takes over
+    stage.change_policies({})  # another process takes over, with its calls side by side
     in_chunks(stage)
     stage.cycle()
     stage.cycle()

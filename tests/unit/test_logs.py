@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,6 @@ from agent import logs
 from agent.logs import MASK, SecretMask, on_one_line, start_logging
 
 SECRET = "pat-not-a-real-token"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    config, root = structlog.get_config(), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.configure(**config)
-    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture
