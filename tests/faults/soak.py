@@ -65,19 +65,21 @@ class Day:
 class Soak:
     """One installation and two CRMs of their own; ``victims`` is for real kills."""
 
+    clock = "virtual"
+
     def __init__(self, theatre: Theatre, victims: Victims | None, folder: Path, seed: int) -> None:
         self.theatre = theatre
         self.victims = victims
         self.folder = folder
         self.rng = Random(seed)
         self.day = Day(seed)
-        theatre.emulator.renew(Options(clock="virtual"))
+        theatre.emulator.renew(Options(clock=self.clock))
         self.admin = theatre.admin
         self.colleagues = Colleagues(self.admin)
         self.ids: dict[tuple[str, str], list[str]] = {}
         self._fill()
         self.time = Time(self.admin)
-        self.time.wait(3600)
+        self._time_passes(3600)
         write_setting(folder, theatre.site)
         with opened(theatre.site, folder, self.time) as installation:
             go_live(installation)
@@ -89,9 +91,12 @@ class Soak:
             self._people_work()
             self._weather_changes()
             self._turn()
-            self.time.wait(self.rng.choice((5, 30, 60, 90, 600)))
+            self._time_passes(self.rng.choice((5, 30, 60, 90, 600)))
         self._night()
         return self.day
+
+    def _time_passes(self, seconds: float) -> None:
+        self.time.wait(seconds)
 
     # People --------------------------------------------------------------------------------------------------------
 
