@@ -393,7 +393,8 @@ class Connector(Protocol):
         """Hand writes of one op and one object type over as one job, at most ``bulk_chunk`` of those that fit.
 
         ``note`` is called with the job's id before anything can take effect. The outcomes are those of writes that
-        were refused before; of all others ``harvest`` tells. Raises like ``write``, and never once noted.
+        were refused before; of all others ``harvest`` tells. Where there can be no job now the writes go the usual way:
+        no id is noted, and there is an outcome of each. Raises like ``write``, and never once noted.
         """
         ...
 

@@ -33,8 +33,15 @@ LONGEST_PAUSE = 15.0
 _JOB_ID = re.compile(r"750[0-9A-Za-z]{12}(?:[0-9A-Z]{3})?")
 _ERROR = re.compile(r"(?P<code>[A-Z][A-Z0-9_]{2,79}):(?P<message>.*?)(?::(?P<fields>[^:]*?)\s*--)?\s*", re.DOTALL)
 
+_USED_UP = ("EXCEEDEDQUOTA", "LIMIT_EXCEEDED")
+"""The org's bulk allowance of 24 hours, which is not that of its calls."""
+
 Sleep = Callable[[float], object]
 Cells = dict[str, str]
+
+
+class NoJobsLeft(Exception):
+    """Salesforce opens no more bulk jobs today; nothing was sent."""
 
 
 class Bulk:
@@ -49,14 +56,18 @@ class Bulk:
         before anything is uploaded. Once noted nothing raises: ``harvest`` finds out how far it came.
 
         Raises:
-            AccessDenied, Unavailable, BadReply: there is no job.
+            NoJobsLeft, AccessDenied, Unavailable, BadReply: there is no job.
         """
         object_type = fit[0].write.object_type
         body = {"object": object_type, "operation": "update", "contentType": "CSV", "lineEnding": "LF"}
         if key:
             body |= {"operation": "upsert", "externalIdFieldName": key}
         rows = _as_csv(fit)
-        answer = self._calls.ask(Request("POST", "jobs/ingest", body=body), "opening a bulk job")
+        answer = self._calls.send(Request("POST", "jobs/ingest", body=body))
+        if isinstance(answer, Failure):
+            if answer.code in _USED_UP:
+                raise NoJobsLeft
+            raise as_error(answer, "opening a bulk job")
         job_id = answer.body.get("id") if isinstance(answer.body, dict) else None
         if not isinstance(job_id, str) or _JOB_ID.fullmatch(job_id) is None:
             raise BadReply("Salesforce opened a bulk job without an id", system=SYSTEM)

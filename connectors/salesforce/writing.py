@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agent.connector import Op, Write, WriteOutcome
+from agent.connector import Op, Write, WriteError, WriteOutcome
 from agent.errors import ConnectorError
 from agent.records import Ref
 from connectors.salesforce.abilities import BULK_CHUNK, CONDITIONAL_CHUNK, WRITE_CHUNK
@@ -24,7 +24,7 @@ from connectors.salesforce.accounting import (
     row_outcome,
     unsent,
 )
-from connectors.salesforce.bulk import Bulk, Sleep, can_travel
+from connectors.salesforce.bulk import Bulk, NoJobsLeft, Sleep, can_travel
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure
 from connectors.salesforce.guarded import Guarded
@@ -64,12 +64,32 @@ class Writing:
         return self._with_second_look(writes, [outcomes[write.entry_id] for write in writes])
 
     def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
-        """As the port says. Raises like ``write``."""
+        """As the port says; while there are no jobs left, the usual calls do the work. Raises like ``write``."""
         _check_contract(writes, BULK_CHUNK)
         fit, refused = self._sorted_out(writes)
-        if fit:
+        if not fit:
+            return refused
+        try:
             self._bulk.start(fit, _key_of(writes[0]), note)
+        except NoJobsLeft:
+            return refused + self._without_a_job([item.write for item in fit])
         return refused
+
+    def _without_a_job(self, writes: Sequence[Write]) -> list[WriteOutcome]:
+        """Chunk after chunk. Once one was sent nothing raises: what could not leave any more may be sent later.
+
+        Raises like ``write`` when not even the first could leave.
+        """
+        outcomes: list[WriteOutcome] = []
+        for start in range(0, len(writes), WRITE_CHUNK):
+            try:
+                outcomes += self.write(writes[start : start + WRITE_CHUNK])
+            except ConnectorError as error:
+                if not outcomes:
+                    raise
+                later = WriteError("throttled", "NOT_SENT", error.what)
+                return outcomes + [rejected(write, later) for write in writes[start:]]
+        return outcomes
 
     def harvest(self, job_id: str, writes: Sequence[Write]) -> list[WriteOutcome] | None:
         """As the port says. Raises AccessDenied, Unavailable, BadReply, NotFound."""

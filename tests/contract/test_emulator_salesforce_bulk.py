@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from practice_org import Org, code, refusal
 from simple_salesforce.bulk2 import ColumnDelimiter, LineEnding, Operation
-from simple_salesforce.exceptions import SalesforceOperationError
+from simple_salesforce.exceptions import SalesforceError, SalesforceOperationError
 
 from connectors.emulator.serve import Emulator
 
@@ -478,3 +478,38 @@ def test_jobs_use_up_their_own_allowances(org: Org) -> None:
     limits = org.sf.limits()
     assert limits["DailyBulkV2QueryJobs"]["Remaining"] == limits["DailyBulkV2QueryJobs"]["Max"] - 1
     assert limits["DailyBulkApiBatches"]["Remaining"] == limits["DailyBulkApiBatches"]["Max"] - 1
+
+
+def test_batches_are_counted_by_their_rows(org: Org) -> None:
+    """64"""
+    org.admin.post("/settings", system="salesforce", name="bulk_batch_rows", value=2)
+    before = org.sf.limits()["DailyBulkApiBatches"]["Remaining"]
+    fill(org, 5)
+    assert org.sf.limits()["DailyBulkApiBatches"]["Remaining"] == before - 3
+
+
+@pytest.mark.parametrize(
+    ("switch", "said"),
+    [
+        ("daily_bulk_batches", "EXCEEDEDQUOTA: ExceededQuota : ApiBatchItems Limit exceeded for organization."),
+        ("daily_query_jobs", "LIMIT_EXCEEDED: Max bulk v2 query jobs (1) per 24 hrs has been reached (1)"),
+    ],
+)
+def test_an_allowance_used_up_opens_no_more_jobs_until_a_day_has_passed(org: Org, switch: str, said: str) -> None:
+    """64"""
+    org.admin.post("/settings", system="salesforce", name=switch, value=1)
+
+    def work() -> None:
+        if switch == "daily_query_jobs":
+            list(org.sf.bulk2.Contact.query("SELECT Id FROM Contact", wait=0))
+        else:
+            fill(org, 1)
+
+    work()
+    with pytest.raises(SalesforceError) as refused:
+        work()
+    [problem] = refused.value.content
+    assert f"{problem['errorCode']}: {problem['message']}" == said
+    org.admin.post("/clock/advance", seconds=86_400)
+    org = Org(org.emulator)  # the login did not live for a day
+    work()

@@ -328,3 +328,25 @@ def test_only_an_id_of_a_job_becomes_part_of_an_address(server: ScriptedSalesfor
     with pytest.raises(ValueError, match="no id of a bulk job"):
         connector.harvest(job, BOTH)
     connector.close()
+
+
+def test_without_a_job_left_today_the_usual_calls_write_everything(connector: Salesforce, office: Office) -> None:
+    """The allowance of jobs is the org's, and other tools may have used it up."""
+    switch(office, "daily_bulk_batches", 0)
+    writes = [edit(number, office.make(), Title="CTO") for number in range(201)]
+    outcomes = connector.start_bulk(writes, _never)
+    assert kinds(outcomes) == ["applied"] * 201
+    assert len(office.our_changes()) == 201
+
+
+def test_without_a_job_left_and_the_line_cut_what_did_not_leave_waits(connector: Salesforce, office: Office) -> None:
+    switch(office, "daily_bulk_batches", 0)
+    writes = [edit(number, office.make(), Title="CTO") for number in range(201)]
+    office.fault("status", "PATCH", "/composite/sobjects", nth=2, status=401, times="always")
+    outcomes = connector.start_bulk(writes, _never)
+    assert kinds(outcomes) == ["applied"] * 200 + ["throttled"]
+    assert len(office.our_changes()) == 200
+
+
+def _never(job: str) -> None:
+    raise AssertionError("there is no job to note")

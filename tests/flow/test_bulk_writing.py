@@ -64,6 +64,15 @@ def test_a_large_batch_is_one_job_and_every_entry_tells_what_is_stored(stage: St
     assert stage.written(mark) == []
 
 
+def test_with_the_day_s_jobs_used_up_the_batch_goes_the_usual_way(stage: Stage, pairs: list[Pair]) -> None:
+    stage.admin.post("/settings", system="salesforce", name="daily_bulk_batches", value=0)
+    stage.cycle()
+    assert phones(stage, pairs) == wanted()
+    assert calls(stage) == ["POST jobs/ingest"]
+    assert states(stage) == {"confirmed": COUNT}
+    assert stage.installation.jobs.open() == []
+
+
 def test_a_row_that_is_refused_fails_alone(stage: Stage, pairs: list[Pair]) -> None:
     rule = {"object": "Contact", "field": "Phone", "op": "=", "value": wanted()[3], "message": "Not this one."}
     stage.admin.post("/settings", system="salesforce", name="validation_rules", value=[rule])

@@ -14,6 +14,8 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | trusted_network | a password needs no security token after it |
 | run_as | login of the app's run-as user; anything else: token refused, as with none configured |
 | daily_requests | allowance of 24 rolling hours; above it 403 REQUEST_LIMIT_EXCEEDED |
+| daily_bulk_batches | batches of bulk jobs in 24 rolling hours; above it no job is opened |
+| daily_query_jobs | query jobs in 24 rolling hours; above it LIMIT_EXCEEDED |
 | cursor_days | life of a query locator |
 | bin_days | how long a deleted row can be seen by queryAll and undeleted |
 | bin_rows | so many deleted rows the recycle bin holds: 5,000 for each licence; the oldest leave it |
@@ -58,6 +60,8 @@ SWITCHES: dict[str, Any] = {
     "trusted_network": False,
     "run_as": API_USER,
     "daily_requests": 100_000,
+    "daily_bulk_batches": 15_000,
+    "daily_query_jobs": 10_000,
     "cursor_days": 2,
     "bin_days": 15,
     "bin_rows": 35_000,

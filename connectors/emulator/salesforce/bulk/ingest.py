@@ -28,6 +28,7 @@ def create(call: Call) -> Answer:
         raise Refusal(400, "INVALIDENTITY", f"Unable to find object: {body.get('object')}")
     if operation == "hardDelete" and not call.org.setting("may_hard_delete"):
         raise Refusal(400, "FEATURENOTENABLED", NEEDS_PERMISSION)
+    limits.require_batches(call.org)
     key = _key(kind, body.get("externalIdFieldName")) if operation == "upsert" else None
     job = new_job(call, body, is_query=False, operation=operation, object_name=kind.name, state=OPEN)
     job.external_id = key
@@ -97,7 +98,6 @@ def change_state(call: Call) -> Answer:
     job.closed_at = call.org.now
     job.move(UPLOADED, call.org.now)
     answer = Answer(200, job.summary())
-    limits.count(call.org, 1, "DailyBulkApiBatches")
     if not call.org.setting("bulk_delay_seconds"):
         proceed(call.org, job)
     return answer

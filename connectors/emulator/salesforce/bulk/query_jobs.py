@@ -30,11 +30,12 @@ def create(call: Call) -> Answer:
         scope = checked_scope(call.org, text, call.user_id, with_deleted=operation == "queryAll")
     except SoqlError as error:
         raise Refusal(400, error.code, error.message) from None
+    limits.require_query_jobs(call.org)
     kind = scope.kind.name
     job = new_job(call, body, is_query=True, operation=operation, object_name=kind, state=UPLOADED)
     job.query, job.closed_at = text, call.org.now
     answer = Answer(200, job.summary())
-    limits.count(call.org, 1, "DailyBulkV2QueryJobs")
+    limits.count(call.org, 1, limits.QUERY_JOBS)
     if not call.org.setting("bulk_delay_seconds"):
         proceed(call.org, job)
     return answer

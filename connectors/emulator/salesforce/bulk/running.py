@@ -6,9 +6,10 @@ answered; without a delay it is done when the job is closed.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
-from connectors.emulator.salesforce import one_row
+from connectors.emulator.salesforce import limits, one_row
 from connectors.emulator.salesforce.bulk import csv_text
 from connectors.emulator.salesforce.bulk.jobs import COMPLETE, FAILED, RUNNING, Cells, Job
 from connectors.emulator.salesforce.bulk.results import result_of
@@ -39,8 +40,10 @@ def proceed(org: Org, job: Job) -> None:
         return
     if job.state != RUNNING:
         job.move(RUNNING, org.now)
-        if not job.is_query and not _is_readable(org, job):
-            return
+        if not job.is_query:
+            if not _is_readable(org, job):
+                return
+            limits.count(org, ceil(len(job.rows) / int(org.setting("bulk_batch_rows"))), limits.BULK_BATCHES)
     batches = elapsed // seconds if seconds else None
     if job.is_query:
         if batches is None or batches >= 1:
