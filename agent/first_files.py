@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +13,11 @@ from agent.config import Config, group_of
 from agent.config_text import config_text
 from agent.declaration import LoginSettings, Rights
 from agent.errors import ConfigError
+from agent.first_policies import EXAMPLE_ZONE, Ours, as_ours
 from agent.policy_files import shipped
 from agent.private_files import PRIVATE_FILE
 
 SecretSource = Literal["keyring", "file", "env", "systemd"]
-
-EXAMPLE_PERSON = "anna@example.com"
-"""Who answers for the shipped policies until somebody real does."""
 
 SECRETS: Mapping[str, str] = {
     "salesforce-client-id": "Consumer key of the Salesforce external client app",
@@ -50,7 +48,8 @@ _OWN_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.(sandbox|develop|scratch|demo|tr
 class Answers:
     """``domain`` as ``salesforce_domain`` gives it; ``login`` is the person's on this computer.
 
-    The logins of both CRMs are those of their connectors; ``username`` is Salesforce's, only for jwt.
+    ``time_zone``, ``approvers`` and ``leads`` as in ``first_policies.Ours``. The logins of both CRMs are those of their
+    connectors; ``username`` is Salesforce's, only for jwt.
     """
 
     email: str
@@ -62,6 +61,9 @@ class Answers:
     salesforce_login: str = "client_credentials"
     hubspot_login: str = "key"
     username: str = ""
+    time_zone: str = EXAMPLE_ZONE
+    approvers: tuple[str, ...] = ()
+    leads: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +202,13 @@ def _write_policies(folder: Path, answers: Answers) -> tuple[tuple[Path, ...], t
 def _copy(source: Path, target: Path, answers: Answers) -> tuple[Path, ...]:
     target.mkdir(parents=True, exist_ok=True)
     wanted = BEGINNINGS[answers.begins_with]
+    ours = Ours(answers.email, answers.time_zone, answers.approvers, answers.leads)
     written = []
     for name, text in shipped.texts(source).items():
         if _about(name) in wanted or _about(name) not in _ABOUT_RECORDS:
-            _write_new(target / name, text.replace(EXAMPLE_PERSON, answers.email), mode=0o666)
+            if source == shipped.EXAMPLES and not ours.says_as_shipped(name):
+                continue
+            _write_new(target / name, as_ours(name, text, ours), mode=0o666)
             written.append(target / name)
     return tuple(written)
 

@@ -43,13 +43,14 @@ def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: b
         if not as_json:
             _show(finding)
     errors = [finding for finding in findings if finding.level == "error"]
-    acting, has_written = _standing(session)
+    acting, has_written, is_paired = _standing(session)
     if as_json:
         document = {"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting}
         print_json({**document, "permissions": []})
     else:
         say(_summary(len(errors), acting, has_written))
-        say(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else 'truce plan'}")
+        next_step = "truce plan" if is_paired else "truce pair"
+        say(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else next_step}")
     return errors[0].exit_code if errors else 0
 
 
@@ -109,11 +110,13 @@ def _summary(errors: int, acting: list[str], has_written: bool) -> str:
     return "Everything needed is readable. Nothing can be written yet."
 
 
-def _standing(session: Session) -> tuple[list[str], bool]:
-    """The policies that write without asking, and whether anything was written so far.
+def _standing(session: Session) -> tuple[list[str], bool, bool]:
+    """The policies that write without asking, whether anything was written so far, and whether a person has accepted
+    who is the same.
 
     Before the first plan there is no ledger: none, and nothing.
     """
+    from agent.pairing import pairing
     from agent.planner import effective_modes
 
     try:
@@ -122,10 +125,11 @@ def _standing(session: Session) -> tuple[list[str], bool]:
             policies = installation.policies.policies
             writing = {policy.header.name for policy in policies.fields}
             writing |= {policy.header.name for policy in policies.lifecycle}
+            is_paired = set(policies.entity_types) <= pairing.accepted(installation).keys()
             has_written = any(batch.state == "done" for batch in installation.ledger.batches(limit=1000))
     except TruceError:
-        return [], False
-    return sorted(name for name in writing if modes[name] == "act"), has_written
+        return [], False, False
+    return sorted(name for name in writing if modes[name] == "act"), has_written, is_paired
 
 
 def _document(finding: Finding) -> dict[str, object]:

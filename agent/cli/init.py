@@ -13,6 +13,7 @@ from agent.cli.display import print_json, say
 from agent.cli.session import json_option
 from agent.errors import ConfigError, TruceError, UsageError
 
+_LEAD = click.Choice(["salesforce", "hubspot"])
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -22,6 +23,11 @@ _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 @click.option("--sandbox/--production", default=None, help="Is this Salesforce a sandbox?")
 @click.option("--native-connector/--no-native-connector", default=None, help="Does HubSpot's own connector run?")
 @click.option("--first", "begins_with", metavar="people|deals|everything", help="What to keep in agreement first.")
+@click.option("--people-lead", type=_LEAD, help="Who is right about people when both differ.  [default: salesforce]")
+@click.option("--companies-lead", type=_LEAD, help="The same for companies.")
+@click.option("--deals-lead", type=_LEAD, help="The same for deals.")
+@click.option("--time-zone", metavar="NAME", help="In which your days end, such as Europe/Berlin.")
+@click.option("--approvers", metavar="EMAILS", help="Who approves beside you, with commas between them.")
 @click.option(
     "--salesforce-login",
     type=click.Choice(["client-credentials", "jwt", "refresh-token"]),
@@ -56,7 +62,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
             why="init never overwrites",
             next_step="truce doctor",
         )
-    answers = _interview(given, may_ask=sys.stdin.isatty() and not as_json)
+    answers = _interview(given, may_ask=_is_terminal() and not as_json)
     kind = first_config_kind()
     written = write_first_files(path, answers, kind)
     permissions = _write_permissions(path)
@@ -76,6 +82,9 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     click.echo(f"Wrote {written.config}" + (f" and {len(written.policies)} policies" if written.policies else "") + ".")
     for each in permissions:
         click.echo(f"Wrote {each}: what Truce's user must be granted there.")
+    if written.policies and not answers.approvers:
+        say("You approve alone, owner changes too. With a second person: groups in policies/sales-team.yaml, and")
+        say("`owner_changes: {people: 2, …}` in policies/daily-limits.yaml.")
     for kept in written.kept:
         click.echo(f"{kept} has policies already; they are left as they are.")
     if answers.has_native_connector:
@@ -83,6 +92,10 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     say("Nothing is written to a CRM before you have seen a plan and applied it. Next:")
     for step, why in steps:
         click.echo(f"  {step:<22}  {why}")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
@@ -116,12 +129,16 @@ def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
     native = given["native_connector"]
     if native is None:
         native = may_ask and click.confirm("Is HubSpot's own Salesforce connector switched on?", default=False)
+    begins_with = _beginning(given["begins_with"], possible_beginnings(), may_ask=may_ask)
     return Answers(
         email=_email(email),
         login=current_person({}).login,
         domain=domain,
         has_native_connector=bool(native),
-        begins_with=_beginning(given["begins_with"], possible_beginnings(), may_ask=may_ask),
+        begins_with=begins_with,
+        leads=_leads(given, begins_with, may_ask=may_ask),
+        time_zone=_zone(given["time_zone"], may_ask=may_ask),
+        approvers=_approvers(given["approvers"], may_ask=may_ask),
         secrets=given["secrets"] or _where_secrets_go(may_ask=may_ask),
         salesforce_login=given["salesforce_login"].replace("-", "_"),
         hubspot_login=given["hubspot_login"].replace("-", "_"),
@@ -139,11 +156,11 @@ def _require(given: dict[str, Any], *names: str) -> None:
         )
 
 
-def _ask(question: str, understood: Callable[[str], str]) -> str:
+def _ask(question: str, understood: Callable[[str], str], *, default: str | None = None) -> str:
     """Asks until the answer is understood."""
     while True:
         try:
-            return understood(str(click.prompt(question)))
+            return understood(str(click.prompt(question, default=default)))
         except TruceError as error:
             say(f"{error.what}: {error.why}", hanging=2)
 
@@ -162,6 +179,45 @@ def _beginning(chosen: str | None, possible: list[str], *, may_ask: bool) -> str
     if chosen is not None and chosen not in possible:
         raise UsageError(f"there are no policies to begin with {chosen}", why=f"there are for {', '.join(possible)}")
     return chosen or possible[0]
+
+
+def _leads(given: dict[str, Any], begins_with: str, *, may_ask: bool) -> dict[str, str]:
+    """{what: who is right about it}; asked only about what policies are written for."""
+    from agent.first_files import BEGINNINGS
+    from agent.first_policies import LED_FILES
+
+    found = {}
+    for about, policy in LED_FILES.items():
+        chosen = given[f"{about}_lead"]
+        if policy.partition("-")[0] not in BEGINNINGS[begins_with]:
+            continue
+        if chosen is None and may_ask:
+            question = f"When both CRMs differ about {about}, who is right?"
+            chosen = str(click.prompt(question, type=_LEAD, default="salesforce"))
+        if chosen is not None:
+            found[about] = chosen
+    return found
+
+
+def _zone(typed: str | None, *, may_ask: bool) -> str:
+    from agent.first_policies import known_zone, zone_of_this_computer
+
+    if typed is not None:
+        return known_zone(typed)
+    usual = zone_of_this_computer()
+    return _ask("Time zone in which your days end", known_zone, default=usual) if may_ask else usual
+
+
+def _approvers(typed: str | None, *, may_ask: bool) -> tuple[str, ...]:
+    if typed is None and may_ask:
+        return tuple(_ask("Who approves beside you? (e-mails, or nobody)", _emails, default="nobody").split())
+    return tuple(_emails(typed or "").split())
+
+
+def _emails(typed: str) -> str:
+    """Several addresses with commas or spaces between them; with one space between them again."""
+    words = [] if typed.strip() == "nobody" else typed.replace(",", " ").split()
+    return " ".join(_email(word) for word in words)
 
 
 def _where_secrets_go(*, may_ask: bool) -> Any:
@@ -195,7 +251,7 @@ def _next_steps(answers: Any, kind: Any) -> list[tuple[str, str]]:
 
     steps = [
         ("truce doctor", "can everything needed be read?"),
-        ("truce plan", "what would be written?"),
+        ("truce pair", "who is the same in both?"),
     ]
     names = secret_names(answers, kind)
     if answers.secrets == "env":

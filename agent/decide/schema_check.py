@@ -6,7 +6,7 @@ Rules come back with what only the schema knows: the field type, and picklist wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent.connector import FieldSchema, ObjectSchema
@@ -93,8 +93,10 @@ class _RuleCheck:
         self._makeable()
         self._cleanable()
         self._compatible()
+        values = self._values()
+        self._unnamed(values)
         return replace(
-            self.rule, type=self._type(), values=self._values(), instants=self._instants(), set_once=self._set_once()
+            self.rule, type=self._type(), values=values, instants=self._instants(), set_once=self._set_once()
         )
 
     def _field(self, system: str, object_type: str, name: str) -> FieldSchema | None:
@@ -225,9 +227,7 @@ class _RuleCheck:
         if not origin.choices and origin.type == "text":
             self.reader.warn(node, f"{there} accepts only its own values, but {here} is free text", _USE_VALUES)
         elif missing:
-            shown = in_words(missing[:_MOST_SHOWN])
-            more = f" and {len(missing) - _MOST_SHOWN} more" if len(missing) > _MOST_SHOWN else ""
-            self.reader.warn(node, f"{there} does not know {shown}{more} of {here}", _USE_VALUES)
+            self.reader.warn(node, f"{there} does not know {_shown(missing)} of {here}", _USE_VALUES)
 
     def _type(self) -> str:
         """One type for both sides: what ``clean`` makes of it, the one they share, else the plainer of the two."""
@@ -255,6 +255,20 @@ class _RuleCheck:
                     internal = internal_word(word, field, where, node, self.reader)
                 resolved[meaning][system] = internal
         return resolved
+
+    def _unnamed(self, values: Mapping[str, Mapping[str, str]]) -> None:
+        """Picklist values of the side that is right which the value map has no word for; what only fills blanks may be
+        coarser (HubSpot has 150 industries)."""
+        sides = {winner.side for winner in self.rule.winners}
+        leading = sides & self.rule.where.keys() if sides <= self.rule.where.keys() else self.rule.where.keys()
+        for system in sorted(leading) if values else ():
+            named = {words[system] for words in values.values() if system in words}
+            for object_type, field in self.found.get(system, {}).items():
+                left = [choice.value for choice in field.choices if choice.active and choice.value not in named]
+                if left:
+                    where = f"`{field.name}` of {self.systems[system].name} {object_type}"
+                    message = f"`values` has no word for {_shown(left)} of {where}"
+                    self.reader.warn(self._node(system, object_type), message, _NAME_IT)
 
     def _node(self, system: str, object_type: str) -> Node:
         """Where the vendor field is named."""
@@ -318,7 +332,13 @@ def internal_word(word: str, field: FieldSchema, where: str, node: Node, reader:
     return word
 
 
+_NAME_IT = "Add it under `values`; a record that has it is asked about until then."
 _USE_VALUES = "Say with `values` which word means which; others will be refused there and reported."
+
+
+def _shown(values: Sequence[str]) -> str:
+    more = f" and {len(values) - _MOST_SHOWN} more" if len(values) > _MOST_SHOWN else ""
+    return f"{in_words(values[:_MOST_SHOWN])}{more}"
 
 
 def _fits(source: str, target: str) -> bool:

@@ -76,7 +76,7 @@ class TestInit:
         assert [line.split("  ")[1] for line in said.out.splitlines() if line.startswith("  truce")] == [
             "truce secrets set",
             "truce doctor",
-            "truce plan",
+            "truce pair",
         ]
 
     def test_overwrites_no_config(self, nothing: Terminal) -> None:
@@ -313,6 +313,24 @@ class TestDoctor:
         said = company("doctor")
         assert "look at hubspot other sync" in said.out
         assert "truce mode watch" in said.out
+
+    def test_a_picklist_value_that_a_value_map_does_not_name_is_looked_at(self, company: Terminal) -> None:
+        line = "  rating: {salesforce: {Lead: Rating}, hubspot: hs_lead_status, wins: salesforce, values: VALUES}\n"
+        words = "{hot: {salesforce: Hot, hubspot: OPEN}, warm: {salesforce: Warm, hubspot: NEW}}"
+        path = company.folder / "policies" / "person-basics.yaml"
+        path.write_text(
+            path.read_text(encoding="utf-8").rstrip("\n") + "\n" + line.replace("VALUES", words), encoding="utf-8"
+        )
+        said = company("doctor")
+        assert "`values` has no word for Cold of `Rating` of Salesforce Lead" in " ".join(said.out.split())
+
+    def test_leads_to_the_pairing_until_it_is_accepted_and_then_to_the_plan(self, company: Terminal) -> None:
+        assert "next   truce pair" in company("doctor").out
+        assert company("pair").code == 0
+        for kind in ("person", "company"):
+            said = company("pair", "accept", kind)
+            assert said.code == 0, said
+        assert "next   truce plan" in company("doctor").out
 
     def test_says_which_policies_write_without_asking(self, company: Terminal) -> None:
         company.edit("policies/person-basics.yaml", "mode: ask", "mode: act")
