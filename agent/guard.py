@@ -52,7 +52,7 @@ class Circumstances:
     the type at stake. ``by_person``: somebody has seen exactly this list and applies it, so ``ask`` is satisfied;
     ``confirmed``: that person also typed the count, which lifts the ceilings of volume. ``has_gone_live``: some policy
     was allowed to act here once, so opt-outs need no person any more. ``natural_ids``: (system, object type) whose
-    creates need no link key, because making one again makes no second.
+    creates need no link key, because making one again makes no second. ``paused``: policies that a person stopped.
     """
 
     modes: Mapping[str, Mode]
@@ -62,6 +62,7 @@ class Circumstances:
     confirmed: bool = False
     has_gone_live: bool = False
     natural_ids: frozenset[tuple[str, str]] = frozenset()
+    paused: frozenset[str] = frozenset()
 
 
 def judge(changes: Sequence[Change], limits: LimitsPolicy | None, circumstances: Circumstances) -> list[Verdict]:
@@ -92,6 +93,9 @@ def lowest(modes: Sequence[Mode]) -> Mode:
 def _by_mode(change: Change, circumstances: Circumstances) -> Verdict:
     mode = lowest([circumstances.modes.get(name, "ask") for name in change.policies])
     policies = ", ".join(sorted(change.policies))
+    paused = sorted(change.policies & circumstances.paused)
+    if paused:
+        return Verdict("refuse", "paused", f"{', '.join(paused)} is paused")
     if mode == "watch":
         return Verdict("refuse", "mode: watch", f"{policies} only watches")
     may_act = circumstances.by_person or (change.is_consent and circumstances.has_gone_live)

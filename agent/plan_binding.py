@@ -37,18 +37,20 @@ def binding_of(installation: Installation) -> dict[str, Any]:
     }
 
 
+_RESTS_ON: Mapping[str, tuple[str, str]] = {
+    "accounts": ("another account", "config.yaml leads to another Salesforce or HubSpot account than then"),
+    "ledger": ("another ledger", "the state folder holds another ledger than then"),
+    "policies": ("other policies", "the policy files were edited since, and a new plan shows what they want now"),
+    "suspended": ("other lines in force", "a line was suspended or came back since: truce status"),
+}
+
+
 def check_binding(installation: Installation, plan_id: str, binding: Mapping[str, Any]) -> None:
     """Raises PlanStale when the plan was made for something else."""
     now = binding_of(installation)
-    names = {
-        "accounts": "another account",
-        "ledger": "another ledger",
-        "policies": "other policies",
-        "suspended": "other lines in force",
-    }
-    for key, what in names.items():
+    for key, (what, why) in _RESTS_ON.items():
         if now[key] != binding.get(key, []):
-            raise PlanStale(f"{plan_id} was made for {what}", why="what it rests on changed", next_step="truce plan")
+            raise PlanStale(f"{plan_id} was made for {what}, so nothing was written", why=why, next_step="truce plan")
 
 
 def sources_of(installation: Installation, changes: Sequence[Change]) -> list[dict[Ref, dict[str, FieldValue]]]:

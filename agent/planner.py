@@ -154,6 +154,9 @@ def circumstances(installation: Installation, *, by_person: bool = False, confir
         by_person=by_person,
         confirmed=confirmed,
         has_gone_live=installation.approvals.has_gone_live(),
+        paused=frozenset(
+            name for name in installation.policies.policies.headers if installation.approvals.is_paused(name)
+        ),
         natural_ids=frozenset(
             (system, object_type)
             for system, connector in installation.connectors.items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.changes import HELD, Batch
+from agent.cli.choice import Choice
 from agent.cli.display import moment, number, print_json, say, say_zone, table
 from agent.cli.session import json_option, session_of
 from agent.words import counted
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("batches")
 @click.option("--waiting", is_flag=True, help="Only those that wait for approval.")
-@click.option("--by", type=click.Choice(["plan", "policy", "revision", "hour"]), help="In groups, each with its undo.")
+@click.option("--by", type=Choice(["plan", "policy", "revision", "hour"]), help="In groups, each with its undo.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 @json_option
 @click.pass_context

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from agent.cli.choice import Choice
 from agent.cli.display import number, one_line, print_json, say
 from agent.cli.session import json_option
 from agent.errors import UsageError
@@ -84,7 +85,7 @@ def _show_loaded(loaded: dict[str, Any]) -> None:
 @click.option("--deals", type=COUNT, default=0, help="Deals a side.")
 @click.option(
     "--clock",
-    type=click.Choice(["real", "virtual"]),
+    type=Choice(["real", "virtual"]),
     default="real",
     show_default=True,
     help="A virtual one stands still.",

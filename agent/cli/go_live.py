@@ -8,7 +8,7 @@ import click
 
 from agent.cli.display import print_json, say
 from agent.cli.plan import show_plan
-from agent.cli.session import json_option, session_of
+from agent.cli.session import Session, json_option, session_of
 from agent.errors import UsageError
 from agent.people import needs_name
 
@@ -20,8 +20,11 @@ from agent.people import needs_name
 @click.pass_context
 def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
     """Show what POLICY would write now, then let it act by itself. Approves its meaning, not its comments."""
+    from agent.policy_files.named import header_named
+
     session = session_of(ctx)
     person = needs_name(session.person, "let a policy act")
+    _require_known(session, policy)
     if not yes and (as_json or not sys.stdin.isatty()):
         raise UsageError(
             "there is nobody to ask, so nothing was changed",
@@ -30,9 +33,7 @@ def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
         )
     plan = session.order("plan", {"policies": [policy]}, "deciding", quiet=as_json)
     with session.reading() as installation:
-        header = installation.policies.policies.headers.get(policy)
-    if header is None:
-        raise UsageError(f"there is no policy {policy}", next_step="truce check")
+        header = header_named(policy, installation.policies.policies.headers)
     if not as_json:
         show_plan(plan)
         if header.mode != "act":
@@ -47,3 +48,15 @@ def command(ctx: click.Context, policy: str, yes: bool, as_json: bool) -> None:
         print_json(result)
     else:
         say(f"{policy} is live, approved by {person}. A changed meaning asks again.", hanging=2)
+
+
+def _require_known(session: Session, policy: str) -> None:
+    """A name that is none is told first, before anybody is asked; the files are enough for that."""
+    from agent.decide import parse
+    from agent.policy_files.named import header_named
+    from agent.policy_files.policy_files import read_sources
+    from agent.wiring import systems_of, wall_clock
+
+    sources = read_sources(session.config.policies)
+    policies = parse.load(sources, None, wall_clock().date(), systems_of(session.config))
+    header_named(policy, policies.headers)

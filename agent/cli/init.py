@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from agent.cli.choice import Choice
 from agent.cli.display import print_json, say
 from agent.cli.session import json_option
 from agent.errors import ConfigError, TruceError, UsageError
 
-_LEAD = click.Choice(["salesforce", "hubspot"])
+_LEAD = Choice(["salesforce", "hubspot"])
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -30,7 +31,7 @@ _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 @click.option("--approvers", metavar="EMAILS", help="Who approves beside you, with commas between them.")
 @click.option(
     "--salesforce-login",
-    type=click.Choice(["client-credentials", "jwt", "refresh-token"]),
+    type=Choice(["client-credentials", "jwt", "refresh-token"]),
     default="client-credentials",
     show_default=True,
     help="How Truce logs in there.",
@@ -38,12 +39,12 @@ _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 @click.option("--salesforce-username", metavar="LOGIN", help="Of the integration user; only for jwt.")
 @click.option(
     "--hubspot-login",
-    type=click.Choice(["key", "refresh-token"]),
+    type=Choice(["key", "refresh-token"]),
     default="key",
     show_default=True,
     help="How Truce logs in there.",
 )
-@click.option("--secrets", type=click.Choice(["keyring", "file", "env", "systemd"]), help="Where secrets are kept.")
+@click.option("--secrets", type=Choice(["keyring", "file", "env", "systemd"]), help="Where secrets are kept.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
@@ -175,7 +176,7 @@ def _email(typed: str) -> str:
 
 def _beginning(chosen: str | None, possible: list[str], *, may_ask: bool) -> str:
     if chosen is None and may_ask and len(possible) > 1:
-        return str(click.prompt("People or deals first?", type=click.Choice(possible), default=possible[0]))
+        return str(click.prompt("People or deals first?", type=Choice(possible), default=possible[0]))
     if chosen is not None and chosen not in possible:
         raise UsageError(f"there are no policies to begin with {chosen}", why=f"there are for {', '.join(possible)}")
     return chosen or possible[0]
@@ -230,7 +231,7 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
         best = "file"
     if not may_ask:
         return best
-    places = click.Choice(["keyring", "file", "env", "systemd"])
+    places = Choice(["keyring", "file", "env", "systemd"])
     return click.prompt("Where are the keys of both CRMs kept?", type=places, default=best)
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from agent.cli.choice import Choice
 from agent.cli.display import moment, print_json, say, say_zone
 from agent.cli.session import Session, json_option, session_of
 from agent.errors import LedgerMissing
@@ -23,7 +24,7 @@ MEANING = {
 
 
 @click.command("mode")
-@click.argument("mode", type=click.Choice(list(MEANING)), required=False)
+@click.argument("mode", type=Choice(list(MEANING)), required=False)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:

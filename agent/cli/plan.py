@@ -49,6 +49,8 @@ def show_plan(result: dict[str, Any]) -> None:
     _show_left_alone(result["left_alone"])
     for reason in result["held_reasons"]:
         say(f"HOLD  {reason}", hanging=6)
+    for reason in result["refused_reasons"]:
+        click.echo(f"NOT WRITTEN  {reason}")
     if result["frozen_count"]:
         say(
             f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write; "

@@ -41,12 +41,14 @@ class Key:
 class Shape:
     """What a block may hold.
 
-    ``called`` is how a message names the block. ``later``: keys of a coming version.
+    ``called`` is how a message names the block. ``later``: keys of a coming version. ``elsewhere``: {key that belongs
+    somewhere else: where}.
     """
 
     called: str
     keys: tuple[Key, ...]
     later: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         return [key.name for key in self.keys]
@@ -96,6 +98,8 @@ class Reader:
                 given[key.text] = value
             elif key.text in shape.later:
                 self.error(key, f"`{key.text}` is not available in this version", shape.later[key.text])
+            elif key.text in shape.elsewhere:
+                self.error(key, f"`{key.text}` does not belong into {shape.called}", shape.elsewhere[key.text])
             else:
                 self.error(key, f"unknown key `{key.text}` in {shape.called}", _about_key(key.text, shape.names()))
         missing = [key.name for key in shape.keys if key.is_required and key.name not in given]

@@ -14,6 +14,7 @@ from agent import plan as plans
 from agent.calls.budget import Lane
 from agent.ceiling import ceiling, is_raised, set_ceiling
 from agent.changes import HELD
+from agent.decide.policy import Header
 from agent.errors import NotFound, UsageError
 from agent.freeze import Freeze
 from agent.installation import Installation
@@ -27,6 +28,7 @@ from agent.orders.results import Result, plan_result, reversal_result, written_r
 from agent.orders.reviews import REVIEW_ORDERS
 from agent.people import check_may_order
 from agent.places import entity_type_of, places_of
+from agent.policy_files.named import header_named
 from agent.reports.finding import find_records
 from agent.rollback import rollback
 from agent.rollback.reversal import plan_reversal
@@ -285,9 +287,5 @@ def carry_out(installation: Installation, kind: str, body: Body, actor: str, pro
             installation.calls.settle()
 
 
-def _known_policy(installation: Installation, name: str) -> Any:
-    header = installation.policies.policies.headers.get(name)
-    if header is None:
-        known = ", ".join(sorted(installation.policies.policies.headers))
-        raise NotFound(f"there is no policy {name}", why=f"known are {known}", next_step="truce check")
-    return header
+def _known_policy(installation: Installation, name: str) -> Header:
+    return header_named(name, installation.policies.policies.headers)

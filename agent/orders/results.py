@@ -31,6 +31,7 @@ def plan_result(installation: Installation, plan: plans.Plan) -> Result:
         "held": len(plan.held),
         "watched": len(plan.judged) - len(plan.changes),
         "held_reasons": sorted({verdict.sentence for _, verdict in plan.held}),
+        "refused_reasons": sorted({verdict.sentence for _, verdict in plan.judged if verdict.decision == "refuse"}),
         "expires_at": (plan.made_at + plans.VALID_FOR).isoformat(),
         "revision": plan.binding["policies"],
         "lines": lines,

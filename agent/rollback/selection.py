@@ -12,6 +12,7 @@ from agent.changes import OPEN, OPEN_STATES, Cell, Entry, State
 from agent.errors import NotFound, UsageError
 from agent.installation import Installation
 from agent.ledger.queries import EntryQuery
+from agent.policy_files.named import header_named
 from agent.records import Ref
 from agent.reports.finding import find_records
 
@@ -72,6 +73,8 @@ def select(installation: Installation, selection: Selection) -> list[Written]:
         if (cells := _cells(entry, selection)) or (selection.batches and not entry.change.cells)
     ]
     if not found:
+        if selection.policy is not None:
+            header_named(selection.policy, installation.policies.policies.headers)
         raise NotFound(f"nothing that was written answers to: {selection.words}", next_step="truce batches")
     found += _undone_since(installation, found)
     return sorted(found, key=lambda written: written.entry.seq, reverse=True)

@@ -108,7 +108,7 @@ class TestNothingHappened:
         stage.plan()
         stage.order("pause", policy="person-basics")
         (judged,) = why(stage).judged
-        assert (judged.verdict.decision, judged.verdict.sentence) == ("refuse", "person-basics only watches")
+        assert (judged.verdict.decision, judged.verdict.sentence) == ("refuse", "person-basics is paused")
 
     def test_the_first_false_condition_is_named(self, stage: Stage) -> None:
         create = "{hubspot: {from: [Contact], when: [city is filled, job_title is CEO]}}"

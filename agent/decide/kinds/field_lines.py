@@ -27,6 +27,17 @@ _BOOLEAN: Mapping[str, object] = {"type": "boolean"}
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
+_WHOLE_POLICY = "It holds for the whole policy: write it beside `fields`, or make a policy of its own with this line."
+_OF_THE_POLICY: Mapping[str, str] = {
+    **dict.fromkeys(("mode", "first_time", "losing_edit", "match", "create", "when_removed"), _WHOLE_POLICY),
+    **dict.fromkeys(
+        ("only_when", "unless"), f"{_WHOLE_POLICY} For one line say `wins: [{{when: [...], wins: ...}}, ...]`."
+    ),
+    "when": "Say `wins: [{when: [...], wins: ...}, {otherwise: ...}]`.",
+}
+"""Keys that people try on one line, and where they belong."""
+
+
 def line_shape(systems: Systems) -> Shape:
     """A line about a thing that lives in these systems."""
     words = {system: {"type": ["string", "number", "boolean"]} for system in systems}
@@ -50,6 +61,7 @@ def line_shape(systems: Systems) -> Shape:
             Key("links_to", "this is another record: what kind of thing it is, such as `company`", TEXT),
             Key("otherwise", "the e-mail of who gets a record whose owner has no counterpart, or `skip`", TEXT),
         ),
+        elsewhere=_OF_THE_POLICY,
     )
 
 
