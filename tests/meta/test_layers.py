@@ -102,6 +102,7 @@ SPEAKS_OF_VENDORS = {
     "agent/cli/emulator.py": "the practice CRMs are these two",
     "agent/cli/init.py": "asks for the two that one begins with",
     "agent/first_files.py": "writes the config and policies of these two",
+    "agent/first_policies.py": "asks what the two disagree about",
     "agent/config.py": "the example of a setting per system",
     "agent/demo/practice.py": "the demo shows these two",
     "agent/demo/setting.py": "the demo shows these two",
