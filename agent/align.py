@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from agent import apply, guard, planner, proposals
+from agent import apply, guard
+from agent.approval import proposals
 from agent.changes import Batch, Cell, Change, ReviewRequest, State, Verdict
 from agent.decide.alignment import (
     Difference,
@@ -32,6 +33,7 @@ from agent.errors import NotFound, UsageError
 from agent.installation import Installation
 from agent.ledger.ledger import Intent
 from agent.places import places_of
+from agent.plan import planner
 from agent.records import FieldValue, Ref
 from agent.views import views
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from agent.config import Config
+from agent.config.config import Config
 from agent.connector import Connector
 from agent.decide.suggest import did_you_mean
 from agent.errors import Refused, UsageError

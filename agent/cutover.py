@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent import planner
 from agent.errors import NotFound, Refused
 from agent.installation import Installation
 from agent.local_time import spoken
+from agent.plan import planner
 from agent.watch.other_sync import ROUND, OtherWrite, other_writes
 
 EVENT = "cutover"

@@ -10,37 +10,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import (
-    apply,
-    confirm,
-    consent,
-    fights,
-    forgetting,
-    guard,
-    identify,
-    outdated_reviews,
-    planner,
-    proposals,
-    schema_watch,
-    unsettled,
-)
+from agent import apply, confirm, guard, identify, unsettled
+from agent.approval import proposals
+from agent.approval.proposals import title_of
 from agent.changes import OPEN, Batch, Change, Decision, Entry, State
 from agent.connector import Connector
+from agent.consent import consent
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
 from agent.errors import NotFound, NotPermitted
+from agent.forgetting import forgetting
+from agent.freeze import fights
 from agent.installation import Installation
 from agent.ledger.ledger import Intent, Settlement
 from agent.links import await_pairing, linked_first
 from agent.mirror.mirror import Disposition
 from agent.pairing import duplicates
 from agent.places import entity_type_of, places_of
+from agent.plan import planner
 from agent.policy_files.rights import identity_fields
-from agent.proposals import title_of
 from agent.pull import Pulling, PullResult, changed_records, read_anew, reconciled_records
 from agent.records import Record
 from agent.reports import agreement
+from agent.reviews import outdated as outdated_reviews
+from agent.schema import watch as schema_watch
 from agent.views import SLICE
 from agent.watch import watching
 

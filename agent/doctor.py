@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.calls.calls import Calls, Standing
-from agent.config import Config
+from agent.config.config import Config
+from agent.config.secrets import can_be_kept, read_secret
 from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
@@ -19,7 +20,6 @@ from agent.declaration import REPLACED_BY_USE, Declaration, Use
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
 from agent.policy_files.policy_files import read_sources
 from agent.policy_files.rights import uses_of
-from agent.secrets import can_be_kept, read_secret
 from agent.systems import Systems
 
 MOST_SKEW_SECONDS = 60.0

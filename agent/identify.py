@@ -19,7 +19,7 @@ from agent.connector import Conversion
 from agent.crosswalk import Link, NewLink
 from agent.decide.match import in_order, linked_elsewhere
 from agent.decide.policy import EntityType
-from agent.forgotten import question_of_erased
+from agent.forgetting.forgotten import question_of_erased
 from agent.installation import Installation
 from agent.links import await_pairing, counterpart
 from agent.pairing.duplicates import pair_topic

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agent.approvals import Approvals
+from agent.approval.approvals import Approvals
 from agent.bulk_jobs import BulkJobs
 from agent.calls.calls import Calls
 from agent.changes import Change, Mode
-from agent.config import Config
+from agent.config.config import Config
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import Prepared
 from agent.decide.drift import Suspension
 from agent.errors import Interrupted, UsageError
-from agent.freeze import Freezes
+from agent.freeze.freeze import Freezes
 from agent.ledger.ledger import Ledger
 from agent.local_time import zone_of
 from agent.mirror.mirror import Mirror
 from agent.orders.commands import Commands
 from agent.records import Owner, Record
-from agent.reviews import Reviews
+from agent.reviews.reviews import Reviews
 from agent.side_by_side import SideBySide
 from agent.store import Clock
 from agent.systems import Systems
@@ -66,7 +66,7 @@ class Installation:
     """False for who only looks, or only writes down a person's word: schemas are not asked, no secret is read."""
     policy_problem: UsageError | None = None
     suspensions: tuple[Suspension, ...] = ()
-    """Policy lines out of force because a CRM is no longer as they expect (``agent.schema_watch``)."""
+    """Policy lines out of force because a CRM is no longer as they expect (``agent.schema.watch``)."""
     hidden: frozenset[tuple[str, str]] = frozenset()
     """(system, object type) that we may not read any more; not pulled."""
     schemas_seen_at: datetime | None = None

@@ -13,7 +13,7 @@ from agent.crosswalk import Link
 from agent.decide.decide import decide
 from agent.decide.policy import EntityType
 from agent.decide.view import ERASED, FORGOTTEN, Frozen, OwnerMap, View
-from agent.forgotten import forgotten_among
+from agent.forgetting.forgotten import forgotten_among
 from agent.installation import Installation
 from agent.ledger.erasure import Erasure
 from agent.links import links_of

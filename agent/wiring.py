@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from agent import schema_watch
-from agent.approvals import Approvals
+from agent.approval.approvals import Approvals
+from agent.approval.ceiling import ceiling
 from agent.bulk_jobs import BulkJobs
 from agent.calls.budget import Share
 from agent.calls.calls import Calls, Meter
 from agent.calls.counts import CallCounts
-from agent.ceiling import ceiling
-from agent.config import CallsConfig, Config, config_kind, load_config
+from agent.config.config import CallsConfig, Config, config_kind, load_config
+from agent.config.secrets import ReplacedSecret, read_secret
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import prepare
@@ -29,7 +29,7 @@ from agent.decide.parse import load
 from agent.decide.policy import PolicySet
 from agent.declaration import REPLACED_BY_USE, Declaration, Names, Opening, Rights
 from agent.errors import ConfigError, PolicyError, TruceError, UsageError
-from agent.freeze import Freezes
+from agent.freeze.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger.ledger import Ledger
 from agent.lock import WriterLock, require_local_disk
@@ -39,10 +39,10 @@ from agent.people import file_owner
 from agent.policy_files.policy_files import read_sources
 from agent.policy_files.rights import rights_for
 from agent.private_files import make_private_directory
-from agent.reviews import Reviews
+from agent.reviews.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
-from agent.schema_memory import SchemaMemory
-from agent.secrets import ReplacedSecret, read_secret
+from agent.schema import watch as schema_watch
+from agent.schema.memory import SchemaMemory
 from agent.side_by_side import SideBySide
 from agent.store import Clock
 from agent.systems import Systems

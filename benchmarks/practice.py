@@ -20,10 +20,10 @@ from typing import Any
 
 import yaml
 
-from agent.config import Config
+from agent.config.config import Config
+from agent.config.secrets import read_secret
 from agent.connector import Connector
 from agent.installation import Installation
-from agent.secrets import read_secret
 from agent.wiring import first_config_kind, open_installation
 from connectors.emulator.practice import VIRTUAL_START, Options
 from connectors.emulator.serve import Emulator

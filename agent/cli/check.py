@@ -92,7 +92,7 @@ def _read(
     today = datetime.now(UTC).date()
     if offline or any(not problem.is_warning for problem in parse.check(sources, None, today, systems)):
         return sources, None, ()
-    from agent.schema_watch import described
+    from agent.schema.watch import described
     from agent.wiring import connect
 
     connectors = connect(session.config)

@@ -20,7 +20,7 @@ def command() -> None:
 @click.pass_context
 def conflicts(ctx: click.Context, as_json: bool) -> None:
     """List every address that is opted out on one record and not on another, with what each record says."""
-    from agent.consent import conflicts as found_in
+    from agent.consent.consent import conflicts as found_in
 
     with session_of(ctx).reading() as installation:
         found = list(found_in(installation))

@@ -56,7 +56,7 @@ def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: b
 
 def _permissions(session: Session, into: Path | None, *, as_json: bool) -> int:
     """Print what to grant, or write it as files; asks nobody."""
-    from agent.first_files import write_rights
+    from agent.config.first_files import write_rights
     from agent.wiring import rights_of
 
     found = rights_of(session.config)
@@ -86,7 +86,7 @@ def _permissions(session: Session, into: Path | None, *, as_json: bool) -> int:
 def _suspended(session: Session) -> Iterator[Finding]:
     """Lines out of force because a CRM changed, as the last look found."""
     from agent.doctor import Finding
-    from agent.schema_watch import way_back
+    from agent.schema.watch import way_back
 
     with suppress(TruceError), session.reading() as installation:
         for each in installation.suspensions:
@@ -117,7 +117,7 @@ def _standing(session: Session) -> tuple[list[str], bool, bool]:
     Before the first plan there is no ledger: none, and nothing.
     """
     from agent.pairing import pairing
-    from agent.planner import effective_modes
+    from agent.plan.planner import effective_modes
 
     try:
         with session.reading() as installation:

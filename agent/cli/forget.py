@@ -38,7 +38,7 @@ def command(ctx: click.Context, record: str, write: bool, as_json: bool) -> None
 
 
 def _preview(ctx: click.Context, record: str) -> dict[str, Any]:
-    from agent.forgetting import find
+    from agent.forgetting.forgetting import find
     from agent.orders.forgetting import forget_result
 
     with session_of(ctx).reading() as installation:

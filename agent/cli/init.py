@@ -52,7 +52,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
 
     Nothing is written to a CRM, and no CRM is asked.
     """
-    from agent.first_files import write_first_files
+    from agent.config.first_files import write_first_files
     from agent.wiring import first_config_kind
 
     path = Path(ctx.obj)
@@ -101,7 +101,7 @@ def _is_terminal() -> bool:
 
 def _interview(given: dict[str, Any], *, may_ask: bool) -> Any:
     """The answers: what the options say, and for the rest what the person says."""
-    from agent.first_files import Answers, is_practice_domain, possible_beginnings, salesforce_domain
+    from agent.config.first_files import Answers, is_practice_domain, possible_beginnings, salesforce_domain
     from agent.people import current_person
 
     if not may_ask:
@@ -184,8 +184,8 @@ def _beginning(chosen: str | None, possible: list[str], *, may_ask: bool) -> str
 
 def _leads(given: dict[str, Any], begins_with: str, *, may_ask: bool) -> dict[str, str]:
     """{what: who is right about it}; asked only about what policies are written for."""
-    from agent.first_files import BEGINNINGS
-    from agent.first_policies import LED_FILES
+    from agent.config.first_files import BEGINNINGS
+    from agent.config.first_policies import LED_FILES
 
     found = {}
     for about, policy in LED_FILES.items():
@@ -201,7 +201,7 @@ def _leads(given: dict[str, Any], begins_with: str, *, may_ask: bool) -> dict[st
 
 
 def _zone(typed: str | None, *, may_ask: bool) -> str:
-    from agent.first_policies import known_zone, zone_of_this_computer
+    from agent.config.first_policies import known_zone, zone_of_this_computer
 
     if typed is not None:
         return known_zone(typed)
@@ -222,7 +222,7 @@ def _emails(typed: str) -> str:
 
 
 def _where_secrets_go(*, may_ask: bool) -> Any:
-    from agent.secrets import keyring_name
+    from agent.config.secrets import keyring_name
 
     try:
         keyring_name()
@@ -237,7 +237,7 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
 
 def _write_permissions(config: Path) -> list[Path]:
     """What to grant for the policies that are there now; nothing while they hold mistakes."""
-    from agent.first_files import write_rights
+    from agent.config.first_files import write_rights
     from agent.wiring import read_config, rights_of
 
     try:
@@ -248,7 +248,7 @@ def _write_permissions(config: Path) -> list[Path]:
 
 
 def _next_steps(answers: Any, kind: Any) -> list[tuple[str, str]]:
-    from agent.first_files import SECRETS, reference, secret_names
+    from agent.config.first_files import SECRETS, reference, secret_names
 
     steps = [
         ("truce doctor", "can everything needed be read?"),

@@ -14,7 +14,7 @@ from agent.errors import LedgerMissing
 from agent.people import needs_name
 
 if TYPE_CHECKING:
-    from agent.ceiling import Ceiling
+    from agent.approval.ceiling import Ceiling
 
 MEANING = {
     "watch": "only reports what it would do",
@@ -29,7 +29,7 @@ MEANING = {
 @click.pass_context
 def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
     """Show how much Truce may do at most, or set it: watch, ask or act. It survives restarts."""
-    from agent.ceiling import MODES, is_raised
+    from agent.approval.ceiling import MODES, is_raised
 
     session = session_of(ctx)
     before, zone = _in_force(session)
@@ -57,7 +57,7 @@ def command(ctx: click.Context, mode: str | None, as_json: bool) -> None:
 
 def _in_force(session: Session) -> tuple[Ceiling, ZoneInfo]:
     """Before the first plan there is no ledger, and only the config has said something."""
-    from agent.ceiling import Ceiling, ceiling
+    from agent.approval.ceiling import Ceiling, ceiling
 
     try:
         with session.reading() as installation:

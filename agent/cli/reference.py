@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from agent.cli import truce
-from agent.config_text import example
+from agent.config.text import example
 from agent.decide.json_schema import policy_json_schema
 from agent.wiring import first_config_kind, known_systems
 

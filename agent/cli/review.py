@@ -16,7 +16,7 @@ from agent.errors import NotFound, UsageError
 from agent.people import needs_name
 
 if TYPE_CHECKING:
-    from agent.reviews import Review
+    from agent.reviews.reviews import Review
 
 LISTED = 30
 MOST_AT_ONCE = 8
@@ -130,7 +130,7 @@ def _show(found: Sequence[Review]) -> None:
 
 
 def _choices(item: Review) -> Sequence[str]:
-    from agent.review_answers import CHOICES
+    from agent.reviews.answers import CHOICES
 
     return CHOICES.get(item.kind, ())
 

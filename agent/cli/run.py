@@ -39,7 +39,7 @@ def command(
     """Pull, decide, write and settle every minute until stopped (Ctrl-C or SIGTERM)."""
     session = session_of(ctx)
     if print_unit:
-        from agent.systemd import unit_text
+        from agent.daemon.systemd import unit_text
         from agent.wiring import systems_of
 
         program = Path(sys.argv[0]).absolute()
@@ -72,13 +72,13 @@ def _one_cycle(session: Session, *, as_json: bool) -> int:
 def _run_daemon(session: Session, mask: SecretMask) -> None:
     import time
 
-    from agent import systemd
-    from agent.daemon import Daemon
+    from agent.config.secrets import read_secret
+    from agent.daemon import systemd
+    from agent.daemon.daemon import Daemon
+    from agent.daemon.signals import Signals
     from agent.lock import DAEMON
     from agent.policy_files.policy_files import FolderWatch
     from agent.policy_files.source import PolicySource
-    from agent.secrets import read_secret
-    from agent.signals import Signals
     from agent.wiring import open_installation, reload_policies, take_last_good
 
     config = session.config

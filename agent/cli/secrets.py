@@ -54,7 +54,7 @@ def set_secret(ctx: click.Context, name: str | None, as_json: bool) -> None:
     NAME is a name in the keyring, keyring:NAME or file:PATH. Piped input is taken line by line; a private key has many
     lines and is piped whole: truce secrets set NAME < server.key.
     """
-    from agent.secrets import store_secret
+    from agent.config.secrets import store_secret
 
     if name is None:
         missing = {
@@ -79,7 +79,7 @@ def set_secret(ctx: click.Context, name: str | None, as_json: bool) -> None:
 @click.pass_context
 def forget(ctx: click.Context, name: str, as_json: bool) -> None:
     """Remove the secret NAME from where it is kept."""
-    from agent.secrets import forget_secret
+    from agent.config.secrets import forget_secret
 
     place = _place(ctx, name)
     forget_secret(place)
@@ -95,7 +95,7 @@ def forget(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def check(ctx: click.Context, reference: str, as_json: bool) -> None:
     """Say whether REFERENCE (keyring:NAME, env:NAME, file:PATH, systemd:NAME) can be read."""
-    from agent.secrets import read_secret
+    from agent.config.secrets import read_secret
 
     place = _place(ctx, reference)
     read_secret(place)
@@ -115,7 +115,7 @@ def _place(ctx: click.Context, name: str) -> str:
 
 def _trouble(place: str) -> str | None:
     """What to do about a secret that cannot be read, or None."""
-    from agent.secrets import read_secret
+    from agent.config.secrets import read_secret
 
     try:
         read_secret(place)
@@ -126,7 +126,7 @@ def _trouble(place: str) -> str | None:
 
 def _question(place: str) -> str:
     """What is asked for, in words where ``truce init`` gave the secret its name."""
-    from agent.first_files import SECRETS
+    from agent.config.first_files import SECRETS
 
     return SECRETS.get(re.split("[:/]", place)[-1], place)
 

@@ -22,7 +22,7 @@ from agent.people import Person, current_person
 
 if TYPE_CHECKING:  # nothing heavy is imported before a command really runs: its --help stays quick
     from agent.cli.display import Bar
-    from agent.config import Config
+    from agent.config.config import Config
     from agent.installation import Installation
     from agent.orders.commands import Commands
 

@@ -53,10 +53,10 @@ def command(ctx: click.Context, batch_id: str, every: bool, as_json: bool) -> No
 
 
 def _show_plan(ctx: click.Context, plan_id: str, as_json: bool) -> None:
-    from agent import plan as plans
     from agent.cli.plan import show_next, show_plan
     from agent.local_time import spoken
     from agent.orders.results import plan_result
+    from agent.plan import plan as plans
 
     with session_of(ctx).reading() as installation:
         result = plan_result(installation, plans.read(installation, plan_id))

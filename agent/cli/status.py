@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from agent.calls.calls import Standing
+    from agent.daemon.health import Trouble
     from agent.decide.drift import Suspension
-    from agent.health import Trouble
     from agent.reports.standing import Status
 
 
@@ -133,7 +133,7 @@ def _show_calls(standing: Standing, zone: ZoneInfo) -> None:
 
 
 def _show_suspended(suspension: Suspension) -> None:
-    from agent.schema_watch import way_back
+    from agent.schema.watch import way_back
 
     line = f"{suspension.policy} {suspension.line}".strip()
     row("Suspended", f"{line} ({suspension.place}): {suspension.sentence}")
@@ -154,7 +154,7 @@ def _gigabytes(count: int) -> str:
 
 
 def _document(found: Status) -> dict[str, object]:
-    from agent import health
+    from agent.daemon import health
 
     return {
         "writer": found.writer,
@@ -191,7 +191,7 @@ def _document(found: Status) -> dict[str, object]:
 
 
 def suspension_document(suspension: Suspension) -> dict[str, object]:
-    from agent.schema_watch import way_back
+    from agent.schema.watch import way_back
 
     return {
         "policy": suspension.policy,

@@ -16,7 +16,7 @@ from typing import Any
 
 from agent.changes import HELD
 from agent.cli.display import clean, number, progress_bar
-from agent.config import Config
+from agent.config.config import Config
 from agent.demo.practice import Practice
 from agent.demo.setting import PEOPLE
 from agent.demo.words import Teller

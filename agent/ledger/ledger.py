@@ -12,10 +12,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from agent import freeze
 from agent.changes import OPEN_STATES, Batch, BatchKind, BatchState, Entry, State
 from agent.errors import LedgerDamaged, LockHeld, NotFound, SafetyStop
 from agent.events import Event, find_events
+from agent.freeze import freeze
 from agent.ledger import stored_plans, writing
 from agent.ledger.chain import Pen, Salts, signing, write_event
 from agent.ledger.memory import Memory, MemoryCheck
@@ -240,7 +240,7 @@ class Ledger:
             return pen.seq
 
     def approve_batch(self, batch_id: str, by: Sequence[str]) -> None:
-        """A held batch may now be written, on the word of these people (see ``agent.approvals``)."""
+        """A held batch may now be written, on the word of these people (see ``agent.approval.approvals``)."""
         self._move_batch(batch_id, "open", ", ".join(by))
 
     def use_limits(self, counted: Mapping[str, int], day: date | None = None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent import apply, opt_in
+from agent import apply
+from agent.consent import opt_in
+from agent.consent.opt_in import Evidence
 from agent.errors import UsageError
 from agent.installation import Installation
 from agent.local_time import read_moment
-from agent.opt_in import Evidence
 
 Body = Mapping[str, Any]
 Result = dict[str, Any]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent import apply, forgetting
-from agent.forgetting import Subject
+from agent import apply
+from agent.forgetting import forgetting
+from agent.forgetting.forgetting import Subject
 from agent.installation import Installation
 from agent.places import entity_type_of
 

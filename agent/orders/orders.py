@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent import apply, approving, cutover, cycle, failures, schema_watch
-from agent import plan as plans
+from agent import apply, cutover, cycle, failures
+from agent.approval import approving
+from agent.approval.ceiling import ceiling, is_raised, set_ceiling
 from agent.calls.budget import Lane
-from agent.ceiling import ceiling, is_raised, set_ceiling
 from agent.changes import HELD
 from agent.decide.policy import Header
 from agent.errors import NotFound, UsageError
-from agent.freeze import Freeze
+from agent.freeze.freeze import Freeze
 from agent.installation import Installation
 from agent.local_time import read_moment, spoken
 from agent.orders.align import ALIGN_ORDERS
@@ -28,11 +28,13 @@ from agent.orders.results import Result, plan_result, reversal_result, written_r
 from agent.orders.reviews import REVIEW_ORDERS
 from agent.people import check_may_order
 from agent.places import entity_type_of, places_of
+from agent.plan import plan as plans
 from agent.policy_files.named import header_named
 from agent.reports.finding import find_records
 from agent.rollback import rollback
 from agent.rollback.reversal import plan_reversal
 from agent.rollback.selection import Selection
+from agent.schema import watch as schema_watch
 
 Body = Mapping[str, Any]
 Order = Callable[[Installation, Body, str, apply.Progress], Result]

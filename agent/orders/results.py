@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent import apply
-from agent import plan as plans
 from agent.changes import Change, State
 from agent.changes import Verdict as Judgement
 from agent.installation import Installation
+from agent.plan import plan as plans
 from agent.reports.spoken import Spoken
 from agent.rollback.fates import Fate, Verdict
 from agent.rollback.reversal import Reversal

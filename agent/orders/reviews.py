@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent import apply, cycle, review_answers
+from agent import apply, cycle
 from agent.errors import UsageError
 from agent.installation import Installation
-from agent.reviews import Review
+from agent.reviews import answers as review_answers
+from agent.reviews.reviews import Review
 
 Body = Mapping[str, Any]
 Result = dict[str, Any]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from agent import health
 from agent.changes import HELD, Batch, Entry, State
-from agent.forgetting import DOUBTED
+from agent.daemon import health
+from agent.forgetting.forgetting import DOUBTED
 from agent.guard import DEFAULT_DAY
 from agent.installation import Installation
 from agent.ledger.figures import agreement_days, written_since
@@ -25,7 +25,7 @@ from agent.places import entity_type_of, places_of
 from agent.records import Ref
 from agent.reports import agreement
 from agent.reports.agreement import FieldAgreement
-from agent.schema_watch import way_back
+from agent.schema.watch import way_back
 
 IN_CHUNK = 500
 MOST_EXCEPTIONS = 5

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent import guard, planner
+from agent import guard
 from agent.changes import Batch, Entry, State, TraceStep, Verdict
 from agent.decide.creation import CREATE
 from agent.decide.decide import decide
 from agent.decide.view import View
 from agent.errors import NotFound
-from agent.freeze import Freeze
+from agent.freeze.freeze import Freeze
 from agent.installation import Installation
 from agent.mirror.mirror import Observed
 from agent.places import entity_type_of, places_of
+from agent.plan import planner
 from agent.records import FieldValue, Ref
 from agent.reports.finding import find_records, unpaired
-from agent.reviews import Review
+from agent.reviews.reviews import Review
 from agent.views import views
 
 

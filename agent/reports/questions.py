@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.installation import Installation
-from agent.reviews import Review
+from agent.reviews.reviews import Review
 
 
 def in_names(installation: Installation, review: Review) -> str:

@@ -6,22 +6,23 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import health, planner
 from agent.calls.calls import Standing
 from agent.changes import HELD, OPEN, OPEN_STATES, Batch, State
+from agent.daemon import health
+from agent.daemon.health import Health, Trouble
 from agent.decide.drift import Suspension
-from agent.health import Health, Trouble
 from agent.installation import Installation
 from agent.lock import find_holder
 from agent.orders.commands import Waiting
+from agent.plan import planner
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """``writer`` is who holds the lock, or None. ``cursors``: {system object: watermark}.
 
-    ``health`` is the daemon's last note and ``state`` what it amounts to (``agent.health.state_of``). ``free_bytes``
-    are left on the disk of the state folder, of which ledger and mirror take ``state_bytes``.
+    ``health`` is the daemon's last note and ``state`` what it amounts to (``agent.daemon.health.state_of``).
+    ``free_bytes`` are left on the disk of the state folder, of which ledger and mirror take ``state_bytes``.
     """
 
     writer: dict[str, object] | None

@@ -13,8 +13,8 @@ from agent.confirm import same_value
 from agent.connector import Connector, ObjectSchema, ParentField, people_of
 from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
-from agent.forgotten import forgotten_among
-from agent.freeze import Freeze
+from agent.forgetting.forgotten import forgotten_among
+from agent.freeze.freeze import Freeze
 from agent.installation import Installation
 from agent.ledger.erasure import Erasure
 from agent.ledger.queries import EntryQuery

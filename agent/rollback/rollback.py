@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from agent import apply, confirm, unsettled
 from agent.changes import OPEN, Batch, Entry, State
-from agent.freeze import Freeze
+from agent.freeze.freeze import Freeze
 from agent.installation import Installation
 from agent.ledger.ledger import Intent, Settlement
 from agent.rollback.reversal import Reversal

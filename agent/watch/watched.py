@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from agent import planner
 from agent.decide.conditions import LIFECYCLE
 from agent.decide.ladder import Ladder
 from agent.decide.owners import OwnerCodec
@@ -24,6 +23,7 @@ from agent.decide.values import YES, Codec
 from agent.installation import Installation
 from agent.mirror.mirror import Observed
 from agent.places import entity_type_of
+from agent.plan import planner
 from agent.records import FieldValue, Ref
 from agent.views import owner_map
 from agent.watch.rows import Ended, WatchedRows

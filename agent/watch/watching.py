@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from agent.changes import Change, Verdict
 from agent.installation import Installation
 from agent.places import entity_type_of, places_of
-from agent.planner import Draft
+from agent.plan.planner import Draft
 from agent.records import Ref
 from agent.watch.rows import CellKey, Ended, Watched, WatchedRows
 

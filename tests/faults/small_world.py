@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from agent.config import Config
+from agent.config.config import Config
 from agent.connector import Capabilities, Connector
 from agent.installation import Installation
 from agent.pairing import pairing

@@ -15,11 +15,12 @@ from scenarios import ACycle, go_live, several_cycles
 from small_world import ALLOWED, ANNA, Colleagues, Time, config_of, opened
 from sweep import Theatre
 
-from agent import apply, cycle, plan
+from agent import apply, cycle
 from agent.changes import State
 from agent.errors import LedgerDamaged, LockHeld, SafetyStop
 from agent.installation import Installation
 from agent.ledger.ledger import Intent
+from agent.plan import plan
 from agent.store import sqlite3
 from agent.wiring import open_installation
 

@@ -24,9 +24,9 @@ import yaml
 
 from agent.cli import truce
 from agent.cli.advice import tell
-from agent.config import Config
+from agent.config.config import Config
 from agent.connector import FieldSchema, ObjectSchema
-from agent.daemon import Daemon
+from agent.daemon.daemon import Daemon
 from agent.errors import TruceError
 from agent.installation import Installation
 from agent.lock import DAEMON

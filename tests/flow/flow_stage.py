@@ -19,7 +19,7 @@ import pytest
 from jsonschema import validate
 
 from agent import apply
-from agent.config import Config
+from agent.config.config import Config
 from agent.connector import Connector
 from agent.errors import Interrupted
 from agent.installation import Installation, never

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from agent import cycle
-from agent import plan as plans
 from agent.apply import Tally
 from agent.changes import Change, Decision, TraceStep
 from agent.cycle import CycleReport
 from agent.decide.decide import decide
 from agent.installation import Installation
 from agent.pairing.pairing import ACCEPTED
+from agent.plan import plan as plans
 from agent.records import Ref
-from agent.reviews import Review
+from agent.reviews.reviews import Review
 from agent.views import views
 from agent.wiring import first_config_kind, open_installation
 from connectors.emulator.admin_client import Admin

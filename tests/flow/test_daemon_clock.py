@@ -17,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from daemon_stage import START, Bench
 from structlog.testing import capture_logs
 
-from agent.daemon import CLOCK_JUMP_SECONDS, Daemon, new_scheduler
+from agent.daemon.daemon import CLOCK_JUMP_SECONDS, Daemon, new_scheduler
 
 
 class Counting(BaseExecutor):

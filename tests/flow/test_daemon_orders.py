@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from daemon_stage import Answer, Bench, Home, Running
 
-from agent.daemon import Daemon
+from agent.daemon.daemon import Daemon
 from agent.orders.commands import Commands
 from agent.wiring import open_queue
 from connectors.emulator.serve import Emulator

@@ -11,7 +11,7 @@ from daemon_stage import BROKEN, BROKEN_LINE, LIMITS, POLICY, Bench
 from structlog.testing import capture_logs
 
 from agent.changes import Decision
-from agent.daemon import Daemon
+from agent.daemon.daemon import Daemon
 from agent.decide import Prepared, decide
 from agent.decide.view import View
 from agent.errors import PolicyError, Unavailable
@@ -208,7 +208,7 @@ def test_the_whole_mirror_is_decided_again_when_a_changed_policy_was_applied(ben
 def test_deciding_a_large_mirror_gives_way_to_an_order_and_begins_again(
     bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.planner.SLICE", 5)
+    monkeypatch.setattr("agent.plan.planner.SLICE", 5)
     bench.pairs(20)
     decided = []
 
@@ -218,7 +218,7 @@ def test_deciding_a_large_mirror_gives_way_to_an_order_and_begins_again(
             daemon.installation.commands.queue("pause", {"policy": "limits"}, "anna@example.com")
         return decide(view, policies)
 
-    monkeypatch.setattr("agent.planner.decide", count_and_order)
+    monkeypatch.setattr("agent.plan.planner.decide", count_and_order)
     daemon.turn()
     assert len(decided) == 10
     assert bench.titles() == {"boss"}

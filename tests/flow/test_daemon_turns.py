@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from agent import cycle
 from agent.changes import Cell, Change, State, Why
 from agent.connector import Allowance
-from agent.daemon import LEAST_FREE_BYTES, Daemon
+from agent.daemon.daemon import LEAST_FREE_BYTES, Daemon
 from agent.errors import AccessDenied, Busy, LedgerMissing, LockHeld, PolicyError, StorageFull, Unavailable
 from agent.installation import Installation
 from agent.ledger.ledger import Intent

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from flow_stage import ANNA, HEADER, ONE_DAY, TEAM, Stage, limits_policy, person_policy
 
-from agent import planner
 from agent.cli.digest_lines import lines, percent
 from agent.cli.week_page import week_page
 from agent.local_time import read_moment
+from agent.plan import planner
 from agent.reports import agreement
 from agent.reports.digest import Digest, digest
 

@@ -14,7 +14,7 @@ from agent.records import Ref
 from agent.reports.digest import digest
 from agent.reports.explain import why
 from agent.reports.timeline import timeline
-from agent.reviews import Review
+from agent.reviews.reviews import Review
 from agent.wiring import look_at_ledger
 
 FIELDS = """\
@@ -155,7 +155,7 @@ class TestErasedInHubSpot:
     def test_very_many_at_once_are_asked_about_and_nothing_is_forgotten(
         self, live: Stage, known: Pair, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("agent.forgetting.MOST_BY_ITSELF", 1)
+        monkeypatch.setattr("agent.forgetting.forgetting.MOST_BY_ITSELF", 1)
         other = live.pair({"LastName": "Byron", "Title": "Lord"}, {"lastname": "Byron"})
         live.advance(700)
         live.cycle()

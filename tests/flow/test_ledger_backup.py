@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from daemon_stage import Answer, Bench, run_truce
 
-from agent.daemon import Daemon
+from agent.daemon.daemon import Daemon
 from agent.errors import ConfigError, LedgerDamaged, SafetyStop
 from agent.ledger.backup import back_up
 from agent.wiring import look_at_ledger

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from policy_stage import EDITOR, PolicyStage, acting, shipped
 
-from agent import apply, approving
+from agent import apply
+from agent.approval import approving
 from agent.errors import ApprovalNeeded
 from agent.records import Ref
 from connectors.emulator.serve import Emulator

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flow_stage import ANNA, BEN, FIELDS, TEAM, TOM, Pair, Stage, limits_policy, person_policy
 
-from agent.consent import conflicts
+from agent.consent.consent import conflicts
 from agent.errors import ApprovalNeeded, NotFound, UsageError
 from agent.records import Ref
 

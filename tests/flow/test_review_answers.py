@@ -7,7 +7,7 @@ from flow_stage import Pair, Stage, person_policy
 
 from agent.errors import UsageError
 from agent.records import Ref
-from agent.reviews import Review
+from agent.reviews.reviews import Review
 
 FIELDS = """\
   email:     {salesforce: Email, hubspot: email, wins: hubspot, clean: email}

@@ -16,7 +16,7 @@ from agent.decide.drift import What
 from agent.errors import AccessDenied, ApprovalNeeded, PlanStale, UsageError
 from agent.records import Ref
 from agent.reports.standing import status
-from agent.schema_watch import EVERY
+from agent.schema.watch import EVERY
 
 FIELDS = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}

@@ -17,7 +17,7 @@ from agent import errors
 from agent.changes import BatchState, State
 from agent.cli import advice, apply, plan
 from agent.cli.reference import PAGES
-from agent.config import Config
+from agent.config.config import Config
 from agent.connector import Op
 from agent.decide.yaml_source import plain_value, read_source
 from agent.wiring import read_config

@@ -24,7 +24,7 @@ CLOCKS = {
 }
 MAY_ASK_THE_CLOCK = {
     "agent/wiring.py",
-    "agent/daemon.py",
+    "agent/daemon/daemon.py",
     "agent/cli/check.py",
     "agent/cli/policies.py",
     "agent/cli/test.py",
@@ -101,9 +101,9 @@ def test_no_step_imports_the_cycle() -> None:
 SPEAKS_OF_VENDORS = {
     "agent/cli/emulator.py": "the practice CRMs are these two",
     "agent/cli/init.py": "asks for the two that one begins with",
-    "agent/first_files.py": "writes the config and policies of these two",
-    "agent/first_policies.py": "asks what the two disagree about",
-    "agent/config.py": "the example of a setting per system",
+    "agent/config/first_files.py": "writes the config and policies of these two",
+    "agent/config/first_policies.py": "asks what the two disagree about",
+    "agent/config/config.py": "the example of a setting per system",
     "agent/demo/practice.py": "the demo shows these two",
     "agent/demo/setting.py": "the demo shows these two",
     "agent/demo/story.py": "the demo shows these two",

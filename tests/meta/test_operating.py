@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 import pytest
 
-from agent import logs, systemd
-from agent.breaker import FIRST_PAUSE, LONGEST_PAUSE
+from agent import logs
 from agent.calls.budget import Lane, Share
 from agent.cli import truce
-from agent.config import CallsConfig
-from agent.daemon import CLOCK_JUMP_SECONDS, LEAST_FREE_BYTES
+from agent.config.config import CallsConfig
+from agent.daemon import systemd
+from agent.daemon.breaker import FIRST_PAUSE, LONGEST_PAUSE
+from agent.daemon.daemon import CLOCK_JUMP_SECONDS, LEAST_FREE_BYTES
 from agent.orders.orders import ORDERS
 
 ROOT = Path(__file__).parents[2]

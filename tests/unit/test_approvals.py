@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from recording import START, Watch, open_ledger, opened
 
-from agent.approvals import Approvals
+from agent.approval.approvals import Approvals
 from agent.changes import Batch, State
 from agent.errors import ApprovalNeeded, NotFound
 from agent.ledger.ledger import Ledger

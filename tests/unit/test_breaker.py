@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from agent.breaker import LONGEST_ASKED, LONGEST_PAUSE, OUR_MISTAKE, Breaker, pause_after
+from agent.daemon.breaker import LONGEST_ASKED, LONGEST_PAUSE, OUR_MISTAKE, Breaker, pause_after
 from agent.errors import AccessDenied, SafetyStop, Unavailable
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

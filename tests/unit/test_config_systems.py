@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import Config, load_config
+from agent.config.config import Config, load_config
 from agent.declaration import Declaration, Opening, SecretReference, Settings
 from agent.errors import ConfigError
 from agent.systems import System

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from recording import START, Watch, intents, open_ledger
 
-from agent.freeze import Freeze, FreezeKind, Freezes
+from agent.freeze.freeze import Freeze, FreezeKind, Freezes
 from agent.ledger.ledger import Ledger
 
 

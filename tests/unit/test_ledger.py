@@ -15,7 +15,7 @@ from recording import START, Watch, cell, change, confirmed, intents, open_ledge
 
 from agent.changes import OPEN_STATES, TRANSITIONS, Change, State
 from agent.errors import LedgerMissing, LockHeld, NotFound, PlanStale, StorageFull
-from agent.freeze import Freeze, Freezes
+from agent.freeze.freeze import Freeze, Freezes
 from agent.ledger.ledger import Intent, Ledger, Settlement
 from agent.ledger.queries import OF_RECORD, EntryQuery
 from agent.ledger.rows import ENTRY_SELECT

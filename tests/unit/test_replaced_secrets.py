@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from agent.secrets import ReplacedSecret, read_secret, store_secret
+from agent.config.secrets import ReplacedSecret, read_secret, store_secret
 
 FAKE = "fake-refresh-token-1"
 FRESH = "fake-refresh-token-2"

@@ -12,7 +12,7 @@ from agent.changes import ReviewRequest
 from agent.errors import NotFound, UsageError
 from agent.ledger.ledger import Ledger
 from agent.records import Ref
-from agent.reviews import Reviews
+from agent.reviews.reviews import Reviews
 
 ONE, OTHER = Ref("hubspot", "contacts", "51"), Ref("hubspot", "contacts", "52")
 CONFLICT = ReviewRequest(

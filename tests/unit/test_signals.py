@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from agent.signals import Signals
+from agent.daemon.signals import Signals
 
 
 def test_signals_come_out_in_order_and_do_nothing_by_themselves() -> None:

@@ -14,7 +14,7 @@ from agent.changes import ReviewRequest, State
 from agent.decide.view import Base
 from agent.ledger.ledger import Intent
 from agent.mirror.mirror import Disposition
-from agent.reviews import Reviews
+from agent.reviews.reviews import Reviews
 from agent.stored_json import from_json, is_storable, storable, to_json
 
 HALF = "cut off \ud83d"

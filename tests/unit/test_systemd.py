@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from shipped_systems import SYSTEMS
 
-from agent.config import Config
-from agent.systemd import STOP_SECONDS, WATCHDOG_SECONDS, tell, unit_text
+from agent.config.config import Config
+from agent.daemon.systemd import STOP_SECONDS, WATCHDOG_SECONDS, tell, unit_text
 from agent.wiring import first_config_kind
 
 MOST_EXPOSED = 1.5

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent import forgetting
 from agent.decide.creation import CREATE
 from agent.errors import UsageError
-from agent.freeze import Freeze
+from agent.forgetting import forgetting
+from agent.freeze.freeze import Freeze
 from agent.installation import Installation
 from agent.pairing import decisions
 from agent.places import entity_type_of
 from agent.records import Ref
-from agent.reviews import NEVER, Review
+from agent.reviews.reviews import NEVER, Review
 
 KEEP, CREATE_AGAIN, RELINK, TAKE_OVER = "keep", "create again", "relink", "take over"
 FORGET, ALLOW = "forget", "allow again"

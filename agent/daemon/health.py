@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.breaker import Breaker
+from agent.daemon.breaker import Breaker
 from agent.errors import UsageError
 from agent.private_files import require_private, write_private_file
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from agent.changes import Cell, Change, ReviewRequest, State
 from agent.confirm import same_value
 from agent.errors import ConnectorError
-from agent.freeze import Freeze
+from agent.freeze.freeze import Freeze
 from agent.installation import Installation
 from agent.records import FieldValue, Ref
 

@@ -1,4 +1,4 @@
-"""A config file as people read it: every setting with its description above it, taken from ``agent.config``.
+"""A config file as people read it: every setting with its description above it, taken from ``agent.config.config``.
 
 ``truce init`` writes one with the answers given; ``config.example.yaml`` is the one with every example filled in.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from agent.config import Config, group_of, settings_of
+from agent.config.config import Config, group_of, settings_of
 from agent.declaration import LoginSettings, Settings
 
 WIDTH = 100

@@ -14,7 +14,7 @@ from agent.installation import Installation
 from agent.pairing.duplicates import Question, is_converted, judged
 from agent.places import entity_type_of
 from agent.records import Ref
-from agent.reviews import Review
+from agent.reviews.reviews import Review
 
 DECIDED_KINDS = frozenset({"conflict", "unmapped"})
 """Asked anew at every decision, so one that was not asked again is settled."""

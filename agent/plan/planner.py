@@ -9,15 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent import consent, guard
+from agent import guard
 from agent.apply import Progress, silent
 from agent.changes import Change, Decision, Mode, ReviewRequest, State, TraceStep, Verdict
 from agent.confirm import waits_for_a_lock
+from agent.consent import consent
 from agent.decide import decide
 from agent.decide.view import View
+from agent.freeze.lifting import Cells, as_if_lifted
 from agent.guard import Circumstances
 from agent.installation import Installation
-from agent.lifting import Cells, as_if_lifted
 from agent.places import places_of
 from agent.records import Ref
 from agent.unsettled import may_still_land

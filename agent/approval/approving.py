@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent import apply, confirm, guard, plan_binding, planner, proposals, schema_watch
+from agent import apply, confirm, guard
+from agent.approval import proposals
 from agent.changes import Batch, Entry, State
 from agent.decide.policy import PolicySet
 from agent.decide.prepared import Prepared
 from agent.errors import ApprovalNeeded, PlanStale, UsageError
 from agent.installation import Installation
 from agent.ledger.ledger import Settlement
+from agent.plan import binding as plan_binding
+from agent.plan import planner
+from agent.schema import watch as schema_watch
 
 OPT_IN_PEOPLE = 2
 """At least so many approve an opt-in, whatever the limits say."""

@@ -19,8 +19,10 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent import cycle, health
-from agent.breaker import Breaker
+from agent import cycle
+from agent.daemon import health
+from agent.daemon.breaker import Breaker
+from agent.daemon.health import Health, LastCycle, Trouble
 from agent.errors import (
     Busy,
     Interrupted,
@@ -32,7 +34,6 @@ from agent.errors import (
     Unavailable,
     UsageError,
 )
-from agent.health import Health, LastCycle, Trouble
 from agent.installation import Installation
 from agent.orders.desk import OrderDesk
 from agent.policy_files.source import PolicySource
@@ -55,7 +56,7 @@ ENDING = (LedgerDamaged, LedgerMissing, LockHeld)
 
 
 class Waiting(Protocol):
-    """What the main thread waits on: ``agent.signals.Signals``."""
+    """What the main thread waits on: ``agent.daemon.signals.Signals``."""
 
     def wait(self, seconds: float) -> int | None: ...
 

@@ -1,7 +1,7 @@
 """A plan: exactly what would be written, kept so that a person can read it, and apply precisely that, once.
 
 It binds to the account ids, the ledger, the policy revision and, per record, the values it writes over or decided
-from (``agent.plan_binding``). A plan also says which frozen fields it would write if their freeze were lifted.
+from (``agent.plan.binding``). A plan also says which frozen fields it would write if their freeze were lifted.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent import apply, confirm, consent, cycle, guard, plan_binding, planner, proposals, schema_watch, unsettled
+from agent import apply, confirm, cycle, guard, unsettled
+from agent.approval import proposals
+from agent.approval.proposals import title_of
 from agent.changes import OPEN, Batch, Change, State, Verdict
+from agent.consent import consent
 from agent.errors import ApprovalNeeded, PlanStale
 from agent.installation import Installation
 from agent.ledger.ledger import Intent, Settlement
-from agent.plan_binding import Sources
-from agent.proposals import title_of
+from agent.plan import binding as plan_binding
+from agent.plan import planner
+from agent.plan.binding import Sources
 from agent.records import Ref
+from agent.schema import watch as schema_watch
 
 VALID_FOR = timedelta(days=7)
 

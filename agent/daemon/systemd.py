@@ -12,7 +12,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.config import Config
+from agent.config.config import Config
 from agent.systems import Systems
 
 WATCHDOG_SECONDS = 180

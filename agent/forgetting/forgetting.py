@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from agent import proposals
+from agent.approval import proposals
 from agent.changes import Entry, ReviewRequest, State
 from agent.crosswalk import Link
 from agent.errors import UsageError
-from agent.forgotten import IDENTITIES, fingerprints, identities
+from agent.forgetting.forgotten import IDENTITIES, fingerprints, identities
 from agent.installation import Installation
 from agent.ledger.erasure import WITHOUT_VALUES, Erasure
 from agent.records import Ref

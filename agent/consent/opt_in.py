@@ -22,7 +22,7 @@ from agent.installation import Installation
 from agent.ledger.ledger import Intent
 from agent.local_time import spoken
 from agent.pairing.duplicates import is_converted
-from agent.planner import effective_modes
+from agent.plan.planner import effective_modes
 from agent.records import Record, Ref
 from agent.reports.finding import find_records
 from agent.words import counted

@@ -17,7 +17,7 @@ from agent.decide.policy import PolicySet
 from agent.decide.prepared import prepare
 from agent.errors import NotFound, NotPermitted
 from agent.installation import Installation
-from agent.schema_memory import SchemaMemory
+from agent.schema.memory import SchemaMemory
 
 EVERY = timedelta(minutes=15)
 """Between two looks. A refused pull is looked into at once."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from agent.config import Config, group_of
-from agent.config_text import config_text
+from agent.config.config import Config, group_of
+from agent.config.first_policies import EXAMPLE_ZONE, Ours, as_ours
+from agent.config.text import config_text
 from agent.declaration import LoginSettings, Rights
 from agent.errors import ConfigError
-from agent.first_policies import EXAMPLE_ZONE, Ours, as_ours
 from agent.policy_files import shipped
 from agent.private_files import PRIVATE_FILE
 

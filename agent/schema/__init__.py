@@ -1,0 +1,1 @@
+"""Are both CRMs still as the policies expect, and what they looked like when that was last so."""
