@@ -38,7 +38,7 @@ def binding_of(installation: Installation) -> dict[str, Any]:
 
 
 _RESTS_ON: Mapping[str, tuple[str, str]] = {
-    "accounts": ("another account", "config.yaml leads to another Salesforce or HubSpot account than then"),
+    "accounts": ("another account", "config.yaml leads to another account than then"),
     "ledger": ("another ledger", "the state folder holds another ledger than then"),
     "policies": ("other policies", "the policy files were edited since, and a new plan shows what they want now"),
     "suspended": ("other lines in force", "a line was suspended or came back since: truce status"),
