@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from agent.calls.calls import Calls, Standing
+from agent.changes import Mode
 from agent.config.config import Config
 from agent.config.secrets import can_be_kept, read_secret
 from agent.connector import Connector, ObjectSchema, Window
@@ -18,8 +19,10 @@ from agent.decide import parse
 from agent.decide.policy import PolicySet
 from agent.declaration import REPLACED_BY_USE, Declaration, Use
 from agent.errors import AccessDenied, ConfigError, PolicyError, TruceError
+from agent.guard import lowest
 from agent.policy_files.policy_files import read_sources
 from agent.policy_files.rights import uses_of
+from agent.reports.prospects import Prospect, Prospects, Sight
 from agent.systems import Systems
 
 MOST_SKEW_SECONDS = 60.0
@@ -62,6 +65,9 @@ class Examination:
     calls: Callable[[Mapping[str, Connector]], Calls | None] = lambda connectors: None
     """Puts a gate that counts and remembers nothing into the way of the connectors' calls."""
     _reachable: dict[str, Connector] = field(default_factory=dict)
+    _schemas: Schemas = field(default_factory=dict)
+    _granted: dict[str, frozenset[str]] = field(default_factory=dict)
+    _loaded: PolicySet | None = None
 
     def findings(self) -> Iterator[Finding]:
         """Look at everything that can be looked at; one failing part does not hide the others."""
@@ -84,6 +90,26 @@ class Examination:
         finally:
             for connector in connectors.values():
                 connector.close()
+
+    def prospects(self, modes: Mapping[str, Mode], accepted: Collection[str]) -> list[Prospect]:
+        """What can be written and what cannot yet, after all findings; nothing while the policies cannot be read.
+
+        ``modes``: what each policy may do; of one that is not named, nobody has let it act.
+        """
+        if self._loaded is None:
+            return []
+        capabilities = {system: connector.capabilities for system, connector in self._reachable.items()}
+        missing = {
+            (system, use.object_type): sorted(set(rights.named) - self._granted[system])
+            for system, uses in uses_of(self._loaded, capabilities).items()
+            for use in uses.values()
+            if system in self._granted and (rights := self.declared[system].rights([use])) is not None
+        }
+        said = {
+            name: lowest([header.mode, self.config.run.mode, "ask"]) for name, header in self._loaded.headers.items()
+        }
+        sight = Sight(capabilities, self._schemas, missing)
+        return list(Prospects(self._loaded, sight, {**said, **modes}, accepted).all())
 
     def _secrets(self) -> Iterator[Finding]:
         for setting, place in self.config.secrets().items():
@@ -109,7 +135,7 @@ class Examination:
         except TruceError as error:
             yield _error("policies", error)
             return
-        schemas: Schemas = {}
+        self._loaded, schemas = policies, self._schemas
         for entity_type in policies.entity_types.values():
             for system, types in entity_type.records.items():
                 for object_type in types if system in self._reachable else ():
@@ -148,6 +174,8 @@ class Examination:
             except TruceError as error:
                 yield Finding("warning", f"{system} rights", f"could not be asked for: {error.what}")
                 continue
+            if granted is not None:
+                self._granted[system] = granted
             rights = self.declared[system].rights(list(uses[system].values()))
             if granted is not None and rights is not None:
                 yield from _named_rights(system, frozenset(rights.named), granted)

@@ -23,7 +23,6 @@ QUESTIONS = {
     "lost": ("deleted on one side", "deleted on one side"),
     "converted": ("converted Lead", "converted Leads"),
     "duplicate": ("likely duplicate", "likely duplicates"),
-    "stage_back": ("stage to move back", "stages to move back"),
     "missing": ("required field missing", "required fields missing"),
     "unmapped": ("value without a counterpart", "values without a counterpart"),
     "conflict": ("conflict", "conflicts"),

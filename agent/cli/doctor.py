@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,15 @@ import click
 from agent.cli.display import one_line, print_json, say
 from agent.cli.session import Session, json_option, session_of
 from agent.errors import TruceError
+from agent.words import counted
 
 if TYPE_CHECKING:
+    from agent.changes import Mode
     from agent.doctor import Finding
+    from agent.reports.prospects import Prospect
 
 MARKS = {"ok": "ok     ", "warning": "look at", "error": "ERROR  "}
+DECIDED = {"itself": "by itself", "a person": "once a person applies or approves it"}
 
 
 @click.command("doctor")
@@ -43,13 +48,15 @@ def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: b
         if not as_json:
             _show(finding)
     errors = [finding for finding in findings if finding.level == "error"]
-    acting, has_written, is_paired = _standing(session)
+    standing = _standing(session)
+    prospects = examination.prospects(standing.modes, standing.accepted)
     if as_json:
-        document = {"ok": not errors, "findings": [_document(each) for each in findings], "may_write": acting}
-        print_json({**document, "permissions": []})
+        document = {"ok": not errors, "findings": [_document(each) for each in findings], "may_write": standing.acting}
+        print_json({**document, "can_write": [asdict(each) for each in prospects], "permissions": []})
     else:
-        say(_summary(len(errors), acting, has_written))
-        next_step = "truce plan" if is_paired else "truce pair"
+        _show_prospects(prospects)
+        say(_summary(len(errors), standing, prospects))
+        next_step = "truce plan" if standing.is_paired else "truce pair"
         say(f"  next   {'mend the first ERROR above, then: truce doctor' if errors else next_step}")
     return errors[0].exit_code if errors else 0
 
@@ -72,7 +79,7 @@ def _permissions(session: Session, into: Path | None, *, as_json: bool) -> int:
             }
             for system, rights in found.items()
         ]
-        print_json({"ok": True, "findings": [], "may_write": [], "permissions": listed})
+        print_json({"ok": True, "findings": [], "may_write": [], "can_write": [], "permissions": listed})
         return 0
     for system, rights in found.items():
         say(f"{system}: {f'wrote {written[system]}' if system in written else rights.file_name}")
@@ -100,22 +107,38 @@ def _show(finding: Finding) -> None:
         say(f"        → {one_line(step)}", hanging=10)
 
 
-def _summary(errors: int, acting: list[str], has_written: bool) -> str:
+def _show_prospects(prospects: list[Prospect]) -> None:
+    """One line per object type and who decides about what is written there."""
+    if prospects:
+        say("What can be written:")
+    for each in prospects:
+        by = f"not yet: {each.why}" if each.why else DECIDED[each.by]
+        say(f"  {each.system} {each.object_type}: {each.what}, {by}", hanging=4)
+
+
+def _summary(errors: int, standing: Standing, prospects: list[Prospect]) -> str:
     if errors:
-        return f"{errors} thing{'s' if errors != 1 else ''} to mend before Truce can work."
-    if acting:
-        return f"Everything needed is readable. Written without asking: what {', '.join(acting)} says."
-    if has_written:
-        return "Everything needed is readable. Nothing is written before a person has applied or approved it."
-    return "Everything needed is readable. Nothing can be written yet."
+        return f"{counted(errors, 'thing')} to mend before Truce can work."
+    if standing.acting:
+        return f"Everything needed is readable. Written without asking: what {', '.join(standing.acting)} says."
+    if all(each.by == "nobody yet" for each in prospects):
+        return "Everything needed is readable. Nothing can be written yet."
+    return "Everything needed is readable. Nothing is written before a person has applied or approved it."
 
 
-def _standing(session: Session) -> tuple[list[str], bool, bool]:
-    """The policies that write without asking, whether anything was written so far, and whether a person has accepted
-    who is the same.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far this installation has come. ``acting``: policies that write without asking. ``accepted``: entity types of
+    which a person accepted who is the same; ``is_paired`` if of all."""
 
-    Before the first plan there is no ledger: none, and nothing.
-    """
+    modes: Mapping[str, Mode]
+    acting: list[str]
+    accepted: frozenset[str]
+    is_paired: bool
+
+
+def _standing(session: Session) -> Standing:
+    """Before the first plan there is no ledger: nobody has let a policy act or accepted a pairing."""
     from agent.pairing import pairing
     from agent.plan.planner import effective_modes
 
@@ -125,11 +148,11 @@ def _standing(session: Session) -> tuple[list[str], bool, bool]:
             policies = installation.policies.policies
             writing = {policy.header.name for policy in policies.fields}
             writing |= {policy.header.name for policy in policies.lifecycle}
-            is_paired = set(policies.entity_types) <= pairing.accepted(installation).keys()
-            has_written = any(batch.state == "done" for batch in installation.ledger.batches(limit=1000))
+            accepted = frozenset(pairing.accepted(installation))
     except TruceError:
-        return [], False, False
-    return sorted(name for name in writing if modes[name] == "act"), has_written, is_paired
+        return Standing({}, [], frozenset(), False)
+    acting = sorted(name for name in writing if modes[name] == "act")
+    return Standing(modes, acting, accepted, set(policies.entity_types) <= accepted)
 
 
 def _document(finding: Finding) -> dict[str, object]:

@@ -50,7 +50,7 @@ def show_plan(result: dict[str, Any]) -> None:
     for reason in result["held_reasons"]:
         say(f"HOLD  {reason}", hanging=6)
     for reason in result["refused_reasons"]:
-        click.echo(f"NOT WRITTEN  {reason}")
+        say(f"NOT WRITTEN  {reason}", hanging=13)
     if result["frozen_count"]:
         say(
             f"Frozen after an undo: {number(result['frozen_count'])} fields this plan would otherwise write; "

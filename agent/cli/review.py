@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli.choice import Choice
 from agent.cli.digest_lines import QUESTIONS, questions
 from agent.cli.display import hint, number, print_json, say
 from agent.cli.session import json_option, session_of
@@ -28,7 +29,9 @@ NO_LINE = "none"
 @click.command("review")
 @click.argument("review_id", required=False, metavar="[REVIEW]")
 @click.option("--answer", help="Your answer, kept in the ledger; what it does stands beside the question.")
-@click.option("--kind", help="Only this kind, such as duplicate or conflict.")
+@click.option(
+    "--kind", type=Choice([*QUESTIONS]), metavar="KIND", help="Only this kind, such as duplicate or conflict."
+)
 @click.option("--line", help="Only those of this policy line, such as person-duplicates.yaml:15, or none.")
 @click.option("--count", type=click.IntRange(1), help="Answer all of one kind and line at once: how many were shown.")
 @json_option

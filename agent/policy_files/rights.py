@@ -66,7 +66,7 @@ def _use(
     reads = {*policies.vendor_fields(system, object_type), *identity_fields(capabilities, object_type)}
     create = entity_type.creates.get(system)
     creates = create is not None and create.as_type == object_type
-    writes = _written(policies, entity_type.name, system, object_type)
+    writes = set().union(*written_by(policies, entity_type.name, system, object_type).values())
     consent = {
         name
         for rule in policies.rules_for(entity_type.name)
@@ -76,18 +76,22 @@ def _use(
     if creates:
         writes |= {place.field for place in capabilities.parent_fields.get(object_type, {}).values()}
         writes |= {capabilities.link_keys[object_type]} if object_type in capabilities.link_keys else set()
-    written = writes if by_operation else writes | consent
-    return Use(object_type, frozenset(reads), frozenset(written), creates, by_operation)
+    return Use(
+        object_type, frozenset(reads), frozenset(writes - consent if by_operation else writes), creates, by_operation
+    )
 
 
-def _written(policies: PolicySet, entity_type: str, system: str, object_type: str) -> set[str]:
-    found = {
-        name
-        for rule in policies.rules_for(entity_type)
-        if system in written_systems(rule) and (name := rule.vendor_field(system, object_type)) is not None
-    }
+def written_by(policies: PolicySet, entity_type: str, system: str, object_type: str) -> dict[str, set[str]]:
+    """{policy: the fields it writes there}, opt-outs among them; policies that write none are left out."""
+    found: dict[str, set[str]] = {}
+    for policy in policies.fields:
+        for rule in policy.rules if policy.about == entity_type else ():
+            writes = rule.wins == CONSENT or system in written_systems(rule)
+            if writes and (name := rule.vendor_field(system, object_type)) is not None:
+                found.setdefault(policy.header.name, set()).add(name)
     for lifecycle in policies.lifecycle:
         if lifecycle.about == entity_type and lifecycle.wins != system:
             places = [sides.get(system, {}).get(object_type) for sides in lifecycle.where.values()]
-            found |= {name for name in places if name is not None}
+            if names := {name for name in places if name is not None}:
+                found[lifecycle.header.name] = names
     return found

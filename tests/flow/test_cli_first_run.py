@@ -218,7 +218,10 @@ class TestDoctor:
         before = len(admin.audit())
         said = terminal("doctor")
         assert said.code == 0
-        assert "Everything needed is readable. Nothing can be written yet.\n" in said.out
+        assert (
+            "Everything needed is readable. Nothing is written before a person has applied or approved it.\n"
+            in said.out
+        )
         assert len(admin.audit()) == before
 
     def test_the_first_hour_to_the_letter(self, emulator: Emulator, nothing: Terminal) -> None:
@@ -331,6 +334,22 @@ class TestDoctor:
             said = company("pair", "accept", kind)
             assert said.code == 0, said
         assert "next   truce plan" in company("doctor").out
+
+    def test_says_object_by_object_what_cannot_be_written_yet_and_why(self, company: Terminal, admin: Admin) -> None:
+        def about(object_type: str) -> set[tuple[str, str]]:
+            return {
+                (each["by"], each["why"])
+                for each in company("doctor", "--json").document["can_write"]
+                if each["object_type"] == object_type
+            }
+
+        assert about("Account") == {("a person", "")}
+        admin.post("/permissions", system="salesforce", object="Account", read_only="*")
+        assert about("Account") == {("nobody yet", "Truce's user may not change it")}
+        admin.post("/permissions", system="salesforce", object="Account", hide="*")
+        assert about("Account") == {("nobody yet", "it cannot be read")}
+        company.edit("config.yaml", "mode: ask", "mode: watch")
+        assert about("contacts") > {("nobody yet", "person-basics only watches")}
 
     def test_says_which_policies_write_without_asking(self, company: Terminal) -> None:
         company.edit("policies/person-basics.yaml", "mode: ask", "mode: act")

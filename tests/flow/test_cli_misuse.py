@@ -88,6 +88,27 @@ class TestNames:
     def test_what_does_not_exist_is_named_with_what_to_do(self, words: tuple[str, ...], written: Terminal) -> None:
         assert is_advice(written(*words), 2)
 
+    @pytest.mark.parametrize(
+        ("words", "meant"),
+        [
+            (("go-live", "person-basic", "--yes"), "`person-basics`"),
+            (("go-live", "person-basic"), "`person-basics`"),
+            (("plan", "--policy", "person-basic"), "`person-basics`"),
+            (("pause", "person-basic"), "`person-basics`"),
+            (("rollback", "--policy", "person-basic"), "`person-basics`"),
+            (("batches", "--by", "polcy"), "'policy'"),
+            (("mode", "actt"), "'act'"),
+            (("review", "--kind", "duplicat"), "'duplicate'"),
+        ],
+        ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
+    )
+    def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(
+        self, words: tuple[str, ...], meant: str, written: Terminal
+    ) -> None:
+        said = written(*words)
+        assert (said.code, said.out) == (2, "")
+        assert f"Did you mean {meant}?" in said.err
+
     def test_a_typo_in_a_command_is_understood(self, company: Terminal) -> None:
         said = company("batchs")
         assert said.code == 2
@@ -248,6 +269,14 @@ class TestExitCodes:
         for path, content in old.items():
             path.write_bytes(content)
         assert is_advice(written("plan"), 5)
+
+    def test_6_when_the_policies_were_edited_after_the_plan(self, company: Terminal) -> None:
+        plan = company.json("plan")["plan"]
+        company.edit("policies/person-basics.yaml", "clean: phone US", "clean: phone DE")
+        said = company("apply", plan)
+        assert is_advice(said, 6)
+        assert f"{plan} was made for other policies, so nothing was written" in said.err
+        assert "a new plan shows what they want now" in said.err
 
     def test_6_when_a_plan_is_used_twice(self, company: Terminal) -> None:
         plan = company.json("plan")["plan"]

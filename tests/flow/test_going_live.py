@@ -42,6 +42,12 @@ class TestCeiling:
         titles.order("mode", mode="ask")
         assert titles.approve(waiting)["written"] == 1
 
+    def test_a_plan_of_a_paused_policy_says_so(self, titles: Stage, waiting: str) -> None:
+        titles.order("pause", policy="person-basics")
+        assert titles.plan()["refused_reasons"] == ["person-basics is paused"]
+        titles.order("resume", policy="person-basics")
+        assert titles.plan()["refused_reasons"] == []
+
     def test_an_approval_writes_nothing_of_a_policy_that_only_watches_now(self, titles: Stage, waiting: str) -> None:
         titles.write_policies(person=person_policy(mode="watch", fields=TITLES))
         mark = titles.mark()
