@@ -258,8 +258,19 @@ def test_a_long_address_and_long_headers_are_refused(org: Org) -> None:
 def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
     """65"""
     assert code(org.sf.restful, "parameterizedSearch") == (404, "NOT_FOUND")
+    assert code(org.sf.restful, "sobjects/Account/quickActions") == (404, "NOT_FOUND")
     assert org.raw("GET", "/services/nothing").status_code == 404
-    assert [line["path"] for line in org.admin.get("/unknown")] == ["/parameterizedSearch", "/services/nothing"]
+    here = f"/services/data/v{org.sf.sf_version}"
+    assert [line["path"] for line in org.admin.get("/unknown")] == [
+        f"{here}/parameterizedSearch",
+        f"{here}/sobjects/Account/quickActions",
+        "/services/nothing",
+    ]
+
+
+def test_nothing_was_looked_at_lately(org: Org) -> None:
+    """65"""
+    assert org.raw("GET", "recent").json() == []
 
 
 def test_a_post_may_stand_for_another_method(org: Org) -> None:

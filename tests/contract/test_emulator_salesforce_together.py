@@ -385,7 +385,7 @@ def test_an_unknown_place_inside_a_composite_is_404_and_noted(org: Org) -> None:
     """49"""
     [answer] = composite(org, sub("GET", "nothing/here", "r"))
     assert answer["httpStatusCode"] == 404
-    assert org.admin.get("/unknown")[0]["path"] == "/nothing/here"
+    assert org.admin.get("/unknown")[0]["path"] == f"/services/data/v{org.sf.sf_version}/nothing/here"
 
 
 def batch(org: Org, *requests: dict[str, Any], halt: bool = False) -> dict[str, Any]:

@@ -14,7 +14,7 @@ VERSIONS = range(31, 68)
 
 SEASONS = ("Winter", "Spring", "Summer")
 WINTER_2015 = 32
-RESOURCES = ("composite", "jobs", "limits", "query", "queryAll", "search", "sobjects")
+RESOURCES = ("composite", "jobs", "limits", "query", "queryAll", "recent", "search", "sobjects")
 
 
 def versions() -> list[dict[str, str]]:
@@ -66,6 +66,11 @@ def basic_information(call: Call) -> Answer:
     """``GET /sobjects/Lead``: the object's entry, and the rows last viewed, of which there are none here."""
     kind = call.org.sobject(call.places["object"])
     return Answer(200, {"objectDescribe": object_entry(kind, call), "recentItems": []})
+
+
+def recent(call: Call) -> Answer:
+    """``GET /recent``: nobody looks at rows in a browser here, and the API's own reads do not count."""
+    return Answer(200, [])
 
 
 def object_entry(kind: ObjectType, call: Call) -> dict[str, Any]:

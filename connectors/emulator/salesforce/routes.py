@@ -57,6 +57,7 @@ def table() -> tuple[Route, ...]:
         ("/queryAll/{locator}", {"GET": querying.next_page}),
         ("/search", {"GET": searching.search}),
         ("/limits", {"GET": limits.limits}),
+        ("/recent", {"GET": describing.recent}),
         ("/limits/recordCount", {"GET": limits.record_count}),
         ("/sobjects", {"GET": describing.all_objects}),
         ("/sobjects/{object}", {"GET": describing.basic_information, "POST": rows.create}),
@@ -64,6 +65,7 @@ def table() -> tuple[Route, ...]:
         ("/sobjects/{object}/updated", {"GET": replication.updated}),
         ("/sobjects/{object}/deleted", {"GET": replication.deleted}),
         ("/sobjects/{object}/listviews", {}),
+        ("/sobjects/{object}/quickActions", {}),
         ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
         ("/sobjects/{object}/describe/{part}", {}),
         ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
@@ -118,7 +120,8 @@ def route_and_answer(call: Call) -> Answer:
     segments = split(call.path)
     route = find(segments)
     if route is None or not route.methods:
-        call.org.world.unknown.append({"system": "salesforce", "method": call.method, "path": call.path})
+        path = f"/services/data/{call.version}/{call.path.lstrip('/')}"
+        call.org.world.unknown.append({"system": "salesforce", "method": call.method, "path": path})
         raise not_found()
     handler = route.methods.get(call.method)
     if handler is None:
