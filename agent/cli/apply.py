@@ -47,10 +47,11 @@ def show_written(result: dict[str, Any]) -> None:
         if result[name]:
             say(f"  {number(result[name])} {words}", hanging=4)
     for problem in result["problems"][:10]:
-        say(f"  {problem['entry']}  {problem['record']}  {problem['error']}", hanging=4)
+        say(f"  {problem['entry']}  {problem['name']}  {problem['error']}", hanging=4)
     retry = " · truce retry" if result["failed"] else ""
     say(f"  next   truce show {result['batch']} · truce rollback {result['batch']}{retry}", hanging=9)
 
 
 def exit_code_of(result: dict[str, Any]) -> int:
-    return SOME_FAILED if result["failed"] or result["unknown"] or result["drifted"] else 0
+    """Not all is well as long as the batch has a problem, also one of an earlier run that this one finished."""
+    return SOME_FAILED if result["failed"] or result["unknown"] or result["drifted"] or result["problems"] else 0

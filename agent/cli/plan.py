@@ -77,11 +77,11 @@ def _row(line: dict[str, Any]) -> list[object]:
 
 def _plain(meaning: str) -> str:
     words = {
-        "fill": "blanks filled",
+        "fill": "filled",
         "different": "really different",
         "spelling": "spelling",
         "blank": "cleared",
-        "owner": "owner changes",
+        "owner": "new owner",
         "stage": "forward",
         "stage_back": "backward",
         "create": "created",

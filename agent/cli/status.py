@@ -48,7 +48,7 @@ def _show(found: Status, zone: ZoneInfo) -> None:
         far = f" {number(order.done)} of {number(order.total)}" if order.total else ""
         row("Order", f"{order.kind} by {order.actor}: {order.state}{far}")
     row("Mode", f"{found.mode}; {_by_mode(found.policies)}")
-    row("Open", f"{number(found.open_entries)} entries, {number(found.unknown_entries)} of them unknown")
+    row("Open", f"{counted(found.open_entries, 'write')}, {number(found.unknown_entries)} of them unknown")
     for batch in found.unfinished:
         row("Unfinished", f"{batch.id} {batch.title}: goes on at the next start")
     for batch in found.waiting:

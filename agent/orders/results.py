@@ -66,7 +66,7 @@ def _plan_lines(installation: Installation, judged: tuple[tuple[Change, Judgemen
             line["verdicts"][verdict.decision] = line["verdicts"].get(verdict.decision, 0) + 1
             if line["example"] is None or (cell.before and not line["example"]["before"]):
                 line["example"] = {
-                    "record": str(change.ref) if change.ref else f"new {change.object_type}",
+                    "record": _what(change),
                     "name": installation.name_of(change),
                     "before": spoken.value(change.system, cell.field, cell.before),
                     "after": spoken.value(change.system, cell.field, cell.after),
@@ -84,6 +84,10 @@ def _left_alone(dispositions: Mapping[tuple[str, str, str], int]) -> list[dict[s
     ]
 
 
+def _what(change: Change) -> str:
+    return str(change.ref) if change.ref else f"new {change.object_type}"
+
+
 def written_result(installation: Installation, batch_id: str, tally: apply.Tally) -> Result:
     batch = installation.ledger.batch(batch_id)
     problems = installation.ledger.entries(batch_id=batch_id, states=(State.FAILED, State.DRIFTED, State.UNKNOWN))
@@ -97,7 +101,8 @@ def written_result(installation: Installation, batch_id: str, tally: apply.Tally
         "problems": [
             {
                 "entry": entry.id,
-                "record": str(entry.change.ref),
+                "record": _what(entry.change),
+                "name": installation.name_of(entry.change),
                 "state": entry.state.value,
                 "error": entry.error,
             }

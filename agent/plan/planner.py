@@ -158,6 +158,11 @@ def circumstances(installation: Installation, *, by_person: bool = False, confir
         paused=frozenset(
             name for name in installation.policies.policies.headers if installation.approvals.is_paused(name)
         ),
+        unanswered={
+            (entry.change.entity_id, entry.change.system): entry.id
+            for entry in installation.ledger.entries(states=(State.UNKNOWN,))
+            if entry.change.op == "create"
+        },
         natural_ids=frozenset(
             (system, object_type)
             for system, connector in installation.connectors.items()

@@ -16,6 +16,7 @@ from agent import cycle
 from agent.changes import Entry, State
 from agent.errors import ConnectorError
 from agent.installation import Installation
+from agent.plan import plan
 
 __all__ = ["synced"]
 
@@ -99,6 +100,23 @@ def test_a_lost_create_without_a_key_is_never_sent_again(
         lost = [entry for entry in creates if entry.attempts]
         assert [(entry.state, entry.attempts) for entry in lost] == [(State.UNKNOWN, 1)]
         assert "no link key" in str(lost[0].error)
+
+
+def test_who_may_have_been_created_already_is_created_only_by_somebody_who_knows(
+    theatre: Theatre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_world, "LINK_KEYS", {"salesforce": {}, "hubspot": {}})
+    scenario = WithoutKeys()
+    with theatre.set(scenario, tmp_path) as (_, folder, time), opened(theatre.site, folder, time) as installation:
+        several_cycles(installation, time)
+        theatre.admin.fault(action="drop_before", system="hubspot", method="POST", route="*/objects/companies")
+        scenario.act(installation)
+        several_cycles(installation, time, 4)
+        (lost,) = installation.ledger.entries(states=(State.UNKNOWN,))
+        judged = plan.make(installation).judged
+        again = [verdict for change, verdict in judged if change.entity_id == lost.change.entity_id]
+        assert [(verdict.decision, verdict.limit) for verdict in again] == [("hold", "unanswered create")]
+        assert lost.id in again[0].sentence
 
 
 def test_a_second_step_waits_for_its_first(theatre: Theatre, tmp_path: Path) -> None:
