@@ -53,7 +53,7 @@ class Circumstances:
     ``confirmed``: that person also typed the count, which lifts the ceilings of volume. ``has_gone_live``: some policy
     was allowed to act here once, so opt-outs need no person any more. ``natural_ids``: (system, object type) whose
     creates need no link key, because making one again makes no second. ``paused``: policies that a person stopped.
-    ``unanswered``: {(entity, system): the entry of a create there whose reply was lost and that nobody can settle}.
+    ``unanswered``: {(entity, system): the entry of a create there whose reply was lost and that no key can settle}.
     """
 
     modes: Mapping[str, Mode]
@@ -100,6 +100,10 @@ def _by_mode(change: Change, circumstances: Circumstances) -> Verdict:
         return Verdict("refuse", "paused", f"{', '.join(paused)} is paused")
     if mode == "watch":
         return Verdict("refuse", "mode: watch", f"{policies} only watches")
+    lost = circumstances.unanswered.get((change.entity_id, change.system))
+    if change.op == "create" and lost is not None:
+        sentence = f"{lost} may have made it in {change.system} already, its reply was lost: look there first"
+        return Verdict("hold", "unanswered create", sentence)
     may_act = circumstances.by_person or (change.is_consent and circumstances.has_gone_live)
     if mode == "ask" and not may_act:
         return Verdict("hold", "mode: ask", f"{policies} asks before it writes")
@@ -107,10 +111,6 @@ def _by_mode(change: Change, circumstances: Circumstances) -> Verdict:
     if change.op == "create" and not has_key and not circumstances.by_person:
         sentence = f"{change.object_type} has no link key in {change.system}, so a person approves each create"
         return Verdict("hold", "link_keys", sentence)
-    lost = circumstances.unanswered.get((change.entity_id, change.system))
-    if change.op == "create" and lost is not None and not circumstances.confirmed:
-        sentence = f"{lost} may have made it in {change.system} already, its reply was lost: look there first"
-        return Verdict("hold", "unanswered create", sentence)
     return Verdict("allow")
 
 

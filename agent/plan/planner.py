@@ -148,6 +148,11 @@ def circumstances(installation: Installation, *, by_person: bool = False, confir
         ),
         default=0,
     )
+    natural_ids = frozenset(
+        (system, object_type)
+        for system, connector in installation.connectors.items()
+        for object_type in connector.capabilities.natural_ids
+    )
     return Circumstances(
         modes=effective_modes(installation, by_person=by_person),
         used_today=installation.ledger.used_today(installation.clock().date()),
@@ -158,17 +163,20 @@ def circumstances(installation: Installation, *, by_person: bool = False, confir
         paused=frozenset(
             name for name in installation.policies.policies.headers if installation.approvals.is_paused(name)
         ),
-        unanswered={
-            (entry.change.entity_id, entry.change.system): entry.id
-            for entry in installation.ledger.entries(states=(State.UNKNOWN,))
-            if entry.change.op == "create"
-        },
-        natural_ids=frozenset(
-            (system, object_type)
-            for system, connector in installation.connectors.items()
-            for object_type in connector.capabilities.natural_ids
-        ),
+        natural_ids=natural_ids,
+        unanswered=_unanswered(installation, natural_ids),
     )
+
+
+def _unanswered(installation: Installation, natural_ids: frozenset[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Creates that may have happened and that no look can find: without a key, and not known by what they are."""
+    return {
+        (entry.change.entity_id, entry.change.system): entry.id
+        for entry in installation.ledger.entries(states=(State.UNKNOWN,))
+        if entry.change.op == "create"
+        and entry.change.key is None
+        and (entry.change.system, entry.change.object_type) not in natural_ids
+    }
 
 
 def effective_modes(installation: Installation, *, by_person: bool) -> dict[str, Mode]:
