@@ -78,6 +78,7 @@ def _show_loaded(loaded: dict[str, Any]) -> None:
 @click.option("--hubspot-port", type=PORT, default=0, help="0 takes a free one.")
 @click.option("--admin-port", type=PORT, default=0, help="0 takes a free one.")
 @click.option("--state", type=click.Path(path_type=Path), help="Keep the practice data in this file.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Write down here who is really who.")
 @click.option("--salesforce-schema", type=click.Path(path_type=Path), help="Custom objects and fields, as JSON.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same data.")
 @click.option("--contacts", type=COUNT, default=0, help="People a side.")

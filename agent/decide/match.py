@@ -102,7 +102,7 @@ def fields_of_keys(entity_type: EntityType, policies: PolicySet | Prepared, syst
 
 def dedupe_keys(record: Record, policy: DedupePolicy, policies: PolicySet | Prepared) -> Iterator[Key]:
     """The equality parts of the policy's lines, as this record fills them."""
-    readers = prepared_of(policies).readers(policy.about, record.ref.system, record.ref.object_type)
+    readers = prepared_of(policies).compared(policy.about, record.ref.system, record.ref.object_type)
     forms: dict[str, str | None] = {}
     for line in policy.lines:
         for names in _indexed(line):
@@ -163,7 +163,7 @@ class Judge:
     def _values(self, record: Record) -> dict[str, Reading | None]:
         known = self._known.get(record.ref)
         if known is None:
-            readers = self._prepared.readers(self._policy.about, record.ref.system, record.ref.object_type)
+            readers = self._prepared.compared(self._policy.about, record.ref.system, record.ref.object_type)
             known = {name: _reading(record, readers.get(name), self._policy.ignore) for name in self._fields}
             self._known[record.ref] = known
         return known

@@ -188,6 +188,11 @@ class FieldsPolicy:
     rules: tuple[FieldRule, ...]
 
 
+def domain_of(name: str) -> str:
+    """What duplicate lines call the domain of an address that stands in the line ``name``."""
+    return f"{name}_domain"
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """One part of a dedupe line: ``field`` by ``how`` (``same``, ``similar``, ``very similar``, ``differs``)."""

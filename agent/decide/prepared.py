@@ -13,8 +13,8 @@ from agent.changes import TraceStep
 from agent.connector import ObjectSchema
 from agent.decide.conditions import Condition
 from agent.decide.ladder import Ladder
-from agent.decide.policy import FieldRule, FieldsPolicy, Header, PolicySet
-from agent.decide.values import Codec
+from agent.decide.policy import FieldRule, FieldsPolicy, Header, PolicySet, domain_of
+from agent.decide.values import Codec, DomainCodec
 from agent.systems import Systems
 
 OPT_OUT = "opt-out"
@@ -83,6 +83,7 @@ class Prepared:
 
     __slots__ = (
         "_codecs",
+        "_compared",
         "_pairs",
         "_readers",
         "_required",
@@ -105,6 +106,7 @@ class Prepared:
         self.systems = policies.systems
         self._pairs: dict[tuple[str, str | None, str | None], PairPlan] = {}
         self._readers: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
+        self._compared: dict[tuple[str, str, str], Mapping[str, FieldReader]] = {}
         self.timed: Mapping[str, tuple[FieldRule, ...]] = {
             name: tuple(rule for rule in policies.rules_for(name) if _asks_for_times(rule))
             for name in policies.entity_types
@@ -154,6 +156,23 @@ class Prepared:
                 if (vendor_field := rule.vendor_field(system, object_type)) is not None
             }
         return found
+
+    def compared(self, entity_type: str, system: str, object_type: str) -> Mapping[str, FieldReader]:
+        """As ``readers``, with what duplicate lines may compare besides: where an address belongs."""
+        key = (entity_type, system, object_type)
+        found = self._compared.get(key)
+        if found is None:
+            readers = self.readers(*key)
+            found = self._compared[key] = {**self._domains(entity_type, readers), **readers}
+        return found
+
+    def _domains(self, entity_type: str, readers: Mapping[str, FieldReader]) -> dict[str, FieldReader]:
+        rules = {rule.name: rule for rule in self.policies.rules_for(entity_type) if rule.clean.name == "email"}
+        return {
+            domain_of(name): FieldReader(readers[name].vendor_field, DomainCodec(rule, self.systems), "domain")
+            for name, rule in rules.items()
+            if name in readers
+        }
 
     def _pair_plan(self, entity_type: str, types: tuple[str | None, str | None]) -> PairPlan:
         systems = self.systems_of(entity_type)

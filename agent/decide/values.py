@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent.decide.amounts import money_in, number_in, plain_form, plain_value
 from agent.decide.days import day_in, instant_in, start_of
-from agent.decide.normalise import as_text, canonical, folded, tidy
+from agent.decide.normalise import as_text, canonical, email_domain, folded, tidy
 from agent.decide.policy import FieldRule
 from agent.records import FieldValue
 from agent.systems import Systems
@@ -144,6 +144,17 @@ class Codec:
             if meaning in reading.forms and (word := self._rule.values[meaning].get(system)) is not None:
                 return _as_scalar(word, self._rule.type, text_only=self._systems[system].text_only)
         raise Unmapped(reading)
+
+
+class DomainCodec(Codec):
+    """Of an e-mail address, where it belongs: ``ann@mail.acme.com`` → ``acme.com``. Blank where it is no address."""
+
+    __slots__ = ()
+
+    def read(self, system: str, raw: FieldValue) -> Reading:
+        address = super().read(system, raw)
+        domain = email_domain(address.text or "")
+        return Reading(raw) if domain is None else Reading(raw, domain, domain, frozenset((domain,)))
 
 
 class Unmapped(LookupError):

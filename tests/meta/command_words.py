@@ -17,11 +17,25 @@ def unknown_commands(text: str) -> set[str]:
     return {f"truce{words}" for words in _TYPED.findall(text) if not _is_known(words.split())}
 
 
+def options_of(command: str) -> set[str]:
+    """The long options of ``truce …``."""
+    return {
+        option
+        for parameter in COMMANDS[command].params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("--")
+    }
+
+
+def options_in(text: str) -> set[str]:
+    """Every long option in a text, whatever it belongs to."""
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+
+
 def _is_known(words: list[str]) -> bool:
     name = "truce"
     while words and not words[0].startswith("-") and isinstance(COMMANDS[name], click.Group):
         if f"{name} {words[0]}" not in COMMANDS:
             return False
         name, words = f"{name} {words[0]}", words[1:]
-    options = {option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
-    return all(word in options | {"--help"} for word in words if word.startswith("--"))
+    return all(word in options_of(name) | {"--help"} for word in words if word.startswith("--"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import pytest
 from click.testing import CliRunner
-from command_words import COMMANDS, unknown_commands
+from command_words import COMMANDS, options_in, options_of, unknown_commands
 from jsonschema import Draft202012Validator
 
 from agent import errors
@@ -21,6 +22,7 @@ from agent.config.config import Config
 from agent.connector import Op
 from agent.decide.yaml_source import plain_value, read_source
 from agent.wiring import read_config
+from connectors.emulator.__main__ import options_from
 
 ROOT = Path(__file__).parents[2]
 LEAVES = {words: command for words, command in COMMANDS.items() if not isinstance(command, click.Group)}
@@ -31,6 +33,8 @@ CALLABLE = {
 }
 TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "policies/README.md"]
 ALWAYS_JSON = {"truce emulator serve"}
+OPTIONS_OF_OTHER_PROGRAMS = {"--quick", "--table", "--name", "--now"}
+"""Of ``python -m benchmarks``, systemd-creds and systemctl."""
 
 
 def text_of(path: Path) -> str:
@@ -52,6 +56,23 @@ def test_a_generated_page_is_what_the_code_says(page: str) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_that_is_named_exists(path: Path) -> None:
     assert {words for line in code_of(text_of(path)).splitlines() for words in unknown_commands(line)} == set()
+
+
+def test_the_options_of_the_practice_crms_are_all_described() -> None:
+    table = text_of(ROOT / "docs/emulator.md").partition("## Start")[2].partition("## The admin side")[0]
+    described = {option for row in re.findall(r"^\|([^|]+)\|", table, flags=re.MULTILINE) for option in options_in(row)}
+    assert described == {option for option in options_of("truce emulator serve") if option != "--help"}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_option_that_is_named_exists(path: Path) -> None:
+    ours = {"--help"}.union(*map(options_of, COMMANDS))
+    assert options_in(code_of(text_of(path))) - ours <= OPTIONS_OF_OTHER_PROGRAMS
+
+
+def test_the_module_and_the_command_start_the_same_practice_crms() -> None:
+    told = options_from(["--contacts", "5", "--truth", "truth.json"])
+    assert {f"--{name.replace('_', '-')}" for name in asdict(told)} == set(options_of("truce emulator serve"))
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:

@@ -225,6 +225,17 @@ class TestJudging:
         assert found.sentence.startswith("likely: 3 of 4 agree")
         assert judge_pair(ann, two, policy, policies) is None
 
+    def test_colleagues_share_the_domain_of_their_addresses(self) -> None:
+        policy = dedupe(dedupe_line("likely", "email_domain same", "last_name same"), ignore=("free mail",))
+        policies = policies_with(policy)
+        ann = person(1, LastName="Lee", Email="ann@acme.com")
+        assert ("same email_domain + last_name", "acme.com | lee") in keys(ann, policies=policies)
+        assert judge_pair(ann, person(2, LastName="Lee", Email="a.lee@mail.acme.com"), policy, policies) is not None
+        assert judge_pair(ann, person(3, LastName="Lee", Email="ann@globex.com"), policy, policies) is None
+        assert judge_pair(ann, person(4, LastName="Lee", Email="no address"), policy, policies) is None
+        one, other = person(5, LastName="Lee", Email="ann@gmail.com"), person(6, LastName="Lee", Email="al@gmail.com")
+        assert judge_pair(one, other, policy, policies) is None
+
     def test_two_people_of_a_shared_mailbox_are_not_one(self) -> None:
         policy = dedupe(SAME_EMAIL, ignore=("shared mailboxes",))
         here, there = person(1, Email="sales@acme.com"), person(2, Email="sales@acme.com")

@@ -7,7 +7,7 @@ from datetime import date
 
 from agent.decide.conditions_names import Names
 from agent.decide.kinds.header import ABOUT, WORD_OR_LIST, Document, header_keys, read_header
-from agent.decide.policy import Agreement, DedupeLine, DedupePolicy
+from agent.decide.policy import Agreement, DedupeLine, DedupePolicy, domain_of
 from agent.decide.reading import Key, Reader, Shape
 from agent.decide.suggest import did_you_mean
 from agent.decide.yaml_source import ListNode, MapNode, Node, TextNode
@@ -124,11 +124,12 @@ def _agreement(word: TextNode, names: Names, reader: Reader) -> Agreement | None
         said = f"`{how}` is not a way to compare" if how else f"it is not said how `{name}` is compared"
         reader.error(word, said, did_you_mean(how, HOWS))
         return None
-    if name not in names.fields and names.is_complete:
+    domains = [domain_of(line) for line, known in names.fields.items() if known.clean.name == "email"]
+    if name not in (*names.fields, *domains) and names.is_complete:
         reader.error(
             word,
             f"`{name}` is not a name under `fields` of {names.entity_type}",
-            did_you_mean(name, names.fields, label="Defined"),
+            did_you_mean(name, [*names.fields, *domains], label="Defined"),
         )
         return None
     return Agreement(name, how)
