@@ -15,7 +15,7 @@ from agent.connector import Connector
 from agent.decide.suggest import did_you_mean
 from agent.errors import Refused, UsageError
 from agent.private_files import make_private_directory
-from agent.wiring import locked, suite_for
+from agent.wiring.opening import locked, suite_for
 
 
 def examine_account(

@@ -24,7 +24,8 @@ from agent.config.config import Config
 from agent.config.secrets import read_secret
 from agent.connector import Connector
 from agent.installation import Installation
-from agent.wiring import first_config_kind, open_installation
+from agent.wiring.opening import open_installation
+from agent.wiring.settings import first_config_kind
 from connectors.emulator.practice import VIRTUAL_START, Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.staff import user_id

@@ -73,7 +73,7 @@ def command(
 
 
 def _systems(ctx: click.Context) -> Systems:
-    from agent.wiring import systems_at
+    from agent.wiring.settings import systems_at
 
     return systems_at(Path(ctx.obj))
 
@@ -93,7 +93,7 @@ def _read(
     if offline or any(not problem.is_warning for problem in parse.check(sources, None, today, systems)):
         return sources, None, ()
     from agent.schema.watch import described
-    from agent.wiring import connect
+    from agent.wiring.opening import connect
 
     connectors = connect(session.config)
     try:

@@ -53,7 +53,7 @@ def command(
 def _tell(running: Practice, tell: Teller) -> str:
     """The five acts; returns the batch of the wrong line."""
     from agent.demo import setting, story
-    from agent.wiring import read_config
+    from agent.wiring.settings import read_config
 
     told = story.Story(running, read_config(setting.write_setting(running)), tell)
     plan = story.where_they_disagree(told)

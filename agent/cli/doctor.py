@@ -34,7 +34,8 @@ def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: b
     if permissions or into is not None:
         return _permissions(session_of(ctx), into, as_json=as_json)
     from agent.doctor import Examination
-    from agent.wiring import connect, declarations, metered, systems_of, wall_clock
+    from agent.wiring.opening import connect, metered, wall_clock
+    from agent.wiring.settings import declarations, systems_of
 
     session = session_of(ctx)
     config = session.config
@@ -64,7 +65,7 @@ def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: b
 def _permissions(session: Session, into: Path | None, *, as_json: bool) -> int:
     """Print what to grant, or write it as files; asks nobody."""
     from agent.config.first_files import write_rights
-    from agent.wiring import rights_of
+    from agent.wiring.opening import rights_of
 
     found = rights_of(session.config)
     written = write_rights(into, found) if into is not None else {}

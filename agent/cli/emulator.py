@@ -29,7 +29,7 @@ def command() -> None:
 def load(folder: Path, salesforce: tuple[str, ...], hubspot: tuple[str, ...], as_json: bool) -> None:
     """Rehearse on your own data: practice CRMs from CSV exports of the real ones. Nothing leaves this computer."""
     from agent.demo import practice, setting
-    from agent.wiring import load_emulator
+    from agent.wiring.practice import load_emulator
 
     if not (salesforce or hubspot):
         raise UsageError("there is nothing to load", next_step="truce emulator load --salesforce Contact=contacts.csv")
@@ -93,7 +93,7 @@ def _show_loaded(loaded: dict[str, Any]) -> None:
 )
 def serve(**options: Any) -> None:
     """Serve until stopped; prints one line of JSON with the addresses when ready."""
-    from agent.wiring import serve_emulator
+    from agent.wiring.practice import serve_emulator
 
     try:
         serve_emulator(**options)

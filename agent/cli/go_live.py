@@ -55,7 +55,8 @@ def _require_known(session: Session, policy: str) -> None:
     from agent.decide import parse
     from agent.policy_files.named import header_named
     from agent.policy_files.policy_files import read_sources
-    from agent.wiring import systems_of, wall_clock
+    from agent.wiring.opening import wall_clock
+    from agent.wiring.settings import systems_of
 
     sources = read_sources(session.config.policies)
     policies = parse.load(sources, None, wall_clock().date(), systems_of(session.config))

@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     Nothing is written to a CRM, and no CRM is asked.
     """
     from agent.config.first_files import write_first_files
-    from agent.wiring import first_config_kind
+    from agent.wiring.settings import first_config_kind
 
     path = Path(ctx.obj)
     if path.exists():
@@ -238,7 +238,8 @@ def _where_secrets_go(*, may_ask: bool) -> Any:
 def _write_permissions(config: Path) -> list[Path]:
     """What to grant for the policies that are there now; nothing while they hold mistakes."""
     from agent.config.first_files import write_rights
-    from agent.wiring import read_config, rights_of
+    from agent.wiring.opening import rights_of
+    from agent.wiring.settings import read_config
 
     try:
         rights = rights_of(read_config(config))

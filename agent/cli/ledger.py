@@ -22,7 +22,7 @@ def command() -> None:
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:
     """Recompute the hash chain and every state; name the first line that does not fit."""
-    from agent.wiring import open_ledger
+    from agent.wiring.opening import open_ledger
 
     with open_ledger(session_of(ctx).config) as ledger:
         result = ledger.verify()
@@ -45,7 +45,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 def backup(ctx: click.Context, folder: Path, keep: int | None, as_json: bool) -> None:
     """Copy the ledger into FOLDER, also while the daemon runs, and prove the copy."""
     from agent.ledger.backup import back_up
-    from agent.wiring import look_at_ledger, open_ledger, wall_clock
+    from agent.wiring.opening import look_at_ledger, open_ledger, wall_clock
 
     with open_ledger(session_of(ctx).config) as ledger:
         made = back_up(ledger, folder, wall_clock(), look_at_ledger, keep=keep)
@@ -71,7 +71,7 @@ def backup(ctx: click.Context, folder: Path, keep: int | None, as_json: bool) ->
 def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Put the copy FILE back as the ledger. What is there now is set aside, not deleted."""
     from agent.ledger.backup import restore as put_back
-    from agent.wiring import LEDGER, locked, look_at_ledger, wall_clock
+    from agent.wiring.opening import LEDGER, locked, look_at_ledger, wall_clock
 
     config = session_of(ctx).config
     with locked(config, ctx.command_path):
@@ -92,7 +92,7 @@ def restore(ctx: click.Context, file: Path, as_json: bool) -> None:
 @click.pass_context
 def accept(ctx: click.Context, yes: bool, as_json: bool) -> None:
     """Go on with a ledger that has lost its latest past. Nothing is written before a person has seen a plan."""
-    from agent.wiring import open_installation
+    from agent.wiring.opening import open_installation
 
     session = session_of(ctx)
     person = needs_name(session.person, "accept a ledger that lost its past")

@@ -36,7 +36,7 @@ def from_native(file: Path, responsible: str, out: Path | None, as_json: bool) -
     from agent.policy_files import shipped
     from agent.policy_files.native_mapping import convert, integration_of, read_mapping
     from agent.policy_files.neighbours import neighbours_of
-    from agent.wiring import known_systems
+    from agent.wiring.settings import known_systems
 
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", responsible):
         raise UsageError(f"{responsible!r} is not an e-mail address", next_step="--responsible anna@example.com")

@@ -15,7 +15,7 @@ import click
 from agent.cli import truce
 from agent.config.text import example
 from agent.decide.json_schema import policy_json_schema
-from agent.wiring import first_config_kind, known_systems
+from agent.wiring.settings import first_config_kind, known_systems
 
 _HEAD = """# The command line
 

@@ -83,6 +83,9 @@ def show_reversal(result: dict[str, Any]) -> None:
         say(_left_line(item), hanging=4)
     if len(result["left"]) > LISTED:
         click.echo(f"  … {number(len(result['left']) - LISTED)} more (--json lists up to 200)")
+    if result["values_until"]:
+        until = result["values_until"][:10]
+        say(f"The values from before are kept until {until}; after that nothing can put them back.")
     say("Not undone: e-mails, tasks, flows and workflows that the change set off in the CRMs.")
 
 

@@ -40,7 +40,7 @@ def command(
     session = session_of(ctx)
     if print_unit:
         from agent.daemon.systemd import unit_text
-        from agent.wiring import systems_of
+        from agent.wiring.settings import systems_of
 
         program = Path(sys.argv[0]).absolute()
         config, place = session.config, session.config_path.absolute()
@@ -79,7 +79,7 @@ def _run_daemon(session: Session, mask: SecretMask) -> None:
     from agent.lock import DAEMON
     from agent.policy_files.policy_files import FolderWatch
     from agent.policy_files.source import PolicySource
-    from agent.wiring import open_installation, reload_policies, take_last_good
+    from agent.wiring.opening import open_installation, reload_policies, take_last_good
 
     config = session.config
     text = session.config_path.read_bytes()

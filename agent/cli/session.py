@@ -37,7 +37,7 @@ class Session:
     """One run of a command."""
 
     def __init__(self, config_path: str) -> None:
-        from agent.wiring import read_config
+        from agent.wiring.settings import read_config
 
         self.config_path = Path(config_path)
         self.config: Config = read_config(self.config_path)
@@ -49,7 +49,7 @@ class Session:
     @contextmanager
     def writing(self, *, asks_vendors: bool = True) -> Iterator[Installation]:
         """The installation as its only writer. Raises LockHeld when somebody else is."""
-        from agent.wiring import open_installation
+        from agent.wiring.opening import open_installation
 
         with open_installation(self.config, asks_vendors=asks_vendors, command=_this_command()) as installation:
             yield installation
@@ -57,7 +57,7 @@ class Session:
     @contextmanager
     def reading(self) -> Iterator[Installation]:
         """The installation for looking only; works beside a running daemon and without any vendor."""
-        from agent.wiring import open_installation
+        from agent.wiring.opening import open_installation
 
         with open_installation(self.config, writer=False) as installation:
             yield installation
@@ -89,12 +89,12 @@ class Session:
 
     @property
     def _lock(self) -> Path:
-        from agent.wiring import LOCK
+        from agent.wiring.opening import LOCK
 
         return self.config.state / LOCK
 
     def _queue(self, kind: str, body: dict[str, Any], progress: Bar) -> dict[str, Any]:
-        from agent.wiring import open_queue
+        from agent.wiring.opening import open_queue
 
         with open_queue(self.config) as commands:
             number = commands.queue(kind, body, self.person.name)

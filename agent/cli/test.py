@@ -42,7 +42,7 @@ def command(ctx: click.Context, folder: Path | None, only: str, as_json: bool) -
     """
     from agent.decide import parse, prepare
     from agent.policy_files.policy_files import read_sources
-    from agent.wiring import systems_at
+    from agent.wiring.settings import systems_at
 
     policies = folder or session_of(ctx).config.policies
     systems = systems_at(Path(ctx.obj))

@@ -48,6 +48,13 @@ class RunConfig(_Strict):
         description="Hours between two sweeps: every record's id and version compared, for what a change query missed.",
     )
     approval_hours: int = Field(24, ge=1, le=720, description="Hours a held batch waits before it expires.")
+    keep_values_days: int | None = Field(
+        180,
+        ge=30,
+        le=3650,
+        description="Days the ledger keeps the values before and after a write. Older ones are erased and cannot be "
+        "undone any more; what was written when, and why, stays. null keeps them for good.",
+    )
 
 
 class CallsConfig(_Strict):

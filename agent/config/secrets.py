@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
 from agent.errors import ConfigError
 from agent.private_files import make_private_directory, require_private, write_private_file
 
@@ -24,8 +22,6 @@ KEYRING_SECONDS = 5.0
 ALLOWED_BACKENDS = ("SecretService", "libsecret", "kwallet", "macOS", "Windows")
 
 T = TypeVar("T")
-
-log = structlog.get_logger("truce")
 
 
 def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -126,7 +122,9 @@ class ReplacedSecret:
                 self._unkept = ""
         except (ConfigError, OSError) as error:
             why = error.what if isinstance(error, ConfigError) else type(error).__name__
-            log.error("a replaced secret could not be kept", place=self.reference, why=why)
+            import structlog  # slow to load, and `truce check` never comes here
+
+            structlog.get_logger("truce").error("a replaced secret could not be kept", place=self.reference, why=why)
 
 
 def how_to_set(reference: str) -> str:

@@ -34,6 +34,7 @@ from agent.errors import (
     Unavailable,
     UsageError,
 )
+from agent.forgetting import ageing
 from agent.installation import Installation
 from agent.orders.desk import OrderDesk
 from agent.policy_files.source import PolicySource
@@ -268,11 +269,14 @@ class Daemon:
         return report
 
     def _sweep(self) -> None:
-        """Once a day, compare every record's id and version, for what a change query missed."""
+        """Once a day, compare every record's id and version, for what a change query missed; let go of old values."""
         now = self.installation.clock()
         pause = timedelta(hours=self.installation.config.run.sweep_hours)
         if self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause:
             cycle.pull_all(self.installation, sweep=True)
+            erased = ageing.let_go(self.installation)
+            if erased:
+                log.info("old values erased", entries=erased)
             self.health.swept_at = now
 
     def _ask_whether_back(self) -> None:

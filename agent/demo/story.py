@@ -25,7 +25,7 @@ from agent.installation import Installation
 from agent.orders import orders
 from agent.records import Ref
 from agent.reports import explain
-from agent.wiring import open_installation
+from agent.wiring.opening import open_installation
 
 POLICY_FILE = "person-basics.yaml"
 FIELD = "job_title"

@@ -38,25 +38,30 @@ class Erasure:
         self._store = ledger.store
 
     def expire(self, before: datetime, actor: str) -> int:
-        """Erase the values of settled entries of batches opened before a moment. Returns how many entries."""
-        rows = self._store.read_tuples(
-            "SELECT MAX(seq + size) FROM batches WHERE opened_at < ? AND unsettled = 0", (to_micros(before),)
-        )
-        if rows[0][0] is None:
-            return 0
-        last = int(rows[0][0])
+        """Erase the values of settled entries of batches opened before a moment, of plans that were over by then, and
+        what was asked in questions that had ended. Returns how many entries lost their values."""
+        until = to_micros(before)
         settled = "batch IN (SELECT number FROM batches WHERE opened_at < ? AND unsettled = 0)"
         with self._store.write() as connection:
             connection.execute(
                 "UPDATE transitions SET salt = NULL, body = NULL WHERE body != '' AND entry IN"
                 f" (SELECT seq FROM entries WHERE body IS NOT NULL AND {settled})",
-                (to_micros(before),),
+                (until,),
             )
             erased = connection.execute(
-                f"UPDATE entries SET salt = NULL, body = NULL WHERE body IS NOT NULL AND {settled}",
-                (to_micros(before),),
+                f"UPDATE entries SET salt = NULL, body = NULL WHERE body IS NOT NULL AND {settled}", (until,)
             ).rowcount
+            connection.execute(
+                "UPDATE plans SET body = ? WHERE expires_at < ? AND body != ?", (EMPTY_PLAN, until, EMPTY_PLAN)
+            )
+            connection.execute(
+                "UPDATE reviews SET sentence = ? WHERE ended_at < ? AND sentence != ?",
+                (ERASED_WORD, until, ERASED_WORD),
+            )
             if erased:
+                [(last,)] = connection.execute(
+                    "SELECT MAX(seq + size) FROM batches WHERE opened_at < ? AND unsettled = 0", (until,)
+                )
                 self._ledger.record_event(EXPIRED, str(last), actor, {"entries": erased})
         self._store.checkpoint()
         return int(erased)

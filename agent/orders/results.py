@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent import apply
 from agent.changes import Change, State
 from agent.changes import Verdict as Judgement
+from agent.forgetting import ageing
 from agent.installation import Installation
 from agent.plan import plan as plans
 from agent.reports.spoken import Spoken
@@ -127,9 +128,19 @@ def reversal_result(installation: Installation, reversal: Reversal) -> Result:
         "frozen_cells": len(reversal.freezes),
         "lifted_cells": len(reversal.lifts),
         "unwritten": reversal.unwritten,
+        "values_until": _values_until(installation, restored),
         "restored": [_verdict_result(verdict, spoken) for verdict in restored[:MOST_LISTED]],
         "left": [_verdict_result(verdict, spoken) for verdict in left[:MOST_LISTED]],
     }
+
+
+def _values_until(installation: Installation, restored: Sequence[Verdict]) -> str | None:
+    """When the first of the old values to be put back is erased: the undo can wait no longer."""
+    if not restored:
+        return None
+    oldest = min(restored, key=lambda verdict: verdict.entry.seq)
+    until = ageing.kept_until(installation, installation.ledger.batch(oldest.entry.batch_id).opened_at)
+    return until.isoformat() if until is not None else None
 
 
 def _verdict_result(verdict: Verdict, spoken: Spoken) -> Result:

@@ -21,7 +21,8 @@ from agent.config.config import Config
 from agent.connector import Capabilities, Connector
 from agent.installation import Installation
 from agent.pairing import pairing
-from agent.wiring import open_installation, read_config
+from agent.wiring.opening import open_installation
+from agent.wiring.settings import read_config
 from connectors.emulator.admin_client import Admin
 from connectors.hubspot.connector import HubSpot
 from connectors.salesforce.connector import Salesforce

@@ -24,7 +24,7 @@ from agent.cli.advice import run_with_advice
 from agent.errors import Interrupted
 from agent.lock import WriterLock
 from agent.orders.orders import ORDERS
-from agent.wiring import open_installation
+from agent.wiring.opening import open_installation
 from connectors.emulator.practice import Options
 
 BAD_ROWS = {

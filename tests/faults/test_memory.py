@@ -22,7 +22,7 @@ from agent.installation import Installation
 from agent.ledger.ledger import Intent
 from agent.plan import plan
 from agent.store import sqlite3
-from agent.wiring import open_installation
+from agent.wiring.opening import open_installation
 
 SYNCED = ACycle()
 

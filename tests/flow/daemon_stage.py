@@ -33,7 +33,8 @@ from agent.lock import DAEMON
 from agent.policy_files.policy_files import FolderWatch
 from agent.policy_files.source import PolicySource
 from agent.records import Ref
-from agent.wiring import open_installation, read_config, reload_policies, take_last_good
+from agent.wiring.opening import open_installation, reload_policies, take_last_good
+from agent.wiring.settings import read_config
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.memory import Memory

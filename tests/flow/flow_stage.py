@@ -26,7 +26,8 @@ from agent.installation import Installation, never
 from agent.orders.orders import carry_out
 from agent.pairing.pairing import ACCEPTED
 from agent.records import FieldValue, Ref
-from agent.wiring import first_config_kind, open_installation, reload_policies
+from agent.wiring.opening import open_installation, reload_policies
+from agent.wiring.settings import first_config_kind
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.connector import HubSpot

@@ -21,7 +21,8 @@ from agent.plan import plan as plans
 from agent.records import Ref
 from agent.reviews.reviews import Review
 from agent.views import views
-from agent.wiring import first_config_kind, open_installation
+from agent.wiring.opening import open_installation
+from agent.wiring.settings import first_config_kind
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.connector import HubSpot

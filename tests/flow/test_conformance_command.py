@@ -10,7 +10,8 @@ from terminal import Terminal, terminal_at
 
 from agent.conformance import examine_account
 from agent.errors import LockHeld, Refused
-from agent.wiring import locked, read_config
+from agent.wiring.opening import locked
+from agent.wiring.settings import read_config
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator

@@ -14,7 +14,7 @@ from daemon_stage import Answer, Bench, Home, Running
 
 from agent.daemon.daemon import Daemon
 from agent.orders.commands import Commands
-from agent.wiring import open_queue
+from agent.wiring.opening import open_queue
 from connectors.emulator.serve import Emulator
 
 VOLATILE = {"opened_at", "closed_at", "expires_at", "at", "record"}

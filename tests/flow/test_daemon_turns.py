@@ -431,6 +431,17 @@ def test_held_batches_expire_while_the_daemon_runs(bench: Bench, daemon: Daemon)
     assert daemon.installation.ledger.batch(held).state == "expired"
 
 
+def test_old_values_are_let_go_at_the_daily_comparison(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(3)
+    daemon.turn()
+    written = daemon.installation.ledger.entries()
+    assert [entry.erased for entry in written] == [False, False, False]
+    bench.watch.advance(hours=24 * 181)
+    daemon.turn()
+    assert [entry.erased for entry in daemon.installation.ledger.entries()] == [True, True, True]
+    assert daemon.installation.ledger.verify().ok
+
+
 def test_a_supervisor_is_told_of_progress_at_every_glance_and_chunk(bench: Bench, daemon: Daemon) -> None:
     bench.beats.clear()
     daemon.glance()

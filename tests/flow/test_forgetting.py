@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from flow_stage import ANNA, ONE_DAY, Pair, Stage, person_policy
 
 from agent import cycle
 from agent.errors import ApprovalNeeded, NotFound, PlanStale, UsageError
+from agent.forgetting import ageing
 from agent.ledger.backup import back_up
 from agent.records import Ref
 from agent.reports.digest import digest
 from agent.reports.explain import why
 from agent.reports.timeline import timeline
 from agent.reviews.reviews import Review
-from agent.wiring import look_at_ledger
+from agent.wiring.opening import look_at_ledger
 
 FIELDS = """\
   email:     {salesforce: Email, hubspot: email, wins: salesforce, clean: email}
@@ -294,6 +296,63 @@ class TestUndo:
         assert "no undo brings them back" in preview["left"][0]["note"]
         live.rollback(undone)
         assert live.ids("salesforce", "Contact") == []
+
+
+def in_ledger(stage: Stage) -> bool:
+    return any(CANARY.encode() in path.read_bytes() for path in Path(stage.config.state).glob("ledger.db*"))
+
+
+class TestByAge:
+    """``run.keep_values_days``: values leave the ledger some time after the write, whoever they are about."""
+
+    def days_later(self, stage: Stage, days: int) -> int:
+        stage.advance(days * ONE_DAY)
+        return ageing.let_go(stage.installation)
+
+    def test_values_are_kept_as_long_as_the_config_says_and_no_longer(self, live: Stage, known: Pair) -> None:
+        assert self.days_later(live, 179) == 0
+        assert in_ledger(live)
+        assert self.days_later(live, 2) == 2
+        live.cycle()
+        assert not in_ledger(live)
+        verification = live.installation.ledger.verify()
+        assert (verification.ok, verification.erased > 0) == (True, True)
+        assert self.days_later(live, 1) == 0, "nothing is erased twice"
+
+    def test_what_was_written_when_and_why_stays(self, live: Stage, known: Pair) -> None:
+        self.days_later(live, 181)
+        entries = live.installation.ledger.entries(ref=known.hub)
+        assert [(cell.field, cell.before, cell.after) for entry in entries for cell in entry.change.cells] == [
+            ("job_title", None, None),
+            ("job_title", None, None),
+        ]
+        assert all(cell.why.line for entry in entries for cell in entry.change.cells)
+
+    def test_a_preview_says_until_when_and_afterwards_why_not(self, live: Stage, known: Pair) -> None:
+        batch = live.installation.ledger.batches()[0]
+        preview = live.preview(batch.id)
+        assert preview["values_until"] == (batch.opened_at + timedelta(days=180)).isoformat()
+        self.days_later(live, 181)
+        preview = live.preview(batch.id)
+        assert (preview["fates"], preview["values_until"]) == ({"expired: its values were erased": 1}, None)
+        assert "values are kept for a time only" in preview["left"][0]["note"]
+        mark = live.mark()
+        live.rollback(batch.id)
+        assert live.written(mark) == []
+
+    def test_an_old_plan_and_an_old_question_hold_no_values_either(self, live: Stage) -> None:
+        live.pair({"LastName": CANARY}, {"lastname": "Lovelace"})
+        live.plan()
+        assert in_ledger(live)
+        self.days_later(live, 200)
+        assert not in_ledger(live)
+
+    def test_null_keeps_them_for_good(self, live: Stage, known: Pair) -> None:
+        run = live.config.run.model_copy(update={"keep_values_days": None})
+        live.installation.config = live.config.model_copy(update={"run": run})
+        assert self.days_later(live, 4000) == 0
+        batch = live.installation.ledger.batches()[0]
+        assert live.preview(batch.id)["values_until"] is None
 
 
 class TestErasedInSalesforce:

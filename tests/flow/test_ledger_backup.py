@@ -18,7 +18,7 @@ from daemon_stage import Answer, Bench, run_truce
 from agent.daemon.daemon import Daemon
 from agent.errors import ConfigError, LedgerDamaged, SafetyStop
 from agent.ledger.backup import back_up
-from agent.wiring import look_at_ledger
+from agent.wiring.opening import look_at_ledger
 
 Truce = Callable[..., Answer]
 

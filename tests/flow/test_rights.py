@@ -15,7 +15,8 @@ from flow_stage import STAGES, Stage, person_policy
 from agent.calls.calls import Calls
 from agent.connector import Connector
 from agent.doctor import Examination, Finding
-from agent.wiring import declarations, metered, rights_of
+from agent.wiring.opening import metered, rights_of
+from agent.wiring.settings import declarations
 
 CONSENT = "  opted_out: {salesforce: HasOptedOutOfEmail, hubspot: hs_email_optout, wins: opt-out}\n"
 FIELDS = """\

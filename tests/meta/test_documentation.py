@@ -21,7 +21,7 @@ from agent.cli.reference import PAGES
 from agent.config.config import Config
 from agent.connector import Op
 from agent.decide.yaml_source import plain_value, read_source
-from agent.wiring import read_config
+from agent.wiring.settings import read_config
 from connectors.emulator.__main__ import options_from
 
 ROOT = Path(__file__).parents[2]

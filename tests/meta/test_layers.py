@@ -23,7 +23,7 @@ CLOCKS = {
     ("uuid", "uuid4"),
 }
 MAY_ASK_THE_CLOCK = {
-    "agent/wiring.py",
+    "agent/wiring/opening.py",
     "agent/daemon/daemon.py",
     "agent/cli/check.py",
     "agent/cli/policies.py",
@@ -71,7 +71,7 @@ def test_only_wiring_imports_connectors() -> None:
     importers = {
         name_of(path) for path in AGENT if any(name.partition(".")[0] == "connectors" for name in imports_of(path))
     }
-    assert importers == {"agent/wiring.py"}
+    assert importers == {"agent/wiring/opening.py", "agent/wiring/practice.py", "agent/wiring/settings.py"}
 
 
 def test_only_apply_calls_connector_write() -> None:

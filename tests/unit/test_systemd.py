@@ -16,7 +16,7 @@ from shipped_systems import SYSTEMS
 
 from agent.config.config import Config
 from agent.daemon.systemd import STOP_SECONDS, WATCHDOG_SECONDS, tell, unit_text
-from agent.wiring import first_config_kind
+from agent.wiring.settings import first_config_kind
 
 MOST_EXPOSED = 1.5
 

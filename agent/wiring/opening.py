@@ -1,11 +1,14 @@
-"""Config → objects. The only module that imports connectors, reads the clock of this computer and draws random ids."""
+"""An installation, put together from its config: its connectors, its files, its policies.
+
+Reads the clock of this computer and draws random ids; everything else is handed both.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import partial
@@ -19,7 +22,7 @@ from agent.bulk_jobs import BulkJobs
 from agent.calls.budget import Share
 from agent.calls.calls import Calls, Meter
 from agent.calls.counts import CallCounts
-from agent.config.config import CallsConfig, Config, config_kind, load_config
+from agent.config.config import CallsConfig, Config
 from agent.config.secrets import ReplacedSecret, read_secret
 from agent.connector import Connector
 from agent.crosswalk import Crosswalk
@@ -27,7 +30,7 @@ from agent.decide import prepare
 from agent.decide.drift import Described
 from agent.decide.parse import load
 from agent.decide.policy import PolicySet
-from agent.declaration import REPLACED_BY_USE, Declaration, Names, Opening, Rights
+from agent.declaration import REPLACED_BY_USE, Names, Opening, Rights
 from agent.errors import ConfigError, PolicyError, TruceError, UsageError
 from agent.freeze.freeze import Freezes
 from agent.installation import Installation
@@ -45,8 +48,8 @@ from agent.schema import watch as schema_watch
 from agent.schema.memory import SchemaMemory
 from agent.side_by_side import SideBySide
 from agent.store import Clock
-from agent.systems import Systems
-from connectors.registry import FIRST, declared
+from agent.wiring.settings import systems_of
+from connectors.registry import declared
 
 LEDGER = "ledger.db"
 MIRROR = "mirror.db"
@@ -56,36 +59,6 @@ LOCK = "writer.lock"
 def wall_clock() -> datetime:
     """The clock of this computer, UTC."""
     return datetime.fromtimestamp(time.time(), UTC)
-
-
-def read_config(path: Path) -> Config:
-    """The config file at ``path``, for any of the connectors there are. Raises ConfigError."""
-    return load_config(path, declared())
-
-
-def known_systems() -> Systems:
-    """The systems of the shipped connectors, for where no config says which are used."""
-    return Systems(declaration.system for declaration in declared().shipped.values())
-
-
-def first_config_kind() -> type[Config]:
-    """A config file with the two systems that one begins with."""
-    return config_kind({key: declared()[key].settings for key in FIRST})
-
-
-def declarations() -> Mapping[str, Declaration[Any]]:
-    """What every connector says of itself, by system."""
-    return declared()
-
-
-def systems_of(config: Config) -> Systems:
-    """What the connectors of this installation say of their systems."""
-    return Systems(declared()[key].system for key in config.systems)
-
-
-def systems_at(path: Path) -> Systems:
-    """Those of the config file at ``path``; without one, those of the shipped connectors. Raises ConfigError."""
-    return systems_of(read_config(path)) if path.exists() else known_systems()
 
 
 def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[str, Connector]:
@@ -404,38 +377,3 @@ def rights_of(config: Config) -> dict[str, Rights]:
     finally:
         for connector in links.values():
             connector.close()
-
-
-def serve_emulator(**options: Any) -> None:
-    """Run both practice CRMs until stopped."""
-    from connectors.emulator.practice import Options
-    from connectors.emulator.serve import serve
-
-    serve(Options(**options))
-
-
-def load_emulator(state: Path, exports: Mapping[str, Sequence[tuple[str, Path]]]) -> list[dict[str, Any]]:
-    """Make the state file of practice CRMs that hold these exports, {system: [(object, file)]}, and say what became of
-    each file.
-
-    Raises:
-        UsageError: something in a file cannot be loaded; says in which line. Nothing was made then.
-    """
-    from connectors.emulator.loading.exports import ExportError
-    from connectors.emulator.loading.load import load as load_exports
-
-    try:
-        return [each.document() for each in load_exports(state, exports)]
-    except ExportError as error:
-        raise UsageError(
-            f"the line {error.what}" if error.line > 1 else f"the file {error.what}",
-            where=f"{error.path}:{error.line}",
-            why=error.advice,
-            next_step="mend the file, then the same command again; nothing was loaded",
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {error.filename or 'a file'}",
-            why=error.strerror or "it is there already",
-            next_step="truce emulator load --help",
-        ) from None

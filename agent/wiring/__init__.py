@@ -1,0 +1,1 @@
+"""Config → objects. The only package that imports connectors."""
