@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.cli.apply import exit_code_of
+from agent.cli.apply import exit_code_of, show_problems
 from agent.cli.display import clean, number, print_json, say, table
 from agent.cli.session import json_option, session_of
 from agent.people import needs_name
@@ -140,6 +140,7 @@ def _show_written(result: dict[str, Any]) -> None:
     ):
         if result[name]:
             say(f"  {number(result[name])} {words}", hanging=4)
+    show_problems(result)
     for item in result["impossible"]:
         say(f"  {number(item['count'])} not possible: {item['reason']}", hanging=4)
     for item in result["held"]:

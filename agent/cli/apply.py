@@ -46,10 +46,14 @@ def show_written(result: dict[str, Any]) -> None:
     ):
         if result[name]:
             say(f"  {number(result[name])} {words}", hanging=4)
-    for problem in result["problems"][:10]:
-        say(f"  {problem['entry']}  {problem['name']}  {problem['error']}", hanging=4)
+    show_problems(result)
     retry = " · truce retry" if result["failed"] else ""
     say(f"  next   truce show {result['batch']} · truce rollback {result['batch']}{retry}", hanging=9)
+
+
+def show_problems(result: dict[str, Any]) -> None:
+    for problem in result["problems"][:10]:
+        say(f"  {problem['entry']}  {problem['name']}  {problem['error']}", hanging=4)
 
 
 def exit_code_of(result: dict[str, Any]) -> int:

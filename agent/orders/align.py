@@ -10,6 +10,7 @@ from agent import align, apply, cycle
 from agent.changes import OPEN
 from agent.decide.alignment import Difference, Group, choices
 from agent.installation import Installation
+from agent.orders.results import problems_of
 from agent.reports.lists import Sheets
 
 Body = Mapping[str, Any]
@@ -64,6 +65,7 @@ def write(installation: Installation, body: Body, actor: str, progress: apply.Pr
         "left": written.left,
         "impossible": [{"reason": reason, "count": count} for reason, count in written.impossible.most_common()],
         "stopped": written.stopped,
+        "problems": problems_of(installation, [*unfinished, *(batch.id for batch in written.batches)]),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent import apply
@@ -90,26 +90,34 @@ def _what(change: Change) -> str:
 
 
 def written_result(installation: Installation, batch_id: str, tally: apply.Tally) -> Result:
-    batch = installation.ledger.batch(batch_id)
-    problems = installation.ledger.entries(batch_id=batch_id, states=(State.FAILED, State.DRIFTED, State.UNKNOWN))
     return {
         "batch": batch_id,
-        "state": batch.state,
+        "state": installation.ledger.batch(batch_id).state,
         "written": tally.confirmed,
         "failed": tally.failed,
         "drifted": tally.drifted,
         "unknown": tally.unknown,
-        "problems": [
-            {
-                "entry": entry.id,
-                "record": _what(entry.change),
-                "name": installation.name_of(entry.change),
-                "state": entry.state.value,
-                "error": entry.error,
-            }
-            for entry in problems[:MOST_LISTED]
-        ],
+        "problems": problems_of(installation, [batch_id]),
     }
+
+
+def problems_of(installation: Installation, batch_ids: Iterable[str]) -> list[Result]:
+    """What was not written as it was meant, by name."""
+    problems = [
+        entry
+        for batch_id in batch_ids
+        for entry in installation.ledger.entries(batch_id=batch_id, states=(State.FAILED, State.DRIFTED, State.UNKNOWN))
+    ]
+    return [
+        {
+            "entry": entry.id,
+            "record": _what(entry.change),
+            "name": installation.name_of(entry.change),
+            "state": entry.state.value,
+            "error": entry.error,
+        }
+        for entry in problems[:MOST_LISTED]
+    ]
 
 
 def reversal_result(installation: Installation, reversal: Reversal) -> Result:

@@ -16,6 +16,9 @@ from agent.demo.practice import Practice
 from agent.demo.setting import write_setting
 from connectors.emulator.serve import Emulator
 
+MISTAKE_OF_OURS = "a mistake in Truce"
+"""What a command says of itself where no mistake of the user explains it; no test expects that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -36,16 +39,22 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """``config`` is the file every command is given. Piped: there is nobody to ask."""
+    """``config`` is the file every command is given. Piped: there is nobody to ask.
+
+    A mistake of ours fails the test, whatever it looks at, unless it ``expects_our_mistake``.
+    """
 
     config: Path
+    expects_our_mistake: bool = False
 
     def __call__(self, *words: str, typed: str = "") -> Said:
         with CliRunner().isolation(input=typed) as (out, err, _):
             code = run_with_advice(truce, ["--config", str(self.config), *words])
             sys.stdout.flush()
             sys.stderr.flush()
-            return Said(code, out.getvalue().decode(), err.getvalue().decode())
+            said = Said(code, out.getvalue().decode(), err.getvalue().decode())
+        assert self.expects_our_mistake or MISTAKE_OF_OURS not in said.err, f"truce {' '.join(words)}: {said.err}"
+        return said
 
     def json(self, *words: str, typed: str = "") -> Any:
         """The JSON document of a command that is expected to end well."""

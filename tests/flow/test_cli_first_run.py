@@ -178,8 +178,10 @@ class TestSecrets:
         assert said.code == 2
         assert f"chmod 600 {path}" in said.err
 
-    def test_no_value_is_ever_shown(self, nothing: Terminal) -> None:
+    def test_no_value_is_ever_shown(self, emulator: Emulator, nothing: Terminal) -> None:
         nothing("init", *ME, "--secrets", "file")
+        for line, url in (("  domain:", emulator.salesforce_url), ("  token:", emulator.hubspot_url)):
+            nothing.edit("config.yaml", f"\n{line}", f"\n  base_url: {url}\n{line}")
         said = [nothing("secrets", "set", typed=KEYS), nothing("secrets", "list"), nothing("doctor"), nothing("plan")]
         said += [nothing("secrets", "check", "file:secrets/hubspot-token", "--json"), nothing("doctor", "--json")]
         assert not any("not-a-" in each.text for each in said)

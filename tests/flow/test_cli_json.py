@@ -84,7 +84,9 @@ def _meet(terminal: Terminal, documents: Documents, admin: Admin) -> None:
     note(documents, "align-decide", terminal.json("align", "decide", *words))
     note(documents, "align-suggested", terminal.json("align", "suggested"))
     admin.fault(action="bad_row", system="hubspot", route="*/batch/update")
-    note(documents, "align-apply", terminal("align", "apply", "--json").document)
+    said = terminal("align", "apply", "--json")
+    written = note(documents, "align-apply", said.document)
+    assert (said.code, len(written["problems"])) == (3, written["failed"]), "what was refused is named"
     refused = note(documents, "retry", terminal.json("retry"))["failed"]
     assert refused
     note(documents, "retry", terminal.json("retry", refused[0]["batch"]))

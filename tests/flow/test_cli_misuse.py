@@ -376,7 +376,7 @@ class TestOurMistakes:
             raise ValueError("Maria Lopez, +1 555 0100")
 
         monkeypatch.setattr("agent.reports.digest.digest", fail)
-        return written
+        return Terminal(written.config, expects_our_mistake=True)
 
     def test_are_said_to_be_ours_without_a_record_in_it(self, broken: Terminal) -> None:
         said = broken("today")
@@ -387,8 +387,7 @@ class TestOurMistakes:
         assert "Maria" not in said.err
 
     def test_show_where_they_happened_when_asked(self, broken: Terminal) -> None:
-        process = Terminal(broken.config)
-        said = process("--traceback", "today")
+        said = broken("--traceback", "today")
         assert said.code == 1
         assert "Traceback" in said.err
 

@@ -15,6 +15,8 @@ from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
 DOCS = Path(__file__).parents[2] / "docs"
+HELD = 4
+"""How a command ends that has to wait for something, and says for what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def looks_like(said: str, shown: str) -> bool:
 def walk(terminal: Terminal, commands: list[Typed], typed: str = "") -> None:
     for command in commands:
         said = terminal(*shlex.split(command.words)[1:], typed=typed)
+        assert said.code in (0, HELD), f"{command.words} ends with {said.code}: {said.err}"
         assert looks_like(said.text, command.shown), (
             f"{command.words} says\n{said.text}\nthe page says\n{command.shown}"
         )
