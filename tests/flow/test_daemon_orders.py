@@ -17,7 +17,7 @@ from agent.orders.commands import Commands
 from agent.wiring.opening import open_queue
 from connectors.emulator.serve import Emulator
 
-VOLATILE = {"opened_at", "closed_at", "expires_at", "at", "record"}
+VOLATILE = {"opened_at", "closed_at", "expires_at", "at", "record", "values_until"}
 
 
 @pytest.fixture
