@@ -38,10 +38,13 @@ class Erasure:
         self._store = ledger.store
 
     def expire(self, before: datetime, actor: str) -> int:
-        """Erase the values of settled entries of batches opened before a moment, of plans that were over by then, and
-        what was asked in questions that had ended. Returns how many entries lost their values."""
+        """Erase the values of settled entries of batches closed before a moment, of plans that were over by then, and
+        what was asked in questions that had ended. Returns how many entries lost their values.
+
+        A batch that waited for an approval counts from when it was done, or its undo would be gone too early.
+        """
         until = to_micros(before)
-        settled = "batch IN (SELECT number FROM batches WHERE opened_at < ? AND unsettled = 0)"
+        settled = "batch IN (SELECT number FROM batches WHERE closed_at < ? AND unsettled = 0)"
         with self._store.write() as connection:
             connection.execute(
                 "UPDATE transitions SET salt = NULL, body = NULL WHERE body != '' AND entry IN"
@@ -60,7 +63,7 @@ class Erasure:
             )
             if erased:
                 [(last,)] = connection.execute(
-                    "SELECT MAX(seq + size) FROM batches WHERE opened_at < ? AND unsettled = 0", (until,)
+                    "SELECT MAX(seq + size) FROM batches WHERE closed_at < ? AND unsettled = 0", (until,)
                 )
                 self._ledger.record_event(EXPIRED, str(last), actor, {"entries": erased})
         self._store.checkpoint()

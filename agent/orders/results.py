@@ -147,7 +147,8 @@ def _values_until(installation: Installation, restored: Sequence[Verdict]) -> st
     if not restored:
         return None
     oldest = min(restored, key=lambda verdict: verdict.entry.seq)
-    until = ageing.kept_until(installation, installation.ledger.batch(oldest.entry.batch_id).opened_at)
+    closed_at = installation.ledger.batch(oldest.entry.batch_id).closed_at
+    until = ageing.kept_until(installation, closed_at or installation.clock())
     return until.isoformat() if until is not None else None
 
 

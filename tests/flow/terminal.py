@@ -17,7 +17,7 @@ from agent.demo.setting import write_setting
 from connectors.emulator.serve import Emulator
 
 MISTAKE_OF_OURS = "a mistake in Truce"
-"""What a command says of itself where no mistake of the user explains it; no test expects that."""
+"""What a command says where no mistake of the user explains it."""
 
 
 @dataclass(frozen=True, slots=True)

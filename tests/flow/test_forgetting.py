@@ -9,6 +9,7 @@ import pytest
 from flow_stage import ANNA, ONE_DAY, Pair, Stage, person_policy
 
 from agent import cycle
+from agent.changes import ReviewRequest
 from agent.errors import ApprovalNeeded, NotFound, PlanStale, UsageError
 from agent.forgetting import ageing
 from agent.ledger.backup import back_up
@@ -330,8 +331,9 @@ class TestByAge:
 
     def test_a_preview_says_until_when_and_afterwards_why_not(self, live: Stage, known: Pair) -> None:
         batch = live.installation.ledger.batches()[0]
+        assert batch.closed_at is not None
         preview = live.preview(batch.id)
-        assert preview["values_until"] == (batch.opened_at + timedelta(days=180)).isoformat()
+        assert preview["values_until"] == (batch.closed_at + timedelta(days=180)).isoformat()
         self.days_later(live, 181)
         preview = live.preview(batch.id)
         assert (preview["fates"], preview["values_until"]) == ({"expired: its values were erased": 1}, None)
@@ -343,7 +345,12 @@ class TestByAge:
     def test_an_old_plan_and_an_old_question_hold_no_values_either(self, live: Stage) -> None:
         live.pair({"LastName": CANARY}, {"lastname": "Lovelace"})
         live.plan()
-        assert in_ledger(live)
+        reviews = live.installation.reviews
+        reviews.open_or_refresh([ReviewRequest("conflict", "person-1", "conflict:job_title", CANARY, ())])
+        reviews.close("person-1", "conflict:job_title")
+        store = live.installation.ledger.store
+        for table in ("plans", "reviews"):
+            assert any(CANARY in str(row) for row in store.read_tuples(f"SELECT * FROM {table}")), table
         self.days_later(live, 200)
         assert not in_ledger(live)
 

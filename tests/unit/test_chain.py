@@ -293,7 +293,8 @@ def test_a_quick_look_does_not_see_older_rows(ledger: Ledger) -> None:
 
 def test_erased_by_age_the_chain_still_verifies(ledger: Ledger, clock: Watch) -> None:
     open_batch = opened(ledger, 2)
-    erased = Erasure(ledger).expire(clock.now, "anna")
+    ledger.close_batch("B-3")
+    erased = Erasure(ledger).expire(clock.now + timedelta(seconds=1), "anna")
     verification = ledger.verify()
     assert (verification.ok, verification.erased > erased) == (True, True)
     old = ledger.entries(batch_id="B-1")[0]
@@ -304,6 +305,16 @@ def test_erased_by_age_the_chain_still_verifies(ledger: Ledger, clock: Watch) ->
     assert not any(entry.erased for entry in ledger.entries(batch_id=open_batch.id))
     assert not any(e.erased for e in ledger.entries(states=[State.UNKNOWN, State.HELD])), "unsettled ones are needed"
     settle_all(ledger, open_batch.id)
+    assert ledger.verify().ok
+
+
+def test_age_counts_from_when_a_batch_was_done_and_not_from_when_it_began_to_wait(ledger: Ledger, clock: Watch) -> None:
+    late = opened(ledger, 2)
+    clock.now += timedelta(days=40)
+    settle_all(ledger, late.id)
+    Erasure(ledger).expire(clock.now - timedelta(days=30), "anna")
+    assert not any(entry.erased for entry in ledger.entries(batch_id=late.id))
+    assert all(entry.erased for entry in ledger.entries(batch_id="B-1")), "done before"
     assert ledger.verify().ok
 
 
