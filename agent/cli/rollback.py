@@ -75,6 +75,8 @@ def show_reversal(result: dict[str, Any]) -> None:
         say(f"  from batches {', '.join(result['batches'][:20])}{more}", hanging=4)
     if result["unwritten"]:
         say(f"  {number(result['unwritten'])} changes that were still to be written are dropped", hanging=4)
+    if paused := result["pauses"]:
+        say(f"  {paused} is paused first; when its files are right: truce resume {paused}", hanging=4)
     for item in result["restored"][:EXAMPLES]:
         if item["field"] != "create":
             change = f"“{clean(item['live'])}” → “{clean(item['would_be'])}”"

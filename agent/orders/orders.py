@@ -32,7 +32,7 @@ from agent.plan import plan as plans
 from agent.policy_files.named import header_named
 from agent.reports.finding import find_records
 from agent.rollback import rollback
-from agent.rollback.reversal import plan_reversal
+from agent.rollback.reversal import Reversal, plan_reversal
 from agent.rollback.selection import Selection
 from agent.schema import watch as schema_watch
 
@@ -93,7 +93,8 @@ def run_cycle(installation: Installation, body: Body, actor: str, progress: appl
 
 
 def preview_rollback(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
-    return reversal_result(installation, plan_reversal(installation, _selection(installation, body)))
+    selection = _selection(installation, body)
+    return _reversal_result(installation, selection, plan_reversal(installation, selection))
 
 
 def roll_back(installation: Installation, body: Body, actor: str, progress: apply.Progress) -> Result:
@@ -105,11 +106,15 @@ def roll_back(installation: Installation, body: Body, actor: str, progress: appl
     rollback.finish_others(installation, progress)
     reversal = plan_reversal(installation, selection)
     written = rollback.roll_back(installation, selection, reversal, actor, progress)
-    result = {"resumed": False, **reversal_result(installation, reversal)}
+    result = {"resumed": False, **_reversal_result(installation, selection, reversal)}
     if written is None:
-        return {**result, **NOTHING_WRITTEN}
+        return {**result, **NOTHING_WRITTEN, "pauses": None}
     batch, tally = written
     return {**result, **written_result(installation, batch.id, tally)}
+
+
+def _reversal_result(installation: Installation, selection: Selection, reversal: Reversal) -> Result:
+    return {**reversal_result(installation, reversal), "pauses": rollback.paused_by(installation, selection)}
 
 
 def _selection(installation: Installation, body: Body) -> Selection:

@@ -5,6 +5,9 @@ Every cell of what is undone is frozen in the same commit as the rollback's own 
 a rule still in the files cannot do it again; until then nothing else writes, because an undo runs alone. Undoing an
 undo lifts what that one froze, where the value really went back.
 
+The undo of what a policy wrote pauses that policy in the same commit: its files are still as they were, and it would do
+the same to the next record. A person resumes it.
+
 Limits do not hold an undo: it is the way out of a mistake, was previewed, and writes only old values.
 """
 
@@ -35,7 +38,10 @@ def roll_back(
     _stop_writing(installation, unwritten(installation, selection))
     if not reversal.changes and not reversal.lifts and _stand(installation, reversal.freezes):
         return None
+    paused = paused_by(installation, selection)
     with installation.ledger.store.write():
+        if paused is not None:
+            installation.approvals.pause(paused, actor, f"undo of {selection.words}")
         installation.freezes.lift_cells(reversal.lifts, actor)
         batch = installation.ledger.open_batch(
             "rollback",
@@ -47,6 +53,13 @@ def roll_back(
         )
     tally = apply.write(installation, batch.id, progress=progress)
     return installation.ledger.batch(batch.id), tally
+
+
+def paused_by(installation: Installation, selection: Selection) -> str | None:
+    """The policy that an undo of this selection pauses: the one it is about, unless it is about single records."""
+    if selection.record is not None or selection.policy not in installation.policies.policies.headers:
+        return None
+    return selection.policy
 
 
 def unfinished(installation: Installation, selection: Selection) -> Batch | None:

@@ -49,6 +49,42 @@ def test_what_one_policy_wrote_goes_back_and_the_other_stays(stage: Stage) -> No
     assert {freeze.field for freeze in stage.installation.freezes.standing()} == {"mobile"}
 
 
+def test_a_policy_undone_by_name_is_paused_first_and_does_no_more_of_it(stage: Stage) -> None:
+    stage.go_live()
+    ada, eve = person(stage), person(stage)
+    stage.advance(700)
+    stage.cycle()
+    assert stage.preview(policy="person-basics")["pauses"] == "person-basics"
+    assert not stage.installation.approvals.is_paused("person-basics"), "a preview pauses nothing"
+    undo = stage.rollback(policy="person-basics")
+    assert undo["pauses"] == "person-basics"
+    stage.advance(700)
+    zoe = person(stage)
+    stage.advance(700)
+    assert stage.cycle()["written"] == 0
+    assert held_values(stage, zoe)[0] == "Boss"
+    stage.order("resume", policy="person-basics")
+    stage.advance(700)
+    stage.cycle()
+    assert held_values(stage, zoe)[0] == "CEO"
+    assert {held_values(stage, each)[0] for each in (ada, eve)} == {"Boss"}, "frozen by the undo"
+
+
+def test_the_pause_is_there_before_the_first_write(stage: Stage) -> None:
+    stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+    stage.apply()
+    stage.advance(700)
+    stage.interrupt("rollback", policy="person-basics")
+    assert stage.installation.approvals.is_paused("person-basics")
+
+
+def test_an_undo_of_single_records_pauses_no_policy(stage: Stage) -> None:
+    person(stage)
+    stage.apply()
+    assert stage.rollback(policy="person-basics", record="p1@acme.example")["pauses"] is None
+    assert not stage.installation.approvals.is_paused("person-basics")
+
+
 def test_one_field_of_one_batch(stage: Stage) -> None:
     ada = person(stage)
     batch = stage.apply()["batch"]
