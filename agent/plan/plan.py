@@ -108,7 +108,7 @@ def make(
     cycle.remember(installation, draft)
     wanted = [change for change, _ in draft.judged]
     proposals.withdraw(installation, set(entities) - draft.busy, wanted, word_for_word=True)
-    judged = [(change, verdict) for change, verdict in draft.judged if not only or change.policies & set(only)]
+    judged = _of_policies(installation, draft.judged, only) if only else list(draft.judged)
     lifts, lifting = _if_lifted(installation, entities, only)
     changes = [change for change, _ in judged] + lifting
     sources = plan_binding.sources_of(installation, changes)
@@ -128,6 +128,17 @@ def make(
         plan_id, installation.clock(), tuple(judged), binding, policies, tuple(lifts), tuple(lifting),
         tuple(sources), tuple(only), draft,
     )  # fmt: skip
+
+
+def _of_policies(
+    installation: Installation, judged: Sequence[tuple[Change, Verdict]], only: Sequence[str]
+) -> list[tuple[Change, Verdict]]:
+    """What these policies would write, judged as ``apply`` will: without the changes of others beside it."""
+    changes = [change for change, _ in judged if change.policies & set(only)]
+    verdicts = guard.judge(
+        changes, installation.policies.policies.limits, planner.circumstances(installation, by_person=True)
+    )
+    return list(zip(changes, verdicts, strict=True))
 
 
 def _if_lifted(

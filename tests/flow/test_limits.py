@@ -55,6 +55,19 @@ def test_a_day_may_have_a_ceiling_for_records_that_outlives_a_restart(live: Stag
     assert live.apply(confirm=2)["written"] == 2
 
 
+def test_the_plan_of_one_policy_is_judged_as_it_will_be_applied_without_the_others(stage: Stage) -> None:
+    mobiles = person_policy(fields="  mobile: {salesforce: MobilePhone, hubspot: mobilephone, wins: salesforce}\n")
+    text = mobiles.replace("policy: person-basics", "policy: person-mobiles").replace("defines:", "about:")
+    beside = "\n".join(line for line in text.splitlines() if not line.startswith(("records:", "match:"))) + "\n"
+    stage.write_policies(limits=limits_policy(batch="{records: 3}"), mobiles=beside)
+    stage.pairs(2, {"Title": "CEO"}, {"jobtitle": "Boss"})
+    stage.pairs(3, {"MobilePhone": "1"}, {"mobilephone": "2"})
+    assert stage.plan()["held"] == 3
+    plan = stage.plan("person-mobiles")
+    assert (plan["changes"], plan["held"]) == (3, 0)
+    assert stage.apply(plan)["written"] == 3
+
+
 def test_the_plan_says_the_limit_before_anybody_applies_it(stage: Stage) -> None:
     stage.write_policies(limits=limits_policy(batch="{records: 1}"))
     stage.pairs(2, {"Title": "CEO"}, {"jobtitle": "Boss"})
