@@ -39,7 +39,7 @@ from agent.ledger.stored_plans import Revision, StoredPlan
 from agent.ledger.verify import Verification, verify_ledger
 from agent.records import Ref
 from agent.store import Clock, Connection, RandomBytes, Schema, Store, marks, maybe_micros, to_micros
-from agent.stored_json import from_json, storable, to_json
+from agent.stored_json import from_json, storable, to_json, to_json_by_items
 
 __all__ = [
     "LEDGER_TABLES",
@@ -272,8 +272,8 @@ class Ledger:
                 self.record_event("policies changed", revision, editor, {"files": sorted(sources)})
 
     def save_plan(self, body: Mapping[str, Any], *, expires_at: datetime) -> str:
-        """Keep a plan as it was shown; returns its name."""
-        text = to_json(body)
+        """Keep a plan as it was shown; returns its name. Long lists of ``body`` may be iterators."""
+        text = to_json_by_items(body)
         with self.store.write() as connection:
             number = stored_plans.insert_plan(
                 connection, text, at=to_micros(self.clock()), expires_at=to_micros(expires_at)

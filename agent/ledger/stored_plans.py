@@ -44,7 +44,7 @@ class Revision:
 
 def insert_plan(connection: Connection, body: bytes, *, at: int, expires_at: int) -> int:
     cursor = connection.execute(
-        "INSERT INTO plans (body, created_at, expires_at) VALUES (?, ?, ?)", (body.decode(), at, expires_at)
+        "INSERT INTO plans (body, created_at, expires_at) VALUES (CAST(? AS TEXT), ?, ?)", (body, at, expires_at)
     )
     return int(cursor.lastrowid or 0)
 

@@ -33,8 +33,8 @@ VALID_FOR = timedelta(days=7)
 FrozenCell = tuple[str, str, str]
 """(entity, field or ``create``, system)."""
 
-_CHANGES = TypeAdapter(list[Change])
-_VERDICTS = TypeAdapter(list[Verdict])
+_CHANGE, _CHANGES = TypeAdapter(Change), TypeAdapter(list[Change])
+_VERDICT, _VERDICTS = TypeAdapter(Verdict), TypeAdapter(list[Verdict])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,11 @@ def make(
     binding = plan_binding.binding_of(installation)
     body = {
         "binding": binding,
-        "changes": _CHANGES.dump_python([change for change, _ in judged], mode="json"),
-        "verdicts": _VERDICTS.dump_python([verdict for _, verdict in judged], mode="json"),
+        "changes": (_CHANGE.dump_python(change, mode="json") for change, _ in judged),
+        "verdicts": (_VERDICT.dump_python(verdict, mode="json") for _, verdict in judged),
         "lifts": [list(cell) for cell in lifts],
-        "lifting": _CHANGES.dump_python(lifting, mode="json"),
-        "sources": [{str(ref): dict(values) for ref, values in each.items()} for each in sources],
+        "lifting": (_CHANGE.dump_python(change, mode="json") for change in lifting),
+        "sources": ({str(ref): dict(values) for ref, values in each.items()} for each in sources),
         "only": list(only),
     }
     plan_id = installation.ledger.save_plan(body, expires_at=installation.clock() + VALID_FOR)

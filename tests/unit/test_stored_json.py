@@ -15,7 +15,7 @@ from agent.decide.view import Base
 from agent.ledger.ledger import Intent
 from agent.mirror.mirror import Disposition
 from agent.reviews.reviews import Reviews
-from agent.stored_json import from_json, is_storable, storable, to_json
+from agent.stored_json import from_json, is_storable, storable, to_json, to_json_by_items
 
 HALF = "cut off \ud83d"
 """The first half of an emoji, as a form that counts in UTF-16 leaves it behind."""
@@ -33,6 +33,14 @@ def test_every_value_comes_back(fields: dict[str, Any]) -> None:
     back = from_json(to_json(fields).decode())
     assert back == fields
     assert {name: type(value) for name, value in back.items()} == {n: type(v) for n, v in fields.items()}
+
+
+@given(st.lists(any_value, max_size=4), any_value)
+def test_an_object_encoded_item_by_item_comes_back_as_if_at_once(items: list[Any], value: Any) -> None:
+    assert from_json(to_json_by_items({"items": iter(items), "value": value}).decode()) == {
+        "items": items, "value": value,
+    }  # fmt: skip
+    assert from_json(to_json_by_items({}).decode()) == {}
 
 
 @given(st.text(st.characters(exclude_categories=())))
