@@ -171,5 +171,5 @@ class Declaration(Generic[S]):
     questions: Callable[[], Sequence[Any]] = tuple
     rights: Callable[[Sequence[Use]], Rights | None] = no_rights
     retiring: Callable[[S], Sequence[Retiring]] = lambda settings: ()
-    calls_step: str = "find the tool that uses them and slow it down"
+    calls_step: str = "find the tool that uses up the calls and slow it down"
     status_page: str = ""

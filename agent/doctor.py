@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,23 +18,14 @@ from agent.connector import Connector, ObjectSchema, Window
 from agent.decide import parse
 from agent.decide.policy import PolicySet
 from agent.declaration import REPLACED_BY_USE, Declaration, Use
-from agent.errors import (
-    AccessDenied,
-    BadReply,
-    ConfigError,
-    ConnectorError,
-    NotFound,
-    NotPermitted,
-    PolicyError,
-    TruceError,
-    Unavailable,
-)
+from agent.errors import AccessDenied, ConfigError, PolicyError, SafetyStop, TruceError
 from agent.guard import lowest
 from agent.policy_files.policy_files import read_sources
 from agent.policy_files.rights import uses_of
 from agent.private_files import require_private
 from agent.reports.prospects import Prospect, Prospects, Sight
 from agent.systems import Systems
+from agent.ways_out import GRANT, PERMISSIONS, WaysOut
 
 MOST_SKEW_SECONDS = 60.0
 LEAST_FREE_BYTES = 256 * 1024 * 1024
@@ -42,8 +33,6 @@ RETIRING_DAYS = 180
 """So early is said that a vendor stops supporting what we use."""
 MUCH_USED = 0.8
 """Part of an account's calls after which it is worth a look."""
-PERMISSIONS = "truce doctor --permissions"
-GRANT = f"grant what is missing to Truce's user; the whole list: {PERMISSIONS}"
 
 Level = Literal["ok", "warning", "error"]
 Schemas = dict[tuple[str, str], ObjectSchema]
@@ -78,6 +67,8 @@ class Examination:
     """Puts a gate that counts and remembers nothing into the way of the connectors' calls."""
     mode: Mode = "ask"
     """The most that Truce may do at present."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """{system: the account that answered when this installation began}."""
     taken_over: Collection[str] = ()
     """Entity types that a person moved from another sync to Truce."""
     _reachable: dict[str, Connector] = field(default_factory=dict)
@@ -96,13 +87,13 @@ class Examination:
             try:
                 connectors[system] = self.connect(system)
             except ConfigError as error:
-                yield _error(f"{system} keys", error)
+                yield error_finding(f"{system} keys", error)
         calls = self.calls(connectors) if connectors else None
         for meter in calls.meters.values() if calls is not None else ():
             meter.lane = "undo"  # a look at what is wrong is never held back
         try:
             for system, connector in connectors.items():
-                found = list(_access(system, connector, self.clock, self._ways_out(system)))
+                found = list(_access(system, connector, self.clock, self._ways_out(system), self.accounts.get(system)))
                 yield from found
                 if all(each.level != "error" for each in found):
                     self._reachable[system] = connector
@@ -139,7 +130,7 @@ class Examination:
             try:
                 self.secret(place)
             except ConfigError as error:
-                yield _error(f"{setting}", error)
+                yield error_finding(f"{setting}", error)
             else:
                 yield Finding("ok", setting, f"can be read from {place.partition(':')[0]}")
                 if setting.rpartition(".")[2] in REPLACED_BY_USE and not can_be_kept(place):
@@ -156,7 +147,7 @@ class Examination:
             sources = read_sources(self.config.policies)
             policies = parse.load(sources, None, today, self.systems)
         except TruceError as error:
-            yield _error("policies", error)
+            yield error_finding("policies", error)
             return
         self._loaded, schemas = policies, self._schemas
         for entity_type in policies.entity_types.values():
@@ -248,45 +239,6 @@ class Examination:
             yield Finding("warning", f"{system} other sync", f"{text}Truce pairs by them", steps)
 
 
-@dataclass(frozen=True, slots=True)
-class WaysOut:
-    """What leads out of an error of one vendor. ``secrets`` are the settings of its keys, ``elsewhere`` is where
-    requests go in place of the vendor."""
-
-    system: str
-    name: str
-    secrets: Sequence[str]
-    status_page: str
-    elsewhere: str
-
-    def of(self, error: TruceError) -> tuple[str, ...]:
-        """The error's own step, where it has one that leads further than to here; else what its kind calls for."""
-        if isinstance(error, ConnectorError) and error.mend:
-            return (error.mend,)
-        if error.next_step not in ("", "truce doctor"):
-            return (error.next_step,)
-        if isinstance(error, NotPermitted):
-            return (GRANT,)
-        if isinstance(error, AccessDenied):
-            return (f"look whether these are still good: {', '.join(self.secrets)}; set one: truce secrets set NAME",)
-        if isinstance(error, Unavailable):
-            where = f", or see {self.status_page}" if self.status_page else ""
-            wait = f"if other pages open from this computer, {self.name} is away: wait a few minutes{where}"
-            sent = f"requests go to {self.elsewhere}, as base_url in config.yaml says: does it run?"
-            return (sent, wait) if self.elsewhere else (wait,)
-        if isinstance(error, BadReply):
-            return (
-                f"in config.yaml under {self.system}: correct base_url and api_version, where they are set",
-                "if they are right, something answers in its place: a proxy, or the login page of a network",
-            )
-        if isinstance(error, NotFound):
-            return (
-                f"if it is there, show it to Truce's user: {PERMISSIONS}",
-                "if not, correct its name in the policies",
-            )
-        return ()
-
-
 def _quota(standing: Standing | None, step: str) -> Iterator[Finding]:
     """How much of the account's calls is used, as its own replies say."""
     if standing is None or standing.limit is None or standing.used is None or standing.share is None:
@@ -345,7 +297,7 @@ def _state_folder(state: Path) -> Iterator[Finding]:
         try:
             require_private(state, kind="directory")
         except ConfigError as error:
-            yield _error("state folder", error)
+            yield error_finding("state folder", error)
             return
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
@@ -356,13 +308,24 @@ def _state_folder(state: Path) -> Iterator[Finding]:
     yield Finding("ok", "disk", f"{free // 2**20:,} MB free for the ledger")
 
 
-def _access(system: str, connector: Connector, clock: Callable[[], datetime], ways_out: WaysOut) -> Iterator[Finding]:
+def _access(
+    system: str, connector: Connector, clock: Callable[[], datetime], ways_out: WaysOut, known: str | None
+) -> Iterator[Finding]:
+    """Who answers, whether it is the ``known`` account, and what time it is there."""
     try:
         identity = connector.identity()
         skew = (connector.now() - clock()).total_seconds()
         owners = connector.owners()
     except TruceError as error:
-        yield _error(f"{system} access", error, ways_out)
+        yield error_finding(f"{system} access", error, ways_out)
+        return
+    if known not in (None, identity.account_id):
+        text = f"account {identity.account_id} answers, but this installation belongs to account {known}"
+        steps = (
+            f"log in to account {known}: {', '.join(ways_out.secrets)}; set one: truce secrets set NAME",
+            "for the other account begin anew: truce init in a folder of its own",
+        )
+        yield Finding("error", f"{system} access", text, steps, SafetyStop.exit_code)
         return
     kind = "production" if identity.is_production else "not production"
     yield Finding("ok", f"{system} access", f"{identity.name or identity.account_id} ({identity.account_id}), {kind}")
@@ -391,7 +354,7 @@ def _object(
         mapped = sorted(set(fields) & set(schema.fields))
         next(connector.changed(object_type, mapped, Window(now - timedelta(seconds=1), now)), None)
     except TruceError as error:
-        return _error(subject, error, ways_out)
+        return error_finding(subject, error, ways_out)
     schemas[connector.system, object_type] = schema
     readable = f"{len(schema.fields)} fields readable"
     denied = [verb for verb, allowed in (("create", schema.can_create), ("change", schema.can_update)) if not allowed]
@@ -435,7 +398,7 @@ def _uniqueness(schema: ObjectSchema | None) -> dict[str, bool]:
     return {name: field.unique for name, field in schema.fields.items()} if schema is not None else {}
 
 
-def _error(subject: str, error: TruceError, ways_out: WaysOut | None = None) -> Finding:
+def error_finding(subject: str, error: TruceError, ways_out: WaysOut | None = None) -> Finding:
     """The first problem stands for all of a file's; ``truce check`` lists them."""
     text = f"{error.what}: {error.why}" if error.why else error.what
     if isinstance(error, PolicyError):

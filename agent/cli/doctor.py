@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import click
 
 from agent.cli.display import one_line, print_json, say
 from agent.cli.session import Session, json_option, session_of
-from agent.errors import TruceError
+from agent.errors import LedgerMissing, TruceError, UsageError
 from agent.words import counted
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def command(ctx: click.Context, permissions: bool, into: Path | None, as_json: b
     examination = Examination(
         config, systems_of(config), lambda system: connect_to(config, system), wall_clock, declarations(),
         calls=lambda links: metered(_about(config, links), links, wall_clock),
-        mode=standing.ceiling, taken_over=standing.taken_over,
+        mode=standing.ceiling, taken_over=standing.taken_over, accounts=standing.accounts,
     )  # fmt: skip
-    for finding in [*examination.findings(), *_suspended(session)]:
+    for finding in [*examination.findings(), *_ledger(session), *_suspended(session)]:
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -102,6 +102,28 @@ def _permissions(session: Session, into: Path | None, *, as_json: bool) -> int:
     return 0
 
 
+def _ledger(session: Session) -> Iterator[Finding]:
+    """Whether what was done is remembered; before the first plan there is nothing to remember."""
+    from agent.doctor import Finding, error_finding
+    from agent.ledger.memory import memory_of
+    from agent.safety import check_memory, not_the_one_known
+    from agent.wiring.opening import LEDGER
+
+    path = session.config.state / LEDGER
+    try:
+        with session.reading() as installation:
+            check_memory(installation.ledger, path)
+    except LedgerMissing:
+        if memory_of(path).exists():
+            yield error_finding("ledger", not_the_one_known(path, "lost"))
+    except UsageError:
+        return
+    except TruceError as error:
+        yield error_finding("ledger", error)
+    else:
+        yield Finding("ok", "ledger", "it is the one that was here before")
+
+
 def _suspended(session: Session) -> Iterator[Finding]:
     """Lines out of force because a CRM changed, as the last look found."""
     from agent.doctor import Finding
@@ -115,7 +137,7 @@ def _suspended(session: Session) -> Iterator[Finding]:
 
 
 def _show(finding: Finding) -> None:
-    from agent.doctor import PERMISSIONS
+    from agent.ways_out import PERMISSIONS
 
     say(f"{MARKS[finding.level]} {finding.subject}: {one_line(finding.text)}", hanging=8)
     for step in finding.steps if finding.level != "ok" else ():
@@ -147,7 +169,7 @@ def _summary(errors: int, standing: Standing, prospects: list[Prospect]) -> str:
 class Standing:
     """How far this installation has come. ``acting``: policies that write without asking. ``accepted``: entity types of
     which a person accepted who is the same; ``is_paired`` if of all. ``taken_over``: those moved here from another
-    sync. ``ceiling`` is the most that Truce may do."""
+    sync. ``ceiling`` is the most that Truce may do; ``accounts`` are those it belongs to, by system."""
 
     modes: Mapping[str, Mode]
     acting: list[str]
@@ -155,6 +177,7 @@ class Standing:
     is_paired: bool
     ceiling: Mode
     taken_over: frozenset[str] = frozenset()
+    accounts: Mapping[str, str] = field(default_factory=dict)
 
 
 def _standing(session: Session) -> Standing:
@@ -163,6 +186,7 @@ def _standing(session: Session) -> Standing:
     from agent.approval.ceiling import ceiling
     from agent.pairing import pairing
     from agent.plan.planner import effective_modes
+    from agent.safety import known_accounts
 
     try:
         with session.reading() as installation:
@@ -172,11 +196,12 @@ def _standing(session: Session) -> Standing:
             writing |= {policy.header.name for policy in policies.lifecycle}
             accepted = frozenset(pairing.accepted(installation))
             most = ceiling(installation.ledger, session.config.run.mode).mode
+            accounts = known_accounts(installation.ledger)
             taken_over = frozenset(cutover.taken_over(installation))
     except TruceError:
         return Standing({}, [], frozenset(), False, session.config.run.mode)
     acting = sorted(name for name in writing if modes[name] == "act")
-    return Standing(modes, acting, accepted, set(policies.entity_types) <= accepted, most, taken_over)
+    return Standing(modes, acting, accepted, set(policies.entity_types) <= accepted, most, taken_over, accounts)
 
 
 def _document(finding: Finding) -> dict[str, object]:

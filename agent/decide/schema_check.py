@@ -331,7 +331,7 @@ def internal_word(word: str, field: FieldSchema, where: str, node: Node, reader:
     return word
 
 
-_HIDDEN = "It may also be hidden from Truce's user: truce doctor --permissions."
+_HIDDEN = "It may also be hidden from Truce's user; what it needs: truce doctor --permissions"
 _GIVE_IT = "Give it that right (truce doctor --permissions)"
 _MAKE_EDITABLE = "Let Truce's user edit it (truce doctor --permissions)."
 _NAME_IT = "Add it under `values`; a record that has it is asked about until then."

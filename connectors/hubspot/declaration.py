@@ -14,8 +14,8 @@ from connectors.hubspot.rights import retiring, rights
 from connectors.hubspot.vendor import clears_before_moving_back
 
 CALLS_USED_UP = (
-    "find the tool that uses them (Settings > Integrations > Connected Apps) and slow it down; they are counted anew "
-    "from midnight in the account's time zone"
+    "find the tool that uses up the calls (Settings > Integrations > Connected Apps) and slow it down; they are "
+    "counted anew from midnight in the account's time zone"
 )
 
 NATIVE_IDS = {

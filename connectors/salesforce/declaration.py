@@ -14,8 +14,8 @@ from agent.systems import StageField, System
 from connectors.salesforce.rights import retiring, rights
 
 CALLS_USED_UP = (
-    "find the tool that uses them (Setup > System Overview > API Usage) and slow it down; each call comes back 24 "
-    "hours after it was made"
+    "find the tool that uses up the calls (Setup > System Overview > API Usage) and slow it down; each call comes back "
+    "24 hours after it was made"
 )
 
 SALESFORCE = System(

@@ -150,6 +150,12 @@ class Office:
         said = self.terminal("check", "--offline")
         assert place.partition(": ")[0] in said.text
 
+    def backup(self) -> list[Path]:
+        """The copies of the ledger, after one more."""
+        folder = self.path("copies")
+        assert self.terminal("ledger", "backup", str(folder)).code == 0
+        return sorted(each for each in folder.iterdir() if each.suffix == ".db")
+
     def wait(self, seconds: float) -> None:
         """Time passes, here and there."""
         self.admin.post("/clock/advance", seconds=seconds)
@@ -157,9 +163,9 @@ class Office:
         self.set_clock(self.waited)
 
 
-def as_its_owner(path: Path, how: int) -> bool:
+def as_its_owner(path: str | Path, how: int) -> bool:
     """What the mode says, also where the tests run as root, whom no mode keeps out."""
-    return stat.S_IMODE(path.stat().st_mode) >> 6 & how == how
+    return stat.S_IMODE(Path(path).stat().st_mode) >> 6 & how == how
 
 
 Act = Callable[[Office], object]

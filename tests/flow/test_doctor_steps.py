@@ -582,3 +582,48 @@ def test_a_line_goes_on_without_what_is_gone_once_a_person_says_so(office: Offic
 def test_the_newest_version_of_an_interface_leads_to_a_newer_truce() -> None:
     [said] = retiring("2026-09")
     assert said.step == "install a newer Truce: this one knows no later version"
+
+
+def test_the_keys_of_another_account_are_refused_until_the_right_ones_are_back(office: Office) -> None:
+    assert office.terminal("plan").code == 0
+    settings = office.emulator.world.spaces["hubspot"].settings
+    known, settings["portal_id"] = settings["portal_id"], 4711
+    code, found = office.look(
+        "hubspot access", f"account 4711 answers, but this installation belongs to account {known}"
+    )
+    assert found is not None
+    assert (found.level, code) == ("error", 5)
+    assert f"log in to account {known}: hubspot.token" in found.steps[0]
+    assert office.terminal("plan").code == 5, "as little as doctor, nothing else goes on with it"
+    settings["portal_id"] = known
+    office.run(
+        found.steps[0].replace("NAME", "hubspot.token"), typed=f"{office.emulator.credentials['hubspot']['token']}\n"
+    )
+    assert office.look("hubspot access", "") == (0, None)
+
+
+def test_a_damaged_ledger_is_restored_and_what_it_lost_is_accepted(office: Office) -> None:
+    assert office.terminal("plan").code == 0
+    [copy] = office.backup()
+    office.path("state/ledger.db").write_bytes(b"no database at all" * 999)
+    code, found = office.look("ledger", "is damaged")
+    assert found is not None
+    assert (found.level, code) == ("error", 12)
+    office.run(found.steps[0].replace("FILE", str(copy)))
+    code, found = office.look("ledger", "it is older: restored from an old backup")
+    assert found is not None
+    assert (found.level, code) == ("error", 5)
+    office.run(f"{found.steps[0]} --yes")
+    assert office.look("ledger", "") == (0, None)
+    assert office.terminal("plan").code == 0
+
+
+def test_a_ledger_that_is_gone_is_no_new_beginning(office: Office) -> None:
+    assert office.look("ledger", "") == (0, None), "before the first plan there is none"
+    assert office.terminal("plan").code == 0
+    office.path("state/ledger.db").unlink()
+    code, found = office.look("ledger", "it is lost")
+    assert found is not None
+    assert (found.level, code) == ("error", 5)
+    office.run(f"{found.steps[0]} --yes")
+    assert office.look("ledger", "") == (0, None)
