@@ -34,8 +34,12 @@ WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
 """By ``policyName`` of a 429; HubSpot does not promise Retry-After there."""
 
 _NEW_KEY = "copy the key anew (Settings > Integrations > Service keys), then: truce secrets set hubspot.token"
-_NEW_LOGIN = "let the account install the app again, and keep the new token: truce secrets set hubspot.refresh_token"
-_SAME_APP = "keep what the app's own page shows: truce secrets set hubspot.client_id, then hubspot.client_secret"
+_LOGIN_WAYS_OUT = {
+    "BAD_REFRESH_TOKEN": "install the app anew and keep its new token: truce secrets set hubspot.refresh_token",
+    "BAD_CLIENT_ID": "keep the client id that the app's page shows: truce secrets set hubspot.client_id",
+    "BAD_CLIENT_SECRET": "keep the client secret that the app's page shows: truce secrets set hubspot.client_secret",
+}
+"""By ``status`` of the token endpoint."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 _NAMING = ("propertyName", "properties")
@@ -207,7 +211,7 @@ def oauth_refusal(status: int, body: Any) -> ConnectorError:
         system=SYSTEM,
         why=", ".join(codes),
         next_step="truce doctor",
-        mend=_NEW_LOGIN if "BAD_REFRESH_TOKEN" in codes else _SAME_APP,
+        mend=next((_LOGIN_WAYS_OUT[code] for code in codes if code in _LOGIN_WAYS_OUT), ""),
     )
 
 

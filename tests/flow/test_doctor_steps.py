@@ -24,7 +24,7 @@ from terminal import terminal_at
 
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.practice import Options
-from connectors.emulator.salesforce.provisioning import USERNAMES
+from connectors.emulator.salesforce.provisioning import REFRESH_TOKEN, USERNAMES
 from connectors.emulator.salesforce.switches import API_USER
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.rights import retiring
@@ -509,27 +509,94 @@ def test_a_replaced_token_that_cannot_be_kept_is_put_where_it_can(office: Office
     assert office.look("hubspot.refresh_token", "") == (0, None)
 
 
-def test_a_key_that_cannot_sign_is_one_finding_among_others(office: Office) -> None:
+def a_key(office: Office) -> str:
+    """Log in by a signed statement from now on; returns the private key, whose certificate the app holds."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    client_id = office.emulator.credentials["salesforce"]["client_id"]
-    certificates = {client_id: public.decode()}
-    office.admin.post("/settings", system="salesforce", name="certificates", value=certificates)
-    office.path(secret("key")).write_text("not-a-key", encoding="utf-8")
-    office.path(secret("key")).chmod(0o600)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    certify(office, public)
+    place = "file:secrets/key"
     office.set(
-        "salesforce", login="jwt", username=f"integration@{USERNAMES}", private_key="file:secrets/key",
-        client_secret=None,
+        "salesforce", login="jwt", username=f"integration@{USERNAMES}", private_key=place, client_secret=None
     )  # fmt: skip
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
+    office.run("truce secrets set salesforce.private_key", typed=private)
+    assert office.doctor()[0] == 0
+    return private
+
+
+def certify(office: Office, public: str | None) -> None:
+    client_id = office.emulator.credentials["salesforce"]["client_id"]
+    value = {client_id: public} if public is not None else {}
+    office.admin.post("/settings", system="salesforce", name="certificates", value=value)
+
+
+def test_a_key_that_cannot_sign_is_one_finding_among_others(office: Office) -> None:
+    private = a_key(office)
+    office.path(secret("key")).write_text("not-a-key", encoding="utf-8")
     code, found = office.look("salesforce keys", "the Salesforce private key cannot be used")
     assert found is not None
     assert (found.level, code) == ("error", 2)
     assert any(each.subject == "hubspot contacts" for each in office.doctor()[1]), "the rest is looked at all the same"
     office.run(found.steps[0].removesuffix(" < server.key"), typed=private)
     assert office.look("salesforce keys", "") == (0, None)
+
+
+def test_an_app_that_lost_the_certificate_is_given_it_again(office: Office) -> None:
+    a_key(office)
+    settings = office.emulator.world.spaces["salesforce"].settings
+    held = dict(settings["certificates"])
+    certify(office, None)
+    code, found = office.look("salesforce access", "invalid assertion")
+    assert found is not None
+    assert (found.level, code) == ("error", 13)
+    assert "upload the certificate of the key that config.yaml names" in found.steps[0]
+    office.admin.post("/settings", system="salesforce", name="certificates", value=held)
+    assert office.look("salesforce access", "") == (0, None)
+
+
+def test_an_app_that_administrators_did_not_approve_is_approved(office: Office) -> None:
+    a_key(office)
+    office.admin.post("/settings", system="salesforce", name="app_is_approved", value=False)
+    code, found = office.look("salesforce access", "hasn't approved this consumer")
+    assert found is not None
+    assert (found.level, code) == ("error", 13)
+    assert "let administrators approve users" in found.steps[0]
+    office.admin.post("/settings", system="salesforce", name="app_is_approved", value=True)
+    assert office.look("salesforce access", "") == (0, None)
+
+
+@pytest.mark.parametrize("system", ["salesforce", "hubspot"])
+def test_a_refresh_token_that_ended_is_replaced_by_a_new_one(system: str, office: Office) -> None:
+    app = {"refresh_token": REFRESH_TOKEN, **office.emulator.credentials[system]}
+    places = {name: f"file:secrets/{system}-{name}" for name in ("client_id", "client_secret", "refresh_token")}
+    office.set(system, token=None, login="refresh_token", **places)
+    for name in places:
+        office.run(f"truce secrets set {system}.{name}", typed=f"{app[name]}\n")
+    assert office.doctor()[0] == 0
+    office.path(secret(f"{system}-refresh_token")).write_text("ended", encoding="utf-8")
+    code, found = office.look(f"{system} access", "refused the login: ")
+    assert found is not None
+    assert (found.level, code) == ("error", 13)
+    assert found.steps[0].endswith(f"truce secrets set {system}.refresh_token")
+    office.run(found.steps[0], typed=f"{app['refresh_token']}\n")
+    assert office.look(f"{system} access", "") == (0, None)
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+def test_a_mistyped_app_of_hubspot_is_typed_again(name: str, office: Office) -> None:
+    app = office.emulator.credentials["hubspot"]
+    places = {each: f"file:secrets/hubspot-{each}" for each in ("client_id", "client_secret", "refresh_token")}
+    office.set("hubspot", token=None, login="refresh_token", **places)
+    for each in places:
+        office.run(f"truce secrets set hubspot.{each}", typed=f"{app[each]}\n")
+    office.path(secret(f"hubspot-{name}")).write_text("mistyped", encoding="utf-8")
+    code, found = office.look("hubspot access", "refused the login: ")
+    assert found is not None
+    assert (found.level, code) == ("error", 13)
+    assert found.steps[0].endswith(f"truce secrets set hubspot.{name}")
+    office.run(found.steps[0], typed=f"{app[name]}\n")
+    assert office.look("hubspot access", "") == (0, None)
 
 
 def test_beside_another_sync_watching_is_the_step(office: Office) -> None:
