@@ -58,6 +58,12 @@ def standing(installation: Installation, entity_type: str, *, look: bool = True)
     )
 
 
+def taken_over(installation: Installation) -> list[str]:
+    """Entity types that are at their last step: the other sync is off, and Truce acts."""
+    known = installation.policies.policies.entity_types
+    return [name for name in known if standing(installation, name, look=False).step == ACTS]
+
+
 def advance(installation: Installation, entity_type: str, actor: str) -> str:
     """Take the next step; returns the new one.
 

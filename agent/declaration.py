@@ -160,7 +160,8 @@ class Declaration(Generic[S]):
 
     ``names`` are those that ``truce conformance`` works with, None where it cannot run; ``questions`` gives further
     claims of the suite about this vendor alone, each about something that nobody has shown yet. ``rights`` says what to
-    grant for what policies do, ``retiring`` what of these settings has an end.
+    grant for what policies do, ``retiring`` what of these settings has an end. ``calls_step`` is what a person does
+    when the account's calls are nearly used up; ``status_page`` is where the vendor says that it is down.
     """
 
     system: System
@@ -170,3 +171,5 @@ class Declaration(Generic[S]):
     questions: Callable[[], Sequence[Any]] = tuple
     rights: Callable[[Sequence[Use]], Rights | None] = no_rights
     retiring: Callable[[S], Sequence[Retiring]] = lambda settings: ()
+    calls_step: str = "find the tool that uses up the calls and slow it down"
+    status_page: str = ""

@@ -142,13 +142,20 @@ class StorageFull(TruceError):
 
 
 class ConnectorError(TruceError):
-    """Talking to a vendor failed. ``system`` names which."""
+    """Talking to a vendor failed. ``system`` names which.
+
+    ``mend`` is what puts it right, where the vendor's answer tells; ``truce doctor``, which most of these lead to,
+    says it.
+    """
 
     exit_code = 14
 
-    def __init__(self, what: str, *, system: str = "", where: str = "", why: str = "", next_step: str = "") -> None:
+    def __init__(
+        self, what: str, *, system: str = "", where: str = "", why: str = "", next_step: str = "", mend: str = ""
+    ) -> None:
         super().__init__(what, where=where or system, why=why, next_step=next_step)
         self.system = system
+        self.mend = mend
 
 
 class AccessDenied(ConnectorError):
@@ -167,8 +174,10 @@ class NotPermitted(AccessDenied):
 class Unavailable(ConnectorError):
     """The vendor cannot answer now. ``retry_after`` is in seconds when the vendor said so."""
 
-    def __init__(self, what: str, *, system: str = "", retry_after: float | None = None, why: str = "") -> None:
-        super().__init__(what, system=system, why=why, next_step="truce doctor")
+    def __init__(
+        self, what: str, *, system: str = "", retry_after: float | None = None, why: str = "", mend: str = ""
+    ) -> None:
+        super().__init__(what, system=system, why=why, next_step="truce doctor", mend=mend)
         self.retry_after = retry_after
 
 
@@ -183,8 +192,8 @@ class HeldBack(Unavailable):
 class BadReply(ConnectorError):
     """A reply that cannot be the answer (captive portal, truncation), or a refusal of what should be answered."""
 
-    def __init__(self, what: str, *, system: str = "", where: str = "", why: str = "") -> None:
-        super().__init__(what, system=system, where=where, why=why, next_step="truce doctor")
+    def __init__(self, what: str, *, system: str = "", where: str = "", why: str = "", mend: str = "") -> None:
+        super().__init__(what, system=system, where=where, why=why, next_step="truce doctor", mend=mend)
 
 
 class Interrupted(TruceError):

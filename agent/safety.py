@@ -12,6 +12,7 @@ from agent.changes import Mode
 from agent.errors import LedgerDamaged, SafetyStop, UsageError
 from agent.installation import Installation
 from agent.ledger.ledger import Ledger
+from agent.ledger.memory import MemoryCheck
 
 ACCOUNT = "account"
 """Kind of the event that notes which account of a system this installation belongs to."""
@@ -26,22 +27,32 @@ def check_ledger(ledger: Ledger, path: Path, *, is_accepted: bool = False) -> No
         SafetyStop: it is not the one this folder knew. LedgerDamaged: its pages or its chain are broken.
     """
     ledger.store.check_pages()
-    memory = ledger.memory_check()
-    if memory != "ok" and not is_accepted:
-        raise SafetyStop(
-            "the ledger is not the one this installation knew, so nothing is written",
-            where=str(path),
-            why=f"the side file says it is {memory}: restored from an old backup, or replaced",
-            next_step="put the newer one back; if it is lost: truce ledger accept",
-        )
+    if not is_accepted:
+        check_memory(ledger, path)
     verification = ledger.verify()
     if not verification.ok:
         raise LedgerDamaged(
             "the ledger was altered",
             where=str(path),
             why=verification.message,
-            next_step="restore it from a backup",
+            next_step="put the last backup back: truce ledger restore FILE",
         )
+
+
+def check_memory(ledger: Ledger, path: Path) -> None:
+    """Raises SafetyStop: it is not the one this folder knew."""
+    memory = ledger.memory_check()
+    if memory != "ok":
+        raise not_the_one_known(path, memory)
+
+
+def not_the_one_known(path: Path, memory: MemoryCheck) -> SafetyStop:
+    return SafetyStop(
+        "the ledger is not the one this installation knew, so nothing is written",
+        where=str(path),
+        why=f"the side file says it is {memory}: restored from an old backup, or replaced",
+        next_step="put the newer one back; if it is lost: truce ledger accept",
+    )
 
 
 def accept_memory(installation: Installation, person: str) -> None:
@@ -74,7 +85,7 @@ def check_accounts(installation: Installation) -> None:
         identity = connector.identity()
         installation.calls.meters[system].lives_in(identity.time_zone)
         found = identity.account_id
-        known = _known_account(installation.ledger, system)
+        known = known_accounts(installation.ledger).get(system)
         if known is None:
             installation.ledger.record_event(ACCOUNT, f"{system} {found}", "truce", {})
         elif known != found:
@@ -86,12 +97,13 @@ def check_accounts(installation: Installation) -> None:
             )
 
 
-def _known_account(ledger: Ledger, system: str) -> str | None:
+def known_accounts(ledger: Ledger) -> dict[str, str]:
+    """{system: the account that this installation belongs to} of those that answered once."""
+    found: dict[str, str] = {}
     for event in ledger.events(kind=ACCOUNT):
-        name, _, account_id = event.subject.partition(" ")
-        if name == system:
-            return account_id
-    return None
+        system, _, account_id = event.subject.partition(" ")
+        found.setdefault(system, account_id)
+    return found
 
 
 def check_mirror(installation: Installation) -> None:

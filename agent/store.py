@@ -438,7 +438,7 @@ def _damaged(path: Path, why: str) -> LedgerDamaged:
         f"{path.name} is damaged",
         where=str(path),
         why=why,
-        next_step="put back the last backup, then truce ledger verify",
+        next_step="put the last backup back: truce ledger restore FILE",
     )
 
 

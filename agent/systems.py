@@ -58,7 +58,8 @@ class System:
 
     ``stage_fields``: {key under ``stages`` of a lifecycle: its field}. ``owner_key`` is its word under ``people``, and
     ``owner_help`` says what stands there; ``owner_note`` is advice where that is often mistaken. ``link_key_steps``
-    lead to a unique field of ours, ``{object}`` being the object type. ``native``: the vendor's own integration.
+    lead to a unique field of ours, ``{object}`` being the object type and ``{field}`` the first of ``link_key_fields``
+    that is still free. ``native``: the vendor's own integration.
     ``opt_in_step``: what a person does there to take back an opt-out that no program may.
     ``sample_types`` and ``sample_email`` stand in for its own names where a message shows how a line is written.
     ``short_id``: ids also come with something behind; the first so many characters are the id.
@@ -76,6 +77,7 @@ class System:
     owner_help: str = "the owner's id or e-mail there"
     owner_note: str = ""
     link_key_steps: tuple[str, ...] = ()
+    link_key_fields: tuple[str, ...] = ("truce_key",)
     native: NativeMapping | None = None
     opt_in_step: str = ""
     sample_types: str = "OBJECT"
@@ -85,6 +87,16 @@ class System:
     def id_of(self, text: str) -> str:
         """The id without what may stand behind it, so that both forms are equal."""
         return text[: self.short_id]
+
+    def link_key_setup(self, object_type: str, known: Mapping[str, bool] | None = None) -> tuple[str, ...]:
+        """The steps to a link key of this object type; only the last one where the field stands ready.
+
+        ``known``: {field that is there: whether its values are unique}.
+        """
+        known = known or {}
+        name = next((name for name in self.link_key_fields if known.get(name, True)), self.link_key_fields[-1])
+        steps = tuple(step.format(object=object_type, field=name) for step in self.link_key_steps)
+        return steps[-1:] if name in known else steps
 
     @property
     def owner_word(self) -> str:

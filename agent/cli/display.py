@@ -24,6 +24,7 @@ LONGEST_VALUE = 40
 LONGEST_EXCERPT = 200
 FORGING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Kinds of characters that move the cursor, turn the direction round, end a line or cannot be written at all."""
+UNBROKEN = "\N{NO-BREAK SPACE}"
 NARROW = 60
 """Columns below which a table cannot be read."""
 NARROWEST = 20
@@ -42,17 +43,21 @@ def one_line(text: str) -> str:
     return "".join("·" if unicodedata.category(char) in FORGING else char for char in text)
 
 
-def say(text: str, *, hanging: int = 0, err: bool = False) -> None:
+def say(text: str, *, hanging: int = 0, err: bool = False, whole: Sequence[str] = ()) -> None:
     """One line, whatever it quotes; in a terminal broken between words, ``hanging`` spaces before what follows.
 
-    Piped it stays one line: what a person greps for is not torn apart.
+    Parts of it that are ``whole``, such as commands, are not broken, so that they can be copied. Piped it stays one
+    line: what a person greps for is not torn apart.
     """
     stream = sys.stderr if err else sys.stdout
     text = one_line(text)
     if stream.isatty():
         width = max(shutil.get_terminal_size().columns, NARROWEST)
         follows = " " * min(hanging, width // 3)
+        for part in whole:
+            text = text.replace(part, part.replace(" ", UNBROKEN))
         text = textwrap.fill(text, width, subsequent_indent=follows, break_on_hyphens=False, break_long_words=False)
+        text = text.replace(UNBROKEN, " ")
     click.echo(text, err=err)
 
 

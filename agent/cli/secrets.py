@@ -51,8 +51,8 @@ def list_secrets(ctx: click.Context, as_json: bool) -> int:
 def set_secret(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """Ask for the secret NAME (hidden) and keep it; without NAME, for every secret that is missing.
 
-    NAME is a name in the keyring, keyring:NAME or file:PATH. Piped input is taken line by line; a private key has many
-    lines and is piped whole: truce secrets set NAME < server.key.
+    NAME is a setting such as hubspot.token, a name in the keyring, keyring:NAME or file:PATH. Piped input is taken
+    line by line; a private key has many lines and is piped whole: truce secrets set NAME < server.key.
     """
     from agent.config.secrets import store_secret
 
@@ -106,10 +106,12 @@ def check(ctx: click.Context, reference: str, as_json: bool) -> None:
 
 
 def _place(ctx: click.Context, name: str) -> str:
-    """The whole reference: a bare name is one in the keyring; a path is taken from the folder of the config."""
+    """The whole reference: a setting of the config stands for its place, any other bare name is one in the keyring; a
+    path is taken from the folder of the config."""
     source, colon, rest = name.partition(":")
     if not colon or source not in PLACES:
-        return f"keyring:{name}"
+        is_setting = "." in name and Path(ctx.obj).exists()
+        return (session_of(ctx).config.secrets().get(name) if is_setting else None) or f"keyring:{name}"
     return f"file:{Path(ctx.obj).parent.resolve() / rest}" if source == "file" else name
 
 

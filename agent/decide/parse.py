@@ -289,7 +289,7 @@ class _Draft:
                 document.reader.error(
                     document.key("create"),
                     f"Truce's user may not create {rule.as_type} in {system}",
-                    "Give it that right, or remove the line.",
+                    "Give it that right (truce doctor --permissions), or remove the line.",
                 )
 
     def _about(self, document: Document) -> _Entity | None:

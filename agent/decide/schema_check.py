@@ -109,16 +109,15 @@ class _RuleCheck:
             self.reader.error(
                 node,
                 f"the consent field `{name}` is not visible in {where}, so nobody's wish could be respected",
-                "Give Truce's user the right to read it, or correct the name.",
+                "Give Truce's user the right to read it (truce doctor --permissions), or correct the name.",
             )
             return None
-        advice = _elsewhere(name, schema, self.schemas) or _instead_of(name, schema)
         others = [other for other, named in self.rule.where[system].items() if named == name and other != object_type]
+        differs = ""
         if others and isinstance(node, TextNode):
-            advice = (
-                f"{advice} If {object_type} calls it differently, write `{{{others[0]}: {name}, {object_type}: …}}`."
-            )
-        self.reader.error(node, f"{where} has no field `{name}`", advice.strip())
+            differs = f"If {object_type} calls it differently, write `{{{others[0]}: {name}, {object_type}: …}}`."
+        advice = _elsewhere(name, schema, self.schemas, differs) or _instead_of(name, schema, differs)
+        self.reader.error(node, f"{where} has no field `{name}`", advice)
         return None
 
     def _writable(self, system: str, object_type: str, field: FieldSchema) -> None:
@@ -126,15 +125,15 @@ class _RuleCheck:
         where = f"{self.systems[system].name} {object_type}"
         node = self._node(system, object_type)
         if not schema.can_update:
-            self.reader.error(node, f"Truce's user may not change {where}", "Give it that right, or only read it.")
+            self.reader.error(node, f"Truce's user may not change {where}", f"{_GIVE_IT}, or only read it.")
         elif not field.writable and not self._is_set_once(field):
-            advice = f"Write `wins: {system}`, or only read it."
+            advice = f"If it is calculated there, write `wins: {system}`, or only read it."
             if self.rule.made_of:
-                advice = "Choose a field that can be."
+                advice = "If it is calculated there, choose a field that is not."
             self.reader.error(
                 node,
                 f"`{field.name}` cannot be written in {where}",
-                f"It is calculated or protected there. {advice}",
+                f"{_MAKE_EDITABLE} {advice}",
             )
 
     def _makeable(self) -> None:
@@ -292,7 +291,7 @@ def check_lifecycle(document: Document, policy: LifecyclePolicy, schemas: Schema
         if field is None:
             reader.error(node, f"{where} has no field `{name}`", _instead_of(name, schema))
         elif not field.writable and policy.wins != system:
-            advice = f"Give Truce's user that right, or write `wins: {system}`."
+            advice = f"{_MAKE_EDITABLE} Or write `wins: {system}`."
             reader.error(node, f"`{name}` cannot be written in {where}", advice)
         else:
             fields.setdefault(key, []).append((f"`{name}` of {where}", field))
@@ -332,6 +331,9 @@ def internal_word(word: str, field: FieldSchema, where: str, node: Node, reader:
     return word
 
 
+_HIDDEN = "It may also be hidden from Truce's user; what it needs: truce doctor --permissions"
+_GIVE_IT = "Give it that right (truce doctor --permissions)"
+_MAKE_EDITABLE = "Let Truce's user edit it (truce doctor --permissions)."
 _NAME_IT = "Add it under `values`; a record that has it is asked about until then."
 _USE_VALUES = "Say with `values` which word means which; others will be refused there and reported."
 
@@ -350,23 +352,28 @@ def _fits(source: str, target: str) -> bool:
     return {source, target} <= _TEXTUAL or {source, target} == _TIMES
 
 
-def _instead_of(name: str, schema: ObjectSchema) -> str:
+def _instead_of(name: str, schema: ObjectSchema, differs: str = "") -> str:
     by_label = [field.name for field in schema.fields.values() if field.label.casefold() == name.casefold()]
     if by_label:
-        return f"`{name}` is its label; write the internal name `{by_label[0]}`."
+        return _sentences(f"`{name}` is its label; write the internal name `{by_label[0]}`.", differs)
     near = nearest(name, [*schema.fields, *(field.label for field in schema.fields.values())])
     if near is None:
-        return "Look it up in the vendor's settings; it may also be hidden from Truce's user."
+        return _sentences("Look it up in the vendor's settings.", differs, _HIDDEN)
     internal = near if near in schema.fields else next(f.name for f in schema.fields.values() if f.label == near)
-    return f"Did you mean `{internal}`? It may also be hidden from Truce's user."
+    return _sentences(f"Did you mean `{internal}`?", differs, _HIDDEN)
 
 
-def _elsewhere(name: str, schema: ObjectSchema, schemas: Schemas) -> str:
+def _elsewhere(name: str, schema: ObjectSchema, schemas: Schemas, differs: str) -> str:
     """Salesforce's Contact has no Industry: some fields belong to the company."""
     owners = [kind for (system, kind), other in schemas.items() if system == schema.system and name in other.fields]
     if not owners:
         return ""
-    return f"`{name}` is a field of {in_words(sorted(owners))}; name it in the policy about that, or per object type."
+    found = f"`{name}` is a field of {in_words(sorted(owners))}; name it in the policy about that, or per object type."
+    return _sentences(found, differs, _HIDDEN)
+
+
+def _sentences(*given: str) -> str:
+    return " ".join(each for each in given if each)
 
 
 def _line_of(document: Document, rule: FieldRule) -> Node:

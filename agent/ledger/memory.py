@@ -15,11 +15,15 @@ from agent.store import Store
 MemoryCheck = Literal["ok", "lost", "older"]
 
 
+def memory_of(ledger: Path) -> Path:
+    return ledger.with_name(ledger.name + ".memory")
+
+
 class Memory:
     """``<ledger>.memory``: which ledger was here, and its last number and hash when a batch last closed."""
 
     def __init__(self, ledger_path: Path, ledger_id: str) -> None:
-        self.path = ledger_path.with_name(ledger_path.name + ".memory")
+        self.path = memory_of(ledger_path)
         self._ledger_id = ledger_id
 
     def check(self, store: Store) -> MemoryCheck:

@@ -55,9 +55,9 @@ def identity_fields(capabilities: Capabilities, object_type: str) -> set[str]:
 def _link_key_steps(policies: PolicySet, system: str, uses: Mapping[str, Use]) -> Iterator[str]:
     """How a field of ours is made on every object type that policies create."""
     for object_type, use in uses.items():
-        steps = policies.systems[system].link_key_steps if use.creates else ()
+        steps = policies.systems[system].link_key_setup(object_type) if use.creates else ()
         for number, step in enumerate(steps, start=1):
-            yield f"link key of {object_type} ({number} of {len(steps)}): {step.format(object=object_type)}"
+            yield f"link key of {object_type} ({number} of {len(steps)}): {step}"
 
 
 def _use(

@@ -81,7 +81,7 @@ class Prospects:
 
     def _why_no_change(self, spot: Spot) -> str:
         if spot[0] not in self.sight.capabilities:
-            return f"{spot[0]} does not let Truce in"
+            return f"there is no way into {spot[0]} at present"
         if spot not in self.sight.schemas:
             return "it cannot be read"
         if missing := self.sight.missing.get(spot):

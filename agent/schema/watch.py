@@ -30,9 +30,9 @@ Place = tuple[str, str]
 WAYS_BACK: Mapping[str, str] = {
     "value gone": "put the value back, or correct the line, or go on without it: truce resume POLICY",
     "shorter": "make the field longer, or go on and have longer values refused: truce resume POLICY",
-    "no create": "give Truce's user that right again: truce doctor",
-    "no update": "give Truce's user that right again: truce doctor",
-    "read only": "give Truce's user that right again: truce doctor",
+    "no create": "give Truce's user that right again: truce doctor --permissions",
+    "no update": "give Truce's user that right again: truce doctor --permissions",
+    "read only": "give Truce's user that right again: truce doctor --permissions",
 }
 PUT_BACK = (
     "put it back or show it to Truce's user again; it goes on by itself. If it is gone for good, correct the line"

@@ -67,10 +67,13 @@ def connect(config: Config, secret: Callable[[str], str] = read_secret) -> dict[
     Raises:
         ConfigError: a secret is missing.
     """
-    return {
-        system: declared()[system].connect(Opening(settings, _secrets(config, system, secret), config.home, wall_clock))
-        for system, settings in config.systems.items()
-    }
+    return {system: connect_to(config, system, secret) for system in config.systems}
+
+
+def connect_to(config: Config, system: str, secret: Callable[[str], str] = read_secret) -> Connector:
+    """The same for one system."""
+    opening = Opening(config.systems[system], _secrets(config, system, secret), config.home, wall_clock)
+    return declared()[system].connect(opening)
 
 
 def suite_for(config: Config, system: str) -> tuple[Connector, Names | None, Callable[..., Any]]:
@@ -80,7 +83,7 @@ def suite_for(config: Config, system: str) -> tuple[Connector, Names | None, Cal
     from connectors.conformance.suite import CLAIMS
 
     declaration, settings = declared()[system], config.systems[system]
-    connector = declaration.connect(Opening(settings, _secrets(config, system, read_secret), config.home, wall_clock))
+    connector = connect_to(config, system)
     names = declaration.names(settings) if declaration.names is not None else None
     claims = (*CLAIMS, *declaration.questions())
     return connector, names, partial(examine, connector, claims=claims)

@@ -21,10 +21,11 @@ DATABASE = System(
     name="Database",
     owner_help="the id or e-mail in the table of owners",
     link_key_steps=(
-        "ALTER TABLE {object} ADD COLUMN truce_key VARCHAR(80)",
-        "CREATE UNIQUE INDEX {object}_truce_key ON {object} (truce_key)",
-        "in config.yaml under database, tables, {object}: key: truce_key",
+        "ALTER TABLE {object} ADD COLUMN {field} VARCHAR(80)",
+        "CREATE UNIQUE INDEX {object}_{field} ON {object} ({field})",
+        "in config.yaml under database, tables, {object}: key: {field}",
     ),
+    link_key_fields=("truce_key", "truce_key_2"),
     sample_types="customers",
 )
 

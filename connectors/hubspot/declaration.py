@@ -13,6 +13,11 @@ from agent.systems import NativeMapping, NativeObject, StageField, System
 from connectors.hubspot.rights import retiring, rights
 from connectors.hubspot.vendor import clears_before_moving_back
 
+CALLS_USED_UP = (
+    "find the tool that uses up the calls (Settings > Integrations > Connected Apps) and slow it down; they are "
+    "counted anew from midnight in the account's time zone"
+)
+
 NATIVE_IDS = {
     "contacts": {"salesforcecontactid": "Contact", "salesforceleadid": "Lead"},
     "companies": {"salesforceaccountid": "Account"},
@@ -69,10 +74,11 @@ HUBSPOT = System(
     owner_key="hubspot_owner",
     owner_help="the owner's e-mail or id in HubSpot",
     link_key_steps=(
-        "Settings > Properties > {object} > Create property: single-line text",
+        "Settings > Properties > {object} > Create property: single-line text, internal name {field}",
         "under Rules tick Require unique values (it cannot be added later)",
-        "in config.yaml under hubspot: link_keys: {{{object}: truce_key}}",
+        "in config.yaml under hubspot: link_keys: {{{object}: {field}}}",
     ),
+    link_key_fields=("truce_key", "truce_key_2"),
     native=NATIVE,
     opt_in_step="open the contact in HubSpot and resubscribe it there, with its legal basis; no program may",
     sample_types="contacts",
@@ -156,4 +162,6 @@ CONNECTOR = Declaration(
     _questions,
     rights=rights,
     retiring=lambda settings: retiring(settings.api_version),
+    calls_step=CALLS_USED_UP,
+    status_page="https://status.hubspot.com",
 )

@@ -17,6 +17,7 @@ import urllib3.exceptions as transport
 
 from agent.connector import WriteError
 from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
+from connectors.hubspot.declaration import CALLS_USED_UP
 from connectors.hubspot.ids import is_record_id
 from connectors.hubspot.vendor import ERRORS, SYSTEM
 from connectors.transport import in_plain_words
@@ -32,6 +33,13 @@ LOCKED_SECONDS = 2.0
 WAIT_SECONDS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
 """By ``policyName`` of a 429; HubSpot does not promise Retry-After there."""
 
+_NEW_KEY = "copy the key anew (Settings > Integrations > Service keys), then: truce secrets set hubspot.token"
+_LOGIN_WAYS_OUT = {
+    "BAD_REFRESH_TOKEN": "install the app anew and keep its new token: truce secrets set hubspot.refresh_token",
+    "BAD_CLIENT_ID": "keep the client id that the app's page shows: truce secrets set hubspot.client_id",
+    "BAD_CLIENT_SECRET": "keep the client secret that the app's page shows: truce secrets set hubspot.client_secret",
+}
+"""By ``status`` of the token endpoint."""
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 _NAMING = ("propertyName", "properties")
@@ -166,7 +174,12 @@ def read_error(found: Complaint, doing: str, retry_after: float | None) -> Conne
     reference = f"HubSpot's reference {found.correlation_id}" if found.correlation_id else ""
     if found.status == 401:
         return AccessDenied(
-            "HubSpot refused the key", system=SYSTEM, where=doing, why=found.code, next_step="truce doctor"
+            "HubSpot refused the key",
+            system=SYSTEM,
+            where=doing,
+            why=found.code,
+            next_step="truce doctor",
+            mend=_NEW_KEY,
         )
     if found.status == 403:
         needed = f"one of these scopes is needed: {', '.join(found.scopes)}" if found.scopes else found.code
@@ -177,6 +190,7 @@ def read_error(found: Complaint, doing: str, retry_after: float | None) -> Conne
             system=SYSTEM,
             retry_after=waiting_seconds(found, retry_after),
             why=f"HTTP {found.status} {found.policy}" if found.policy else found.answer,
+            mend=CALLS_USED_UP if found.policy == "DAILY" else "",
         )
     return BadReply(
         f"HubSpot refused {doing}",
@@ -192,7 +206,13 @@ def oauth_refusal(status: int, body: Any) -> ConnectorError:
     codes = [text for name in ("error", "status") for text in _texts(said.get(name)) if _CODE.fullmatch(text)]
     if not codes or fate(status) in ("throttled", "away", "unclear"):
         return NothingSent("HubSpot did not answer the login", system=SYSTEM, why=f"HTTP {status}")
-    return AccessDenied("HubSpot refused the login", system=SYSTEM, why=", ".join(codes), next_step="truce doctor")
+    return AccessDenied(
+        "HubSpot refused the login",
+        system=SYSTEM,
+        why=", ".join(codes),
+        next_step="truce doctor",
+        mend=next((_LOGIN_WAYS_OUT[code] for code in codes if code in _LOGIN_WAYS_OUT), ""),
+    )
 
 
 def waiting_seconds(found: Complaint, retry_after: float | None) -> float | None:

@@ -19,6 +19,7 @@ ALWAYS_THERE = frozenset({"oauth"})
 _WITH_CONTACTS = frozenset({"tasks", "notes", "calls", "emails", "meetings"})
 _STANDARD = frozenset({"contacts", "companies", "deals", "leads", "quotes"})
 
+_NEWEST = "2026-09"
 _LAST_DAYS = {
     "v3": ("HubSpot's numbered API versions (associations and consent are v4)", date(2027, 3, 30)),
     "2026-03": ("version 2026-03 of HubSpot's API", date(2027, 9, 30)),
@@ -39,8 +40,10 @@ def rights(uses: Sequence[Use]) -> Rights:
 
 def retiring(api_version: Literal["v3", "2026-03", "2026-09"]) -> Sequence[Retiring]:
     what, last_day = _LAST_DAYS[api_version]
-    later = "2026-09" if api_version != "2026-09" else "a later one"
-    return [Retiring(what, last_day, f"in config.yaml under hubspot: api_version: {later}")]
+    step = f"in config.yaml under hubspot: api_version: {_NEWEST}"
+    if api_version == _NEWEST:
+        step = "install a newer Truce: this one knows no later version"
+    return [Retiring(what, last_day, step)]
 
 
 def _scopes(use: Use) -> Iterator[str]:

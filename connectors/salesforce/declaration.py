@@ -11,7 +11,12 @@ from pydantic import Field
 from agent.connector import Connector
 from agent.declaration import Declaration, LoginSettings, LoopbackOrHttps, Names, Opening, SecretReference
 from agent.systems import StageField, System
-from connectors.salesforce.rights import rights
+from connectors.salesforce.rights import retiring, rights
+
+CALLS_USED_UP = (
+    "find the tool that uses up the calls (Setup > System Overview > API Usage) and slow it down; each call comes back "
+    "24 hours after it was made"
+)
 
 SALESFORCE = System(
     key="salesforce",
@@ -29,10 +34,11 @@ SALESFORCE = System(
     owner_help="the user name or id in Salesforce",
     owner_note="A Salesforce user name is not an e-mail.",
     link_key_steps=(
-        "Setup > Object Manager > {object} > Fields & Relationships > New: Text, length 80",
+        "Setup > Object Manager > {object} > Fields & Relationships > New: Text, length 80, API name {field}",
         "tick Unique (not case-sensitive) and External ID; let Truce's user read and edit it",
-        "in config.yaml under salesforce: link_keys: {{{object}: Truce_Key__c}}",
+        "in config.yaml under salesforce: link_keys: {{{object}: {field}}}",
     ),
+    link_key_fields=("Truce_Key__c", "Truce_Key_2__c"),
     sample_types="[Contact, Lead]",
     sample_email="Email",
     short_id=15,  # 18 characters hold a checksum behind
@@ -122,4 +128,14 @@ def _questions() -> Sequence[Any]:
     return OPEN
 
 
-CONNECTOR = Declaration(SALESFORCE, SalesforceSettings, _connect, _names, _questions, rights=rights)
+CONNECTOR = Declaration(
+    SALESFORCE,
+    SalesforceSettings,
+    _connect,
+    _names,
+    _questions,
+    rights=rights,
+    retiring=lambda settings: retiring(settings.api_version),
+    calls_step=CALLS_USED_UP,
+    status_page="https://status.salesforce.com",
+)

@@ -19,6 +19,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 
 from agent.connector import WriteError
 from agent.errors import AccessDenied, BadReply, ConnectorError, NotPermitted, Unavailable
+from connectors.salesforce.declaration import CALLS_USED_UP
 from connectors.salesforce.ids import full_id
 from connectors.salesforce.session import EgressRefused
 from connectors.transport import in_plain_words
@@ -37,6 +38,10 @@ _TRY_LATER = frozenset(_TABLE["try_later"])
 
 _REQUEST_TIMEOUT = 408
 _API_OFF = ("API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG")
+_API_WAY_OUT = "let an administrator switch the API on again; editions below Enterprise have it only as an add-on"
+_GONE = 410
+"""Of an API version that Salesforce has retired (those below 31.0)."""
+_VERSION_WAY_OUT = "in config.yaml under salesforce: remove api_version, so that Truce uses a version it knows"
 _EXPIRED_CODE = "INVALID_SESSION_ID"
 _EXPIRED_TEXT = "Session expired or invalid"
 _VANISHED_TEXT = "invalid cross reference id"
@@ -118,11 +123,14 @@ def as_error(failure: Failure, doing: str) -> ConnectorError:
     if failure.fate == "not sent":
         return Unavailable("Salesforce cannot be reached", system=SYSTEM, why=f"{doing}: {why}")
     if failure.fate == "lost" or failure.kind in ("throttled", "locked") or failure.code in _TRY_LATER:
-        return Unavailable(f"Salesforce did not answer {doing}", system=SYSTEM, why=why)
+        mend = CALLS_USED_UP if failure.code == "REQUEST_LIMIT_EXCEEDED" else ""
+        return Unavailable(f"Salesforce did not answer {doing}", system=SYSTEM, why=why, mend=mend)
     if failure.status == 401 or failure.kind == "permission":
         refusal = AccessDenied if failure.is_about_all else NotPermitted
-        return refusal(f"Salesforce refused {doing}", system=SYSTEM, why=why, next_step="truce doctor")
-    return BadReply(f"Salesforce refused {doing}", system=SYSTEM, why=why)
+        mend = _API_WAY_OUT if failure.code in _API_OFF else ""
+        return refusal(f"Salesforce refused {doing}", system=SYSTEM, why=why, next_step="truce doctor", mend=mend)
+    mend = _VERSION_WAY_OUT if failure.status == _GONE else ""
+    return BadReply(f"Salesforce refused {doing}", system=SYSTEM, why=why, mend=mend)
 
 
 def as_write_error(failure: Failure, values: Iterable[object]) -> WriteError:

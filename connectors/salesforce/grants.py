@@ -101,7 +101,7 @@ class JwtBearer:
                 "the Salesforce private key cannot be used",
                 where="salesforce.private_key",
                 why="it must be an RSA key in PEM form (-----BEGIN PRIVATE KEY-----) without a password",
-                next_step="openssl genrsa -out server.key 2048",
+                next_step="keep the key of its certificate: truce secrets set salesforce.private_key < server.key",
             )
 
     @property

@@ -33,6 +33,18 @@ LOGIN_WINDOW_SECONDS = 600.0
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*")
 _VERSION = re.compile(r"\d{2}\.0")
 _OWN_DOMAIN = ".my.salesforce.com"
+_APP = "in the external client app"
+_WAYS_OUT = (
+    ("invalid_client_id", "keep the consumer key that the app shows: truce secrets set salesforce.client_id"),
+    ("invalid_client", "keep the consumer secret that the app shows: truce secrets set salesforce.client_secret"),
+    ("no client credentials user", f"{_APP}: switch the client credentials flow on, and choose the user it runs as"),
+    ("not supported on this domain", "in config.yaml under salesforce: correct domain; it is your My Domain"),
+    ("hasn't approved this consumer", f"{_APP}: let administrators approve users, and name a permission set ours has"),
+    ("expired access/refresh token", "log in anew and keep its token: truce secrets set salesforce.refresh_token"),
+    ("assertion", f"{_APP}: upload the certificate of the key that config.yaml names under salesforce: private_key"),
+)
+"""What Salesforce's OAuth answers mean for a person, most telling first; codes and descriptions as client libraries and
+users recorded them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +216,7 @@ class Login:
             system=SYSTEM,
             why=redacted(said, self._grant.secrets),
             next_step="truce doctor",
+            mend=next((step for sign, step in _WAYS_OUT if sign in said), ""),
         )
 
     def _checked(self, token: Token) -> Token:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from importlib.resources import files
 
-from agent.declaration import Rights, Use
+from agent.declaration import Retiring, Rights, Use
 
 _FIELDS = json.loads(files(__package__).joinpath("permission_fields.json").read_text(encoding="utf-8"))
 """``always``: fields every user of an object has, which a permission set must not name (required and system fields);
 ``parts``: parts of an address, whose permission is that of the whole."""
+
+_LAST_DAYS = {30.0: date(2025, 5, 31), 40.0: date(2027, 5, 31)}
+"""{newest version: its last day of support}. help.salesforce.com: 21.0 to 30.0 answer 410 since Summer '25; 31.0 to
+40.0 lose support in Summer '27 and answer 410 from Summer '28. Summer releases come in June."""
 
 FILE = "Truce.permissionset-meta.xml"
 STEPS = (
@@ -39,6 +44,15 @@ def rights(uses: Sequence[Use]) -> Rights:
     lines += ["    <userPermissions>", "        <enabled>true</enabled>", "        <name>ApiEnabled</name>"]
     lines += ["    </userPermissions>", "</PermissionSet>"]
     return Rights((), FILE, "\n".join(lines) + "\n", STEPS)
+
+
+def retiring(api_version: str) -> Sequence[Retiring]:
+    """What Salesforce has announced of this version; nothing is known of those from 41.0 on."""
+    for newest, last_day in _LAST_DAYS.items():
+        if float(api_version) <= newest:
+            step = "in config.yaml under salesforce: remove api_version, so that Truce uses one it knows"
+            return [Retiring(f"version {api_version} of Salesforce's API", last_day, step)]
+    return []
 
 
 def fields_of(use: Use) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -42,6 +43,7 @@ def org(emulator: Emulator) -> Org:
         ("schema", {"object": "Contact", "alter": {"name": "Title", "lenght": 3}}, "a field has no lenght"),
         ("permissions", {"object": "Contact", "hide": "X__c"}, "no field X__c"),
         ("permissions", {"object": "Contact"}, "say one of hide, show, read_only, writable"),
+        ("permissions", {"object": "Contact", "deny": "merge"}, "'merge' is none of create, edit, delete"),
         ("users", {"add": {"login": "anna"}}, "there is a user anna already"),
         ("users", {"deactivate": "005x"}, "no user 005x"),
         ("users", {}, "say one of add, activate or deactivate"),
@@ -83,6 +85,38 @@ def test_people_see_and_write_what_the_api_user_cannot(org: Org) -> None:
     org.person("permissions", object="Contact", show="*")
     org.person("permissions", object="Contact", show="DoNotCall")
     assert org.read("Contact", contact, "Title", "DoNotCall") == {"Title": "CEO", "DoNotCall": True}
+
+
+@pytest.mark.parametrize(
+    ("denied", "told"),
+    [
+        ("create", (False, True, True)),
+        ("edit", (True, False, False)),
+        ("delete", (True, True, False)),
+    ],
+)
+def test_what_the_api_user_may_do_with_an_object_is_told_and_kept_to(
+    denied: str, told: tuple[bool, bool, bool], org: Org
+) -> None:
+    """22; Salesforce grants Delete only together with Edit"""
+    contact = org.make()
+    org.person("permissions", object="Contact", deny=denied)
+    described = org.sf.Contact.describe()
+    assert tuple(described[name] for name in ("createable", "updateable", "deletable")) == told
+    field = next(each for each in described["fields"] if each["name"] == "Title")
+    assert (field["createable"], field["updateable"]) == told[:2]
+    calls = [
+        org.make,
+        partial(org.sf.Contact.update, contact, {"Title": "CEO"}),
+        partial(org.sf.Contact.delete, contact),
+    ]
+    for call, is_allowed in zip(calls, told, strict=True):
+        if is_allowed:
+            call()
+        else:
+            assert code(call) == (403, "INSUFFICIENT_ACCESS_OR_READONLY")
+    org.person("permissions", object="Contact", allow=denied)
+    assert org.make()
 
 
 def test_converting_goes_into_what_is_named(org: Org) -> None:

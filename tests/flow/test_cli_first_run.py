@@ -238,6 +238,7 @@ class TestDoctor:
 
     def test_prints_how_to_set_up_a_link_key(self, emulator: Emulator, nothing: Terminal) -> None:
         emulator.renew(Options(contacts=10, companies=5, seed=3))
+        Admin(emulator.admin_url).post("/schema", system="hubspot", object="contacts", remove="truce_key")
         said = begun_at(emulator, nothing)("doctor")
         assert "hubspot contacts link key: none" in said.out
         assert "tick Require unique values" in said.out

@@ -61,8 +61,8 @@ def findings(stage: Stage) -> list[Finding]:
         return metered(stage.config, links, stage.clock.now)
 
     examination = Examination(
-        stage.config, stage.installation.systems, lambda config: stage._connectors(), stage.clock.now, declarations(),
-        secret=lambda reference: "x", calls=gated,
+        stage.config, stage.installation.systems, lambda system: stage._connectors()[system], stage.clock.now,
+        declarations(), secret=lambda reference: "x", calls=gated,
     )  # fmt: skip
     return list(examination.findings())
 

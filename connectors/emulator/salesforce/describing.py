@@ -77,6 +77,8 @@ def object_entry(kind: ObjectType, call: Call) -> dict[str, Any]:
     entry = dict(defaults()["object"])
     if kind.is_setup or kind.read_only:
         entry.update(defaults()["setup object"])
+    for operation, key in (("create", "createable"), ("edit", "updateable"), ("delete", "deletable")):
+        entry[key] = entry[key] and kind.may(operation)
     url = call.url("sobjects", kind.name)
     entry.update(
         custom=kind.name.endswith("__c"),
@@ -106,8 +108,8 @@ def field_entry(item: Field, kind: ObjectType) -> dict[str, Any]:
         calculated=False,
         cascadeDelete=item.cascade,
         restrictedDelete=item.restricts,
-        createable=item.createable and not item.read_only and kind.is_writable,
-        updateable=item.updateable and not item.read_only and kind.is_writable,
+        createable=item.createable and not item.read_only and kind.may("create"),
+        updateable=item.updateable and not item.read_only and kind.may("edit"),
         compoundFieldName=item.compound,
         externalId=item.external_id,
         idLookup=item.id_lookup,

@@ -15,13 +15,14 @@ from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.ids import full_id
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
-from connectors.emulator.salesforce.schema import ObjectType, check_change, check_object
+from connectors.emulator.salesforce.schema import OPERATIONS, ObjectType, check_change, check_object
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.salesforce.switches import SWITCHES
 from connectors.emulator.sharing import SharedTexts
 from connectors.emulator.world import Actor, Row, Transaction, World
 
 PERMISSIONS = {"hide": "hidden", "show": "", "read_only": "read_only", "writable": ""}
+OBJECT_RIGHTS = {"deny": "denied", "allow": ""}
 
 
 class Desk:
@@ -130,11 +131,14 @@ class Desk:
         return {"objects": sorted(file.get("objects", {})), "fields": len(changes) - len(file.get("objects", {}))}
 
     def permissions(self, change: dict[str, Any]) -> dict[str, Any]:
-        """{object, hide | show | read_only | writable: field name, or ``*`` for the whole object}.
+        """{object, hide | show | read_only | writable: field name, or ``*`` for the whole object}, or
+        {object, deny | allow: create, edit or delete}.
 
-        Field-level security of the API user; people at the desk keep seeing and writing everything.
+        Rights of the API user; people at the desk keep seeing and writing everything.
         """
         kind = self._kind(change["object"])
+        for verb in OBJECT_RIGHTS.keys() & change.keys():
+            return self._object_right(kind, verb, change[verb])
         verbs = [verb for verb in PERMISSIONS if verb in change]
         if len(verbs) != 1:
             raise ValueError(f"say one of {', '.join(PERMISSIONS)}")
@@ -146,6 +150,14 @@ class Desk:
         self._schema_changed()
         hidden = [item.name for item in self._kind(kind.name).fields.values() if item.hidden]
         return {"object": kind.name, "hidden": hidden}
+
+    def _object_right(self, kind: ObjectType, verb: str, operation: str) -> dict[str, Any]:
+        if operation not in OPERATIONS:
+            raise ValueError(f"{operation!r} is none of {', '.join(OPERATIONS)}")
+        permissions = self.space.settings.setdefault("permissions", {}).setdefault(kind.name, {})
+        permissions[f"may {operation}"] = OBJECT_RIGHTS[verb]
+        self._schema_changed()
+        return {"object": kind.name, "denied": sorted(self._kind(kind.name).denied)}
 
     def users(self, change: dict[str, Any]) -> dict[str, Any]:
         """{add: {login, first, last, email}} | {deactivate: id} | {activate: id}."""

@@ -34,7 +34,7 @@ def delete(org: Org, transaction: Transaction, kind: ObjectType, row: Row, *, is
     """
     if is_bad_row():
         raise locked(row.id)
-    if kind.is_setup or (kind.read_only and not is_person):
+    if kind.is_setup or not (is_person or kind.may("delete")):
         raise read_only(kind, "deleted")
     children = [(child, found) for child, found in _children(org, kind, row) if not found.deleted]
     _check_restricted(org, row, children)

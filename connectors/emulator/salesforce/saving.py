@@ -20,7 +20,7 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     """Raises Refusal; nothing is changed then."""
     if is_bad_row():
         raise locked(kind.name)
-    if kind.is_setup or (kind.read_only and not terms.is_person):
+    if kind.is_setup or not (terms.is_person or kind.may("create")):
         raise read_only(kind, "inserted")
     if any(name.lower() == "id" for name in sent):
         message = "cannot specify Id in an insert call"
@@ -43,7 +43,7 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent:
     """Every save moves the stamps, also one that changes nothing. Raises Refusal; nothing is changed then."""
     if is_bad_row():
         raise locked(row.id)
-    if not kind.is_writable and not terms.is_person:
+    if not kind.may("edit") and not terms.is_person:
         raise read_only(kind, "updated")
     if kind.name == "Lead" and row.values.get("IsConverted"):
         raise Refusal(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", ())

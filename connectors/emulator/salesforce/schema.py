@@ -19,6 +19,8 @@ from connectors.emulator.salesforce.refusals import unknown_type
 
 FOLDER = Path(__file__).parent / "schema"
 LONG_TEXT = 256
+OPERATIONS = ("create", "edit", "delete")
+"""Object permissions."""
 """A textarea longer than this can be neither filtered nor sorted."""
 
 ORDER = (
@@ -110,6 +112,8 @@ class ObjectType:
     is_virtual: bool = False
     hidden: bool = False
     read_only: bool = False
+    denied: frozenset[str] = frozenset()
+    """Of ``OPERATIONS``, what the API user may not do with records of it."""
 
     def __post_init__(self) -> None:
         self.visible = {name.lower(): item for name, item in self.fields.items() if not item.hidden}
@@ -129,9 +133,9 @@ class ObjectType:
         """A field the API user can see."""
         return self.visible.get(name.lower())
 
-    @property
-    def is_writable(self) -> bool:
-        return not self.is_setup and not self.read_only
+    def may(self, operation: str) -> bool:
+        """Whether the API user may do this one of ``OPERATIONS``."""
+        return not self.is_setup and not self.read_only and operation not in self.denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +364,14 @@ def _object_type(name: str, body: Mapping[str, Any], permissions: Mapping[str, s
         is_virtual=body.get("virtual", False),
         hidden=permissions.get("*") == "hidden",
         read_only=permissions.get("*") == "read_only",
+        denied=_denied(permissions),
     )
+
+
+def _denied(permissions: Mapping[str, str]) -> frozenset[str]:
+    """Salesforce grants Delete only together with Edit."""
+    found = {each for each in OPERATIONS if permissions.get(f"may {each}") == "denied"}
+    return frozenset(found | {"delete"} if "edit" in found else found)
 
 
 def _ordered(definitions: Mapping[str, Any]) -> list[str]:
