@@ -21,9 +21,11 @@ Cells = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a query job found; its cells are made page by page, as everything was when the job ran."""
+    """What a query job found; its cells are made page by page, as everything was when the job ran. ``types`` are
+    describe's, column by column."""
 
     columns: Cells
+    types: list[str]
     cursor: Cursor
     cells: Callable[[dict[str, Any]], Cells]
 
