@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from connectors.emulator.hubspot.index import SearchIndex
@@ -22,6 +22,9 @@ T = TypeVar("T")
 SYSTEM = "hubspot"
 NATIVE = "SALESFORCE"
 """An automation of this name is HubSpot's own Salesforce integration: its source type is its name."""
+
+BIN_DAYS = 90
+"""So long an archived record is in the recycle bin; then nothing of it can be asked for or brought back."""
 
 SOURCES = {"api": "INTEGRATION", "person": "CRM_UI", "automation": "AUTOMATION_PLATFORM", "system": "IMPORT"}
 """How HubSpot names what set a value. INTEGRATION and CRM_UI were seen; the other two are a choice of ours."""
@@ -134,11 +137,17 @@ class Portal:
         return kept[1]
 
     def resolve(self, kind: Kind, record_id: str) -> Row | None:
-        """The row that an id stands for, through merges; archived ones too."""
+        """The row that an id stands for, through merges; archived ones too, as long as the bin keeps them."""
         row = self.space.row(kind.name, record_id)
         while row is not None and row.merged_into is not None:
             row = self.space.row(kind.name, row.merged_into)
-        return row
+        return None if row is None or self.is_forgotten(row) else row
+
+    def is_forgotten(self, row: Row) -> bool:
+        """Whether the recycle bin has been emptied of it."""
+        if not row.deleted or row.merged_into is not None or row.deleted_at is None:
+            return False
+        return self.now() - row.deleted_at >= timedelta(days=BIN_DAYS)
 
     def live(self, kind: Kind, record_id: str) -> Row | None:
         """Exactly this record, neither archived nor merged away."""

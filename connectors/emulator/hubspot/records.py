@@ -81,6 +81,7 @@ class Records:
 
     def archive(self, transaction: Transaction, row: Row) -> None:
         transaction.mark(row, op="delete", deleted=True)
+        self.associations.mirror_again(transaction, row)
 
     def drop_leads_alone(self, transaction: Transaction, ends: Iterable[End]) -> None:
         """A lead without a primary contact is archived."""
@@ -94,6 +95,7 @@ class Records:
         unique = {name: row.values.get(name) for name in ("email", *self.portal.schema(kind).unique_names)}
         self.check_unique(kind, {name: value for name, value in unique.items() if value}, row)
         transaction.mark(row, op="undelete", deleted=False)
+        self.associations.mirror_again(transaction, row)
 
     def purge(self, transaction: Transaction, row: Row) -> None:
         """Remove for good, with its associations."""
@@ -141,7 +143,8 @@ class Records:
             return None
         ids = sorted(self.portal.space.lookup(kind.name, "email", email), key=int)
         rows = [self.portal.space.table(kind.name)[row_id] for row_id in ids]
-        return next((row for row in rows if row.deleted and row.merged_into is None), None)
+        in_bin = (row for row in rows if row.deleted and row.merged_into is None and not self.portal.is_forgotten(row))
+        return next(in_bin, None)
 
     def _fill_in(self, kind: Kind, stored: dict[str, Stored]) -> None:
         if kind.pipeline is not None and not stored.get(kind.pipeline):

@@ -24,6 +24,7 @@ domain_strips               True         a company domain loses scheme, ``www.``
 contact_needs_identity      False        a contact needs one of e-mail, first and last name
 owner_must_be_active        True         an archived owner cannot be assigned [U]
 first_company_is_primary    True         the first company of a contact, deal or ticket becomes its primary one [U]
+inline_associations         100          records of one type that a record lists inside itself; the rest is paged [U]
 associating_bumps           True         both ends of a new or removed association count as modified, by the system [U]
 merge_keeps_oldest_date     True         a merged record is as old as the older of both [U]
 archive_follows_merge       True         DELETE of a merged-away id archives the survivor [U]
@@ -72,6 +73,7 @@ DEFAULTS: dict[str, Any] = {
     "contact_needs_identity": False,
     "owner_must_be_active": True,
     "first_company_is_primary": True,
+    "inline_associations": 100,
     "associating_bumps": True,
     "merge_keeps_oldest_date": True,
     "archive_follows_merge": True,
