@@ -458,6 +458,20 @@ def test_a_property_mirrors_the_primary_company_and_sets_it(portal: PracticePort
     assert portal.company_labels(new) == {acme: [1, 279]}
 
 
+def test_a_company_in_the_bin_is_nobodys_primary_one(portal: PracticePortal) -> None:
+    """53"""
+    contact, company = portal.make(), portal.make("companies")
+    portal.associate(contact, company)
+    portal.basic.archive("companies", company)
+    assert portal.company_labels(contact) == {}
+    assert portal.value("contacts", contact, "associatedcompanyid") is None
+    portal.person("undelete", object="companies", id=company)
+    assert portal.company_labels(contact) == {company: [1, 279]}
+    assert portal.value("contacts", contact, "associatedcompanyid") == company
+    portal.person("purge", object="companies", id=company)
+    assert portal.value("contacts", contact, "associatedcompanyid") is None
+
+
 def test_associating_moves_the_stamp_of_both_ends_unless_switched_so(portal: PracticePortal) -> None:
     """15, 51"""
     contact, company = portal.make(), portal.make("companies")
@@ -490,6 +504,22 @@ def test_a_record_lists_what_it_is_associated_with(portal: PracticePortal) -> No
         (company, "contact_to_company_unlabeled"),
     }
     assert "deals" not in found
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03"])
+def test_a_long_list_inside_a_record_goes_on_elsewhere(emulator: Emulator, version: str) -> None:
+    """51"""
+    portal = PracticePortal(emulator, version)
+    company, contacts = portal.make("companies"), [portal.make() for _ in range(5)]
+    for contact in contacts:
+        portal.associate(contact, company)
+    portal.switch("inline_associations", 2)
+    listed = portal.read("companies", company, associations=["contacts"]).associations["contacts"]
+    assert {one.id for one in listed.results} == set(contacts[:2])
+    assert listed.paging.next.after == contacts[2]
+    path = listed.paging.next.link.removeprefix(emulator.hubspot_url)
+    rest = portal.raw("GET", path).json()["results"]
+    assert {str(one.get("id") or one["toObjectId"]) for one in rest} == set(contacts[2:])
 
 
 # People --------------------------------------------------------------------------------------------------------------

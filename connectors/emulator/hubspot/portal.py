@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from connectors.emulator.hubspot.index import SearchIndex
-from connectors.emulator.hubspot.kinds import Kind, custom_kind, shipped_kinds, spelled
+from connectors.emulator.hubspot.kinds import Kind, custom_kind, foreign_names, shipped_kinds, spelled
 from connectors.emulator.hubspot.properties import Schema, live_definitions
-from connectors.emulator.hubspot.refusals import bad_request, text
+from connectors.emulator.hubspot.refusals import bad_request, missing_scopes, text
 from connectors.emulator.hubspot.switches import DEFAULTS
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Actor, Row, Space, Transaction, World
@@ -90,9 +90,11 @@ class Portal:
         """By plural, singular or type id, in any case.
 
         Raises:
-            Refusal: 400, not 404, for a name HubSpot does not know.
+            Refusal: 400, not 404, for a name HubSpot does not know; 403 for a type that no key here may see.
         """
         kind = self.derived("spellings", lambda: spelled(self.kinds.values())).get(name.lower())
+        if kind is None and name.lower() in foreign_names():
+            raise missing_scopes([f"crm.objects.{foreign_names()[name.lower()]}.read"])
         if kind is None:
             raise bad_request(text("unknown_type", name=name))
         return kind

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from connectors.emulator.hubspot.association_types import far_kind, label_of, type_name
 from connectors.emulator.hubspot.associations import ends_of
 from connectors.emulator.hubspot.call import Call, as_list
-from connectors.emulator.hubspot.kinds import Kind
+from connectors.emulator.hubspot.kinds import Kind, foreign_names
 from connectors.emulator.hubspot.lifecycle import follow
 from connectors.emulator.hubspot.merging import merge
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, not_found, text
@@ -159,6 +159,8 @@ def associations_of(call: Call, row: Row, others: Sequence[str]) -> Document:
     found: Document = {}
     most = int(call.portal.setting("inline_associations"))
     for name in others:
+        if name.lower() in foreign_names():
+            continue
         other = call.portal.kind(name)
         ends = call.records.associations.of((call.kind.name, row.id), other)
         results = [
