@@ -109,6 +109,9 @@ def test_an_identical_value_moves_the_stamp_unless_switched_off(portal: Practice
         portal.switch("identical_write", "ignored")
     assert stamps == ["2026-11-02T09:01:00.000Z"] * 2
     assert len(portal.history("contacts", contact, "city")) == 1
+    portal.switch("identical_write", "recorded")
+    portal.person_edits("contacts", contact, city="Turin", jobtitle="CTO")
+    assert [one.source_type for one in portal.history("contacts", contact, "city")] == ["CRM_UI", "INTEGRATION"]
 
 
 def test_an_e_mail_is_kept_in_lower_case(portal: PracticePortal) -> None:

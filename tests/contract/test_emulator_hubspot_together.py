@@ -71,6 +71,8 @@ def test_merges_in_a_chain_lead_every_id_to_the_last(portal: PracticePortal) -> 
     assert [portal.read("contacts", one).id for one in (ada, bea, middle, cleo)] == [last] * 4
     merged = portal.value("contacts", last, "hs_merged_object_ids").split(";")
     assert sorted(merged, key=int) == [ada, bea, cleo, middle]
+    vids = portal.value("contacts", last, "hs_calculated_merged_vids").split(";")
+    assert vids == [f"{one}:1793610000000" for one in (middle, cleo, ada, bea)]
 
 
 def test_archiving_a_merged_id_archives_the_survivor_unless_switched_so(portal: PracticePortal) -> None:
@@ -177,12 +179,13 @@ def test_each_stage_has_the_date_it_was_entered(portal: PracticePortal) -> None:
     contact = portal.make(lifecyclestage="lead")
     portal.advance(60)
     portal.change("contacts", contact, lifecyclestage="customer")
-    names = [f"hs_lifecyclestage_{stage}_date" for stage in ("lead", "customer", "other")]
-    assert list(portal.values("contacts", contact, *names).values()) == [
-        "2026-11-02T09:00:00.000Z",
-        "2026-11-02T09:01:00.000Z",
-        None,
-    ]
+    for name in ("hs_lifecyclestage_{}_date", "hs_date_entered_{}"):
+        names = [name.format(stage) for stage in ("lead", "customer", "other")]
+        assert list(portal.values("contacts", contact, *names).values()) == [
+            "2026-11-02T09:00:00.000Z",
+            "2026-11-02T09:01:00.000Z",
+            None,
+        ]
 
 
 def test_clearing_the_stage_keeps_the_dates_unless_switched_so(portal: PracticePortal) -> None:

@@ -75,8 +75,11 @@ class Records:
         changed.update(self._promoted_email(row, changed))
         if changed:
             transaction.update(row, changed)
-        elif self.portal.setting("identical_write") == "touches":
+        elif self.portal.setting("identical_write") != "ignored":
             transaction.update(row, {})
+        if self.portal.setting("identical_write") == "recorded":
+            again = {name: value for name, value in stored.items() if value is not None and name not in changed}
+            row.remember([(name, value, transaction.at, transaction.actor.id) for name, value in again.items()], again)
         return Done(row, [*sent, *changed], writing.warnings)
 
     def archive(self, transaction: Transaction, row: Row) -> None:

@@ -201,6 +201,8 @@ def _pipeline_routes() -> Iterator[Route]:
         stages = {"GET": pipeline_calls.list_stages, "POST": pipeline_calls.create_stage}
         yield _route(version, base, {"GET": pipeline_calls.list_pipelines, "POST": pipeline_calls.create_pipeline})
         yield _route(version, base + "/{pipeline_id}", pipeline)
+        yield _route(version, base + "/{pipeline_id}/audit", {"GET": pipeline_calls.pipeline_audit})
+        yield _route(version, base + "/{pipeline_id}/stages/{stage_id}/audit", {"GET": pipeline_calls.stage_audit})
         yield _route(version, base + "/{pipeline_id}/stages", stages)
         yield _route(version, base + "/{pipeline_id}/stages/{stage_id}", stage)
 

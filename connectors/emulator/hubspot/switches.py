@@ -13,7 +13,8 @@ rolling_limit, search_limit 190, 5       the figures (Professional tier)
 oauth_rolling_limit         110          the same for an OAuth app
 refresh_rotation            False        a used refresh token is dead, and a new one comes along [U]
 daily_limit                 625000       calls until midnight in the account's time zone
-identical_write             "touches"    a PATCH of an identical value moves the modified stamp; "ignored": not [U]
+identical_write             "touches"    a PATCH of an identical value moves the modified stamp; "ignored": not;
+                                         "recorded": it is a new line of the value's history, too [U]
 null_clears                 False        JSON null leaves a property alone; only "" clears it [U]
 cleared_reads_as            None         a cleared property reads null; "" makes it read as empty text [U]
 archive_again               204          status of archiving an archived record; 404 is the other guess [U]
