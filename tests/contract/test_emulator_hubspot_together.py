@@ -278,6 +278,25 @@ def test_a_deal_tells_whether_it_is_closed_and_won(portal: PracticePortal) -> No
     assert list(portal.values("deals", deal, *names).values()) == ["true", "false", "0.0", "1000"]
 
 
+def test_each_stage_of_a_pipeline_has_the_dates_of_entering_and_leaving_it(portal: PracticePortal) -> None:
+    """48"""
+    deal = portal.make("deals", dealstage="qualifiedtobuy")
+    crm = portal.client.crm.pipelines
+    stage = {"label": "Legal", "displayOrder": 9, "metadata": {"probability": "0.7"}}
+    legal = crm.pipeline_stages_api.create("deals", "default", stage).id
+    names = [f"hs_v2_date_{verb}_{one}" for one in ("qualifiedtobuy", legal) for verb in ("entered", "exited")]
+    nine = "2026-11-02T09:{:02d}:00.000Z".format
+    portal.advance(60)
+    portal.change("deals", deal, dealstage=legal)
+    assert list(portal.values("deals", deal, *names).values()) == [nine(0), nine(1), nine(1), None]
+    portal.advance(60)
+    portal.change("deals", deal, dealstage="qualifiedtobuy", amount="1")
+    assert list(portal.values("deals", deal, *names).values()) == [nine(2), None, nine(1), nine(2)]
+    portal.change("deals", deal, amount="2")
+    assert portal.value("deals", deal, names[0]) == nine(2)
+    assert problem(portal.change, "deals", deal, **{names[0]: nine(0)}) == ("READ_ONLY_VALUE", names[0])
+
+
 # Associations --------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from connectors.emulator.hubspot.call import Call, shaped
 from connectors.emulator.hubspot.pipelines import Pipeline, dressed, kept_metadata, pipelines_of
 from connectors.emulator.hubspot.refusals import bad_request, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
+from connectors.emulator.hubspot.stage_dates import add_stage_dates
 
 Stage = dict[str, Any]
 PIPELINE: dict[str, type] = {"label": str, "displayOrder": int, "stages": list}
@@ -31,6 +32,7 @@ def create_pipeline(call: Call) -> Response:
     _require_own(call)
     pipeline = _new_pipeline(call, _new_id(call))
     pipelines.append(pipeline)
+    _add_stage_dates(call, pipeline)
     _note(call, "CREATE", pipeline)
     call.portal.schema_changed()
     return reply(_as_sent(pipeline, call.body), 201)
@@ -43,6 +45,7 @@ def replace_pipeline(call: Call) -> Response:
     created_at = pipeline["createdAt"]
     pipelines[pipelines.index(pipeline)] = changed = _new_pipeline(call, pipeline["id"])
     changed["createdAt"] = created_at
+    _add_stage_dates(call, changed)
     _note(call, "UPDATE", changed)
     call.portal.schema_changed()
     return reply(_as_sent(changed, call.body))
@@ -88,6 +91,7 @@ def create_stage(call: Call) -> Response:
         _lifecycle_options(call).append(option)
     else:
         pipeline["stages"].append(stage)
+        _add_stage_dates(call, pipeline)
     _note(call, "CREATE", stage)
     call.portal.schema_changed()
     return reply(_as_sent(stage, call.body), 201)
@@ -237,6 +241,10 @@ def _refuse_used(call: Call, name: str | None, ids: set[str]) -> None:
     users = sorted(int(row.id) for row in rows if not row.deleted and row.values.get(name or "") in ids)
     if users:
         raise bad_request(text("stage_in_use", ids=", ".join(map(str, users[:10]))))
+
+
+def _add_stage_dates(call: Call, pipeline: Pipeline) -> None:
+    add_stage_dates(call.portal.space.settings["properties"][call.kind.name], call.kind, pipeline)
 
 
 def _lifecycle_options(call: Call) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from connectors.emulator.hubspot.pipelines import computed_from_stage, first_pip
 from connectors.emulator.hubspot.portal import Portal
 from connectors.emulator.hubspot.refusals import Problem, Refusal, bad_request, invalid_values, text
 from connectors.emulator.hubspot.shapes import Done
+from connectors.emulator.hubspot.stage_dates import dates_of_move
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.hubspot.values import NORMALISING_VERSION, Stored, Writing
 from connectors.emulator.world import End, Row, Transaction
@@ -71,7 +72,8 @@ class Records:
         if MIRROR in stored and stored[MIRROR] != row.values.get(MIRROR):
             self.associations.set_primary_company(transaction, row.id, stored[MIRROR])
         changed = {name: value for name, value in stored.items() if row.values.get(name) != value}
-        changed.update(self.followers(kind, changed, {**row.values, **stored}, wire(transaction.at)))
+        stage = row.values.get(kind.stage or "")
+        changed.update(self.followers(kind, changed, {**row.values, **stored}, wire(transaction.at), stage))
         changed.update(self._promoted_email(row, changed))
         if changed:
             transaction.update(row, changed)
@@ -156,12 +158,19 @@ class Records:
             stored[STAGE] = self.portal.setting("default_lifecyclestage")
 
     def followers(
-        self, kind: Kind, changed: Mapping[str, Stored], values: Mapping[str, Stored], at: str
+        self,
+        kind: Kind,
+        changed: Mapping[str, Stored],
+        values: Mapping[str, Stored],
+        at: str,
+        left_stage: str | None = None,
     ) -> dict[str, Stored]:
         """Properties that HubSpot computes from the ones that changed."""
         found = entry_dates(self.portal, kind, changed, at)
         if kind.stage is not None and kind.stage in changed:
             found.update(computed_from_stage(self.portal, kind, values.get(kind.stage)))
+            known = self.portal.schema(kind).definitions
+            found.update(dates_of_move(known, left_stage, changed[kind.stage], at))
         if kind.name == "deals" and "amount" in changed:
             found["amount_in_home_currency"] = changed["amount"]
         return found
