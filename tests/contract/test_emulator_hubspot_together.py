@@ -392,6 +392,25 @@ def test_associations_in_batches(portal: PracticePortal) -> None:
     assert [portal.company_labels(one) for one in contacts] == [{}] * 3
 
 
+def test_a_batch_read_of_associations_has_a_page_for_each_record(portal: PracticePortal) -> None:
+    """51"""
+    companies, contacts = [portal.make("companies") for _ in range(2)], [portal.make() for _ in range(5)]
+    for contact in contacts:
+        portal.associate(contact, companies[0])
+    portal.associate(portal.make(), companies[1])
+    portal.switch("association_page", 2)
+    read = portal.client.crm.associations.v4.batch_api.get_page
+    inputs: list[Json] = [{"id": one} for one in companies]
+    found: list[str] = []
+    while inputs:
+        results = read("companies", "contacts", {"inputs": inputs}).results
+        found += [str(far.to_object_id) for one in results if one._from.id == companies[0] for far in one.to]
+        inputs = [{"id": one._from.id, "after": one.paging.next.after} for one in results if one.paging is not None]
+    assert found == contacts
+    body = {"inputs": [{"id": companies[0], "after": "x"}]}
+    assert code(read, "companies", "contacts", body) == (400, "VALIDATION_ERROR")
+
+
 @pytest.mark.parametrize(("verb", "most"), [("read", 1000), ("create", 2000)])
 def test_batches_of_associations_have_limits(portal: PracticePortal, verb: str, most: int) -> None:
     """51"""

@@ -278,3 +278,13 @@ def test_what_the_bin_has_forgotten_looks_like_an_erasure_only_after_ninety_days
     emulator.world.clock.advance(1)
     assert connector.read([ref], []) == [Gone(ref, for_good=True)]
     assert connector.capabilities.tells_erasures_for == 90
+
+
+def test_the_authors_of_many_values_are_asked_fifty_records_at_a_time(
+    emulator: Emulator, connector: HubSpot, admin: Admin
+) -> None:
+    refs = [Ref("hubspot", "contacts", record_id) for record_id in seeded(emulator, 60)]
+    told = connector.authors([(ref, "email") for ref in refs])
+    assert set(told) == {(ref, "email") for ref in refs}
+    assert not any(author.is_person for author in told.values())
+    assert routes(admin)["read"] == 2

@@ -25,6 +25,7 @@ domain_strips               True         a company domain loses scheme, ``www.``
 contact_needs_identity      False        a contact needs one of e-mail, first and last name
 owner_must_be_active        True         an archived owner cannot be assigned [U]
 first_company_is_primary    True         the first company of a contact, deal or ticket becomes its primary one [U]
+association_page            500          records of one record in a page of a batch read of associations [U]
 inline_associations         100          records of one type that a record lists inside itself; the rest is paged [U]
 associating_bumps           True         both ends of a new or removed association count as modified, by the system [U]
 merge_keeps_oldest_date     True         a merged record is as old as the older of both [U]
@@ -74,6 +75,7 @@ DEFAULTS: dict[str, Any] = {
     "contact_needs_identity": False,
     "owner_must_be_active": True,
     "first_company_is_primary": True,
+    "association_page": 500,
     "inline_associations": 100,
     "associating_bumps": True,
     "merge_keeps_oldest_date": True,
