@@ -407,6 +407,10 @@ def test_a_batch_read_of_associations_has_a_page_for_each_record(portal: Practic
         found += [str(far.to_object_id) for one in results if one._from.id == companies[0] for far in one.to]
         inputs = [{"id": one._from.id, "after": one.paging.next.after} for one in results if one.paging is not None]
     assert found == contacts
+    (first,) = read("companies", "contacts", {"inputs": [{"id": companies[0]}]}).results
+    path = first.paging.next.link.removeprefix(portal.emulator.hubspot_url)
+    assert path == f"/crm/v4/objects/companies/{companies[0]}/associations/contacts?after={contacts[2]}"
+    assert [str(one["toObjectId"]) for one in portal.raw("GET", path).json()["results"]] == contacts[2:]
     body = {"inputs": [{"id": companies[0], "after": "x"}]}
     assert code(read, "companies", "contacts", body) == (400, "VALIDATION_ERROR")
 

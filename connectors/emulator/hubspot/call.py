@@ -133,7 +133,7 @@ class Call:
 
     def page_of_associations(self, record_id: str, other: str, after: str) -> dict[str, Any]:
         """``paging`` of a list inside a record: its own resource goes on with it."""
-        base = f"/crm/objects/{self.version}" if self.is_dated else "/crm/v3/objects"
+        base = f"/crm/objects/{self.version}" if self.is_dated else f"/crm/{self.version}/objects"
         path = f"{base}/{self.kind.name}/{record_id}/associations/{other}"
         return {"next": {"after": after, "link": f"{self._here}{path}?after={after}"}}
 
