@@ -277,7 +277,8 @@ class KeptSecret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a reply told of the day: ``limit`` calls for the whole account, ``used`` of them gone, by whatever app."""
+    """What the vendor told of the day: ``limit`` calls (or jobs, or what it counts) for the whole account, ``used`` of
+    them gone, by whatever app."""
 
     limit: int
     used: int
@@ -403,6 +404,13 @@ class Connector(Protocol):
 
         A job whose handing over was interrupted is called off. One that nobody knows any more leaves every write
         unknown. Raises AccessDenied, Unavailable, BadReply: nothing can be told now.
+        """
+        ...
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        """What else the account may use up in a day, by the name people know it under (``bulk query jobs``), and how
+        much of it is used; empty where only calls are counted. Raises like ``identity``; NotPermitted: our login may
+        not know.
         """
         ...
 
