@@ -83,6 +83,9 @@ class Capabilities:
     """Object types whose records turn into another (Salesforce Lead → Contact)."""
     parent_fields: Mapping[str, Mapping[str, ParentField]] = field(default_factory=dict)
     """{object type: {relation: where the parent's id stands}}, e.g. a contact's ``company``."""
+    only_one: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """{object type: {yes-or-no field: field of the parent}}: one record at most of a parent says yes there, and making
+    another one say so takes it from the one before, unasked."""
     link_keys: Mapping[str, str] = field(default_factory=dict)
     """{object type: unique field} that a create of ours carries, so that a lost reply never makes two records."""
     stored_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
