@@ -85,6 +85,12 @@ def start_logging(mask: SecretMask, *, verbose: bool = False, file: Path | None 
     _take_in_libraries()
 
 
+def mention(event: str, **facts: Any) -> None:
+    """One line in the log, where one is kept: a command that a person watches says on its page what it did."""
+    if structlog.is_configured():
+        structlog.get_logger().warning(event, **facts)
+
+
 def without_what_it_says(logger: Any, method: str, event: Event) -> Event:
     """An exception as its kind and the lines of code it went through."""
     if event.pop("exc_info", None):
