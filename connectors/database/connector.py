@@ -39,10 +39,8 @@ SETTLE_SECONDS = 30.0
 class Database:
     """The tables of the settings, and nothing else of the database.
 
-    ``file`` is a SQLite file, or else ``url`` an SQLAlchemy URL. ``clock`` is this computer's, for SQLite.
-
-    Raises:
-        ConfigError: the url is none.
+    ``file`` is a SQLite file, or else ``url`` an SQLAlchemy URL. ``clock`` is this computer's, for SQLite. The first
+    question raises ConfigError when the url is none, or its driver is missing.
     """
 
     system = SYSTEM

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from agent.connector import Gate, OpenGate
 from agent.errors import ConfigError
@@ -25,20 +26,45 @@ Clock = Callable[[], datetime]
 
 
 class Engine:
-    """One database. ``file`` is a SQLite file that must be there already, or else ``url`` is an SQLAlchemy URL."""
+    """One database. ``file`` is a SQLite file that must be there already, or else ``url`` is an SQLAlchemy URL.
+
+    Nothing is parsed or loaded before the first use: who only looks into the ledger has no url, and needs no driver.
+    """
 
     def __init__(self, *, file: Path | None, url: str, clock: Clock) -> None:
-        place = _lite(file) if file is not None else _parsed(url)
-        self.is_lite = place.get_backend_name() == "sqlite"
-        self.account = str(file.resolve()) if file is not None else f"{place.host}:{place.port or ''}/{place.database}"
-        self.name = file.name if file is not None else str(place.database)
+        self._file = file
+        self._url = url
         self._clock = clock
         self.gate: Gate = OpenGate()
+
+    @cached_property
+    def place(self) -> URL:
+        """Raises ConfigError: the url is none."""
+        return _lite(self._file) if self._file is not None else _parsed(self._url)
+
+    @cached_property
+    def alchemy(self) -> sqlalchemy.Engine:
+        """Raises ConfigError: the url is none, or its driver is not installed."""
         options: dict[str, Any] = {"connect_args": {"timeout": PATIENCE}} if self.is_lite else {"pool_pre_ping": True}
-        self.alchemy = sqlalchemy.create_engine(place, hide_parameters=True, **options)
+        found = _engine(self.place, options)
         if self.is_lite:
-            event.listen(self.alchemy, "connect", _as_we_say_when)
-            event.listen(self.alchemy, "begin", _begin)
+            event.listen(found, "connect", _as_we_say_when)
+            event.listen(found, "begin", _begin)
+        return found
+
+    @property
+    def is_lite(self) -> bool:
+        return self.place.get_backend_name() == "sqlite"
+
+    @property
+    def account(self) -> str:
+        if self._file is not None:
+            return str(self._file.resolve())
+        return f"{self.place.host}:{self.place.port or ''}/{self.place.database}"
+
+    @property
+    def name(self) -> str:
+        return self._file.name if self._file is not None else str(self.place.database)
 
     @contextmanager
     def asking(self, doing: str) -> Iterator[tuple[Connection, datetime]]:
@@ -62,7 +88,8 @@ class Engine:
         return moment_of(connection.execute(select(func.current_timestamp())).scalar_one()) or self._clock()
 
     def close(self) -> None:
-        self.alchemy.dispose()
+        if "alchemy" in self.__dict__:
+            self.alchemy.dispose()
 
 
 def _lite(file: Path) -> URL:
@@ -78,7 +105,26 @@ def _parsed(url: str) -> URL:
             "the database's url is none",
             where="database.url",
             why="it looks like postgresql+psycopg://truce:secret@host/shop",
-            next_step="truce secrets set",
+            next_step="truce secrets set database.url",
+        ) from None
+
+
+def _engine(place: URL, options: dict[str, Any]) -> sqlalchemy.Engine:
+    try:
+        return sqlalchemy.create_engine(place, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the driver of the database is not installed: {error.name}",
+            where="database.url",
+            why=f"the url begins with {place.drivername}",
+            next_step=f"pip install {error.name}",
+        ) from None
+    except NoSuchModuleError:
+        raise ConfigError(
+            f"nobody knows how to talk to {place.drivername}",
+            where="database.url",
+            why="the url begins with it; it looks like postgresql+psycopg://truce:secret@host/shop",
+            next_step="truce secrets set database.url",
         ) from None
 
 
