@@ -268,6 +268,29 @@ def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
     ]
 
 
+def test_an_object_that_is_not_here_is_refused_as_the_vendor_does_and_noted(org: Org) -> None:
+    """20, 65: a real org has it, or may have it"""
+    assert code(org.query, "SELECT Id FROM Quote") == (400, "INVALID_TYPE")
+    assert code(org.query, "SELECT (SELECT Id FROM ActivityHistories) FROM Account") == (400, "INVALID_TYPE")
+    assert code(org.sf.Quote.describe) == (404, "NOT_FOUND")
+    job = {"object": "Quote", "operation": "insert"}
+    assert code(org.sf.restful, "jobs/ingest", method="POST", json=job) == (400, "INVALIDENTITY")
+    assert [(line["method"], line["path"]) for line in org.admin.get("/unknown")] == [
+        ("SOQL", "SELECT Id FROM Quote"),
+        ("SOQL", "SELECT (SELECT Id FROM ActivityHistories) FROM Account"),
+        ("OBJECT", "Quote"),
+        ("OBJECT", "Quote"),
+    ]
+
+
+def test_an_object_that_is_only_hidden_is_not_noted(org: Org) -> None:
+    """22, 65"""
+    org.person("permissions", object="Campaign", hide="*")
+    assert code(org.query, "SELECT Id FROM Campaign") == (400, "INVALID_TYPE")
+    assert code(org.sf.Campaign.describe) == (404, "NOT_FOUND")
+    assert org.admin.get("/unknown") == []
+
+
 def test_nothing_was_looked_at_lately(org: Org) -> None:
     """65"""
     assert org.raw("GET", "recent").json() == []

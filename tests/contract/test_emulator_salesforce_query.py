@@ -322,6 +322,7 @@ def test_an_unknown_field_is_pointed_at(org: Org) -> None:
         ("SELECT Id FROM Contact LIMIT -1", "MALFORMED_QUERY"),
         ("SELECT Id FROM Contact ALL ROWS", "MALFORMED_QUERY"),
         ("SELECT Id, Id FROM Contact", "INVALID_FIELD"),
+        ("SELECT Title t FROM Contact", "MALFORMED_QUERY"),
         ("SELECT Id, COUNT(Name) FROM Contact", "MALFORMED_QUERY"),
         ("SELECT CreatedDate FROM Contact GROUP BY CreatedDate", "INVALID_FIELD"),
         ("SELECT FIELDS(ALL) FROM Contact", "MALFORMED_QUERY"),
@@ -346,7 +347,9 @@ def test_what_the_emulator_has_not_built_is_refused_and_noted(org: Org) -> None:
     """20"""
     soql = "SELECT DISTANCE(MailingAddress, GEOLOCATION(37,122), 'mi') FROM Contact"
     assert code(org.query, soql) == (400, "MALFORMED_QUERY")
-    assert [line["path"] for line in org.admin.get("/unknown")] == [soql]
+    old = "SELECT Id FROM Contact c, c.Account a WHERE a.Name = 'E'"
+    assert code(org.query, old) == (400, "MALFORMED_QUERY")
+    assert [line["path"] for line in org.admin.get("/unknown")] == [soql, old]
 
 
 def test_a_hidden_field_is_a_missing_one_everywhere(org: Org) -> None:

@@ -56,7 +56,7 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
     if answer is None or "route" not in state:
         state["route"] = path if answer is not None else "unknown"
     if answer is None:
-        org.world.unknown.append({"system": "salesforce", "method": request.method, "path": path})
+        org.note_unknown(request.method, path)
         answer = routes.refused(not_found(), body)
     return reply(request.headers, readdressed(answer, request))
 

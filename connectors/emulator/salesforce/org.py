@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from connectors.emulator.salesforce import delete_log
 from connectors.emulator.salesforce.bulk.jobs import Jobs
 from connectors.emulator.salesforce.cursors import Cursors
 from connectors.emulator.salesforce.fields import person_name
 from connectors.emulator.salesforce.ids import full_id
-from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, not_found, wrong_id
+from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, not_found, unknown_type, wrong_id
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.salesforce.switches import SWITCHES
@@ -47,6 +48,7 @@ class Org:
         """Whoever still reads what a query found sees the rows as they were."""
         self.cursors.remember(transaction)
         self.jobs.remember(transaction)
+        delete_log.remember(self.space, transaction)
 
     @property
     def now(self) -> datetime:
@@ -69,14 +71,28 @@ class Org:
 
     def kind(self, name: str) -> ObjectType:
         """Raises Refusal (INVALID_TYPE)."""
-        return self.catalogue.kind(name)
+        found = self.find_kind(name)
+        if found is None:
+            raise unknown_type(name)
+        return found
 
     def sobject(self, name: str) -> ObjectType:
         """An object named in a path. Raises Refusal (404 NOT_FOUND)."""
-        found = self.catalogue.find(name)
+        found = self.find_kind(name)
         if found is None:
             raise not_found()
         return found
+
+    def find_kind(self, name: str) -> ObjectType | None:
+        """An object as a caller names it. One that is not here at all is noted: a real org may well have it."""
+        catalogue = self.catalogue
+        if not catalogue.knows(name):
+            self.note_unknown("OBJECT", name)
+        return catalogue.find(name)
+
+    def note_unknown(self, what: str, text: str) -> None:
+        """For ``GET /unknown`` of the admin side. ``what`` is an HTTP method, SOAP, SOQL or OBJECT."""
+        self.world.unknown.append({"system": SYSTEM, "method": what, "path": text})
 
     def user_id(self, login: str) -> str:
         return str(self.space.settings["users"][login])

@@ -88,9 +88,14 @@ def _first_page(call: Call, *, with_deleted: bool) -> Answer:
     try:
         return Answer(200, _result(call, text, View(call.org, call.user_id, with_deleted=with_deleted)))
     except SoqlError as error:
-        if isinstance(error, NotBuilt):
-            call.org.world.unknown.append({"system": "salesforce", "method": "SOQL", "path": text})
-        raise Refusal(400, error.code, error.message) from None
+        raise refusal_of(call.org, text, error) from None
+
+
+def refusal_of(org: Org, text: str, error: SoqlError) -> Refusal:
+    """What the caller is told; what only this emulator does not know is noted for the admin side."""
+    if isinstance(error, NotBuilt):
+        org.note_unknown("SOQL", text)
+    return Refusal(400, error.code, error.message)
 
 
 def _result(call: Call, text: str, view: View) -> dict[str, Any]:

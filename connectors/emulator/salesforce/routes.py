@@ -121,7 +121,7 @@ def route_and_answer(call: Call) -> Answer:
     route = find(segments)
     if route is None or not route.methods:
         path = f"/services/data/{call.version}/{call.path.lstrip('/')}"
-        call.org.world.unknown.append({"system": "salesforce", "method": call.method, "path": path})
+        call.org.note_unknown(call.method, path)
         raise not_found()
     handler = route.methods.get(call.method)
     if handler is None:

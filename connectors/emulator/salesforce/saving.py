@@ -73,6 +73,9 @@ def seeded_row(
 ) -> Row:
     """A new row as the vendor would have completed it, without any check."""
     _add_defaults(kind, values)
+    for name in kind.decimals:
+        if values.get(name) is not None:
+            values[name] = float(values[name])
     add_derived(org, transaction, kind, values, None)
     return new_row(org, transaction, kind, values, record_id)
 

@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from connectors.emulator.salesforce.refusals import unknown_type
-
 FOLDER = Path(__file__).parent / "schema"
 LONG_TEXT = 256
 OPERATIONS = ("create", "edit", "delete")
@@ -126,6 +124,7 @@ class ObjectType:
         self.numbered = [item for item in self.fields.values() if item.auto_number]
         self.name_field = next((each.name for each in self.fields.values() if each.describe.get("nameField")), "Id")
         self.unique = [item for item in self.fields.values() if item.unique]
+        self.decimals = [item.name for item in self.fields.values() if item.is_number and item.type != "int"]
         self.references = [item for item in self.fields.values() if item.type == "reference" and item.to]
         self.relationships = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
 
@@ -184,12 +183,9 @@ class Catalogue:
         found = self.objects.get(name) or self._by_lower.get(name.lower())
         return None if found is None or found.hidden else found
 
-    def kind(self, name: str) -> ObjectType:
-        """Raises Refusal (INVALID_TYPE)."""
-        found = self.find(name)
-        if found is None:
-            raise unknown_type(name)
-        return found
+    def knows(self, name: str) -> bool:
+        """Whether there is such an object, be it one that the API user cannot see."""
+        return name.lower() in self._by_lower
 
     def with_prefix(self, record_id: str) -> ObjectType | None:
         """Which object an id belongs to."""

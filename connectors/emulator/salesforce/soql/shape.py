@@ -11,6 +11,7 @@ from connectors.emulator.salesforce.refusals import text as vendor_text
 from connectors.emulator.salesforce.schema import Child, Field, ObjectType
 from connectors.emulator.salesforce.soql import functions
 from connectors.emulator.salesforce.soql.evaluate import ordered_rows, rows_of
+from connectors.emulator.salesforce.soql.lexer import NotBuilt, caret
 from connectors.emulator.salesforce.soql.paths import Scope, Step, follow, readers, step_to_parent
 from connectors.emulator.salesforce.soql.tree import AllFields, Path, Plain, Query, TypeOf
 from connectors.emulator.world import Row
@@ -78,6 +79,8 @@ def _add_path(scope: Scope, columns: Columns, item: Plain) -> None:
             raise scope.wrong(path.column, f"Field must be grouped or aggregated: {path}", "MALFORMED_QUERY")
         columns.plain[item.alias or target.item.name] = target.shown
         return
+    if item.alias is not None:
+        raise scope.wrong(path.column, "only aggregate expressions use field aliasing", "MALFORMED_QUERY")
     for step in target.steps:
         name = step.link.relationship or step.link.name
         if name not in columns.parents:
@@ -147,7 +150,7 @@ def _child(scope: Scope, query: Query) -> Child:
         if child.relationship is not None and child.relationship.lower() == wanted:
             return child
     message = vendor_text("unknown children").format(name=query.source)
-    raise scope.wrong(query.source.column, message, "INVALID_TYPE")
+    raise NotBuilt("INVALID_TYPE", caret(query.text, query.source.column) + message)
 
 
 def all_fields(scope: Scope, item: AllFields) -> list[Field]:
