@@ -345,8 +345,9 @@ def test_the_global_list_holds_every_object_with_all_its_keys(org: Org) -> None:
     objects = {entry["name"]: entry for entry in found["sobjects"]}
     assert list(objects) == [
         "Account", "Campaign", "CampaignMember", "CampaignMemberStatus", "Case", "Contact", "Event", "Group",
-        "GroupMember", "Lead", "LeadStatus", "Opportunity", "OpportunityContactRole", "OpportunityStage",
-        "Organization", "QueueSobject", "Task", "User",
+        "GroupMember", "Lead", "LeadStatus", "Opportunity", "OpportunityContactRole", "OpportunityLineItem",
+        "OpportunityStage", "Organization", "Pricebook2", "PricebookEntry", "Product2", "Profile", "QueueSobject",
+        "RecordType", "Task", "User", "UserRole",
     ]  # fmt: skip
     assert {len(entry) for entry in objects.values()} == {28}
     flags = {

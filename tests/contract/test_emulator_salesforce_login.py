@@ -175,6 +175,8 @@ def test_the_library_logs_in_over_soap_up_to_version_64(emulator: Emulator) -> N
     assert by_soap(emulator).query("SELECT Id FROM Lead")["totalSize"] == 0
     for version in ("65.0", "67.0"):
         assert refused(by_soap, emulator, version)[0] == "UNSUPPORTED_API_VERSION"
+    Org(emulator).switch("late_login_fault", "INVALID_OPERATION")
+    assert refused(by_soap, emulator, "65.0")[0] == "INVALID_OPERATION"
 
 
 def test_a_wrong_password_over_soap_is_a_fault_the_library_understands(org: Org, emulator: Emulator) -> None:

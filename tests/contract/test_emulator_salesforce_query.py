@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from practice_org import Org, bare, code, ids_of, refusal
 
+from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
 
@@ -103,6 +104,13 @@ def test_values_have_the_vendor_s_form(org: Org) -> None:
         "postalCode": None, "state": None, "street": None,
     }  # fmt: skip
     assert org.query("SELECT CloseDate FROM Opportunity") == [{"CloseDate": "2026-12-01"}]
+
+
+def test_what_was_seeded_has_that_form_too(emulator: Emulator) -> None:
+    """14: an amount is a decimal number whoever wrote it"""
+    emulator.renew(Options(contacts=10, companies=5, deals=3, clock="virtual"))
+    found = Org(emulator).query("SELECT Amount, Probability FROM Opportunity WHERE Amount != null")
+    assert {type(value) for deal in found for value in deal.values()} == {float}
 
 
 def test_parents_are_nested_and_a_missing_one_is_null(org: Org) -> None:

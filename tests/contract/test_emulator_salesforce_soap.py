@@ -159,6 +159,15 @@ def test_two_memberships_of_one_campaign_become_one(org: Org) -> None:
     assert live(org, "CampaignMember") == [kept, moved]
 
 
+def test_two_memberships_may_also_stay_two(org: Org) -> None:
+    """58 [K]: the switch"""
+    org.switch("merge_collapses", False)
+    campaign, master, loser = org.make("Campaign", Name="Spring"), org.make(), org.make()
+    members = [org.make("CampaignMember", CampaignId=campaign, ContactId=each) for each in (master, loser)]
+    assert texts(merge(org, "Contact", master, loser).only, "updatedRelatedIds") == members[1:]
+    assert [row["ContactId"] for row in org.query("SELECT ContactId FROM CampaignMember")] == [master, master]
+
+
 def test_accounts_hand_over_everything_that_points_at_them(org: Org) -> None:
     """58: also the account a task derives, and child accounts"""
     master, loser = org.make("Account", Name="A"), org.make("Account", Name="B")

@@ -213,6 +213,11 @@ def test_delete_undelete_and_merge_move_the_stamp_of_all_they_touch(org: Org) ->
     org.advance(10)
     org.person("undelete", object="Contact", id=child)
     assert stamps(org, "Contact", child)[0] == stamp(30)
+    org.switch("undelete_moves_stamp", False)
+    org.sf.Contact.delete(child)
+    org.advance(10)
+    org.person("undelete", object="Contact", id=child)
+    assert stamps(org, "Contact", child)[0] == stamp(30)
 
 
 def family(org: Org) -> dict[str, str]:

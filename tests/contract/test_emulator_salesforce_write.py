@@ -212,6 +212,8 @@ def test_several_choices_come_back_in_the_order_of_the_list(org: Org) -> None:
     assert org.value("Contact", contact_id, "Interests__c") == "a;c"
     assert org.query("SELECT Id FROM Contact WHERE Interests__c INCLUDES ('a;c')")
     assert org.query("SELECT Id FROM Contact WHERE Interests__c EXCLUDES ('c')") == []
+    org.switch("multipicklist_order", "sent")
+    assert org.value("Contact", org.make(Interests__c="c;a;c"), "Interests__c") == "c;a"
 
 
 def test_read_only_fields_are_named_together_and_unknown_ones_singly(org: Org) -> None:
@@ -509,6 +511,10 @@ def test_a_deal_has_one_primary_contact_role(org: Org) -> None:
     org.make("OpportunityContactRole", OpportunityId=deal, ContactId=org.make(), IsPrimary=True)
     roles = org.query("SELECT IsPrimary FROM OpportunityContactRole ORDER BY Id")
     assert [each["IsPrimary"] for each in roles] == [False, True]
+    org.switch("one_primary_role", False)
+    org.make("OpportunityContactRole", OpportunityId=deal, ContactId=org.make(), IsPrimary=True)
+    roles = org.query("SELECT IsPrimary FROM OpportunityContactRole ORDER BY Id")
+    assert [each["IsPrimary"] for each in roles] == [False, True, True]
 
 
 def test_a_task_follows_its_person_and_knows_when_it_is_done(org: Org) -> None:
@@ -547,6 +553,16 @@ def test_deleted_missing_and_foreign_rows_are_told_apart(org: Org) -> None:
         assert code(call, NOBODY) == (404, "NOT_FOUND")
         assert code(call, account_id) == (400, "MALFORMED_ID")
         assert code(call, "nonsense") == (404, "NOT_FOUND")
+
+
+def test_the_code_for_a_vanished_row_is_a_switch(org: Org) -> None:
+    """46 [K]"""
+    org.switch("vanished_row", "INVALID_CROSS_REFERENCE_KEY")
+    vanished = (404, "INVALID_CROSS_REFERENCE_KEY")
+    assert code(org.change, "Contact", NOBODY, Title="x") == vanished
+    assert code(org.sf.Contact.delete, NOBODY) == vanished
+    assert code(org.change, "Contact", "nonsense", Title="x") == (404, "NOT_FOUND")
+    assert code(org.sf.Contact.get, NOBODY) == (404, "NOT_FOUND")
 
 
 def test_references_must_lead_to_a_live_record_of_the_right_object(org: Org) -> None:

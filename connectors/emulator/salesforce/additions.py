@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.emulator.salesforce import products
 from connectors.emulator.salesforce.campaigns import member_values
 from connectors.emulator.salesforce.fields import CLOSED_CASE, stage_of
 from connectors.emulator.salesforce.org import Org
@@ -29,6 +30,8 @@ def add_derived(org: Org, transaction: Transaction, kind: ObjectType, values: Va
 
 def _opportunity(org: Org, transaction: Transaction, values: Values, row: Row | None) -> None:
     """A new stage brings its probability and forecast category, unless the same call says otherwise."""
+    if row is not None and row.values.get("HasOpportunityLineItem"):
+        values.pop("Amount", None)  # ignored without a word: the amount is the sum of the lines
     if "StageName" not in values or (row is not None and row.values.get("StageName") == values["StageName"]):
         return
     stage = stage_of(values)
@@ -106,4 +109,6 @@ _OF_OBJECT: dict[str, Callable[[Org, Transaction, Values, Row | None], None]] = 
     "Event": _event,
     "Case": _case,
     "CampaignMember": member_values,
+    "PricebookEntry": products.entry_values,
+    "OpportunityLineItem": products.line_values,
 }

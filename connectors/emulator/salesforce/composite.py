@@ -108,6 +108,8 @@ def sub_call(call: Call, sub: Sub, url: str, body: Any) -> Call:
     parts = urlsplit(url)
     match = re.fullmatch(r"/?(?:services/data/)?(v\d+\.\d)(/.*)?", parts.path)
     own = _own_headers(sub)
+    if not call.org.setting("composite_conditions"):
+        own = {name: value for name, value in own.items() if not name.startswith("if-")}
     inherited = call.headers if call.org.setting("composite_inherits_headers") else {}
     kept = {name: value for name, value in inherited.items() if name.startswith("sforce-")}
     return replace(

@@ -18,7 +18,15 @@ from connectors.emulator.salesforce.bulk.jobs import Jobs
 from connectors.emulator.salesforce.cursors import Cursors
 from connectors.emulator.salesforce.fields import person_name
 from connectors.emulator.salesforce.ids import full_id
-from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, not_found, unknown_type, wrong_id
+from connectors.emulator.salesforce.refusals import (
+    Refusal,
+    is_deleted,
+    locked,
+    no_such_id,
+    not_found,
+    unknown_type,
+    wrong_id,
+)
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.salesforce.switches import SWITCHES
@@ -167,6 +175,8 @@ class Org:
 
     def row_to_write(self, kind: ObjectType, text: str, *, missing: Refusal | None = None) -> Row:
         """A live row that nobody holds. Raises Refusal; ``missing`` is what is said of an id that names nothing."""
+        if missing is None and self.setting("vanished_row") != "NOT_FOUND" and full_id(text) is not None:
+            missing = no_such_id()
         try:
             self.find_row(kind, text)
         except Refusal as refusal:

@@ -11,6 +11,7 @@ from connectors.emulator.salesforce.checks import Terms, check_row, require
 from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.naming import stored_values
 from connectors.emulator.salesforce.org import Org
+from connectors.emulator.salesforce.products import sum_up
 from connectors.emulator.salesforce.refusals import Refusal, locked
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.world import Row, Transaction
@@ -112,10 +113,12 @@ def _add_companions(org: Org, transaction: Transaction, kind: ObjectType, row: R
 
 
 def _settle_siblings(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> None:
-    """What a saved row does to others of its parent: counts of a campaign, the one primary role of a deal [K]."""
+    """What a saved row does to its parent: counts of a campaign, a deal's amount and its one primary role [K]."""
     if kind.name == "CampaignMember":
         recount(org, transaction, row.values["CampaignId"])
-    if kind.name != "OpportunityContactRole" or not row.values.get("IsPrimary"):
+    if kind.name == "OpportunityLineItem":
+        sum_up(org, transaction, row.values["OpportunityId"])
+    if kind.name != "OpportunityContactRole" or not row.values.get("IsPrimary") or not org.setting("one_primary_role"):
         return
     for other_id in sorted(org.space.lookup(kind.name, "OpportunityId", row.values["OpportunityId"])):
         other = org.space.row(kind.name, other_id)

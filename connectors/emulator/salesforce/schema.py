@@ -24,8 +24,12 @@ OPERATIONS = ("create", "edit", "delete")
 ORDER = (
     "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "Event", "Case",
     "Campaign", "CampaignMember", "CampaignMemberStatus", "User", "Group", "QueueSobject",
-    "GroupMember", "LeadStatus", "OpportunityStage", "Organization",
+    "GroupMember", "LeadStatus", "OpportunityStage", "Organization", "Profile", "UserRole", "RecordType",
+    "Product2", "Pricebook2", "PricebookEntry", "OpportunityLineItem",
 )  # fmt: skip
+
+FIRST_CUSTOM_PREFIX = 19
+"""``a19`` is the prefix of the first custom object, ``a20`` of the next; ids kept in files depend on it."""
 
 
 @dataclass(slots=True)
@@ -162,7 +166,9 @@ class Catalogue:
         definitions = {name: json.loads(text) for name, text in _shipped().items()}
         for change in changes:
             if "create" in change:
-                definitions[change["object"]] = custom_object(change["object"], change["create"], len(definitions))
+                definitions[change["object"]] = custom_object(
+                    change["object"], change["create"], _next_number(definitions)
+                )
             else:
                 _apply(definitions[change["object"]]["fields"], change)
         self.objects = {
@@ -332,6 +338,10 @@ def custom_object(name: str, body: Mapping[str, Any], number: int) -> dict[str, 
         "mergeable": body.get("mergeable", False),
         "fields": {**own, **fields},
     }
+
+
+def _next_number(definitions: Mapping[str, Any]) -> int:
+    return FIRST_CUSTOM_PREFIX + sum(name.endswith("__c") for name in definitions)
 
 
 def _apply(fields: dict[str, Any], change: Mapping[str, Any]) -> None:
