@@ -331,6 +331,7 @@ def test_an_unknown_field_is_pointed_at(org: Org) -> None:
         ("SELECT Id FROM Contact ALL ROWS", "MALFORMED_QUERY"),
         ("SELECT Id, Id FROM Contact", "INVALID_FIELD"),
         ("SELECT Title t FROM Contact", "MALFORMED_QUERY"),
+        ("SELECT IsDeleted FROM User", "INVALID_FIELD"),
         ("SELECT Id, COUNT(Name) FROM Contact", "MALFORMED_QUERY"),
         ("SELECT CreatedDate FROM Contact GROUP BY CreatedDate", "INVALID_FIELD"),
         ("SELECT FIELDS(ALL) FROM Contact", "MALFORMED_QUERY"),

@@ -180,6 +180,18 @@ def test_accounts_hand_over_everything_that_points_at_them(org: Org) -> None:
     assert org.value("Account", child, "ParentId") == master
 
 
+def test_a_merge_that_would_close_a_circle_is_refused(org: Org) -> None:
+    """58: parent accounts, reporting lines"""
+    parent = org.make("Account", Name="A")
+    middle = org.make("Account", Name="B", ParentId=parent)
+    child = org.make("Account", Name="C", ParentId=middle)
+    assert error_code(merge(org, "Account", middle, parent).only) == "CIRCULAR_DEPENDENCY"
+    assert error_code(merge(org, "Account", child, parent).only) == "CIRCULAR_DEPENDENCY"
+    assert live(org, "Account") == [parent, middle, child]
+    assert success(merge(org, "Account", parent, middle).only)
+    assert org.value("Account", child, "ParentId") == parent
+
+
 def test_duplicate_rules_run_on_a_merge_and_its_header_counts(org: Org) -> None:
     """38, 58"""
     master, loser, third = org.make(), org.make(), org.make(Email="ada@example.com")
@@ -286,6 +298,15 @@ def test_into_an_existing_contact_only_blanks_are_filled(org: Org) -> None:
     found = org.read("Contact", contact, "Title", "Phone", "LeadSource")
     assert found == {"Title": "Countess", "Phone": "2", "LeadSource": "Other"}
     assert org.value("Account", account, "Phone") == "1"
+
+
+def test_an_existing_contact_comes_with_its_account(org: Org) -> None:
+    """60"""
+    account, other = org.make("Account", Name="Engines"), org.make("Account", Name="Mills")
+    contact, lead = org.make(AccountId=account), org.make("Lead")
+    assert error_code(convert(org, lead, contactId=contact)) == "REQUIRED_FIELD_MISSING"
+    assert error_code(convert(org, lead, contactId=contact, accountId=other)) == "INVALID_CROSS_REFERENCE_KEY"
+    assert success(convert(org, lead, contactId=contact, accountId=account))
 
 
 # Plain writes ---------------------------------------------------------------------------------------------------------

@@ -393,6 +393,12 @@ def test_a_malformed_composite_is_400(org: Org, subs: Any) -> None:
     assert refusal(composite, org, *subs)[0] == 400
 
 
+def test_a_version_nobody_serves_is_404_inside_a_composite_too(org: Org) -> None:
+    """6, 49"""
+    new = {"method": "GET", "url": "/services/data/v99.0/limits", "referenceId": "r"}
+    assert [answer["httpStatusCode"] for answer in composite(org, new, sub("GET", "limits", "s"))] == [404, 200]
+
+
 def test_an_unknown_place_inside_a_composite_is_404_and_noted(org: Org) -> None:
     """49"""
     [answer] = composite(org, sub("GET", "nothing/here", "r"))

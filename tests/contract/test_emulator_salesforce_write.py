@@ -579,6 +579,30 @@ def test_references_must_lead_to_a_live_record_of_the_right_object(org: Org) -> 
     assert code(org.make, AccountId=account_id)[1] == "ENTITY_IS_DELETED"
 
 
+def test_nobody_comes_to_be_above_itself(org: Org) -> None:
+    """46"""
+    top, middle = org.make("Account", Name="A"), org.make("Account", Name="B")
+    bottom = org.make("Account", Name="C", ParentId=middle)
+    org.change("Account", middle, ParentId=top)
+    circular = (400, "CIRCULAR_DEPENDENCY")
+    for above in (top, middle, bottom):
+        assert code(org.change, "Account", top, ParentId=above) == circular
+    boss, worker = org.make(), org.make()
+    org.change("Contact", worker, ReportsToId=boss)
+    assert code(org.change, "Contact", boss, ReportsToId=worker) == circular
+    assert org.value("Account", top, "ParentId") is None
+
+
+def test_an_activity_of_a_lead_is_related_to_nothing_else(org: Org) -> None:
+    """46"""
+    account, lead = org.make("Account", Name="E"), org.make("Lead")
+    refused = (400, "FIELD_INTEGRITY_EXCEPTION")
+    assert code(org.make, "Task", Subject="Call", WhoId=lead, WhatId=account) == refused
+    task = org.make("Task", Subject="Call", WhoId=lead)
+    assert code(org.change, "Task", task, WhatId=account) == refused
+    org.change("Task", task, WhoId=org.make(), WhatId=account)
+
+
 def test_a_parent_may_be_named_by_its_external_id(org: Org) -> None:
     """46"""
     account_id = org.make("Account", Name="Engines", Truce_Key__c="a-1")

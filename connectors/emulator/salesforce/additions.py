@@ -10,7 +10,7 @@ from connectors.emulator.salesforce import products
 from connectors.emulator.salesforce.campaigns import member_values
 from connectors.emulator.salesforce.fields import CLOSED_CASE, stage_of
 from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.refusals import missing_fields
+from connectors.emulator.salesforce.refusals import Refusal, missing_fields
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.salesforce.stamps import read, wire
 from connectors.emulator.world import Row, Transaction
@@ -89,8 +89,12 @@ def _case(org: Org, transaction: Transaction, values: Values, row: Row | None) -
 
 
 def _add_account(org: Org, values: Values, before: Values) -> None:
+    """Raises Refusal: about a lead and another record at once [K for the text]."""
     if "WhoId" in values or "WhatId" in values:
         who, what = (values.get(name, before.get(name)) for name in ("WhoId", "WhatId"))
+        if who is not None and what is not None and org.catalogue.objects["Lead"].prefix == who[:3]:
+            message = "field integrity exception: WhoId, WhatId (an activity of a lead cannot be related to a record)"
+            raise Refusal(400, "FIELD_INTEGRITY_EXCEPTION", message, ("WhoId", "WhatId"))
         values["AccountId"] = account_behind(org, what) or account_behind(org, who)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.emulator.salesforce import hierarchies
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, missing_fields, text, wrong_id
 from connectors.emulator.salesforce.schema import Field, ObjectType
@@ -30,6 +31,8 @@ def check_row(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | Non
     """``values`` are those about to be stored; ``row`` is what they change, None for a new one. Raises Refusal."""
     _check_unique(org, kind, values, row)
     _check_references(org, kind, values, row)
+    if row is not None:
+        hierarchies.check_save(org, kind, values, row)
     _check_rules(org, kind, values, row)
     _check_duplicates(org, kind, values, row, terms)
 

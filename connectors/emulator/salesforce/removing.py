@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.emulator.bad_rows import is_bad_row
+from connectors.emulator.salesforce import hierarchies
 from connectors.emulator.salesforce.campaigns import recount
 from connectors.emulator.salesforce.org import SYSTEM, Org
 from connectors.emulator.salesforce.products import sum_up
@@ -107,7 +108,11 @@ def merge(org: Org, transaction: Transaction, kind: ObjectType, survivor: Row, l
     """The survivor keeps its values, children of the loser go to it, the loser is deleted and names it.
 
     Returns the ids of the children that moved. A role or membership that both had becomes one [K].
+
+    Raises:
+        Refusal: the survivor would be its own parent, or that of one above it.
     """
+    hierarchies.check_merge(org, kind, survivor, loser)
     moved, collapses = [], org.setting("merge_collapses")
     for child, found in list(_children(org, kind, loser)):
         if found.deleted:

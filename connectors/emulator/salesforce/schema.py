@@ -95,6 +95,10 @@ class Field:
         return self.type == "reference" and self.computed is None and (self.createable or self.updateable)
 
     @property
+    def is_custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @property
     def is_id(self) -> bool:
         return self.type in ("id", "reference")
 
@@ -130,6 +134,10 @@ class ObjectType:
         self.unique = [item for item in self.fields.values() if item.unique]
         self.decimals = [item.name for item in self.fields.values() if item.is_number and item.type != "int"]
         self.references = [item for item in self.fields.values() if item.type == "reference" and item.to]
+        self.hierarchies = [
+            item for item in self.references if item.to == [self.name] and item.is_stored_lookup and not item.is_custom
+        ]
+        """Fields that lead to a record of the same object: who follows them must not come back."""
         self.relationships = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
 
     def find(self, name: str) -> Field | None:

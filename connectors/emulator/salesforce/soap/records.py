@@ -58,11 +58,7 @@ def upsert(call: Call, request: Request) -> list[Result]:
     def do(transaction: Transaction, item: Element) -> Result:
         kind = call.org.kind(item.value("type") or "")
         sent = _sent(item, with_id=True)
-        field = key_field(kind, key).name
-        if field == "Id" and not one_row.given_id(sent):
-            saved = one_row.create(call.org, transaction, kind, one_row.without(sent, "id"), terms)
-        else:
-            saved = one_row.upsert(call.org, transaction, kind, sent, field, terms, seen)
+        saved = one_row.upsert(call.org, transaction, kind, sent, key_field(kind, key).name, terms, seen)
         return {"created": saved[1], **_saved(saved)}
 
     return _each(call, request, "sObjects", do)
@@ -168,10 +164,24 @@ def convert_lead(call: Call, request: Request) -> list[Result]:
         lead = call.org.row_to_write(call.org.kind("Lead"), item.value("leadId") or "")
         if not item.value("convertedStatus"):
             raise Refusal(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [convertedStatus]", ())
-        result = converting.convert(call.org, transaction, lead, _conversion(item))
+        wanted = _conversion(item)
+        _check_contact(call.org, wanted)
+        result = converting.convert(call.org, transaction, lead, wanted)
         return {name: value for name, value in result.items() if name != "errors"}
 
     return _each(call, request, "leadConverts", do, most=MOST_CONVERSIONS)
+
+
+def _check_contact(org: Org, wanted: converting.Conversion) -> None:
+    """An existing contact must come with its account. Raises Refusal [K for code and text]."""
+    if wanted.contact_id is None:
+        return
+    if wanted.account_id is None:
+        raise Refusal(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [accountId]", ())
+    contact = org.row_to_write(org.kind("Contact"), wanted.contact_id)
+    if contact.values.get("AccountId") != wanted.account_id:
+        message = "the contact is not one of the specified account"
+        raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", message, ("contactId",))
 
 
 def _conversion(item: Element) -> converting.Conversion:
