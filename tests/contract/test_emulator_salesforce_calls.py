@@ -116,9 +116,7 @@ def test_the_library_logs_in_again_after_a_revocation(org: Org) -> None:
 
 def test_a_library_session_without_login_is_expired_after_a_revocation(org: Org, emulator: Emulator) -> None:
     """4"""
-    plain = Salesforce(
-        session_id=org.sf.session_id, instance="practice.my.salesforce.com", version="65.0", session=org.session
-    )
+    plain = library(org, org.sf.session_id)
     assert plain.query("SELECT Id FROM Organization")["totalSize"] == 1
     org.person("tokens/revoke")
     with pytest.raises(SalesforceExpiredSession):
@@ -136,6 +134,19 @@ def test_without_a_good_token_the_answer_is_401(org: Org, token: str | None) -> 
     """5"""
     answer = org.raw("GET", "sobjects", token=token)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+
+
+def library(org: Org, session_id: str, version: str = "65.0") -> Salesforce:
+    """The library with a session somebody gave it."""
+    host = "practice.my.salesforce.com"
+    return Salesforce(session_id=session_id, instance=host, version=version, session=org.session)
+
+
+def test_the_library_takes_a_made_up_token_for_an_expired_one(org: Org) -> None:
+    """5"""
+    with pytest.raises(SalesforceExpiredSession) as told:
+        library(org, "made-up").query("SELECT Id FROM Contact")
+    assert told.value.status == 401
 
 
 def test_a_lightning_host_has_no_api_session(org: Org) -> None:
@@ -158,6 +169,9 @@ def test_unknown_and_retired_versions_are_told_apart(org: Org) -> None:
     unknown = org.raw("GET", "/services/data/v99.0/limits")
     assert (unknown.status_code, unknown.json()[0]["errorCode"]) == (404, "NOT_FOUND")
     assert org.raw("GET", "/services/data/v30.0/limits").status_code == 410
+    session_id = org.sf.session_id
+    assert code(library(org, session_id, "99.0").limits) == (404, "NOT_FOUND")
+    assert refusal(library(org, session_id, "30.0").limits)[0] == 410
 
 
 @pytest.mark.parametrize(
@@ -253,6 +267,11 @@ def test_a_long_address_and_long_headers_are_refused(org: Org) -> None:
     assert org.raw("GET", "query", params={"q": "x" * 16_000}).status_code == 400
     assert org.raw("GET", "query", params={"q": "x" * 16_384}).status_code == 414
     assert org.raw("GET", "limits", headers={"X-Long": "x" * 16_384}).status_code == 431
+    ids = [f"0035g{number:010}AAA" for number in range(700)]
+    assert refusal(org.query, "SELECT Id FROM Contact WHERE Id IN {}", ids) == (
+        414,
+        {"message": "URI too long", "errorCode": "URI_TOO_LONG"},
+    )
 
 
 def test_an_unknown_path_is_404_and_noted(org: Org) -> None:

@@ -214,6 +214,7 @@ def test_the_identity_address_of_a_token_tells_org_and_user(org: Org, emulator: 
     me = org.raw("GET", path, token=granted["access_token"]).json()
     assert (me["organization_id"], me["user_id"]) == (org.setting("org_id"), org.setting("users")["integration"])
     assert me["username"] == login(emulator)["username"]
+    assert org.sf.oauth2("userinfo")["sub"] == org.raw("GET", path).json()["id"]
     stranger = org.raw("GET", path, token="wrong")
     assert (stranger.status_code, stranger.text) == (403, "Bad_OAuth_Token")
     assert org.raw("GET", "/services/oauth2/userinfo", token="wrong").text == "Bad_OAuth_Token"
