@@ -49,13 +49,14 @@ Watch = Callable[[Difference], None]
 
 @dataclass(slots=True)
 class Counted:
-    """One group: how many, a few of them, what the policy suggests and what was decided (None: nothing yet)."""
+    """One group: how many, a few of them, what was decided (None: nothing yet), and why blanks cannot be filled."""
 
     rule: FieldRule
     count: int = 0
     samples: list[Difference] = field(default_factory=list)
     decision: str | None = None
     decided_by: str = ""
+    obstacles: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ def survey(
         for difference in first_differences(view, installation.policies):
             counted = found.setdefault(difference.group, Counted(difference.rule))
             counted.count += 1
+            counted.obstacles.update([difference.obstacle] if difference.obstacle else [])
             if len(counted.samples) < SAMPLES:
                 counted.samples.append(difference)
             watch(difference)

@@ -23,6 +23,7 @@ from functools import partial
 from agent.as_decided import drift, fresh, needs_guard, still_as_decided
 from agent.batch_order import in_groups, in_order, in_slices
 from agent.bulk_jobs import BulkJob
+from agent.calls.allowances import Allowances
 from agent.changes import Entry, State
 from agent.confirm import (
     read_back,
@@ -355,6 +356,7 @@ def _send_in_bulk(installation: Installation, connector: Connector, entries: Seq
         jobs.append(BulkJob(job_id, connector.system, tuple(entry.id for entry in entries)))
         installation.jobs.note(jobs[0])
 
+    Allowances(installation.ledger.store, installation.clock).ask_if_old(connector)
     installation.ledger.intend([entry.id for entry in entries])
     try:
         outcomes = connector.start_bulk([as_write(entry) for entry in entries], note)

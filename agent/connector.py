@@ -83,6 +83,9 @@ class Capabilities:
     """Object types whose records turn into another (Salesforce Lead → Contact)."""
     parent_fields: Mapping[str, Mapping[str, ParentField]] = field(default_factory=dict)
     """{object type: {relation: where the parent's id stands}}, e.g. a contact's ``company``."""
+    only_one: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """{object type: {yes-or-no field: field of the parent}}: one record at most of a parent says yes there, and making
+    another one say so takes it from the one before, unasked."""
     link_keys: Mapping[str, str] = field(default_factory=dict)
     """{object type: unique field} that a create of ours carries, so that a lost reply never makes two records."""
     stored_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -277,7 +280,8 @@ class KeptSecret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a reply told of the day: ``limit`` calls for the whole account, ``used`` of them gone, by whatever app."""
+    """What the vendor told of the day: ``limit`` calls (or jobs, or what it counts) for the whole account, ``used`` of
+    them gone, by whatever app."""
 
     limit: int
     used: int
@@ -403,6 +407,13 @@ class Connector(Protocol):
 
         A job whose handing over was interrupted is called off. One that nobody knows any more leaves every write
         unknown. Raises AccessDenied, Unavailable, BadReply: nothing can be told now.
+        """
+        ...
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        """What else the account may use up in a day, by the name people know it under (``bulk query jobs``), and how
+        much of it is used; empty where only calls are counted. Raises like ``identity``; NotPermitted: our login may
+        not know.
         """
         ...
 

@@ -13,6 +13,7 @@ from functools import partial
 from agent import apply, confirm, guard, identify, unsettled
 from agent.approval import proposals
 from agent.approval.proposals import title_of
+from agent.calls.allowances import Allowances
 from agent.changes import OPEN, Batch, Change, Decision, Entry, State
 from agent.connector import Connector
 from agent.consent import consent
@@ -134,7 +135,16 @@ def pull_all(
         if sweep:
             with installation.calls.lane("sweep"):
                 results.append(reconciled_records(connector, installation.mirror, pulling, between))
+    if sweep:
+        _ask_for_allowances(installation)
     return results
+
+
+def _ask_for_allowances(installation: Installation) -> None:
+    allowances = Allowances(installation.ledger.store, installation.clock)
+    with installation.calls.lane("sweep"):
+        for connector in installation.connectors.values():
+            allowances.ask(connector)
 
 
 def _hide(installation: Installation, connector: Connector, object_type: str, refusal: NotPermitted | NotFound) -> None:

@@ -161,7 +161,8 @@ class Declaration(Generic[S]):
     ``names`` are those that ``truce conformance`` works with, None where it cannot run; ``questions`` gives further
     claims of the suite about this vendor alone, each about something that nobody has shown yet. ``rights`` says what to
     grant for what policies do, ``retiring`` what of these settings has an end. ``calls_step`` is what a person does
-    when the account's calls are nearly used up; ``status_page`` is where the vendor says that it is down.
+    when the account's calls are nearly used up, ``allowances_step`` when something else is that it allows in a day;
+    ``status_page`` is where the vendor says that it is down.
     """
 
     system: System
@@ -172,4 +173,5 @@ class Declaration(Generic[S]):
     rights: Callable[[Sequence[Use]], Rights | None] = no_rights
     retiring: Callable[[S], Sequence[Retiring]] = lambda settings: ()
     calls_step: str = "find the tool that uses up the calls and slow it down"
+    allowances_step: str = "find the tool that uses them up and slow it down"
     status_page: str = ""

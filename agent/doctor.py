@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.calls.allowances import asked
 from agent.calls.calls import Calls, Standing
 from agent.changes import Mode
 from agent.config.config import Config
@@ -99,6 +100,8 @@ class Examination:
                     self._reachable[system] = connector
                     standing = calls.meters[system].standing() if calls is not None else None
                     yield from _quota(standing, self.declared[system].calls_step)
+                    step = self.declared[system].allowances_step
+                    yield from _allowances(connector, self.clock(), step, self._ways_out(system))
                 yield from self._retiring(system)
             yield from self._policies(self.clock().date())
         finally:
@@ -247,6 +250,22 @@ def _quota(standing: Standing | None, step: str) -> Iterator[Finding]:
     text = f"{standing.used:,} of {standing.limit:,} used today by all tools; Truce's share is {standing.share:,}"
     is_much = standing.used > standing.limit * MUCH_USED
     yield Finding("warning" if is_much else "ok", subject, text, (step,))
+
+
+def _allowances(connector: Connector, now: datetime, step: str, ways_out: WaysOut) -> Iterator[Finding]:
+    """What else a day has of the account, asked now; used up it makes work slower and stops nothing."""
+    subject = f"{connector.system} allowances"
+    try:
+        told = asked(connector, now)
+    except TruceError as error:
+        yield Finding("warning", subject, f"could not be asked for: {error.what}", ways_out.of(error))
+        return
+    if told is not None and told.refused:
+        yield Finding("ok", subject, f"not told: {told.refused}")
+    elif told is not None:
+        much = [name for name, each in told.allowances.items() if each.used > each.limit * MUCH_USED]
+        used = ", ".join(f"{each.used:,} of {each.limit:,} {name}" for name, each in told.allowances.items())
+        yield Finding("warning" if much else "ok", subject, f"{used} used today by all tools", (step,))
 
 
 def _named_rights(system: str, needed: frozenset[str], granted: frozenset[str]) -> Iterator[Finding]:

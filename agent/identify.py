@@ -305,9 +305,7 @@ class _Desk:
 
     def _lost(self, ref: Ref, entity_id: str | None) -> None:
         survivor = self._mirror.merged_into(ref)
-        if entity_id is None:
-            return
-        if self._link_state(ref) in ("undone", "released"):
+        if entity_id is None or self._link_state(ref) in ("undone", "released"):
             return  # the tombstone of a create that we took back ourselves, or of a record that a person let go
         self._marks[ref] = "lost"
         self._active.pop((entity_id, ref.system), None)
@@ -318,7 +316,8 @@ class _Desk:
         elif (survivor is None or self._entity_of(survivor) != entity_id) and self._has_counterpart(entity_id, ref):
             if self._mirror.erased.has(ref):
                 others = [each for name in self._type.records if (each := self._active_of(entity_id, name)) is not None]
-                self._ask("erased", entity_id, str(ref), question_of_erased(ref, others), [ref])
+                if self._mirror.living(others):
+                    self._ask("erased", entity_id, str(ref), question_of_erased(ref, others), [ref])
                 return
             what = f"merged into {survivor}" if survivor else "deleted"
             sentence = f"{ref} was {what}; {self._becomes_of_counterpart}"

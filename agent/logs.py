@@ -7,6 +7,7 @@ went through: what an exception says may quote a record.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -15,9 +16,11 @@ import unicodedata
 from collections.abc import Callable, MutableMapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 MASK = "•••"
 SHORTEST_SECRET = 6
@@ -25,6 +28,23 @@ FILE_BYTES = 10 * 1024 * 1024
 OLD_FILES = 5
 
 Event = MutableMapping[str, Any]
+
+
+def _without_colours() -> ModuleType:
+    """structlog, but not rich with it, which it would load to paint tracebacks: we log none, and a daemon would hold
+    4 MB for it."""
+    modules: dict[str, Any] = sys.modules
+    if "rich" in modules:
+        return importlib.import_module("structlog")
+    modules["rich"] = None  # importing it fails from here on, as if it were not installed
+    try:
+        return importlib.import_module("structlog")
+    finally:
+        del modules["rich"]
+
+
+if not TYPE_CHECKING:
+    structlog = _without_colours()
 
 
 class SecretMask:
@@ -83,6 +103,12 @@ def start_logging(mask: SecretMask, *, verbose: bool = False, file: Path | None 
         logger_factory=structlog.PrintLoggerFactory(_opened(file) if file else sys.stderr),
     )
     _take_in_libraries()
+
+
+def mention(event: str, **facts: Any) -> None:
+    """One line in the log, where one is kept: a command that a person watches says on its page what it did."""
+    if structlog.is_configured():
+        structlog.get_logger().warning(event, **facts)
 
 
 def without_what_it_says(logger: Any, method: str, event: Event) -> Event:

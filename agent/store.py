@@ -51,12 +51,11 @@ def has_wal_reset_fix(version: tuple[int, int, int]) -> bool:
 
 
 def _chosen_library() -> ModuleType:
-    own = importlib.import_module("sqlite3")
     with contextlib.suppress(ImportError):
         bundled = importlib.import_module("pysqlite3")
         if has_wal_reset_fix(bundled.sqlite_version_info):
             return bundled
-    return own
+    return importlib.import_module("sqlite3")
 
 
 if not TYPE_CHECKING:

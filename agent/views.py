@@ -21,7 +21,7 @@ from agent.pairing import pairing
 from agent.places import entity_type_of
 from agent.records import Record, Ref
 
-SLICE = 1000
+SLICE = 200
 """Entities assembled at a time: memory stays flat however large the mirror is."""
 
 BLOCKING_REVIEWS = {

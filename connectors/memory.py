@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from agent.connector import (
+    Allowance,
     Author,
     Capabilities,
     FullCopy,
@@ -135,6 +136,9 @@ class Memory(World):
         """{record id: every value} of the living records; the oracle's view."""
         self._land_late_writes()
         return World.live(self, object_type)
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        return {}
 
     def granted(self) -> frozenset[str] | None:
         """What may be seen and written stands in ``schema``; nothing here lists it."""

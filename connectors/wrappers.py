@@ -4,12 +4,13 @@ Each keeps the port's promises itself, so they stack in any order."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.connector import (
+    Allowance,
     Author,
     Capabilities,
     Connector,
@@ -42,6 +43,9 @@ class Around:
     @property
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        return self.inner.allowances()
 
     def granted(self) -> frozenset[str] | None:
         return self.inner.granted()
@@ -153,6 +157,12 @@ class Recorded(Around):
     def identity(self) -> Identity:
         with self._noted("identity"):
             return self.inner.identity()
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        with self._noted("allowances") as answers:
+            found = self.inner.allowances()
+            answers["Allowance"] = len(found)
+        return found
 
     def now(self) -> datetime:
         with self._noted("now"):

@@ -41,8 +41,8 @@ def command(ctx: click.Context, folder: Path | None, samples: bool, as_json: boo
 def decide(ctx: click.Context, policy: str, field: str, pattern: str, decision: str, as_json: bool) -> None:
     """Decide one group: truce align decide person-basics job_title different salesforce.
 
-    PATTERN is blank-in-salesforce, blank-in-hubspot, spelling, different or unmapped. DECISION is fill, salesforce,
-    hubspot, ask or leave.
+    PATTERN is blank-in-salesforce, blank-in-hubspot, cannot-fill-salesforce, cannot-fill-hubspot, spelling, different
+    or unmapped. DECISION is fill, salesforce, hubspot, ask or leave.
     """
     session = session_of(ctx)
     person = needs_name(session.person, "decide first differences")
@@ -95,12 +95,22 @@ def _show(result: dict[str, Any], *, with_samples: bool) -> None:
             [group["policy"], group["field"], group["pattern"], number(group["count"]), group["suggested"], decided]
         )
     table(["policy", "field", "how they differ", "pairs", "suggested", "decided"], rows, right=[3])
+    _show_obstacles(result["groups"])
     if with_samples:
         _show_samples(result["groups"])
     if result.get("lists"):
         say(f"Every difference is listed in {result['lists']}, one file per group.")
     click.echo(f"{counted(result['differences'], 'difference')}, {number(result['decided'])} of them decided.")
     _show_next(result)
+
+
+def _show_obstacles(groups: list[dict[str, Any]]) -> None:
+    """Why blanks cannot be filled."""
+    for group in groups:
+        if group["because"]:
+            say(f"{group['field']}, {group['pattern']}:", hanging=2)
+        for item in group["because"]:
+            say(f"    {number(item['count'])}: {clean(item['reason'])}", hanging=6)
 
 
 def _show_samples(groups: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from agent.words import counted
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from agent.calls.allowances import Told
     from agent.calls.calls import Standing
     from agent.daemon.health import Trouble
     from agent.decide.drift import Suspension
@@ -62,6 +63,8 @@ def _show(found: Status, zone: ZoneInfo) -> None:
     row("Pending", f"{number(found.pending)} changes not decided yet")
     for standing in found.calls:
         _show_calls(standing, zone)
+    for told in found.allowances:
+        _show_allowances(told, zone)
     row("Disk", f"{_gigabytes(found.free_bytes)} free · ledger and mirror {_gigabytes(found.state_bytes)}")
     if found.last_trouble:
         row("Last stop", f"{found.last_trouble}")
@@ -132,6 +135,15 @@ def _show_calls(standing: Standing, zone: ZoneInfo) -> None:
         row("", f"{standing.system}: held back until {moment(free, zone)}: {LANE_WORDS[lane]}")
 
 
+def _show_allowances(told: Told, zone: ZoneInfo) -> None:
+    """What is counted besides calls, over the last day: at this pace it comes to as much every day."""
+    if told.refused:
+        row("Allowed", f"{told.system} did not say: {told.refused}")
+        return
+    each = [f"{number(one.used)} of {number(one.limit)} {name}" for name, one in told.allowances.items()]
+    row("Allowed", f"{told.system} {' · '.join(each)} used by all tools, as it said {moment(told.at, zone)}")
+
+
 def _show_suspended(suspension: Suspension) -> None:
     from agent.schema.watch import way_back
 
@@ -187,6 +199,7 @@ def _document(found: Status) -> dict[str, object]:
         "last_trouble": found.last_trouble,
         "suspended": [suspension_document(each) for each in found.suspended],
         "calls": [_calls_document(standing) for standing in found.calls],
+        "allowances": [_allowances_document(told) for told in found.allowances],
     }
 
 
@@ -218,6 +231,15 @@ def _calls_document(standing: Standing) -> dict[str, object]:
         "day": "rolling" if standing.day_rolls else "calendar",
         "day_ends_at": standing.ends_at.isoformat(),
         "held": {lane: free.isoformat() for lane, free in standing.held.items()},
+    }
+
+
+def _allowances_document(told: Told) -> dict[str, object]:
+    return {
+        "system": told.system,
+        "told_at": told.at.isoformat(),
+        "refused": told.refused,
+        "allowed": {name: {"limit": one.limit, "used_by_all": one.used} for name, one in told.allowances.items()},
     }
 
 

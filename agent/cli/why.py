@@ -52,7 +52,8 @@ def _show(story: Story, spoken: Spoken, zone: ZoneInfo, *, detailed: bool) -> No
     if detailed:
         for ref, observed in story.seen:
             say(
-                f"  seen     {moment(observed.first_seen, zone)}  {ref.system}  {said(ref.system, observed.value)}",
+                f"  seen     {moment(observed.first_seen, zone)}  {ref.system}  "
+                + ("value erased" if observed.erased else said(ref.system, observed.value)),
                 hanging=11,
             )
     for step in story.decision:

@@ -52,8 +52,9 @@ class RunConfig(_Strict):
         180,
         ge=30,
         le=3650,
-        description="Days the ledger keeps the values before and after a write. Older ones are erased and cannot be "
-        "undone any more; what was written when, and why, stays. null keeps them for good.",
+        description="Days that values are kept: those before and after a write, those the CRMs held before, copies of "
+        "deleted records, words of questions. Older ones are erased, and such a write cannot be undone any more; what "
+        "was written when, and why, stays. null keeps them for good.",
     )
 
 

@@ -25,6 +25,8 @@ from agent.records import FieldValue, Record, Ref
 FIRST_DIFFERENCE: Final = "first difference"
 """The kind of question that ``ask`` opens; its topic ends with the field's name."""
 BLANK_IN = "blank in "
+CANNOT_FILL = "cannot fill "
+"""Blank there, and what the other side has cannot be written: its owner is nobody there, its value has no word."""
 SPELLING, UNMAPPED, DIFFERENT = "spelling", "unmapped", "different"
 FILL, LEAVE = "fill", "leave"
 MEANS = {
@@ -36,8 +38,8 @@ MEANS = {
 
 
 class Group(NamedTuple):
-    """What is decided together: one field of one policy, and ``blank in SYSTEM``, ``spelling``, ``unmapped`` or
-    ``different``."""
+    """What is decided together: one field of one policy, and ``blank in SYSTEM``, ``cannot fill SYSTEM``, ``spelling``,
+    ``unmapped`` or ``different``."""
 
     policy: str
     field: str
@@ -56,13 +58,14 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field of one pair that was never settled and differs."""
+    """One field of one pair that was never settled and differs. ``obstacle`` says why a blank cannot be filled."""
 
     group: Group
     entity_id: str
     rule: FieldRule
     sides: tuple[Side, Side]
     translator: Translator
+    obstacle: str = ""
 
     @property
     def as_they_are(self) -> dict[str, FieldValue]:
@@ -97,13 +100,16 @@ def first_differences(view: View, prepared: Prepared) -> Iterator[Difference]:
 
 def patterns(rule: FieldRule) -> tuple[str, ...]:
     """All patterns in which this field can differ."""
-    return (*(f"{BLANK_IN}{system}" for system in rule.where), SPELLING, DIFFERENT, UNMAPPED)
+    blanks = [f"{words}{system}" for words in (BLANK_IN, CANNOT_FILL) for system in rule.where]
+    return (*blanks, SPELLING, DIFFERENT, UNMAPPED)
 
 
 def suggested(rule: FieldRule, pattern: str) -> str:
     """What the policy's own lines come to for this pattern; only a suggestion, nothing is decided by it."""
     if pattern == UNMAPPED or rule.wins == ASK:
         return ASK
+    if pattern.startswith(CANNOT_FILL):
+        return LEAVE
     if pattern.startswith(BLANK_IN):
         is_written = rule.wins != pattern.removeprefix(BLANK_IN) or rule.unless_blank
         return FILL if is_written else LEAVE
@@ -116,7 +122,7 @@ def suggested(rule: FieldRule, pattern: str) -> str:
 
 def choices(rule: FieldRule, pattern: str) -> tuple[str, ...]:
     """What may be decided: a blank never wins over a value, and an unmapped value has no word to be written with."""
-    if pattern == UNMAPPED:
+    if pattern == UNMAPPED or pattern.startswith(CANNOT_FILL):
         return (ASK, LEAVE)
     if pattern.startswith(BLANK_IN):
         return (FILL, ASK, LEAVE)
@@ -161,16 +167,32 @@ def _difference(desk: Desk, plan: FieldPlan, records: tuple[Record, Record]) -> 
     here, there = sides
     if translator.agree(here.value, there.value):
         return None
-    group = Group(plan.rule.policy, plan.rule.name, _pattern(translator, here, there))
-    return Difference(group, desk.view.entity_id, plan.rule, (here, there), translator)
+    obstacle = _obstacle(plan.rule, translator, here, there)
+    group = Group(plan.rule.policy, plan.rule.name, _pattern(translator, here, there, obstacle))
+    return Difference(group, desk.view.entity_id, plan.rule, (here, there), translator, obstacle)
 
 
-def _pattern(translator: Translator, here: Side, there: Side) -> str:
+def _obstacle(rule: FieldRule, translator: Translator, here: Side, there: Side) -> str:
+    """Why the filled side cannot be written into the blank one. A record that is not paired yet may be soon, so it is
+    no obstacle."""
+    source, target = (there, here) if here.value.is_blank else (here, there)
+    if rule.links_to is not None or not target.value.is_blank or not source.value.is_mapped:
+        return ""
+    try:
+        translator.write(target.record.ref.system, source.value)
+    except NoCounterpart as nobody:
+        return str(nobody)
+    except Unmapped:
+        return f"the value map has no word of {target.name} for {source.shown}"
+    return ""
+
+
+def _pattern(translator: Translator, here: Side, there: Side, obstacle: str) -> str:
     if not (here.value.is_mapped and there.value.is_mapped):
         return UNMAPPED
     for side in (here, there):
         if side.value.is_blank:
-            return f"{BLANK_IN}{side.record.ref.system}"
+            return f"{CANNOT_FILL if obstacle else BLANK_IN}{side.record.ref.system}"
     return SPELLING if translator.is_spelling(here.value, there.value) else DIFFERENT
 
 

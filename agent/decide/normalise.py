@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import phonenumbers
 
@@ -20,10 +19,8 @@ from agent.decide.amounts import money_in, number_in, plain_form
 from agent.decide.days import day_in
 from agent.decide.policy import Cleaner
 from agent.decide.reference import countries, states, words
+from agent.decide.suffixes import labels_of, suffix_start
 from agent.records import FieldValue
-
-if TYPE_CHECKING:
-    from tldextract import TLDExtract
 
 REMEMBERED = 20_000
 """Raw values whose form is kept: parsing a telephone number costs 40 µs, looking it up 0.1 µs. So many cost 6 MB for
@@ -170,20 +167,13 @@ def _written_domain(text: str, _argument: str | None) -> str:
 
 
 def _registered(text: str) -> str:
-    found = _extractor()(_email(text, None))
-    if found.domain and found.suffix:
-        return f"{found.domain}.{found.suffix}"
-    labels = [label for label in f"{found.subdomain}.{found.domain}".split(".") if label]
-    is_name = len(labels) > 1 and not labels[-1].isdigit() and not any(" " in label for label in labels)
-    return ".".join(labels[-2:]) if is_name else ""  # an ending the list does not know, such as a company's own
-
-
-@lru_cache(maxsize=1)
-def _extractor() -> TLDExtract:
-    """The packaged suffix list alone: no network, no cache directory. Loaded late: its import costs 80 ms."""
-    import tldextract
-
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+    labels = labels_of(_email(text, None))
+    start = suffix_start(labels)
+    if start and labels[start - 1]:
+        return ".".join(labels[start - 1 :])
+    named = [label for label in labels[:start] if label]
+    is_name = len(named) > 1 and not named[-1].isdigit() and not any(" " in label for label in named)
+    return ".".join(named[-2:]) if is_name else ""  # an ending the list does not know, such as a company's own
 
 
 @lru_cache(maxsize=REMEMBERED)

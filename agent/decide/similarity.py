@@ -8,9 +8,8 @@ names.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
-
-from rapidfuzz.distance import JaroWinkler
 
 from agent.decide.normalise import REMEMBERED, folded
 from agent.decide.reference import words
@@ -47,7 +46,15 @@ def _pairs_up(first: tuple[str, ...], second: tuple[str, ...], limit: float) -> 
 def _alike(here: str, there: str) -> float:
     if max(len(here), len(there)) < SHORTEST:
         return float(here == there)
-    return JaroWinkler.similarity(here, there)
+    return _jaro_winkler()(here, there)
+
+
+@lru_cache(maxsize=1)
+def _jaro_winkler() -> Callable[[str, str], float]:
+    """Loaded when two names first differ: it costs 4 MB, and few cycles come here."""
+    from rapidfuzz.distance import JaroWinkler
+
+    return JaroWinkler.similarity
 
 
 def _spelled_out(name: tuple[str, ...]) -> tuple[str, ...]:

@@ -164,7 +164,10 @@ def _followed(installation: Installation) -> set[str]:
     for part in installation.mirror.waiting.parts(SLICE):
         known = installation.crosswalk.entities_of(part)
         entities = {ref: entity_id for ref, entity_id in known.items() if entity_id in erased}
-        gone = entities.keys() - installation.mirror.living(entities)
+        living = installation.mirror.living(entities)
+        if living:
+            installation.mirror.erased.forget("", living)  # what changed there just now becomes no history
+        gone = entities.keys() - living
         followed.update(entities[ref] for ref in gone if not installation.mirror.erased.has(ref))
     return followed
 

@@ -19,6 +19,7 @@ from agent.ledger.chain import keyed_hash
 from agent.ledger.stored_plans import EMPTY_PLAN
 from agent.ledger.verify import ERASED, EXPIRED
 from agent.store import Connection, marks, to_micros
+from agent.stored_json import from_json
 
 if TYPE_CHECKING:
     from agent.ledger.ledger import Ledger
@@ -27,6 +28,7 @@ LIFTED = "erasure lifted"
 """Kind of the event that says a person may be known again; its subject is the entity."""
 
 ERASED_WORD = "erased"
+TOO_OLD = "asked longer ago than values are kept: its words were erased"
 WITHOUT_VALUES = ("erased", "lost", "converted")
 
 
@@ -68,6 +70,19 @@ class Erasure:
                 self._ledger.record_event(EXPIRED, str(last), actor, {"entries": erased})
         self._store.checkpoint()
         return int(erased)
+
+    def unword(self, before: datetime) -> tuple[set[str], set[str]]:
+        """Take the words from questions that were last asked before a moment and are open still. Returns (the entities,
+        the records as text) they are about: asked again they have the words of what the CRMs show by then."""
+        kept = marks(len(WITHOUT_VALUES))
+        where = f"state = 'open' AND refreshed_at < ? AND sentence != ? AND kind NOT IN ({kept})"
+        params = (to_micros(before), TOO_OLD, *WITHOUT_VALUES)
+        with self._store.write() as connection:
+            found = connection.execute(f"SELECT entity, refs FROM reviews WHERE {where}", params).fetchall()
+            connection.execute(f"UPDATE reviews SET sentence = ? WHERE {where}", (TOO_OLD, *params))
+        if found:
+            self._store.checkpoint()
+        return {entity for entity, _ in found}, {record for _, refs in found for record in from_json(refs)}
 
     def erase(self, entity_id: str, fingerprints: Iterable[bytes], actor: str, records: Sequence[str] = ()) -> int:
         """Erase every value the ledger holds of one entity and its ``records`` (references as text), and remember its

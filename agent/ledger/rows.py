@@ -134,7 +134,7 @@ def prepare(intents: Sequence[Intent], salts: Sequence[bytes]) -> Preparation:
     entries: list[Prepared] = []
     places: set[tuple[Any, ...]] = set()
     shapes: dict[tuple[str, ...], Shape] = {}
-    parts: list[bytes] = []
+    whole = sha256()
     for intent, salt in zip(intents, salts, strict=True):
         change = intent.change
         whom = change.record_id or (change.entity_id,)
@@ -151,8 +151,8 @@ def prepare(intents: Sequence[Intent], salts: Sequence[bytes]) -> Preparation:
         mac = keyed_hash(salt, body)
         skeleton = (change.entity_id, change.record_id or "", _extras_of(change), intent.state.value)
         entries.append((shape, *skeleton, mac, salt, body.decode()))
-        parts += (shape.digest, orjson.dumps(skeleton), mac)
-    return Preparation(entries, list(shapes.values()), sha256(b"".join(parts)).digest())
+        whole.update(b"".join((shape.digest, orjson.dumps(skeleton), mac)))
+    return Preparation(entries, list(shapes.values()), whole.digest())
 
 
 def _extras_of(change: Change) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -75,12 +75,16 @@ def insert_batch(connection: Connection, pen: Pen, columns: Sequence[Any], whole
 
 def insert_entries(connection: Connection, pen: Pen, batch: int, prepared: Sequence[Prepared]) -> None:
     """Their shapes must have numbers by now."""
-    rows = []
+    rows = _signed(pen, batch, prepared)
+    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _signed(pen: Pen, batch: int, prepared: Sequence[Prepared]) -> Iterator[tuple[Any, ...]]:
+    """One row at a time: a first cycle of a large company has many."""
     for shape, entity, record_id, extras, born, mac, salt, body in prepared:
         columns = (batch, shape.number, entity, record_id, extras, born)
         chain = pen.sign("entries", columns, mac)
-        rows.append((pen.seq, *columns, bytearray(mac), bytearray(chain), bytearray(salt), body))
-    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        yield pen.seq, *columns, bytearray(mac), bytearray(chain), bytearray(salt), body
 
 
 def standings_of(connection: Connection, numbers: Sequence[int], *, with_values: bool = False) -> dict[int, Standing]:

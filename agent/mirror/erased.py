@@ -1,5 +1,6 @@
 """Records that were erased for good, and forgetting what we hold of a person: values, keys and history."""
 
+# ruff: noqa: S608
 # (only question marks and our own column names enter SQL text; values are always bound)
 
 from __future__ import annotations
@@ -7,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from agent.mirror.absorb import ALIVE, DELETED, ERASED, FORGOTTEN, changed_keys, write_keys
+from agent.mirror.absorb import ALIVE, DELETED, ERASED, FORGOTTEN, MERGED, changed_keys, write_keys
 from agent.mirror.bases import delete_bases
 from agent.mirror.fields import FieldSets
+from agent.mirror.history import NO_LONGER_KEPT
 from agent.mirror.pending import ShelfOf
 from agent.records import Ref
 from agent.store import Connection, Store, from_micros, to_micros
@@ -67,6 +69,34 @@ class Erased:
             for ref in refs:
                 self._forget_record(connection, ref)
             delete_bases(connection, [entity_id] if entity_id else [])
+        self._store.checkpoint()
+
+    def let_go(self, before: datetime) -> list[Ref]:
+        """Empty what is older than a moment: values that were replaced by then, the sentences said of a record, and
+        our copies of what was gone by then, which are returned. When it was, and that there was something, stays; what
+        a CRM still shows does too."""
+        until = to_micros(before)
+        with self._store.write() as connection:
+            connection.execute(
+                "UPDATE observed SET value = ? WHERE next_seen < ? AND value IS NOT NULL AND value != ?",
+                (NO_LONGER_KEPT, until, NO_LONGER_KEPT),
+            )
+            connection.execute("UPDATE dispositions SET sentence = '' WHERE at < ? AND sentence != ''", (until,))
+            names, fields = self._sets.pack(connection, {})
+            where = "gone IN (?, ?) AND seen_at < ? AND fields != ?"
+            params = (DELETED, MERGED, until, fields)
+            gone = connection.execute(
+                f"SELECT s.system, s.object_type, r.id FROM records r JOIN shelves s ON s.id = r.shelf WHERE {where}",
+                params,
+            ).fetchall()
+            connection.execute(f"UPDATE records SET names = ?, fields = ? WHERE {where}", (names, fields, *params))
+        self._store.checkpoint()
+        return [Ref(*row) for row in gone]
+
+    def drop_bases(self, entity_ids: Iterable[str]) -> None:
+        """Forget what the CRMs last agreed on about these."""
+        with self._store.write() as connection:
+            delete_bases(connection, entity_ids)
         self._store.checkpoint()
 
     def _forget_record(self, connection: Connection, ref: Ref) -> None:

@@ -12,6 +12,9 @@ from agent.records import FieldValue, Ref
 from agent.store import Store, from_micros, maybe_moment
 from agent.stored_json import from_json
 
+NO_LONGER_KEPT = ""
+"""What stands in the place of a value that is gone by age; the text of a value is never empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -20,7 +23,7 @@ class Observed:
     It was set between the last sighting of the one before and ``first_seen``; ``modified_at`` narrows that
     down to the vendor's own stamp of the record when we first saw it. ``by`` is our entry if we wrote it.
     ``visible`` is False where the field was not shown to us (``value`` is None then, but nobody said it was
-    blank).
+    blank). ``erased``: what it was is gone by age, when it was is not.
     """
 
     field: str
@@ -30,6 +33,11 @@ class Observed:
     modified_at: datetime | None = None
     by: str | None = None
     visible: bool = True
+    erased: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        return self.visible and not self.erased
 
 
 def load_history(store: Store, sets: FieldSets, shelf: int | None, ref: Ref, field: str | None) -> list[Observed]:
@@ -58,10 +66,9 @@ def _of_field(
     observed: list[Observed] = []
     start, modified_at, by = first_seen, None, None
     for value, last_seen, next_seen, next_modified, next_by in ended:
-        text = value if value is not None else "null"
         observed.append(
-            Observed(name, from_json(text), from_micros(start), from_micros(last_seen),
-                     maybe_moment(modified_at), by, value is not None)
+            Observed(name, from_json(value) if value else None, from_micros(start), from_micros(last_seen),
+                     maybe_moment(modified_at), by, value is not None, value == NO_LONGER_KEPT)
         )  # fmt: skip
         start, modified_at, by = next_seen, next_modified, next_by or None
     if name in now or ended:

@@ -227,11 +227,11 @@ class Mirror:
         """Our copy even of a record that is gone."""
         return self._copies([ref], "").get(ref)
 
-    def scan(self, system: str, object_type: str) -> Iterator[Record]:
-        """Every record believed alive; safe to write between two of them."""
+    def scan(self, system: str, object_type: str, *, with_gone: bool = False) -> Iterator[Record]:
+        """Every record believed alive, or also our copies of the others; safe to write between two of them."""
         shelf = self._shelf(system, object_type)
         if shelf is not None:
-            for _, _, record in self._scan(shelf, system, object_type):
+            for _, _, record in self._scan(shelf, system, object_type, "" if with_gone else "AND gone = 0"):
                 yield record
 
     def is_deleted(self, ref: Ref) -> bool:
@@ -370,12 +370,14 @@ class Mirror:
                 found[record.ref] = record
         return found
 
-    def _scan(self, shelf: int, system: str, object_type: str) -> Iterator[tuple[int, str, Record]]:
+    def _scan(
+        self, shelf: int, system: str, object_type: str, alive: str = "AND gone = 0"
+    ) -> Iterator[tuple[int, str, Record]]:
         last = 0
         while True:
             rows = self._store.read_tuples(
                 "SELECT n, keys, id, names, fields, version, modified_at, seen_at FROM records"
-                " WHERE n > ? AND shelf = ? AND gone = 0 ORDER BY n LIMIT ?",
+                f" WHERE n > ? AND shelf = ? {alive} ORDER BY n LIMIT ?",
                 (last, shelf, CHUNK),
             )
             if not rows:

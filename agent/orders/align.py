@@ -13,6 +13,9 @@ from agent.installation import Installation
 from agent.orders.results import problems_of
 from agent.reports.lists import Sheets
 
+MOST_REASONS = 20
+"""Reasons that are named of one group, the most frequent first."""
+
 Body = Mapping[str, Any]
 Result = dict[str, Any]
 
@@ -104,6 +107,7 @@ def _group(installation: Installation, group: Group, counted: align.Counted) -> 
         **group._asdict(),
         "count": counted.count,
         "suggested": align.suggestion(counted, group),
+        "because": [{"reason": each, "count": count} for each, count in counted.obstacles.most_common(MOST_REASONS)],
         "choices": list(choices(counted.rule, group.pattern)),
         "decision": counted.decision,
         "decided_by": counted.decided_by,

@@ -76,6 +76,8 @@ def _use(
     if creates:
         writes |= {place.field for place in capabilities.parent_fields.get(object_type, {}).values()}
         writes |= {capabilities.link_keys[object_type]} if object_type in capabilities.link_keys else set()
+        if entity_type.follows_removals:  # an undo makes it again as it was
+            writes |= reads & capabilities.only_one.get(object_type, {}).keys()
     return Use(
         object_type, frozenset(reads), frozenset(writes - consent if by_operation else writes), creates, by_operation
     )

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.calls.allowances import Allowances, Told
 from agent.calls.calls import Standing
 from agent.changes import HELD, OPEN, OPEN_STATES, Batch, State
 from agent.daemon import health
@@ -45,6 +46,8 @@ class Status:
     last_trouble: str
     calls: tuple[Standing, ...]
     """How much of each vendor's day is used."""
+    allowances: tuple[Told, ...]
+    """What else each vendor allows in a day, as it last said."""
     suspended: tuple[Suspension, ...]
     """Policy lines out of force because a CRM changed."""
 
@@ -52,6 +55,7 @@ class Status:
 def status(installation: Installation, lock: Path) -> Status:
     """What is running, open, waiting and frozen. Asks no vendor."""
     ledger = installation.ledger
+    allowances = Allowances(ledger.store, installation.clock)
     trouble = ledger.events(kind="cycle stopped", limit=1)
     holder = find_holder(lock)
     noted = health.read(lock.parent)
@@ -82,6 +86,7 @@ def status(installation: Installation, lock: Path) -> Status:
         pending=len(installation.mirror.pending()),
         last_trouble=str(trouble[0].body.get("what", "")) if trouble else "",
         calls=tuple(installation.calls.standings()),
+        allowances=tuple(told for system in sorted(installation.connectors) if (told := allowances.told(system))),
         suspended=installation.suspensions,
     )
 

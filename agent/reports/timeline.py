@@ -99,14 +99,20 @@ def _sightings(installation: Installation, entity_id: str, ref: Ref) -> Iterator
                 yield Moment(
                     after.modified_at or after.first_seen,
                     ref.system,
-                    "changed" if after.visible else "no longer shown to Truce",
+                    _words_of(before, after),
                     names.get(vendor_field, vendor_field),
                     before.value,
                     after.value,
-                    is_value=after.visible,
+                    is_value=after.visible and not (before.erased or after.erased),
                     since=before.last_seen if after.modified_at is None else None,
                     system=ref.system,
                 )
+
+
+def _words_of(before: Observed, after: Observed) -> str:
+    if not after.visible:
+        return "no longer shown to Truce"
+    return "changed, values erased" if before.erased or after.erased else "changed"
 
 
 def _writes(installation: Installation, entity_id: str) -> Iterator[Moment]:

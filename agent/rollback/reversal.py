@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from agent import unsettled
 from agent.changes import Cell, Change, Entry, Meaning, State, Why
 from agent.confirm import same_value
-from agent.connector import Connector, ObjectSchema, ParentField, people_of
+from agent.connector import Connector, ObjectSchema, people_of
 from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
 from agent.forgetting.forgotten import forgotten_among
@@ -22,7 +22,9 @@ from agent.ledger.verify import ERASED
 from agent.live import read_live
 from agent.records import FieldValue, Gone, Readout, Record, Ref
 from agent.rollback.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing, field_of, inactive_of, judge
+from agent.rollback.only_one import OnlyOnes
 from agent.rollback.selection import Selection, Written, select, unwritten
+from agent.rollback.whole_records import bringing_back, height, made_again, removal
 
 Frozen = tuple[str, str, str]
 """(entity, field or ``create``, system)."""
@@ -80,6 +82,7 @@ def plan_reversal(installation: Installation, selection: Selection) -> Reversal:
     desk = _Desk(installation, selection, written)
     for group in _by_record(written).values():
         desk.judge(group)
+    desk.give_back()
     verdicts = _with_editors(installation, desk.verdicts)
     batches = _batches(selection, written)
     return Reversal(
@@ -125,6 +128,9 @@ class _Desk:
         self._created = {each.ref for each in written if each.entry.change.op in MADE and each.is_whole}
         self._forgotten = Erasure(installation.ledger).entities()
         self._children = _children(installation, written, self._created)
+        undone = {(each.ref, cell.vendor_field) for each in written for cell in each.cells}
+        self._only_ones = OnlyOnes(installation, self._schemas, undone)
+        self._removed: dict[Ref, Entry] = {}
 
     def judge(self, group: Sequence[Written]) -> None:
         """Writes of one record, newest first."""
@@ -138,6 +144,12 @@ class _Desk:
             found = self._cells(group, readout)
             self.verdicts += found
             self.changes += _restoring(self._installation, found, ref)
+
+    def give_back(self) -> None:
+        """What our writes took from records that they were not about."""
+        for verdict, change in list(self._only_ones.given_back(self.verdicts, self._removed)):
+            self.verdicts.append(verdict)
+            self.changes += [change] if change is not None else []
 
     def _cells(self, group: Sequence[Written], readout: Readout) -> list[Verdict]:
         return [self._cell(chain, group[0].ref, readout) for chain in _chains(group)]
@@ -193,16 +205,21 @@ class _Desk:
         self.verdicts.append(Verdict(created, ref, None, fate, name=name, note=note))
         if fate is Fate.RESTORE:
             parents = self._installation.connectors[ref.system].capabilities.parent_fields
-            self.changes.append(_removal(created, ref, _height(ref.object_type, parents)))
+            self.changes.append(removal(created, ref, height(ref.object_type, parents)))
+            self._removed[ref] = created
 
     def _undo_removal(self, removed: Entry, ref: Ref, readout: Readout) -> None:
         fate, note = self._fate_of_removed(removed, ref, readout)
         [cell] = removed.change.cells
         name = _last_name(self._installation, ref)
+        is_made_again = fate is Fate.RESTORE and bool(removed.change.decided_from)
+        said_yes, why_not = self._only_ones.was_the_one(removed, ref) if is_made_again else ((), "")
+        note = f"{note}; {why_not}" if why_not else note
         self.verdicts.append(Verdict(removed, ref, cell, fate, target=ref.id, name=name, note=note))
-        if fate is Fate.RESTORE:
-            is_made_again = bool(removed.change.decided_from)
-            self.changes.append(_made_again(removed, ref) if is_made_again else _bringing_back(removed, ref, cell))
+        if is_made_again:
+            self.changes.append(made_again(removed, ref, said_yes))
+        elif fate is Fate.RESTORE:
+            self.changes.append(bringing_back(removed, ref, cell))
 
     def _fate_of_removed(self, removed: Entry, ref: Ref, readout: Readout) -> tuple[Fate, str]:
         """A record that an earlier undo removed comes back with its id, as long as the vendor's bin keeps it."""
@@ -332,42 +349,6 @@ def _converted_into(installation: Installation, record: Record) -> str | None:
 
 def _last_name(installation: Installation, ref: Ref) -> str:
     return installation.display_name(installation.mirror.last_copy(ref)) if ref.id else ""
-
-
-def _height(object_type: str, parents: Mapping[str, Mapping[str, ParentField]]) -> int:
-    """How many levels of records may belong to this kind: none to a contact role, one to a deal, two to a company."""
-    below = [
-        child
-        for child, relations in parents.items()
-        if object_type in {each.object_type for each in relations.values()}
-    ]
-    return max((_height(child, parents) + 1 for child in below if child != object_type), default=0)
-
-
-def _made_again(removed: Entry, ref: Ref) -> Change:
-    """What joined two things and was taken off with its counterpart: no recycle bin gives it back (Salesforce: contact
-    roles cannot be undeleted), so it is made of what it held."""
-    why = Why("rollback", "", "create", f"undo of {removed.batch_id}: removed by us, made again")
-    held = removed.change.decided_from
-    cells = tuple(Cell(name, name, None, value, "create", why) for name, value in held.items() if value is not None)
-    return Change("create", removed.change.entity_id, ref.system, ref.object_type, None, cells)
-
-
-def _removal(created: Entry, ref: Ref, step: int) -> Change:
-    """Children go before their parents, so the height is the step."""
-    why = Why("rollback", "", "create", f"undo of {created.batch_id}: created by us and untouched since")
-    cell = Cell("create", "Id", ref.id, None, "delete", why)
-    return Change(
-        "delete", created.change.entity_id, ref.system, ref.object_type, ref.id, (cell,), step=step, guarded=True
-    )
-
-
-def _bringing_back(removed: Entry, ref: Ref, cell: Cell) -> Change:
-    """Parents come back before their children."""
-    why = Why("rollback", "", cell.why.rule, f"undo of {removed.batch_id}: it comes back from the recycle bin")
-    back = Cell(cell.field, cell.vendor_field, None, ref.id, "restore", why)
-    step = 1 - removed.change.step
-    return Change("undelete", removed.change.entity_id, ref.system, ref.object_type, ref.id, (back,), step=step)
 
 
 def _restoring(installation: Installation, verdicts: Sequence[Verdict], ref: Ref) -> list[Change]:

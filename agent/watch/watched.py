@@ -215,7 +215,7 @@ class _Desk:
         held: list[Observed] | None = None
         for before, after in pairwise(self._installation.mirror.history(ref, vendor_field)):
             is_ours = after.by is not None or after.first_seen < self._since
-            if is_ours or not (before.visible and after.visible):
+            if is_ours or not (before.is_known and after.is_known):
                 continue
             harm = line.harm(before.value, after.value)
             if harm is None:

@@ -10,6 +10,7 @@ from sqlalchemy import MetaData, Table, select
 from sqlalchemy.engine import RowMapping
 
 from agent.connector import (
+    Allowance,
     Author,
     Capabilities,
     FullCopy,
@@ -53,6 +54,10 @@ class Database:
         self._reading = Reading(self._engine, self._tables)
         self._writing = Writing(self._engine, self._tables)
         self.capabilities = abilities(settings.tables)
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        """A database counts nothing."""
+        return {}
 
     def granted(self) -> frozenset[str] | None:
         """A database says no more than what its tables allow."""

@@ -199,11 +199,9 @@ def touch(practice: Practice, body: Body) -> Body:
 
 def purge(practice: Practice, body: Body) -> Body:
     """Remove for good: an emptied bin, a deletion for privacy."""
-    space = space_of(practice, body)
-    row = row_of(space, wanted(body, "object"), wanted(body, "id"))
-    with practice.world.transaction(space.system, actor_of(practice, body)) as transaction:
-        transaction.purge(row)
-    return {"purged": row.id}
+    record_id = str(wanted(body, "id"))
+    desk_of(practice, body).purge(wanted(body, "object"), record_id, actor=actor_of(practice, body))
+    return {"purged": record_id}
 
 
 def row_of(space: Space, object_type: str, record_id: str) -> Row:

@@ -49,7 +49,7 @@ _WIDE_STATUS = "/communication-preferences/v4/statuses/{address}/unsubscribe-all
 
 _DATED_PATHS = (
     (
-        re.compile(r"^/crm/v[34]/(objects|properties|associations|owners)(?=/|$)"),
+        re.compile(r"^/crm/v[34]/(objects|properties|pipelines|associations|owners)(?=/|$)"),
         r"/crm/\1/{version}",
     ),
     (re.compile(r"^/account-info/v3(?=/|$)"), r"/account-info/{version}"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.connector import (
+    Allowance,
     Author,
     FullCopy,
     Gate,
@@ -82,6 +83,10 @@ class HubSpot:
         self._pair_writer = PairWriter(self._pairs)
         self._unique = {(object_type, name) for object_type, name in self._link_keys.items()}
         self.capabilities = abilities(self._link_keys, stored_ids or {}, settle_seconds=sum(timeout))
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        """Calls are all that HubSpot counts of what we use."""
+        return {}
 
     def granted(self) -> frozenset[str] | None:
         """The scopes of a service key. An OAuth app's are those it asked for when it was installed."""

@@ -34,6 +34,8 @@ READ_CHUNK = 2000
 
 CONVERSIONS = {"Lead": Conversion("IsConverted", "Contact", "ConvertedContactId")}
 
+ONLY_ONE = {"OpportunityContactRole": {"IsPrimary": "OpportunityId"}}
+
 NAME_FIELDS = {
     "Account": ("Name",),
     "Campaign": ("Name",),
@@ -72,6 +74,7 @@ def abilities(
         settle_seconds=settle_seconds,
         conversions=CONVERSIONS,
         parent_fields=PARENTS,
+        only_one=ONLY_ONE,
         link_keys=dict(link_keys),
         name_fields=NAME_FIELDS,
     )

@@ -36,12 +36,22 @@ _ERROR = re.compile(r"(?P<code>[A-Z][A-Z0-9_]{2,79}):(?P<message>.*?)(?::(?P<fie
 _USED_UP = ("EXCEEDEDQUOTA", "LIMIT_EXCEEDED")
 """The org's bulk allowance of 24 hours, which is not that of its calls."""
 
+_USED_UP_ON_THE_WAY = re.compile(r"ExceededQuota|LimitExceeded|ApiBatchItems Limit exceeded")
+"""How a job says so that was opened while there was some left."""
+
 Sleep = Callable[[float], object]
 Cells = dict[str, str]
 
 
-class NoJobsLeft(Exception):
-    """Salesforce opens no more bulk jobs today; nothing was sent."""
+class NoJob(Exception):
+    """Salesforce opens no bulk job, now or any more; nothing was sent. The text says why, in no one's values."""
+
+
+def opens_none(failure: Failure) -> bool:
+    """Whether Salesforce refuses the job and nothing else: the usual calls may still do the work."""
+    if failure.code in _USED_UP:
+        return True
+    return failure.fate == "refused" and failure.is_definite
 
 
 class Bulk:
@@ -56,7 +66,7 @@ class Bulk:
         before anything is uploaded. Once noted nothing raises: ``harvest`` finds out how far it came.
 
         Raises:
-            NoJobsLeft, AccessDenied, Unavailable, BadReply: there is no job.
+            NoJob, AccessDenied, Unavailable, BadReply: there is no job.
         """
         object_type = fit[0].write.object_type
         body = {"object": object_type, "operation": "update", "contentType": "CSV", "lineEnding": "LF"}
@@ -65,8 +75,8 @@ class Bulk:
         rows = _as_csv(fit)
         answer = self._calls.send(Request("POST", "jobs/ingest", body=body))
         if isinstance(answer, Failure):
-            if answer.code in _USED_UP:
-                raise NoJobsLeft
+            if opens_none(answer) and not answer.is_about_all:
+                raise NoJob(answer.why)
             raise as_error(answer, "opening a bulk job")
         job_id = answer.body.get("id") if isinstance(answer.body, dict) else None
         if not isinstance(job_id, str) or _JOB_ID.fullmatch(job_id) is None:
@@ -189,12 +199,15 @@ def _refused(item: Fit, row: Cells) -> WriteOutcome:
 
 
 def _not_tried(job: Reply | Failure) -> Callable[[Fit, Cells], WriteOutcome]:
-    """Called off: it may be sent again. Failed as a whole: the reason is the job's, and once more would not help."""
+    """Called off, or no batch left for it: it may be sent again. Failed as a whole for another reason: once more would
+    not help."""
     body = job.body if isinstance(job, Reply) and isinstance(job.body, dict) else {}
     has_failed = body.get("state") == "Failed"
     said = redacted(str(body.get("errorMessage") or "the bulk job failed as a whole"))
 
     def outcome(item: Fit, row: Cells) -> WriteOutcome:
+        if has_failed and _USED_UP_ON_THE_WAY.search(said):
+            return rejected(item.write, WriteError("throttled", "NOT_SENT", said))
         if has_failed:
             return rejected(item.write, WriteError("other", "BULK_JOB_FAILED", said))
         return rejected(item.write, WriteError("throttled", "NOT_SENT", "the bulk job was called off before this row"))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from agent.connector import (
+    Allowance,
     Author,
     Capabilities,
     FullCopy,
@@ -24,6 +25,7 @@ from agent.connector import (
 from agent.errors import AccessDenied, BadReply
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
 from connectors.salesforce.abilities import BULK_ABOVE, abilities
+from connectors.salesforce.allowances import daily_allowances
 from connectors.salesforce.bulk import Sleep
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.copying import Copying
@@ -95,6 +97,9 @@ class Salesforce:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    def allowances(self) -> Mapping[str, Allowance]:
+        return daily_allowances(self._calls)
 
     def granted(self) -> frozenset[str] | None:
         """What may be seen and written stands in ``schema``; nothing here lists it."""

@@ -18,6 +18,11 @@ CALLS_USED_UP = (
     "24 hours after it was made"
 )
 
+JOBS_USED_UP = (
+    "find the tool that uses them up (Setup > Bulk Data Load Jobs) and slow it down; each comes back 24 hours after it "
+    "was used, and until then Truce loads and writes by more calls"
+)
+
 SALESFORCE = System(
     key="salesforce",
     name="Salesforce",
@@ -137,5 +142,6 @@ CONNECTOR = Declaration(
     rights=rights,
     retiring=lambda settings: retiring(settings.api_version),
     calls_step=CALLS_USED_UP,
+    allowances_step=JOBS_USED_UP,
     status_page="https://status.salesforce.com",
 )

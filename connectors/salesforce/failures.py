@@ -83,6 +83,11 @@ class Failure:
         return self.status == 401 or self.code in _API_OFF or self.code == f"HTTP_{self.status}"
 
     @property
+    def is_definite(self) -> bool:
+        """Whether the same request would be refused again in a moment."""
+        return self.kind not in ("throttled", "locked") and self.code not in _TRY_LATER
+
+    @property
     def kind(self) -> Kind:
         if self.code == "INVALID_CROSS_REFERENCE_KEY" and self.text.strip().lower() == _VANISHED_TEXT:
             return "gone"

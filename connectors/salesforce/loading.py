@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from agent.errors import BadReply
-from connectors.salesforce.bulk import ENDED, Sleep, pause_for, rows_of
+from connectors.salesforce.bulk import ENDED, NoJob, Sleep, opens_none, pause_for, rows_of
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
 from connectors.salesforce.pages import FieldHidden, Row, RowPage
@@ -25,10 +25,6 @@ PART_ROWS = 1_000
 """Rows of a page made into records at a time: as text it is small, as records of many fields it is not."""
 
 _PLACE = re.compile(r"job (750[0-9A-Za-z]{12,15})(?: ([0-9A-Za-z_=+/-]+))?")
-
-
-class NoJob(Exception):
-    """There is no job that could tell, now or any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,9 @@ class Loading:
         if isinstance(answer, Failure):
             if answer.code == "INVALID_FIELD":
                 raise FieldHidden
-            if answer.fate != "refused" or answer.kind in ("throttled", "locked"):
+            if not opens_none(answer):
                 raise as_error(answer, "opening a query job")
-            raise NoJob
+            raise NoJob(answer.why)
         job = answer.body.get("id") if isinstance(answer.body, dict) else None
         if place_of(f"job {job}") is None:
             raise BadReply("Salesforce opened a query job without an id", system=SYSTEM)
@@ -74,13 +70,13 @@ class Loading:
         answer = self._calls.send(Request("GET", f"jobs/query/{place.job}"))
         if isinstance(answer, Failure):
             if answer.status == 404:
-                raise NoJob
+                raise NoJob("the job is forgotten")
             raise as_error(answer, "watching a query job")
         state = answer.body.get("state") if isinstance(answer.body, dict) else None
         if state == "JobComplete":
             return True
         if state in ENDED:
-            raise NoJob
+            raise NoJob("the job brought no result")
         self._sleep(pause_for(answer))
         return False
 

@@ -16,13 +16,14 @@ from typing import Any
 
 from agent.connector import FieldSchema, Known, Page, Window, nothing_known
 from agent.errors import BadReply, ConnectorError, NotFound
+from agent.logs import mention
 from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
 from connectors.salesforce.abilities import BULK_ABOVE, READ_CHUNK
-from connectors.salesforce.bulk import Sleep
+from connectors.salesforce.bulk import NoJob, Sleep
 from connectors.salesforce.calls import Calls, Reply, Request
 from connectors.salesforce.failures import SYSTEM, Failure, as_error
 from connectors.salesforce.ids import full_id
-from connectors.salesforce.loading import Loading, NoJob, Place, place_of
+from connectors.salesforce.loading import Loading, Place, place_of
 from connectors.salesforce.pages import FieldHidden, Row, RowPage, pages
 from connectors.salesforce.schema import Description, Schemas
 from connectors.salesforce.soql import ALWAYS, MOST_IDS, by_ids, changes, equal_to, everything
@@ -59,7 +60,8 @@ class Reading:
         if begun is not None:
             try:
                 yield from self._loaded(object_type, fields, window, begun)
-            except NoJob:
+            except NoJob as no_job:
+                _say_no_job(object_type, no_job)
                 window = replace(window, after=None)
             else:
                 return
@@ -68,8 +70,8 @@ class Reading:
         if first is not None and first[1].total > self._bulk_above and window.after is None:
             try:
                 yield from self._loaded(object_type, fields, window, None)
-            except NoJob:
-                pass
+            except NoJob as no_job:
+                _say_no_job(object_type, no_job)
             else:
                 return
         if first is not None:
@@ -95,7 +97,7 @@ class Reading:
                 return self._loading.begin(everything(object_type, names, window.until))
             except FieldHidden:
                 continue
-        raise NoJob
+        raise NoJob("a field was hidden meanwhile")
 
     def _taken(
         self, object_type: str, window: Window, known: Known, pages: Iterable[tuple[list[str], RowPage]]
@@ -278,6 +280,10 @@ class _Seen:
 def version_date(version: str) -> datetime | None:
     """The LastModifiedDate inside a version, or None when the text is no version of ours."""
     return _moment(version.rpartition("/")[2])
+
+
+def _say_no_job(object_type: str, no_job: NoJob) -> None:
+    mention("no query job: loaded by the usual query", system=SYSTEM, object=object_type, why=str(no_job))
 
 
 def _version(row: Row) -> str:

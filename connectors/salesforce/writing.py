@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.connector import Op, Write, WriteError, WriteOutcome
 from agent.errors import ConnectorError
+from agent.logs import mention
 from agent.records import Ref
 from connectors.salesforce.abilities import BULK_CHUNK, CONDITIONAL_CHUNK, WRITE_CHUNK
 from connectors.salesforce.accounting import (
@@ -24,7 +25,7 @@ from connectors.salesforce.accounting import (
     row_outcome,
     unsent,
 )
-from connectors.salesforce.bulk import Bulk, NoJobsLeft, Sleep, can_travel
+from connectors.salesforce.bulk import Bulk, NoJob, Sleep, can_travel
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure
 from connectors.salesforce.guarded import Guarded
@@ -64,14 +65,15 @@ class Writing:
         return self._with_second_look(writes, [outcomes[write.entry_id] for write in writes])
 
     def start_bulk(self, writes: Sequence[Write], note: Callable[[str], None]) -> list[WriteOutcome]:
-        """As the port says; while there are no jobs left, the usual calls do the work. Raises like ``write``."""
+        """As the port says; while Salesforce opens no job, the usual calls do the work. Raises like ``write``."""
         _check_contract(writes, BULK_CHUNK)
         fit, refused = self._sorted_out(writes)
         if not fit:
             return refused
         try:
             self._bulk.start(fit, _key_of(writes[0]), note)
-        except NoJobsLeft:
+        except NoJob as no_job:
+            mention("no bulk job: written by the usual calls", system=SYSTEM, writes=len(fit), why=str(no_job))
             return refused + self._without_a_job([item.write for item in fit])
         return refused
 

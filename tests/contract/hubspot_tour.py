@@ -49,7 +49,7 @@ class Tour:
         for stop in (
             self.records, self.leads, self.associations, self.associations_v3, self.properties, self.groups,
             self.pipelines, self.account, self.schemas, self.exports, self.limits, self.lists, self.consent,
-            self.consent_v3, self.oauth,
+            self.consent_v3, self.oauth, self.legacy,
         ):  # fmt: skip
             stop()
         return self.exchanges
@@ -195,6 +195,9 @@ class Tour:
         self.ask("GET", f"{stages}/{added}")
         self.ask("PATCH", f"{stages}/{added}", {"label": "Over", "metadata": {"probability": "1.0"}})
         self.ask("PUT", f"{stages}/{added}", stage)
+        self.ask("GET", f"{stages}/{added}/audit")
+        self.ask("GET", f"{base}/{made}/audit")
+        self.ask("GET", f"{base}/nothing/audit")
         self.ask("DELETE", f"{stages}/{added}")
         self.ask("PUT", f"{base}/{made}", whole)
         self.ask("DELETE", f"{base}/{made}")
@@ -298,6 +301,23 @@ class Tour:
             self.ask("GET", f"/oauth/v1/access-tokens/{token}")
             self.ask("POST", "/oauth/v2/private-apps/get/access-token-info", {"tokenKey": self.portal.token})
         self.ask("POST", f"{base}/revoke", f"{app}&token={token}")
+
+    def legacy(self) -> None:
+        """v1 and v2, which belong to no version: once is enough."""
+        if self.version != "v3":
+            return
+        company = self.make("companies")
+        for object_type in ("deals", "tasks", "notes", "calls", "meetings", "emails"):
+            self.make(object_type)
+        for path in (
+            "/companies/v2/companies/paged", f"/companies/v2/companies/{company}", "/companies/v2/companies/404",
+            "/companies/v2/properties", "/properties/v1/deals/properties", "/properties/v1/dragons/properties",
+            "/deals/v1/deal/paged", "/deals/v1/deal/paged?offset=x", "/deals/v1/pipelines",
+            "/engagements/v1/engagements/modified/after", "/engagements/v1/engagements/modified/after?after=x",
+            "/email/public/v1/campaigns/by-id", "/email/public/v1/campaigns/7", "/email/public/v1/events",
+            "/email/public/v1/subscriptions/timeline", "/forms/v2/forms", "/automation/v3/workflows",
+        ):  # fmt: skip
+            self.ask("GET", path)
 
 
 NEEDED: Mapping[str, Json] = {

@@ -225,6 +225,22 @@ def test_a_pipeline_is_replaced_relabelled_and_archived(portal: PracticePortal) 
     assert code(api.archive, "deals", "default") == (400, "VALIDATION_ERROR")
 
 
+def test_what_became_of_a_pipeline_and_a_stage_is_told(portal: PracticePortal) -> None:
+    """57"""
+    crm = portal.client.crm.pipelines
+    stage = {"label": "Legal", "displayOrder": 9, "metadata": {"probability": "0.7"}}
+    made = crm.pipelines_api.create("deals", {"label": "Renewals", "displayOrder": 1, "stages": STAGES})
+    legal = crm.pipeline_stages_api.create("deals", made.id, stage)
+    crm.pipeline_stages_api.update("deals", made.id, legal.id, {"label": "Lawyers"})
+    crm.pipelines_api.archive("deals", made.id)
+    told = crm.pipeline_audits_api.get_audit("deals", made.id).results
+    assert [line.action for line in told] == ["DELETE", "CREATE"]
+    lines = crm.pipeline_stage_audits_api.get_audit("deals", legal.id).results
+    assert [(line.action, line.raw_object["label"]) for line in lines] == [("UPDATE", "Lawyers"), ("CREATE", "Legal")]
+    assert crm.pipeline_audits_api.get_audit("deals", "default").results == []
+    assert code(crm.pipeline_audits_api.get_audit, "deals", "404") == (404, "OBJECT_NOT_FOUND")
+
+
 @pytest.mark.parametrize("metadata", [{}, {"probability": "1.5"}, {"probability": "high"}])
 def test_a_deal_stage_needs_a_probability(portal: PracticePortal, metadata: Json) -> None:
     """57"""

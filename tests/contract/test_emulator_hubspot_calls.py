@@ -347,9 +347,11 @@ def test_a_path_nobody_knows_is_a_page_and_is_listed(
     assert portal.admin.get("/unknown") == [{"system": "hubspot", "method": method, "path": path}]
 
 
-def test_a_method_a_path_does_not_have_is_refused(portal: PracticePortal) -> None:
+def test_a_method_a_path_does_not_have_is_refused_and_listed(portal: PracticePortal) -> None:
     """1"""
     assert portal.raw("PUT", "/crm/v3/objects/contacts/91").status_code == 405
+    (line,) = portal.admin.get("/unknown")
+    assert (line["method"], line["path"]) == ("PUT", "/crm/v3/objects/contacts/91")
 
 
 def test_zipped_bodies_are_read_and_zipped_replies_sent_when_asked(portal: PracticePortal) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from practice_portal import PracticePortal, code, problem, refusal
 
+from connectors.emulator.admin_client import AdminRefusedError
 from connectors.emulator.serve import Emulator
 
 NOW = "2026-11-02T09:00:00.000Z"
@@ -108,6 +109,9 @@ def test_an_identical_value_moves_the_stamp_unless_switched_off(portal: Practice
         portal.switch("identical_write", "ignored")
     assert stamps == ["2026-11-02T09:01:00.000Z"] * 2
     assert len(portal.history("contacts", contact, "city")) == 1
+    portal.switch("identical_write", "recorded")
+    portal.person_edits("contacts", contact, city="Turin", jobtitle="CTO")
+    assert [one.source_type for one in portal.history("contacts", contact, "city")] == ["CRM_UI", "INTEGRATION"]
 
 
 def test_an_e_mail_is_kept_in_lower_case(portal: PracticePortal) -> None:
@@ -449,6 +453,27 @@ def test_only_people_bring_a_record_back_and_it_keeps_its_id(portal: PracticePor
     portal.person("undelete", object="contacts", id=contact)
     assert portal.read("contacts", contact).id == contact
     assert portal.found() == [contact]
+
+
+def test_the_bin_forgets_after_ninety_days(portal: PracticePortal) -> None:
+    """23, 24, 25"""
+    contact, merged = portal.make(email="ada@example.com"), portal.make()
+    survivor = portal.merge(merged, portal.make())
+    portal.basic.archive("contacts", contact)
+    portal.switch("archived_email_conflicts", True)
+    portal.advance(90 * 86_400 - 1)
+    assert portal.read("contacts", contact, archived=True).id == contact
+    assert code(portal.make, email="ada@example.com") == (409, "CONFLICT")
+    portal.advance(1)
+    assert code(portal.read, "contacts", contact, archived=True) == (404, "OBJECT_NOT_FOUND")
+    assert portal.basic.get_page("contacts", archived=True).results == []
+    gone = portal.batch.read("contacts", {"properties": [], "inputs": [{"id": contact}]}, archived=True)
+    assert gone.errors[0].context == {"ids": [contact]}
+    assert code(portal.basic.archive, "contacts", contact) == (404, "OBJECT_NOT_FOUND")
+    with pytest.raises(AdminRefusedError, match="not archived"):
+        portal.person("undelete", object="contacts", id=contact)
+    portal.make(email="ada@example.com")
+    assert portal.read("contacts", merged).id == survivor, "a merge is for good"
 
 
 def test_privacy_deletion_leaves_nothing(portal: PracticePortal) -> None:

@@ -170,7 +170,7 @@ def test_exports_go_one_after_the_other_thirty_a_day(portal: PracticePortal) -> 
         ({"format": "XLSX"}, 400),
         ({"exportType": "LIST", "listId": 4}, 404),
         ({"associatedObjectType": ["LEAD"]}, 202),
-        ({"associatedObjectType": ["INVOICE"]}, 400),
+        ({"associatedObjectType": ["INVOICE"]}, 403),
     ],
 )
 def test_an_export_that_makes_no_sense_is_refused(portal: PracticePortal, change: Json, status: int) -> None:

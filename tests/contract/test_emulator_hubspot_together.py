@@ -71,6 +71,8 @@ def test_merges_in_a_chain_lead_every_id_to_the_last(portal: PracticePortal) -> 
     assert [portal.read("contacts", one).id for one in (ada, bea, middle, cleo)] == [last] * 4
     merged = portal.value("contacts", last, "hs_merged_object_ids").split(";")
     assert sorted(merged, key=int) == [ada, bea, cleo, middle]
+    vids = portal.value("contacts", last, "hs_calculated_merged_vids").split(";")
+    assert vids == [f"{one}:1793610000000" for one in (middle, cleo, ada, bea)]
 
 
 def test_archiving_a_merged_id_archives_the_survivor_unless_switched_so(portal: PracticePortal) -> None:
@@ -177,12 +179,13 @@ def test_each_stage_has_the_date_it_was_entered(portal: PracticePortal) -> None:
     contact = portal.make(lifecyclestage="lead")
     portal.advance(60)
     portal.change("contacts", contact, lifecyclestage="customer")
-    names = [f"hs_lifecyclestage_{stage}_date" for stage in ("lead", "customer", "other")]
-    assert list(portal.values("contacts", contact, *names).values()) == [
-        "2026-11-02T09:00:00.000Z",
-        "2026-11-02T09:01:00.000Z",
-        None,
-    ]
+    for name in ("hs_lifecyclestage_{}_date", "hs_date_entered_{}"):
+        names = [name.format(stage) for stage in ("lead", "customer", "other")]
+        assert list(portal.values("contacts", contact, *names).values()) == [
+            "2026-11-02T09:00:00.000Z",
+            "2026-11-02T09:01:00.000Z",
+            None,
+        ]
 
 
 def test_clearing_the_stage_keeps_the_dates_unless_switched_so(portal: PracticePortal) -> None:
@@ -273,6 +276,25 @@ def test_a_deal_tells_whether_it_is_closed_and_won(portal: PracticePortal) -> No
     assert list(portal.values("deals", deal, *names).values()) == ["false", "false", "0.4", "1000"]
     portal.change("deals", deal, dealstage="closedlost")
     assert list(portal.values("deals", deal, *names).values()) == ["true", "false", "0.0", "1000"]
+
+
+def test_each_stage_of_a_pipeline_has_the_dates_of_entering_and_leaving_it(portal: PracticePortal) -> None:
+    """48"""
+    deal = portal.make("deals", dealstage="qualifiedtobuy")
+    crm = portal.client.crm.pipelines
+    stage = {"label": "Legal", "displayOrder": 9, "metadata": {"probability": "0.7"}}
+    legal = crm.pipeline_stages_api.create("deals", "default", stage).id
+    names = [f"hs_v2_date_{verb}_{one}" for one in ("qualifiedtobuy", legal) for verb in ("entered", "exited")]
+    nine = "2026-11-02T09:{:02d}:00.000Z".format
+    portal.advance(60)
+    portal.change("deals", deal, dealstage=legal)
+    assert list(portal.values("deals", deal, *names).values()) == [nine(0), nine(1), nine(1), None]
+    portal.advance(60)
+    portal.change("deals", deal, dealstage="qualifiedtobuy", amount="1")
+    assert list(portal.values("deals", deal, *names).values()) == [nine(2), None, nine(1), nine(2)]
+    portal.change("deals", deal, amount="2")
+    assert portal.value("deals", deal, names[0]) == nine(2)
+    assert problem(portal.change, "deals", deal, **{names[0]: nine(0)}) == ("READ_ONLY_VALUE", names[0])
 
 
 # Associations --------------------------------------------------------------------------------------------------------
@@ -370,6 +392,29 @@ def test_associations_in_batches(portal: PracticePortal) -> None:
     assert [portal.company_labels(one) for one in contacts] == [{}] * 3
 
 
+def test_a_batch_read_of_associations_has_a_page_for_each_record(portal: PracticePortal) -> None:
+    """51"""
+    companies, contacts = [portal.make("companies") for _ in range(2)], [portal.make() for _ in range(5)]
+    for contact in contacts:
+        portal.associate(contact, companies[0])
+    portal.associate(portal.make(), companies[1])
+    portal.switch("association_page", 2)
+    read = portal.client.crm.associations.v4.batch_api.get_page
+    inputs: list[Json] = [{"id": one} for one in companies]
+    found: list[str] = []
+    while inputs:
+        results = read("companies", "contacts", {"inputs": inputs}).results
+        found += [str(far.to_object_id) for one in results if one._from.id == companies[0] for far in one.to]
+        inputs = [{"id": one._from.id, "after": one.paging.next.after} for one in results if one.paging is not None]
+    assert found == contacts
+    (first,) = read("companies", "contacts", {"inputs": [{"id": companies[0]}]}).results
+    path = first.paging.next.link.removeprefix(portal.emulator.hubspot_url)
+    assert path == f"/crm/v4/objects/companies/{companies[0]}/associations/contacts?after={contacts[2]}"
+    assert [str(one["toObjectId"]) for one in portal.raw("GET", path).json()["results"]] == contacts[2:]
+    body = {"inputs": [{"id": companies[0], "after": "x"}]}
+    assert code(read, "companies", "contacts", body) == (400, "VALIDATION_ERROR")
+
+
 @pytest.mark.parametrize(("verb", "most"), [("read", 1000), ("create", 2000)])
 def test_batches_of_associations_have_limits(portal: PracticePortal, verb: str, most: int) -> None:
     """51"""
@@ -458,6 +503,20 @@ def test_a_property_mirrors_the_primary_company_and_sets_it(portal: PracticePort
     assert portal.company_labels(new) == {acme: [1, 279]}
 
 
+def test_a_company_in_the_bin_is_nobodys_primary_one(portal: PracticePortal) -> None:
+    """53"""
+    contact, company = portal.make(), portal.make("companies")
+    portal.associate(contact, company)
+    portal.basic.archive("companies", company)
+    assert portal.company_labels(contact) == {}
+    assert portal.value("contacts", contact, "associatedcompanyid") is None
+    portal.person("undelete", object="companies", id=company)
+    assert portal.company_labels(contact) == {company: [1, 279]}
+    assert portal.value("contacts", contact, "associatedcompanyid") == company
+    portal.person("purge", object="companies", id=company)
+    assert portal.value("contacts", contact, "associatedcompanyid") is None
+
+
 def test_associating_moves_the_stamp_of_both_ends_unless_switched_so(portal: PracticePortal) -> None:
     """15, 51"""
     contact, company = portal.make(), portal.make("companies")
@@ -490,6 +549,22 @@ def test_a_record_lists_what_it_is_associated_with(portal: PracticePortal) -> No
         (company, "contact_to_company_unlabeled"),
     }
     assert "deals" not in found
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03"])
+def test_a_long_list_inside_a_record_goes_on_elsewhere(emulator: Emulator, version: str) -> None:
+    """51"""
+    portal = PracticePortal(emulator, version)
+    company, contacts = portal.make("companies"), [portal.make() for _ in range(5)]
+    for contact in contacts:
+        portal.associate(contact, company)
+    portal.switch("inline_associations", 2)
+    listed = portal.read("companies", company, associations=["contacts"]).associations["contacts"]
+    assert {one.id for one in listed.results} == set(contacts[:2])
+    assert listed.paging.next.after == contacts[2]
+    path = listed.paging.next.link.removeprefix(emulator.hubspot_url)
+    rest = portal.raw("GET", path).json()["results"]
+    assert {str(one.get("id") or one["toObjectId"]) for one in rest} == set(contacts[2:])
 
 
 # People --------------------------------------------------------------------------------------------------------------

@@ -480,6 +480,25 @@ def test_jobs_use_up_their_own_allowances(org: Org) -> None:
     assert limits["DailyBulkApiBatches"]["Remaining"] == limits["DailyBulkApiBatches"]["Max"] - 1
 
 
+def test_results_of_query_jobs_take_up_storage_for_a_day(org: Org) -> None:
+    """64"""
+    fill(org, 3)
+    before = org.sf.limits()["DailyBulkV2QueryFileStorageMB"]
+    assert before["Remaining"] == before["Max"]
+    list(org.sf.bulk2.Contact.query("SELECT Id, LastName FROM Contact", wait=0))
+    assert org.sf.limits()["DailyBulkV2QueryFileStorageMB"]["Remaining"] == before["Max"] - 1
+    org.admin.post("/clock/advance", seconds=86_400)
+    assert Org(org.emulator).sf.limits()["DailyBulkV2QueryFileStorageMB"] == before
+
+
+def test_limits_are_told_to_who_may_see_the_setup(org: Org) -> None:
+    """64"""
+    org.switch("may_view_setup", False)
+    with pytest.raises(SalesforceError) as refused:
+        org.sf.limits()
+    assert refused.value.status == 403
+
+
 def test_batches_are_counted_by_their_rows(org: Org) -> None:
     """64"""
     org.admin.post("/settings", system="salesforce", name="bulk_batch_rows", value=2)

@@ -385,3 +385,32 @@ def test_times_are_compared_in_whole_seconds(org: Org) -> None:
     assert ids_of(org.query(soql, datetime(2026, 11, 2, 9, 0, 0, tzinfo=UTC))) == [contact_id]
     assert org.query("SELECT Id FROM Contact WHERE SystemModstamp = 2026-11-02T09:00:00.700Z") != []
     assert org.query("SELECT Id FROM Contact WHERE SystemModstamp < 2026-11-02T09:00:00Z") == []
+
+
+def columns_of(org: Org, soql: str) -> list[dict[str, Any]]:
+    answer = org.call("GET", "query", params={"q": soql, "columns": "true"}).json()
+    assert (answer["entityName"], "records" in answer) == (soql.rpartition("FROM ")[2].split()[0], False)
+    found: list[dict[str, Any]] = answer["columnMetadata"]
+    return found
+
+
+def shape(columns: list[dict[str, Any]]) -> list[Any]:
+    return [(each["columnName"], shape(each["joinColumns"])) if each["joinColumns"] else each["columnName"]
+            for each in columns]  # fmt: skip
+
+
+def test_a_query_describes_its_columns_as_the_vendors_command_line_reads_them(org: Org) -> None:
+    columns = columns_of(org, "SELECT Id, LastName, Account.Name, Account.Owner.Name, Account.Phone FROM Contact")
+    assert shape(columns) == ["Id", "LastName", ("Account", ["Name", ("Owner", ["Name"]), "Phone"])]
+    assert [each["apexType"] for each in columns] == ["Id", "String", None]
+    assert (columns[1]["textType"], columns[1]["updatable"], columns[2]["foreignKeyName"]) == (True, True, "AccountId")
+    children = columns_of(org, "SELECT Name, (SELECT LastName FROM Contacts) FROM Account")
+    assert shape(children) == ["Name", ("Contacts", ["LastName"])]
+    assert [each["aggregate"] for each in children] == [False, True]
+    sums = columns_of(org, "SELECT StageName, COUNT(Id), SUM(Amount) total FROM Opportunity GROUP BY StageName")
+    assert [(each["columnName"], each["displayName"], each["aggregate"]) for each in sums] == [
+        ("StageName", "StageName", False), ("expr0", "count(Id)", True), ("total", "sum(Amount)", True),
+    ]  # fmt: skip
+    assert code(org.call, "GET", "query", params={"q": "SELECT Nonsense FROM Contact", "columns": "true"}) == (
+        400, "INVALID_FIELD",
+    )  # fmt: skip

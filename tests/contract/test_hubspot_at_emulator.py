@@ -265,3 +265,26 @@ def test_a_bin_that_does_not_answer_proves_no_erasure(
     people.do("purge", erased)
     admin.fault(system="hubspot", method="GET", route=f"*/contacts/{erased.id}", nth=2, action="status", status=status)
     assert connector.read([erased], []) == [Gone(erased)]
+
+
+def test_what_the_bin_has_forgotten_looks_like_an_erasure_only_after_ninety_days(
+    emulator: Emulator, connector: HubSpot, people: People
+) -> None:
+    """So the agent believes in an erasure only of whom it has seen within that time."""
+    ref = people.create(email="a@example.com")
+    people.do("delete", ref)
+    emulator.world.clock.advance(90 * 86_400 - 1)
+    assert connector.read([ref], []) == [Gone(ref)]
+    emulator.world.clock.advance(1)
+    assert connector.read([ref], []) == [Gone(ref, for_good=True)]
+    assert connector.capabilities.tells_erasures_for == 90
+
+
+def test_the_authors_of_many_values_are_asked_fifty_records_at_a_time(
+    emulator: Emulator, connector: HubSpot, admin: Admin
+) -> None:
+    refs = [Ref("hubspot", "contacts", record_id) for record_id in seeded(emulator, 60)]
+    told = connector.authors([(ref, "email") for ref in refs])
+    assert set(told) == {(ref, "email") for ref in refs}
+    assert not any(author.is_person for author in told.values())
+    assert routes(admin)["read"] == 2

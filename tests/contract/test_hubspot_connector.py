@@ -258,6 +258,14 @@ def test_a_record_that_went_between_search_and_read_is_told(server: ScriptedServ
     assert page.items[2] == MergedInto(ref("3"), ref("77"))
 
 
+def test_who_was_erased_between_search_and_read_is_told_as_erased(server: ScriptedServer, connector: HubSpot) -> None:
+    """Neither at its id nor in the recycle bin."""
+    server.script(hits(1, 2), found(row(2)), NOT_FOUND, NOT_FOUND)
+    (page,) = connector.changed("contacts", [], WINDOW)
+    assert page.items[0] == Tombstone(ref("1"), is_erased=True)
+    assert "archived=True" in server.asked[3].path
+
+
 def test_a_survivor_tells_of_its_merges(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(9, 9), found(row(9, email="a@example.com", hs_merged_object_ids="5;7")))
     (page,) = connector.changed("contacts", ["email"], WINDOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from agent.errors import AccessDenied, Unavailable
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.login import AskForToken
 
 VERSIONS = ("v3", "2026-03", "2026-09")
 
@@ -92,6 +94,27 @@ def test_of_twenty_threads_with_one_expired_token_one_logs_in(portal: Logins) ->
     with ThreadPoolExecutor(20) as pool:
         found = list(pool.map(lambda _: bool(connector.owners()), range(20)))
     assert found == [True] * 20
+    assert portal.count() == 2
+
+
+def test_twenty_calls_refused_together_share_one_login(portal: Logins) -> None:
+    """All of them were sent with the old token and refused before the first of them asks for another."""
+    connector = portal.app()
+    connector.now()
+    portal.half_an_hour_later()
+    login, all_refused = connector._client.login, Barrier(20, timeout=30)
+
+    class Late:
+        def token(self, ask: AskForToken) -> str:
+            return login.token(ask)
+
+        def renewed(self, stale: str, ask: AskForToken) -> str | None:
+            all_refused.wait()
+            return login.renewed(stale, ask)
+
+    connector._client.login = Late()
+    with ThreadPoolExecutor(20) as pool:
+        assert len(list(pool.map(lambda _: connector.now(), range(20)))) == 20
     assert portal.count() == 2
 
 

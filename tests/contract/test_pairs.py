@@ -51,6 +51,14 @@ def desk(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Desk]:
     found.connector.close()
 
 
+def test_the_pairs_of_a_deal_are_read_page_by_page(desk: Desk) -> None:
+    people = [desk.ann, *(desk.stage.person_create("contacts", {"email": f"p{one}@example.com"}) for one in range(4))]
+    for person in people:
+        assert desk.one("create", {"deal": desk.deal, "contact": person}).status == "applied"
+    desk.stage.admin.post("/settings", system="hubspot", name="association_page", value=2)
+    assert [each.fields["contact"] for each in desk.pulled()] == people
+
+
 def test_a_pair_is_made_read_and_ended(desk: Desk) -> None:
     record_id = desk.made()
     assert record_id == f"{desk.deal}-{desk.ann}"

@@ -154,3 +154,51 @@ def test_reading_says_how_many_are_here_and_comparing_how_far_it_is(met: Stage, 
     carry_out(met.installation, kind, {}, ANNA, lambda done, total: told.append((done, total)))
     assert (met.installation.mirror.population(), 0) in told
     assert told[-1] == (0, 33)
+
+
+STRANGER = "zoe"
+
+
+@pytest.fixture
+def owned(stage: Stage) -> Stage:
+    """Three people whose owner works in both CRMs, two whose owner is nobody in HubSpot; there all have none."""
+    stage.write_policies(person=person_policy(mode="ask", first_time="ask"))
+    stage.admin.post("/users", system="salesforce", add={"login": STRANGER, "email": f"{STRANGER}@example.com"})
+    nobody = {"hubspot_owner_id": None}
+    stage.pairs(3, {"OwnerId": stage.owner("salesforce", "anna")}, nobody)
+    stage.pairs(2, {"OwnerId": stage.owner("salesforce", STRANGER)}, nobody)
+    return stage
+
+
+def owner_groups(stage: Stage) -> dict[str, tuple[int, str, list[str]]]:
+    found = stage.order("align")["groups"]
+    return {
+        group["pattern"]: (group["count"], group["suggested"], [each["reason"] for each in group["because"]])
+        for group in found
+        if group["field"] == "owner"
+    }
+
+
+def test_an_owner_who_is_nobody_in_the_other_crm_is_suggested_to_be_left_and_why(owned: Stage) -> None:
+    assert owner_groups(owned) == {
+        "blank in hubspot": (3, "fill", []),
+        "cannot fill hubspot": (2, "leave", [f"{STRANGER}@example.com is not an owner in HubSpot"]),
+    }
+
+
+def test_as_suggested_every_owner_that_can_be_is_filled_and_nothing_is_impossible(owned: Stage) -> None:
+    owned.order("align")
+    owned.order("align-suggested")
+    result = owned.order("align-apply")
+    assert (result["written"], result["impossible"], result["problems"]) == (3, [], [])
+    people = [Ref("hubspot", "contacts", one) for one in owned.ids("hubspot", "contacts")]
+    owners = [owned.value(person, "hubspot_owner_id") for person in people]
+    assert sorted(str(each) for each in owners if each) == [owned.owner("hubspot", "anna")] * 3
+    assert owner_groups(owned) == {}
+
+
+def test_what_cannot_be_filled_cannot_be_decided_to_be(owned: Stage) -> None:
+    with pytest.raises(UsageError, match="cannot be decided"):
+        owned.order(
+            "align-decide", policy="person-basics", field="owner", pattern="cannot fill hubspot", decision="fill"
+        )

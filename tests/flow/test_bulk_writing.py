@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from flow_stage import Pair, Stage, limits_policy, person_policy
 
-from agent.connector import Write, WriteOutcome
+from agent.connector import Allowance, Write, WriteOutcome
+from agent.cycle import pull_all
+from agent.reports.standing import status
 from agent.unsettled import settle_open
 from connectors.salesforce.connector import Salesforce
 
@@ -71,6 +73,53 @@ def test_with_the_day_s_jobs_used_up_the_batch_goes_the_usual_way(stage: Stage, 
     assert calls(stage) == ["POST jobs/ingest"]
     assert states(stage) == {"confirmed": COUNT}
     assert stage.installation.jobs.open() == []
+
+
+def limits_asked(stage: Stage) -> int:
+    return sum(line["path"].rstrip("/").endswith("/limits") for line in stage.admin.get("/journal?since=0"))
+
+
+def test_the_day_s_first_job_asks_what_is_left_of_them_and_status_shows_it(stage: Stage, pairs: list[Pair]) -> None:
+    stage.cycle()
+    assert limits_asked(stage) == 1
+    stage.advance(3_600)
+    for pair in pairs:
+        stage.edit(pair.hub, phone="+4930111")
+    stage.cycle()
+    assert [call for call in calls(stage) if call.startswith("POST")] == ["POST jobs/ingest"] * 2
+    assert limits_asked(stage) == 1, "an answer is good for a day"
+    [told] = status(stage.installation, stage.folder / "state" / "writer.lock").allowances
+    assert (told.system, told.refused) == ("salesforce", "")
+    assert told.allowances["bulk batches"] == Allowance(15_000, 0)
+
+
+def test_the_daily_comparison_asks_what_is_left_and_idle_cycles_do_not(stage: Stage, pairs: list[Pair]) -> None:
+    pull_all(stage.installation, sweep=True)
+    stage.cycle()
+    stage.advance(60)
+    stage.cycle()
+    assert limits_asked(stage) == 1
+    stage.advance(60)
+    pull_all(stage.installation, sweep=True)
+    assert limits_asked(stage) == 2
+    [told] = status(stage.installation, stage.folder / "state" / "writer.lock").allowances
+    assert (told.at, told.allowances["bulk batches"].used) == (stage.clock.now(), 1)
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "html_200"])
+def test_a_vendor_that_does_not_say_what_is_left_holds_nothing_up(stage: Stage, pairs: list[Pair], fault: str) -> None:
+    stage.admin.fault(system="salesforce", method="GET", route="*/limits/", action=fault)
+    stage.cycle()
+    assert phones(stage, pairs) == wanted()
+    assert status(stage.installation, stage.folder / "state" / "writer.lock").allowances == ()
+
+
+def test_a_user_who_may_not_know_what_is_left_works_all_the_same(stage: Stage, pairs: list[Pair]) -> None:
+    stage.admin.post("/settings", system="salesforce", name="may_view_setup", value=False)
+    stage.cycle()
+    assert phones(stage, pairs) == wanted()
+    [told] = status(stage.installation, stage.folder / "state" / "writer.lock").allowances
+    assert (told.allowances, "View Setup and Configuration" in told.refused) == ({}, True)
 
 
 def test_a_row_that_is_refused_fails_alone(stage: Stage, pairs: list[Pair]) -> None:

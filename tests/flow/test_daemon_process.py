@@ -159,6 +159,15 @@ def test_status_fits_its_schema_before_beside_and_after_a_daemon(live: Home) -> 
     assert [document["state"] for document in documents] == ["none", "waiting", "stopped"]
 
 
+def test_status_shows_what_else_of_the_day_is_left_after_the_first_comparison(live: Home) -> None:
+    assert live.json("status")["allowances"] == []
+    daemon = live.daemon()
+    daemon.stop()
+    [told] = live.json("status")["allowances"]
+    assert (told["system"], told["allowed"]["bulk batches"]) == ("salesforce", {"limit": 15_000, "used_by_all": 0})
+    assert "0 of 15,000 bulk batches" in live.truce("status").out
+
+
 def test_a_vendor_that_is_down_is_seen_in_status(live: Home) -> None:
     live.admin.fault(system="hubspot", action="status", status=503, times="always")
     daemon = Running(live)

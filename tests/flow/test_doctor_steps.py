@@ -315,7 +315,7 @@ RIGHTS = {
     ),
     "scopes too many": Case(
         lambda office: None,
-        "hubspot rights", "not needed: crm.export", "take them from the key", 0, granted, "warning",
+        "hubspot rights", "not needed: automation", "take them from the key", 0, granted, "warning",
     ),
     "a scope that cannot be asked for": Case(
         fault("hubspot", route="/oauth/*", action="status", status=503),

@@ -115,6 +115,27 @@ def test_with_exactly_these_scopes_and_fields_everything_works(ready: Stage) -> 
     assert [each for each in findings(ready) if each.level == "error"] == []
 
 
+def test_doctor_says_what_is_left_of_the_day_s_jobs(ready: Stage) -> None:
+    [(level, text)] = about(ready, "salesforce allowances")
+    assert (level, "0 of 15,000 bulk batches" in text) == ("ok", True)
+    assert about(ready, "hubspot allowances") == []
+
+
+def test_doctor_warns_when_most_of_the_day_s_jobs_are_used(ready: Stage) -> None:
+    ready.admin.post("/settings", system="salesforce", name="daily_query_jobs", value=1)
+    ready.emulator.world.spaces["salesforce"].settings["used DailyBulkV2QueryJobs"] = {
+        str(int(ready.clock.now().timestamp() // 3600)): 1
+    }
+    [(level, text)] = about(ready, "salesforce allowances")
+    assert (level, "1 of 1 bulk query jobs" in text) == ("warning", True)
+
+
+def test_doctor_says_which_right_would_show_what_is_left(ready: Stage) -> None:
+    ready.admin.post("/settings", system="salesforce", name="may_view_setup", value=False)
+    [(level, text)] = about(ready, "salesforce allowances")
+    assert (level, "View Setup and Configuration" in text) == ("ok", True)
+
+
 def hide_the_rest(stage: Stage, fields: dict[str, bool], objects: set[str]) -> None:
     """Field-level security as the permission set leaves it; fields that everybody has stay."""
     from connectors.salesforce.rights import _FIELDS

@@ -51,6 +51,34 @@ def test_the_table_covers_every_number_of_hubspot() -> None:
     assert {label for label, _ in rows_of("HubSpot")} >= {str(number) for number in range(1, 61)}
 
 
+LIBRARY = {
+    "basic", "batch", "client", "request", "make", "change", "read", "value", "values", "history", "search", "found",
+    "merge", "associate", "company_labels",
+}  # fmt: skip
+"""What of the stage in ``practice_portal`` goes through HubSpot's own client."""
+
+
+def by_library(path: Path) -> set[str]:
+    """Functions of a file that call the client library, themselves or through a helper beside them."""
+    functions = [one for one in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(one, ast.FunctionDef)]
+    direct = {
+        one.name
+        for one in functions
+        if {part.attr for part in ast.walk(one) if isinstance(part, ast.Attribute)} & LIBRARY
+    }
+    led = {one.name for one in functions if {part.id for part in ast.walk(one) if isinstance(part, ast.Name)} & direct}
+    return direct | led
+
+
+def test_every_number_of_hubspot_has_a_test_through_the_client_library() -> None:
+    paths = (ROOT / "tests" / "contract").glob("test_emulator_hubspot_*.py")
+    through = {name for path in paths for name in by_library(path)}
+    told: dict[str, set[str]] = {}
+    for label, names in rows_of("HubSpot"):
+        told.setdefault(label, set()).update(names)
+    assert [label for label, names in told.items() if label.isdecimal() and not names & through] == []
+
+
 def test_every_behaviour_of_hubspot_with_a_test_is_in_the_table() -> None:
     told = {label for labels in behaviours("hubspot").values() for label in labels}
     assert told - {label for label, _ in rows_of("HubSpot")} == set()

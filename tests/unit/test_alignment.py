@@ -76,6 +76,7 @@ def test_a_field_that_is_only_read_is_never_aligned() -> None:
         ({"wins": "hubspot", "first_time": "fill blanks"}, "different", "leave"),
         ({"wins": "first value"}, "different", "leave"),
         ({"wins": "ask"}, "blank in hubspot", "ask"),
+        ({"wins": "salesforce"}, "cannot fill hubspot", "leave"),
         ({"wins": "hubspot", "first_time": "winner"}, "unmapped", "ask"),
     ],
 )
@@ -128,6 +129,15 @@ def test_a_meaning_without_a_word_on_the_other_side_stays_with_its_reason() -> N
     assert settled.cell is None
     assert settled.adopt is None
     assert "Steel" in settled.reason
+
+
+def test_a_blank_without_a_word_for_it_cannot_be_filled_and_says_why() -> None:
+    (found,) = differences(INDUSTRY, {"Industry": "Steel"}, {"industry": None})
+    assert found.group.pattern == "cannot fill hubspot"
+    assert found.obstacle == "the value map has no word of HubSpot for “Steel”"
+    assert choices(INDUSTRY, found.group.pattern) == ("ask", "leave")
+    (filled,) = differences(INDUSTRY, {"Industry": "Retail"}, {"industry": None})
+    assert (filled.group.pattern, filled.obstacle) == ("blank in hubspot", "")
 
 
 def test_an_inactive_owner_is_nobody_on_the_other_side() -> None:

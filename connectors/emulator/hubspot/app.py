@@ -61,7 +61,7 @@ class Side:
         """Token, limits, then the handler; the headers that tell of the limits on whatever came out."""
         handler = route.methods.get(request.method)
         if handler is None:
-            return page_not_there(405)
+            return self._unknown(request, 405)
         access, headers, request_id = NOBODY, dict[str, str](), str(request.scope["state"].get("request_id", ""))
         if not route.is_open:
             access = access_of(self.portal, request.headers.get("authorization", ""))
@@ -87,10 +87,11 @@ class Side:
         answer.headers.update(headers)
         return answer
 
-    def _unknown(self, request: Request) -> Response:
+    def _unknown(self, request: Request, status: int = 404) -> Response:
+        """No such path, or no such method of a path that is there."""
         line = {"system": SYSTEM, "method": request.method, "path": request.scope["path"]}
         self.portal.world.unknown.append(line)
-        return page_not_there()
+        return page_not_there(status)
 
 
 def plain_body(request: Request, body: bytes) -> bytes:

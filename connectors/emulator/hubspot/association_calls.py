@@ -14,7 +14,7 @@ from connectors.emulator.hubspot.association_types import (
     label_of,
 )
 from connectors.emulator.hubspot.batch_calls import created_status, document, inputs_of
-from connectors.emulator.hubspot.call import Call, as_list, as_object, shaped
+from connectors.emulator.hubspot.call import Call, as_list, as_object, is_whole, shaped
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, load, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
@@ -66,18 +66,30 @@ def remove_pair(call: Call) -> Response:
 
 
 def batch_read(call: Call) -> Response:
-    """A record without associations is told among the errors."""
+    """A record without associations is told among the errors; one with many has pages, each input its own ``after``."""
     call.require(call.kind.scopes("read"))
     there, found, errors = there_of(call), [], []
     direction_between(call.portal, call.kind, there)
-    for record_id in dict.fromkeys(str(one.get("id", "")) for one in inputs_of(call, READ_LIMIT)):
+    most = int(call.portal.setting("association_page"))
+    for record_id, after in {str(one.get("id", "")): one.get("after") for one in inputs_of(call, READ_LIMIT)}.items():
         ends = call.records.associations.of((call.kind.name, record_id), there)
-        if ends:
-            far = [_far(call, call.kind, there, *one) for one in ends]
-            found.append({"from": {"id": record_id}, "to": far})
-        else:
+        if not ends:
             errors.append(nothing_found(call, there, record_id).as_item(None))
+            continue
+        shown = [one for one in ends if int(one[0]) >= place_of(after)]
+        result = {"from": {"id": record_id}, "to": [_far(call, call.kind, there, *one) for one in shown[:most]]}
+        if len(shown) > most:
+            result["paging"] = call.page_of_associations(record_id, there.name, shown[most][0])
+        found.append(result)
     return reply(document(call, found, errors), 207 if errors else 200)
+
+
+def place_of(after: Any) -> int:
+    """Raises Refusal 400."""
+    given = str(after or "0")
+    if not is_whole(given):
+        raise bad_request(text("bad_after", value=given))
+    return int(given)
 
 
 def batch_create(call: Call) -> Response:

@@ -60,6 +60,14 @@ class Associations:
             if "1" in labels:
                 self.remove(transaction, here, ("companies", other_id))
 
+    def mirror_again(self, transaction: Transaction, company: Row) -> None:
+        """Contacts of a company that goes into the recycle bin or comes out of it lose or find their primary one."""
+        if company.object_type != "companies":
+            return
+        for there in list(self.portal.space.links.get((company.object_type, company.id), {})):
+            if there[0] == "contacts":
+                self._mirror(transaction, there)
+
     def without_second_primary(self, here: End, there: End, labels: set[str]) -> set[str]:
         """Labels that may be added without taking the primary place from the one who has it."""
         direction = self.direction(here, there)

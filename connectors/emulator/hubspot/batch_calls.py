@@ -165,7 +165,8 @@ def traces_of(inputs: Sequence[Input]) -> list[str] | None:
 def _exact(call: Call, record_id: str, id_property: Any) -> Row | None:
     """Batches do not follow merges."""
     if id_property in (None, "", "hs_object_id"):
-        return call.portal.space.row(call.kind.name, record_id)
+        row = call.portal.space.row(call.kind.name, record_id)
+        return None if row is None or call.portal.is_forgotten(row) else row
     return call.portal.find_by(call.kind, str(id_property), record_id)
 
 

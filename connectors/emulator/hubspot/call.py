@@ -103,6 +103,13 @@ class Call:
             raise bad_request(text("bad_limit", name=name, value=given, most=most))
         return int(given)
 
+    def whole(self, name: str) -> int:
+        """A number in the query, 0 when it is not there. Raises Refusal 400."""
+        given = self.one(name) or "0"
+        if not is_whole(given):
+            raise bad_request(text("bad_after", value=given))
+        return int(given)
+
     def after(self) -> int | None:
         """Where the page begins. Raises Refusal 400."""
         given = self.one("after")
@@ -118,8 +125,17 @@ class Call:
         It leads to the host that was asked: a client that was told this emulator's address stays here.
         """
         asked = [(name, value) for name, value in self.query if name != "after"]
-        here = API_HOST if self.host.endswith(VENDOR) else f"http://{self.host}"
-        return {"next": {"after": after, "link": f"{here}{self.path}?{urlencode([*asked, ('after', after)])}"}}
+        return {"next": {"after": after, "link": f"{self._here}{self.path}?{urlencode([*asked, ('after', after)])}"}}
+
+    @property
+    def _here(self) -> str:
+        return API_HOST if self.host.endswith(VENDOR) else f"http://{self.host}"
+
+    def page_of_associations(self, record_id: str, other: str, after: str) -> dict[str, Any]:
+        """``paging`` of a list inside a record: its own resource goes on with it."""
+        base = f"/crm/objects/{self.version}" if self.is_dated else f"/crm/{self.version}/objects"
+        path = f"{base}/{self.kind.name}/{record_id}/associations/{other}"
+        return {"next": {"after": after, "link": f"{self._here}{path}?after={after}"}}
 
     def object_of(self, name: str) -> dict[str, Any]:
         """An object in the body; absent is empty. Raises Refusal 400."""

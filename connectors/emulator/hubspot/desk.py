@@ -68,10 +68,18 @@ class Desk:
         """Out of the recycle bin: the one thing that only people can do."""
         kind = self._kind(object_type)
         row = self.space.row(kind.name, str(record_id))
-        if row is None or not row.deleted or row.merged_into is not None:
+        if row is None or not row.deleted or row.merged_into is not None or self.portal.is_forgotten(row):
             raise ValueError(f"{object_type} {record_id} is not archived")
         with self._work(actor) as transaction:
             self.records.restore(transaction, kind, row)
+
+    def purge(self, object_type: str, record_id: str, *, actor: Actor) -> None:
+        """For good, out of the recycle bin too: for privacy, as HubSpot's pages offer it for contacts."""
+        row = self.space.row(self._kind(object_type).name, str(record_id))
+        if row is None:
+            raise KeyError(f"no {object_type} {record_id}")
+        with self._work(actor) as transaction:
+            self.records.purge(transaction, row)
 
     def merge(self, object_type: str, survivor_id: str, loser_id: str, *, actor: Actor) -> str:
         kind, survivor = self._row(object_type, survivor_id)

@@ -75,6 +75,16 @@ def shipped_kinds() -> dict[str, Kind]:
     return {name: shipped_kind(name, facts) for name, facts in load("objects").items()}
 
 
+@cache
+def foreign_names() -> dict[str, str]:
+    """{every spelling in lower case: plural name} of HubSpot's object types that this account has no scope for."""
+    return {
+        spelling: name
+        for name, facts in load("other_objects").items()
+        for spelling in (name, facts["singular"], facts["type_id"])
+    }
+
+
 def shipped_kind(name: str, facts: dict[str, Any]) -> Kind:
     """One line of ``schema/objects.json``, whose keys are those of ``Kind``."""
     told: dict[str, Any] = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}

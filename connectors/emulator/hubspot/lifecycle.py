@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from connectors.emulator.hubspot.kinds import Kind
@@ -11,6 +12,7 @@ from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Actor, End, Row, Transaction
 
 STAGE = "lifecyclestage"
+_ENTRY = re.compile(r"hs_lifecyclestage_.+_date|hs_date_entered_.+")
 AUTOMATION = Actor("lifecycle-automation", "automation", "Lifecycle stage automation")
 
 
@@ -34,7 +36,7 @@ def without_backward_move(portal: Portal, kind: Kind, row: Row, stored: dict[str
 
 
 def entry_dates(portal: Portal, kind: Kind, changed: Mapping[str, str | None], at: str) -> dict[str, str | None]:
-    """The date property of the stage that is entered; custom stages have none unless one is defined.
+    """The two date properties of the stage that is entered; custom stages have none unless one is defined.
 
     A cleared stage leaves the dates, or takes them away, as the account's switch says.
     """
@@ -42,10 +44,10 @@ def entry_dates(portal: Portal, kind: Kind, changed: Mapping[str, str | None], a
         return {}
     known = portal.space.settings["properties"][kind.name]
     if not changed[STAGE]:
-        names = [name for name in known if name.startswith("hs_lifecyclestage_") and name.endswith("_date")]
+        names = [name for name in known if _ENTRY.fullmatch(name)]
         return {} if portal.setting("clearing_keeps_stage_dates") else dict.fromkeys(names)
-    name = f"hs_lifecyclestage_{changed[STAGE]}_date"
-    return {name: at} if name in known else {}
+    entered = (f"hs_lifecyclestage_{changed[STAGE]}_date", f"hs_date_entered_{changed[STAGE]}")
+    return {name: at for name in entered if name in known}
 
 
 def follow(portal: Portal, written: Iterable[Done]) -> None:

@@ -1,4 +1,5 @@
-"""Lists and property rules that an account may have: this one has none, which readers are told the vendor's way.
+"""What an account may have and this one has none of, which readers are told the vendor's way: lists, property rules,
+campaigns, e-mail events, forms, workflows; of communication preferences there is what holds, and no timeline.
 
 Making one is not there: it is answered as an unknown path and listed.
 """
@@ -12,6 +13,7 @@ from connectors.emulator.hubspot.refusals import not_found
 from connectors.emulator.hubspot.replies import reply
 
 LIST_SCOPES = ["crm.lists.read"]
+CONTENT_SCOPES, FORM_SCOPES, WORKFLOW_SCOPES = ["content"], ["forms"], ["automation"]
 
 
 def several_lists(call: Call) -> Response:
@@ -45,3 +47,34 @@ def no_such_rule(call: Call) -> Response:
     """Raises Refusal: 404."""
     call.require(call.kind.schema_scopes("read"))
     raise not_found()
+
+
+def no_campaigns(call: Call) -> Response:
+    call.require(CONTENT_SCOPES)
+    return reply({"campaigns": [], "hasMore": False, "offset": ""})
+
+
+def no_such_campaign(call: Call) -> Response:
+    """Raises Refusal: 404."""
+    call.require(CONTENT_SCOPES)
+    raise not_found()
+
+
+def no_email_events(call: Call) -> Response:
+    call.require(CONTENT_SCOPES)
+    return reply({"events": [], "hasMore": False, "offset": ""})
+
+
+def no_timeline(call: Call) -> Response:
+    call.require(CONTENT_SCOPES)
+    return reply({"timeline": [], "hasMore": False, "offset": ""})
+
+
+def no_forms(call: Call) -> Response:
+    call.require(FORM_SCOPES)
+    return reply([])
+
+
+def no_workflows(call: Call) -> Response:
+    call.require(WORKFLOW_SCOPES)
+    return reply({"workflows": []})

@@ -9,10 +9,13 @@ from connectors.emulator.hubspot.associations import MIRROR
 from connectors.emulator.hubspot.kinds import Kind
 from connectors.emulator.hubspot.records import Records
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, text
+from connectors.emulator.hubspot.times import milliseconds
 from connectors.emulator.world import End, Row, Transaction
 
 MOST_IDENTITIES = 250
 MERGED_IDS, FURTHER_EMAILS = "hs_merged_object_ids", "hs_additional_emails"
+MERGED_VIDS = "hs_calculated_merged_vids"
+"""What contacts had before: ``id:milliseconds`` of each merge."""
 
 
 def merge(records: Records, transaction: Transaction, kind: Kind, primary: Row, other: Row) -> Row:
@@ -30,6 +33,7 @@ def merge(records: Records, transaction: Transaction, kind: Kind, primary: Row, 
     values[MERGED_IDS] = ";".join(dict.fromkeys([primary.id, other.id, *past]))
     if kind.name == "contacts":
         values[FURTHER_EMAILS] = _further_emails(values.get("email"), primary, other)
+        values[MERGED_VIDS] = _merged_vids(primary, other, milliseconds(transaction.at))
     values.pop(MIRROR, None)
     values = {name: value for name, value in values.items() if value}
     row = transaction.create(kind.name, records.portal.new_id(kind), values)
@@ -54,6 +58,11 @@ def _further_emails(email: Any, primary: Row, other: Row) -> str | None:
     found = [*_parts(primary.values.get(FURTHER_EMAILS)), *_parts(other.values.get("email"))]
     found += _parts(other.values.get(FURTHER_EMAILS))
     return ";".join(one for one in dict.fromkeys(found) if one != email) or None
+
+
+def _merged_vids(primary: Row, other: Row, at: int) -> str:
+    now = [f"{row.id}:{at}" for row in (primary, other)]
+    return ";".join([*now, *_parts(primary.values.get(MERGED_VIDS)), *_parts(other.values.get(MERGED_VIDS))])
 
 
 def _unite_histories(row: Row, primary: Row, other: Row) -> None:

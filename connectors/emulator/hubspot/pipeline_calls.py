@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from connectors.emulator.hubspot.call import Call, shaped
 from connectors.emulator.hubspot.pipelines import Pipeline, dressed, kept_metadata, pipelines_of
 from connectors.emulator.hubspot.refusals import bad_request, not_found, text
 from connectors.emulator.hubspot.replies import no_content, reply
+from connectors.emulator.hubspot.stage_dates import add_stage_dates
 
 Stage = dict[str, Any]
 PIPELINE: dict[str, type] = {"label": str, "displayOrder": int, "stages": list}
@@ -30,6 +32,8 @@ def create_pipeline(call: Call) -> Response:
     _require_own(call)
     pipeline = _new_pipeline(call, _new_id(call))
     pipelines.append(pipeline)
+    _add_stage_dates(call, pipeline)
+    _note(call, "CREATE", pipeline)
     call.portal.schema_changed()
     return reply(_as_sent(pipeline, call.body), 201)
 
@@ -41,6 +45,8 @@ def replace_pipeline(call: Call) -> Response:
     created_at = pipeline["createdAt"]
     pipelines[pipelines.index(pipeline)] = changed = _new_pipeline(call, pipeline["id"])
     changed["createdAt"] = created_at
+    _add_stage_dates(call, changed)
+    _note(call, "UPDATE", changed)
     call.portal.schema_changed()
     return reply(_as_sent(changed, call.body))
 
@@ -51,6 +57,7 @@ def change_pipeline(call: Call) -> Response:
     told = shaped(call.body, PIPELINE)
     changes: dict[str, Any] = {name: told[name] for name in CHANGEABLE[:2] if name in told}
     pipeline.update(changes, updatedAt=call.portal.stamp_now())
+    _note(call, "UPDATE", pipeline)
     return reply(pipeline)
 
 
@@ -62,6 +69,7 @@ def archive_pipeline(call: Call) -> Response:
     if _checks_use(call):
         _refuse_used(call, call.kind.pipeline, {pipeline["id"]})
     pipelines.remove(pipeline)
+    _note(call, "DELETE", pipeline)
     call.portal.schema_changed()
     return no_content()
 
@@ -83,6 +91,8 @@ def create_stage(call: Call) -> Response:
         _lifecycle_options(call).append(option)
     else:
         pipeline["stages"].append(stage)
+        _add_stage_dates(call, pipeline)
+    _note(call, "CREATE", stage)
     call.portal.schema_changed()
     return reply(_as_sent(stage, call.body), 201)
 
@@ -101,6 +111,7 @@ def change_stage(call: Call) -> Response:
         option = next(one for one in _lifecycle_options(call) if one["value"] == stage["id"])
         option.update({name: changes[name] for name in ("label", "displayOrder") if name in changes})
     stage.update(changes, updatedAt=call.portal.stamp_now())
+    _note(call, "UPDATE", stage)
     call.portal.schema_changed()
     return reply(_as_sent(stage, call.body))
 
@@ -124,8 +135,35 @@ def archive_stage(call: Call) -> Response:
         options[:] = [option for option in options if option["value"] != stage["id"]]
     else:
         pipeline["stages"] = rest
+    _note(call, "DELETE", stage)
     call.portal.schema_changed()
     return no_content()
+
+
+def pipeline_audit(call: Call) -> Response:
+    """What the API did to a pipeline, newest first; what came with the account has no line."""
+    pipeline_id = call.params["pipeline_id"]
+    return _audit(call, pipeline_id, is_there=any(one["id"] == pipeline_id for one in _pipelines(call, "read")))
+
+
+def stage_audit(call: Call) -> Response:
+    stage_id = call.params["stage_id"]
+    stages = (stage for one in _pipelines(call, "read") for stage in one["stages"])
+    return _audit(call, stage_id, is_there=any(stage["id"] == stage_id for stage in stages))
+
+
+def _audit(call: Call, identifier: str, *, is_there: bool) -> Response:
+    noted = call.portal.space.settings.get("pipeline_audits", {}).get(call.kind.name, [])
+    lines = [line for line in reversed(noted) if line["identifier"] == identifier]
+    if not lines and not is_there:
+        raise not_found()
+    return reply({"results": [{"portalId": call.portal.portal_id, **line} for line in lines]})
+
+
+def _note(call: Call, action: str, changed: dict[str, Any]) -> None:
+    kept = call.portal.space.settings.setdefault("pipeline_audits", {}).setdefault(call.kind.name, [])
+    raw = {name: deepcopy(changed[name]) for name in CHANGEABLE if name in changed}
+    kept.append({"identifier": changed["id"], "action": action, "timestamp": call.portal.stamp_now(), "rawObject": raw})
 
 
 def _pipelines(call: Call, verb: str) -> list[Pipeline]:
@@ -203,6 +241,10 @@ def _refuse_used(call: Call, name: str | None, ids: set[str]) -> None:
     users = sorted(int(row.id) for row in rows if not row.deleted and row.values.get(name or "") in ids)
     if users:
         raise bad_request(text("stage_in_use", ids=", ".join(map(str, users[:10]))))
+
+
+def _add_stage_dates(call: Call, pipeline: Pipeline) -> None:
+    add_stage_dates(call.portal.space.settings["properties"][call.kind.name], call.kind, pipeline)
 
 
 def _lifecycle_options(call: Call) -> list[dict[str, Any]]:

@@ -7,13 +7,13 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from connectors.emulator.hubspot.index import SearchIndex
-from connectors.emulator.hubspot.kinds import Kind, custom_kind, shipped_kinds, spelled
+from connectors.emulator.hubspot.kinds import Kind, custom_kind, foreign_names, shipped_kinds, spelled
 from connectors.emulator.hubspot.properties import Schema, live_definitions
-from connectors.emulator.hubspot.refusals import bad_request, text
+from connectors.emulator.hubspot.refusals import bad_request, missing_scopes, text
 from connectors.emulator.hubspot.switches import DEFAULTS
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.world import Actor, Row, Space, Transaction, World
@@ -22,6 +22,9 @@ T = TypeVar("T")
 SYSTEM = "hubspot"
 NATIVE = "SALESFORCE"
 """An automation of this name is HubSpot's own Salesforce integration: its source type is its name."""
+
+BIN_DAYS = 90
+"""So long an archived record is in the recycle bin; then nothing of it can be asked for or brought back."""
 
 SOURCES = {"api": "INTEGRATION", "person": "CRM_UI", "automation": "AUTOMATION_PLATFORM", "system": "IMPORT"}
 """How HubSpot names what set a value. INTEGRATION and CRM_UI were seen; the other two are a choice of ours."""
@@ -87,9 +90,11 @@ class Portal:
         """By plural, singular or type id, in any case.
 
         Raises:
-            Refusal: 400, not 404, for a name HubSpot does not know.
+            Refusal: 400, not 404, for a name HubSpot does not know; 403 for a type that no key here may see.
         """
         kind = self.derived("spellings", lambda: spelled(self.kinds.values())).get(name.lower())
+        if kind is None and name.lower() in foreign_names():
+            raise missing_scopes([f"crm.objects.{foreign_names()[name.lower()]}.read"])
         if kind is None:
             raise bad_request(text("unknown_type", name=name))
         return kind
@@ -134,11 +139,17 @@ class Portal:
         return kept[1]
 
     def resolve(self, kind: Kind, record_id: str) -> Row | None:
-        """The row that an id stands for, through merges; archived ones too."""
+        """The row that an id stands for, through merges; archived ones too, as long as the bin keeps them."""
         row = self.space.row(kind.name, record_id)
         while row is not None and row.merged_into is not None:
             row = self.space.row(kind.name, row.merged_into)
-        return row
+        return None if row is None or self.is_forgotten(row) else row
+
+    def is_forgotten(self, row: Row) -> bool:
+        """Whether the recycle bin has been emptied of it."""
+        if not row.deleted or row.merged_into is not None or row.deleted_at is None:
+            return False
+        return self.now() - row.deleted_at >= timedelta(days=BIN_DAYS)
 
     def live(self, kind: Kind, record_id: str) -> Row | None:
         """Exactly this record, neither archived nor merged away."""

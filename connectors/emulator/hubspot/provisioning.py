@@ -8,6 +8,7 @@ from connectors.emulator.hubspot.pipelines import shipped_pipelines
 from connectors.emulator.hubspot.portal import Portal
 from connectors.emulator.hubspot.properties import SHIPPED_AT, shipped_properties
 from connectors.emulator.hubspot.refusals import load
+from connectors.emulator.hubspot.stage_dates import add_stage_dates
 from connectors.emulator.hubspot.switches import INDEX_LAG_SECONDS
 
 FIRST_OWNER, FIRST_USER = 70_000_001, 4_000_001
@@ -35,6 +36,9 @@ def provision(portal: Portal, credentials: dict[str, Any]) -> None:
     settings["properties"] = shipped_properties()
     settings["property_groups"] = {}
     settings["pipelines"] = shipped_pipelines()
+    for kind_name, pipelines in settings["pipelines"].items():
+        for pipeline in pipelines:
+            add_stage_dates(settings["properties"][kind_name], portal.kinds[kind_name], pipeline)
     settings["gdpr_blocklist"] = []
     settings["consent"] = {}
     settings["left_all"] = {}

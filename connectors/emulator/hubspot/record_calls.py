@@ -11,7 +11,7 @@ from starlette.responses import Response
 from connectors.emulator.hubspot.association_types import far_kind, label_of, type_name
 from connectors.emulator.hubspot.associations import ends_of
 from connectors.emulator.hubspot.call import Call, as_list
-from connectors.emulator.hubspot.kinds import Kind
+from connectors.emulator.hubspot.kinds import Kind, foreign_names
 from connectors.emulator.hubspot.lifecycle import follow
 from connectors.emulator.hubspot.merging import merge
 from connectors.emulator.hubspot.refusals import Refusal, bad_request, not_found, text
@@ -35,7 +35,7 @@ def list_records(call: Call) -> Response:
     following: int | None = None
     for number in ids[bisect_left(ids, call.after() or 0) :]:
         row = table[str(number)]
-        if row.deleted != archived or row.merged_into is not None:
+        if row.deleted != archived or row.merged_into is not None or call.portal.is_forgotten(row):
             continue
         if len(found) == limit:
             following = number
@@ -77,7 +77,7 @@ def archive_record(call: Call) -> Response:
     row = call.portal.space.row(call.kind.name, call.params["id"])
     if row is not None and row.merged_into is not None and call.portal.setting("archive_follows_merge"):
         row = call.portal.resolve(call.kind, row.id)
-    if row is None:
+    if row is None or call.portal.is_forgotten(row):
         raise not_found()
     if row.deleted:
         if call.portal.setting("archive_again") == 404:
@@ -155,17 +155,23 @@ def shown(call: Call, row: Row) -> Document:
 
 
 def associations_of(call: Call, row: Row, others: Sequence[str]) -> Document:
-    """Lists inside a record: id and type only."""
+    """Lists inside a record: id and type only, each with the way to its next page."""
     found: Document = {}
+    most = int(call.portal.setting("inline_associations"))
     for name in others:
+        if name.lower() in foreign_names():
+            continue
         other = call.portal.kind(name)
+        ends = call.records.associations.of((call.kind.name, row.id), other)
         results = [
             {"id": other_id, "type": type_name(call.portal, call.kind, other, label)}
-            for other_id, labels in call.records.associations.of((call.kind.name, row.id), other)
+            for other_id, labels in ends[:most]
             for label in sorted(labels)
         ]
         if results:
             found[other.name] = {"results": results}
+        if len(ends) > most:
+            found[other.name]["paging"] = call.page_of_associations(row.id, other.name, ends[most][0])
     return found
 
 

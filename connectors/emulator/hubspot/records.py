@@ -14,6 +14,7 @@ from connectors.emulator.hubspot.pipelines import computed_from_stage, first_pip
 from connectors.emulator.hubspot.portal import Portal
 from connectors.emulator.hubspot.refusals import Problem, Refusal, bad_request, invalid_values, text
 from connectors.emulator.hubspot.shapes import Done
+from connectors.emulator.hubspot.stage_dates import dates_of_move
 from connectors.emulator.hubspot.times import wire
 from connectors.emulator.hubspot.values import NORMALISING_VERSION, Stored, Writing
 from connectors.emulator.world import End, Row, Transaction
@@ -71,16 +72,21 @@ class Records:
         if MIRROR in stored and stored[MIRROR] != row.values.get(MIRROR):
             self.associations.set_primary_company(transaction, row.id, stored[MIRROR])
         changed = {name: value for name, value in stored.items() if row.values.get(name) != value}
-        changed.update(self.followers(kind, changed, {**row.values, **stored}, wire(transaction.at)))
+        stage = row.values.get(kind.stage or "")
+        changed.update(self.followers(kind, changed, {**row.values, **stored}, wire(transaction.at), stage))
         changed.update(self._promoted_email(row, changed))
         if changed:
             transaction.update(row, changed)
-        elif self.portal.setting("identical_write") == "touches":
+        elif self.portal.setting("identical_write") != "ignored":
             transaction.update(row, {})
+        if self.portal.setting("identical_write") == "recorded":
+            again = {name: value for name, value in stored.items() if value is not None and name not in changed}
+            row.remember([(name, value, transaction.at, transaction.actor.id) for name, value in again.items()], again)
         return Done(row, [*sent, *changed], writing.warnings)
 
     def archive(self, transaction: Transaction, row: Row) -> None:
         transaction.mark(row, op="delete", deleted=True)
+        self.associations.mirror_again(transaction, row)
 
     def drop_leads_alone(self, transaction: Transaction, ends: Iterable[End]) -> None:
         """A lead without a primary contact is archived."""
@@ -94,6 +100,7 @@ class Records:
         unique = {name: row.values.get(name) for name in ("email", *self.portal.schema(kind).unique_names)}
         self.check_unique(kind, {name: value for name, value in unique.items() if value}, row)
         transaction.mark(row, op="undelete", deleted=False)
+        self.associations.mirror_again(transaction, row)
 
     def purge(self, transaction: Transaction, row: Row) -> None:
         """Remove for good, with its associations."""
@@ -141,7 +148,8 @@ class Records:
             return None
         ids = sorted(self.portal.space.lookup(kind.name, "email", email), key=int)
         rows = [self.portal.space.table(kind.name)[row_id] for row_id in ids]
-        return next((row for row in rows if row.deleted and row.merged_into is None), None)
+        in_bin = (row for row in rows if row.deleted and row.merged_into is None and not self.portal.is_forgotten(row))
+        return next(in_bin, None)
 
     def _fill_in(self, kind: Kind, stored: dict[str, Stored]) -> None:
         if kind.pipeline is not None and not stored.get(kind.pipeline):
@@ -150,12 +158,19 @@ class Records:
             stored[STAGE] = self.portal.setting("default_lifecyclestage")
 
     def followers(
-        self, kind: Kind, changed: Mapping[str, Stored], values: Mapping[str, Stored], at: str
+        self,
+        kind: Kind,
+        changed: Mapping[str, Stored],
+        values: Mapping[str, Stored],
+        at: str,
+        left_stage: str | None = None,
     ) -> dict[str, Stored]:
         """Properties that HubSpot computes from the ones that changed."""
         found = entry_dates(self.portal, kind, changed, at)
         if kind.stage is not None and kind.stage in changed:
             found.update(computed_from_stage(self.portal, kind, values.get(kind.stage)))
+            known = self.portal.schema(kind).definitions
+            found.update(dates_of_move(known, left_stage, changed[kind.stage], at))
         if kind.name == "deals" and "amount" in changed:
             found["amount_in_home_currency"] = changed["amount"]
         return found

@@ -16,7 +16,9 @@ from connectors.emulator.hubspot import (
     association_v3_calls,
     batch_calls,
     consent_calls,
+    engagement_calls,
     export_calls,
+    legacy_calls,
     limit_calls,
     list_calls,
     oauth_calls,
@@ -85,7 +87,7 @@ def table() -> dict[int, list[Route]]:
     """{number of segments: routes}, more exact paths first."""
     found: dict[int, list[Route]] = defaultdict(list)
     records = (_object_routes, _association_routes, _association_v3_routes, _property_routes, _pipeline_routes)
-    for routes in (*records, _account_routes, _report_routes, _consent_routes, _oauth_routes):
+    for routes in (*records, _legacy_routes, _account_routes, _report_routes, _consent_routes, _oauth_routes):
         for route in routes():
             found[len(route.literals)].append(route)
     return found
@@ -199,8 +201,30 @@ def _pipeline_routes() -> Iterator[Route]:
         stages = {"GET": pipeline_calls.list_stages, "POST": pipeline_calls.create_stage}
         yield _route(version, base, {"GET": pipeline_calls.list_pipelines, "POST": pipeline_calls.create_pipeline})
         yield _route(version, base + "/{pipeline_id}", pipeline)
+        yield _route(version, base + "/{pipeline_id}/audit", {"GET": pipeline_calls.pipeline_audit})
+        yield _route(version, base + "/{pipeline_id}/stages/{stage_id}/audit", {"GET": pipeline_calls.stage_audit})
         yield _route(version, base + "/{pipeline_id}/stages", stages)
         yield _route(version, base + "/{pipeline_id}/stages/{stage_id}", stage)
+
+
+def _legacy_routes() -> Iterator[Route]:
+    """What singer-io/tap-hubspot reads of the versions before."""
+    for version, path, handler in (
+        ("v2", "/companies/v2/companies/paged", legacy_calls.list_companies),
+        ("v2", "/companies/v2/companies/{id}", legacy_calls.read_company),
+        ("v2", "/companies/v2/properties", legacy_calls.list_properties),
+        ("v1", "/properties/v1/{object_type}/properties", legacy_calls.list_properties),
+        ("v1", "/deals/v1/deal/paged", legacy_calls.list_deals),
+        ("v1", "/deals/v1/pipelines", legacy_calls.list_deal_pipelines),
+        ("v1", "/engagements/v1/engagements/modified/after", engagement_calls.modified_after),
+        ("v1", "/email/public/v1/campaigns/by-id", list_calls.no_campaigns),
+        ("v1", "/email/public/v1/campaigns/{id}", list_calls.no_such_campaign),
+        ("v1", "/email/public/v1/events", list_calls.no_email_events),
+        ("v1", "/email/public/v1/subscriptions/timeline", list_calls.no_timeline),
+        ("v2", "/forms/v2/forms", list_calls.no_forms),
+        ("v3", "/automation/v3/workflows", list_calls.no_workflows),
+    ):
+        yield _route(version, path, {"GET": handler})
 
 
 def _account_routes() -> Iterator[Route]:

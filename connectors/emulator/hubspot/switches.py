@@ -13,7 +13,8 @@ rolling_limit, search_limit 190, 5       the figures (Professional tier)
 oauth_rolling_limit         110          the same for an OAuth app
 refresh_rotation            False        a used refresh token is dead, and a new one comes along [U]
 daily_limit                 625000       calls until midnight in the account's time zone
-identical_write             "touches"    a PATCH of an identical value moves the modified stamp; "ignored": not [U]
+identical_write             "touches"    a PATCH of an identical value moves the modified stamp; "ignored": not;
+                                         "recorded": it is a new line of the value's history, too [U]
 null_clears                 False        JSON null leaves a property alone; only "" clears it [U]
 cleared_reads_as            None         a cleared property reads null; "" makes it read as empty text [U]
 archive_again               204          status of archiving an archived record; 404 is the other guess [U]
@@ -24,6 +25,8 @@ domain_strips               True         a company domain loses scheme, ``www.``
 contact_needs_identity      False        a contact needs one of e-mail, first and last name
 owner_must_be_active        True         an archived owner cannot be assigned [U]
 first_company_is_primary    True         the first company of a contact, deal or ticket becomes its primary one [U]
+association_page            500          records of one record in a page of a batch read of associations [U]
+inline_associations         100          records of one type that a record lists inside itself; the rest is paged [U]
 associating_bumps           True         both ends of a new or removed association count as modified, by the system [U]
 merge_keeps_oldest_date     True         a merged record is as old as the older of both [U]
 archive_follows_merge       True         DELETE of a merged-away id archives the survivor [U]
@@ -72,6 +75,8 @@ DEFAULTS: dict[str, Any] = {
     "contact_needs_identity": False,
     "owner_must_be_active": True,
     "first_company_is_primary": True,
+    "association_page": 500,
+    "inline_associations": 100,
     "associating_bumps": True,
     "merge_keeps_oldest_date": True,
     "archive_follows_merge": True,

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from connectors.emulator.salesforce import addresses, describing, granting, identity, limits, routes, sessions
 from connectors.emulator.salesforce.bulk import running
+from connectors.emulator.salesforce.bulk_one import endpoint as bulk_one
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, not_found
@@ -75,6 +76,11 @@ def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer
     if named is not None and request.method == "GET":
         request.scope.setdefault("state", {})["route"] = "/id/{org}/{user}"
         return identity.identity(org, request.headers, request.query_params, *named.groups())
+    over_async = bulk_one.PATH.fullmatch(path)
+    if over_async is not None:
+        request.scope.setdefault("state", {})["route"] = bulk_one.ROUTE
+        places = over_async.groupdict()
+        return bulk_one.answer_to(_call(org, request, body, places["version"], "", ""), places)
     return _over_soap(org, request, path, body)
 
 

@@ -69,6 +69,15 @@ class Desk:
         with self._work(actor) as transaction:
             removing.undelete(self.org, transaction, kind, row)
 
+    def purge(self, object_type: str, record_id: str, *, actor: Actor) -> None:
+        """For good, out of the recycle bin too."""
+        kind = self._kind(object_type)
+        row = self.space.row(kind.name, full_id(record_id) or record_id)
+        if row is None:
+            raise KeyError(f"no {kind.name} {record_id}")
+        with self._work(actor) as transaction:
+            transaction.purge(row)
+
     def merge(self, object_type: str, survivor_id: str, loser_id: str, *, actor: Actor) -> str:
         """The survivor keeps its values; children of the loser go to it; the loser is deleted."""
         kind, survivor = self._row(object_type, survivor_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from math import ceil
+
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
@@ -13,8 +16,11 @@ QUERY_JOBS = "DailyBulkV2QueryJobs"
 ENFORCED = {REQUESTS: "daily_requests", BULK_BATCHES: "daily_bulk_batches", QUERY_JOBS: "daily_query_jobs"}
 """{name: the switch that says how many}"""
 
+FILE_STORAGE = "DailyBulkV2QueryFileStorageMB"
+MEGABYTE = 2**20
+
 OTHER_LIMITS = {
-    "DailyBulkV2QueryFileStorageMB": 976_562,
+    FILE_STORAGE: 976_562,
     "DataStorageMB": 5_120,
     "FileStorageMB": 20_480,
     "SingleEmail": 15,
@@ -63,12 +69,21 @@ def usage_header(org: Org) -> str:
 
 
 def limits(call: Call) -> Answer:
+    """Raises Refusal: the user has no right to know [K for its words]."""
+    if not call.org.setting("may_view_setup"):
+        raise Refusal(403, "INSUFFICIENT_ACCESS", "View Setup and Configuration is required to read limits")
     all_of_them = {**{name: most(call.org, name) for name in ENFORCED}, **OTHER_LIMITS}
-    found = {
-        name: {"Max": number, "Remaining": max(0, number - used(call.org, name))}
-        for name, number in all_of_them.items()
-    }
+    gone = {name: used(call.org, name) for name in all_of_them} | {FILE_STORAGE: _megabytes_of_results(call.org)}
+    found = {name: {"Max": number, "Remaining": max(0, number - gone[name])} for name, number in all_of_them.items()}
     return Answer(200, found)
+
+
+def _megabytes_of_results(org: Org) -> int:
+    """What the query jobs of the last 24 hours found, begun megabytes as whole ones [K]; used up it refuses nothing
+    here, for nobody has shown how [K]."""
+    since = org.now - timedelta(hours=HOURS)
+    jobs = [job for job in org.jobs.all(is_query=True) if job.result is not None and job.created_at > since]
+    return ceil(sum(job.result_bytes() for job in jobs) / MEGABYTE)
 
 
 def record_count(call: Call) -> Answer:

@@ -15,6 +15,7 @@ from typing import Any
 
 from connectors.emulator.salesforce import delete_log
 from connectors.emulator.salesforce.bulk.jobs import Jobs
+from connectors.emulator.salesforce.bulk_one.jobs import Jobs as OldJobs
 from connectors.emulator.salesforce.cursors import Cursors
 from connectors.emulator.salesforce.fields import person_name
 from connectors.emulator.salesforce.ids import full_id
@@ -49,6 +50,7 @@ class Org:
         self.space.keeps_history = self.space.keeps_blanks = False
         self.cursors = Cursors()
         self.jobs = Jobs()
+        self.old_jobs = OldJobs()
         self._catalogue = catalogue_for("[[], {}]")
         self._seen_version: int | None = None
 
@@ -56,6 +58,7 @@ class Org:
         """Whoever still reads what a query found sees the rows as they were."""
         self.cursors.remember(transaction)
         self.jobs.remember(transaction)
+        self.old_jobs.remember(transaction)
         delete_log.remember(self.space, transaction)
 
     @property

@@ -13,6 +13,7 @@ from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
+from connectors.emulator.salesforce.soql import columns
 from connectors.emulator.salesforce.soql.aggregate import aggregated, count
 from connectors.emulator.salesforce.soql.evaluate import rows_of
 from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError
@@ -100,6 +101,8 @@ def refusal_of(org: Org, text: str, error: SoqlError) -> Refusal:
 
 def _result(call: Call, text: str, view: View) -> dict[str, Any]:
     scope = Scope.of(view, parse(text))
+    if call.query.get("columns", "").lower() == "true":
+        return columns.described(scope)
     if scope.query.is_bare_count and not scope.query.group_by:
         return {"totalSize": count(scope), "done": True, "records": []}
     if scope.query.is_aggregate:

@@ -44,6 +44,7 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | bulk_second_upload | a second PUT is refused "at close" (recorded), or "at once" [K] |
 | bulk_result_rows | rows of one page of a query job's result, when the caller does not say |
 | may_hard_delete | the user holds "Bulk API Hard Delete", which nobody has by default |
+| may_view_setup | the user holds "View Setup and Configuration", without which ``/limits`` is refused |
 | null_checkbox | "refuse" null for a checkbox, or store "false" [K] |
 
 A validation rule refuses when its condition holds; ``pinned: false`` leaves ``fields`` empty, ``flow`` makes it the
@@ -98,4 +99,5 @@ SWITCHES: dict[str, Any] = {
     "bulk_second_upload": "at close",
     "bulk_result_rows": 50_000,
     "may_hard_delete": False,
+    "may_view_setup": True,
 }

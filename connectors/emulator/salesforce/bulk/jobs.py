@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.emulator.salesforce.bulk import csv_text
 from connectors.emulator.salesforce.cursors import Cursor
 from connectors.emulator.salesforce.stamps import wire
 from connectors.emulator.world import Transaction
@@ -16,14 +17,19 @@ OPEN, UPLOADED, RUNNING = "Open", "UploadComplete", "InProgress"
 COMPLETE, FAILED, ABORTED = "JobComplete", "Failed", "Aborted"
 ENDED = (COMPLETE, FAILED, ABORTED)
 
+ROWS_MEASURED = 10_000
+"""Rows made into text at a time."""
+
 Cells = list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a query job found; its cells are made page by page, as everything was when the job ran."""
+    """What a query job found; its cells are made page by page, as everything was when the job ran. ``types`` are
+    describe's, column by column."""
 
     columns: Cells
+    types: list[str]
     cursor: Cursor
     cells: Callable[[dict[str, Any]], Cells]
 
@@ -64,6 +70,17 @@ class Job:
     failed: list[tuple[str, str, Cells]] = field(default_factory=list)
     """(record id or nothing, error, the uploaded row)"""
     seen: set[str] = field(default_factory=set)
+    _result_bytes: int | None = None
+
+    def result_bytes(self) -> int:
+        """How large the result of a query is as CSV, one header for all of it; measured when first asked for."""
+        if self._result_bytes is None and self.result is not None:
+            starts = range(0, len(self.result), ROWS_MEASURED)
+            parts = (self.result.page(start, start + ROWS_MEASURED) for start in starts)
+            header = csv_text.write(self.result.columns, [], self.delimiter, self.line_ending)
+            bodies = (csv_text.write(part[0], part[1:], self.delimiter, self.line_ending) for part in parts)
+            self._result_bytes = len(header.encode()) + sum(len(body.encode()) for body in bodies)
+        return self._result_bytes or 0
 
     def move(self, state: str, at: datetime) -> None:
         self.state = state

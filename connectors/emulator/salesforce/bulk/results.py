@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.emulator.salesforce.bulk.jobs import Cells, Job, Result
+from connectors.emulator.salesforce.bulk.jobs import Cells, Result
 from connectors.emulator.salesforce.cursors import Cursor
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.querying import View
@@ -56,17 +56,17 @@ def columns_of(scope: Scope) -> list[Column]:
     return found
 
 
-def result_of(org: Org, job: Job) -> Result:
-    """Raises SoqlError."""
-    scope = checked_scope(org, job.query, job.user_id, with_deleted=job.operation == "queryAll")
+def result_of(org: Org, text: str, user_id: str, *, with_deleted: bool) -> Result:
+    """Raises SoqlError, Refusal."""
+    scope = checked_scope(org, text, user_id, with_deleted=with_deleted)
     columns = columns_of(scope)
     found = rows_of(scope)
 
     def cells(record: dict[str, Any]) -> Cells:
         return [_cell(_value(record, steps), item) for steps, item in columns]
 
-    cursor = Cursor(found, maker(scope, ""), job.user_id, org.now, len(found))
-    return Result([".".join(steps) for steps, _ in columns], cursor, cells)
+    cursor = Cursor(found, maker(scope, ""), user_id, org.now, len(found))
+    return Result([".".join(steps) for steps, _ in columns], [item.type for _, item in columns], cursor, cells)
 
 
 def _value(record: Any, steps: tuple[str, ...]) -> Any:

@@ -128,9 +128,7 @@ def _type_of(scope: Scope, item: TypeOf, root: str) -> tuple[str, Callable[[Row]
 
 def _children(scope: Scope, query: Query, root: str) -> tuple[str, Callable[[Row], Record | None]]:
     """``(SELECT Id FROM Contacts)``; null, not an empty list, when there are none."""
-    child = _child(scope, query)
-    inner = replace(query, source=Path((child.kind,), query.source.column))
-    nested = Scope.of(scope.source, inner)
+    child, nested = children_of(scope, query)
     make = maker(nested, root)
     groups: dict[str, list[Row]] = {}
     for row in ordered_rows(nested):
@@ -142,6 +140,12 @@ def _children(scope: Scope, query: Query, root: str) -> tuple[str, Callable[[Row
         return {"totalSize": len(found), "done": True, "records": [make(each) for each in found]} if found else None
 
     return child.relationship or child.kind, read
+
+
+def children_of(scope: Scope, query: Query) -> tuple[Child, Scope]:
+    """The relationship a sub-query goes by, and the sub-query over its object. Raises SoqlError."""
+    child = _child(scope, query)
+    return child, Scope.of(scope.source, replace(query, source=Path((child.kind,), query.source.column)))
 
 
 def _child(scope: Scope, query: Query) -> Child:

@@ -1,0 +1,159 @@
+"""Jobs and batches of Bulk API 1.0, and what is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.emulator.salesforce.bulk.jobs import Result
+from connectors.emulator.salesforce.refusals import Refusal
+from connectors.emulator.salesforce.stamps import wire
+from connectors.emulator.world import Transaction
+
+LIFE = timedelta(days=7)
+OPEN, CLOSED, ABORTED = "Open", "Closed", "Aborted"
+QUEUED, COMPLETED, FAILED, NOT_PROCESSED = "Queued", "Completed", "Failed", "NotProcessed"
+QUERIES = ("query", "queryAll")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row, in the order they were sent. ``refusal`` is None for one that was saved."""
+
+    record_id: str
+    created: bool
+    refusal: Refusal | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """``request`` is what the caller sent; ``outcomes`` are those of a write, ``result`` is that of a query;
+    ``message`` says why a batch failed as a whole."""
+
+    id: str
+    job_id: str
+    created_at: datetime
+    request: str
+    state: str = QUEUED
+    changed_at: datetime | None = None
+    message: str | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    result: Result | None = None
+    result_id: str = ""
+
+    def end(self, state: str, at: datetime, message: str | None = None) -> None:
+        self.state, self.changed_at, self.message = state, at, message
+
+    @property
+    def processed(self) -> int:
+        return len(self.result) if self.result is not None else len(self.outcomes)
+
+    @property
+    def failed(self) -> int:
+        return sum(outcome.refusal is not None for outcome in self.outcomes)
+
+    def info(self) -> dict[str, Any]:
+        message = {"stateMessage": self.message} if self.message else {}
+        return {
+            "id": self.id,
+            "jobId": self.job_id,
+            "state": self.state,
+            **message,
+            "createdDate": told(self.created_at),
+            "systemModstamp": told(self.changed_at or self.created_at),
+            "numberRecordsProcessed": self.processed,
+            "numberRecordsFailed": self.failed,
+            "totalProcessingTime": 0,
+            "apiActiveProcessingTime": 0,
+            "apexProcessingTime": 0,
+        }
+
+
+@dataclass(slots=True)
+class Job:
+    """``content_type`` is the form of its batches and of what is told of them: JSON, CSV or XML."""
+
+    id: str
+    operation: str
+    object_name: str
+    content_type: str
+    concurrency: str
+    version: str
+    user_id: str
+    created_at: datetime
+    external_id: str | None = None
+    assignment_rule: str | None = None
+    state: str = OPEN
+    changed_at: datetime | None = None
+    batches: dict[str, Batch] = field(default_factory=dict)
+
+    @property
+    def is_query(self) -> bool:
+        return self.operation in QUERIES
+
+    def move(self, state: str, at: datetime) -> None:
+        self.state, self.changed_at = state, at
+
+    def info(self) -> dict[str, Any]:
+        batches = list(self.batches.values())
+        counts = {state: sum(batch.state == state for batch in batches) for state in (QUEUED, COMPLETED, FAILED)}
+        named = {"externalIdFieldName": self.external_id} if self.external_id else {}
+        return {
+            "id": self.id,
+            "operation": self.operation,
+            "object": self.object_name,
+            "createdById": self.user_id,
+            "createdDate": told(self.created_at),
+            "systemModstamp": told(self.changed_at or self.created_at),
+            "state": self.state,
+            **named,
+            "concurrencyMode": self.concurrency,
+            "contentType": self.content_type,
+            "numberBatchesQueued": counts[QUEUED],
+            "numberBatchesInProgress": 0,
+            "numberBatchesCompleted": counts[COMPLETED],
+            "numberBatchesFailed": counts[FAILED],
+            "numberBatchesTotal": len(batches),
+            "numberRecordsProcessed": sum(batch.processed for batch in batches),
+            "numberRetries": 0,
+            "apiVersion": float(self.version),
+            "numberRecordsFailed": sum(batch.failed for batch in batches),
+            "totalProcessingTime": 0,
+            "apiActiveProcessingTime": 0,
+            "apexProcessingTime": 0,
+        }
+
+
+class Jobs:
+    """Kept for seven days, in memory: a restart of the emulator forgets them."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+
+    def add(self, job: Job) -> None:
+        for old in [each.id for each in self._jobs.values() if job.created_at - each.created_at > LIFE]:
+            del self._jobs[old]
+        self._jobs[job.id] = job
+
+    def find(self, job_id: str) -> Job | None:
+        """By its 15- or 18-character id."""
+        return self._jobs.get(job_id) or next((job for job in self._jobs.values() if job.id[:15] == job_id), None)
+
+    def queued(self) -> Iterator[tuple[Job, Batch]]:
+        for job in self._jobs.values():
+            for batch in job.batches.values():
+                if batch.state == QUEUED:
+                    yield job, batch
+
+    def remember(self, transaction: Transaction) -> None:
+        """How rows looked before this change, for the results of queries."""
+        for job in self._jobs.values():
+            for batch in job.batches.values():
+                if batch.result is not None:
+                    batch.result.cursor.remember(transaction)
+
+
+def told(moment: datetime) -> str:
+    return wire(moment).replace("+0000", "Z")
