@@ -17,7 +17,10 @@ MATCHED = {"Contact": ("Contact",), "Lead": ("Lead", "Contact")}
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Who saves, and what the caller's headers ask for. A person at the screen sees every field."""
+    """Who saves, and what the caller's headers ask for. A person at the screen sees every field.
+
+    ``keeps_blanks``: around texts of a bulk job, as the switch has it.
+    """
 
     user_id: str
     assigns: bool = False
@@ -25,6 +28,7 @@ class Terms:
     shows_duplicates: bool = False
     in_collection: bool = False
     is_person: bool = False
+    keeps_blanks: bool = False
 
 
 def check_row(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None, terms: Terms) -> None:

@@ -15,7 +15,13 @@ ENVELOPE = ("attributes",)
 
 
 def stored_values(
-    org: Org, kind: ObjectType, sent: Mapping[str, Any], *, creating: bool, is_person: bool
+    org: Org,
+    kind: ObjectType,
+    sent: Mapping[str, Any],
+    *,
+    creating: bool,
+    is_person: bool,
+    keeps_blanks: bool = False,
 ) -> dict[str, Any]:
     """The values this write stores, under describe's field names.
 
@@ -25,7 +31,7 @@ def stored_values(
     fields = kind.everything if is_person else kind.visible
     refused: list[str] = []
     found: dict[str, Any] = {}
-    ways = Ways(org.setting("null_checkbox"), org.setting("multipicklist_order") == "sent")
+    ways = Ways(org.setting("null_checkbox"), org.setting("multipicklist_order") == "sent", keeps_blanks)
     for name, value in sent.items():
         item = fields.get(name.lower())
         if item is None:

@@ -26,7 +26,7 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     if any(name.lower() == "id" for name in sent):
         message = "cannot specify Id in an insert call"
         raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", message, ("Id",))
-    values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person)
+    values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person, keeps_blanks=terms.keeps_blanks)
     _add_defaults(kind, values)
     require(kind, values, creating=True)
     if "OwnerId" in kind.fields and values.get("OwnerId") is None:
@@ -48,7 +48,7 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent:
         raise read_only(kind, "updated")
     if kind.name == "Lead" and row.values.get("IsConverted"):
         raise Refusal(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", ())
-    values = stored_values(org, kind, sent, creating=False, is_person=terms.is_person)
+    values = stored_values(org, kind, sent, creating=False, is_person=terms.is_person, keeps_blanks=terms.keeps_blanks)
     require(kind, values, creating=False)
     check_row(org, kind, values, row, terms)
     add_derived(org, transaction, kind, values, row)

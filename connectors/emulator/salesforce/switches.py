@@ -42,6 +42,8 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | bulk_batch_rows | rows of one batch; the vendor's number is the default |
 | bulk_upload_bytes | the largest upload, counted in base64 |
 | bulk_second_upload | a second PUT is refused "at close" (recorded), or "at once" [K] |
+| bulk_keeps_blanks | blanks around a text that comes in a bulk job stay; else they go, as everywhere [K] |
+| bulk_times | times in the results of query jobs end in "Z", or in "+0000" as everywhere else [K] |
 | bulk_result_rows | rows of one page of a query job's result, when the caller does not say |
 | may_hard_delete | the user holds "Bulk API Hard Delete", which nobody has by default |
 | may_view_setup | the user holds "View Setup and Configuration", without which ``/limits`` is refused |
@@ -97,6 +99,8 @@ SWITCHES: dict[str, Any] = {
     "bulk_batch_rows": 10_000,
     "bulk_upload_bytes": 150_000_000,
     "bulk_second_upload": "at close",
+    "bulk_keeps_blanks": False,
+    "bulk_times": "Z",
     "bulk_result_rows": 50_000,
     "may_hard_delete": False,
     "may_view_setup": True,

@@ -19,6 +19,7 @@ from connectors.emulator.salesforce.schema import Field
 from connectors.emulator.salesforce.stamps import read, wire
 
 BLANKS = " \t\r\n\f\v"
+TEXTS = ("string", "textarea", "phone", "url", "combobox")
 LONGEST_INT = 99_999_999
 EARLIEST_YEAR, LATEST_YEAR = 1700, 4000
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+")
@@ -26,10 +27,14 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What nobody has shown, as the org's switches have it: null for a checkbox, the order of several choices."""
+    """What nobody has shown, as the org's switches have it.
+
+    Null for a checkbox; the order of several choices; blanks around a text that came in a bulk job.
+    """
 
     null_checkbox: str = "refuse"
     keeps_order: bool = False
+    keeps_blanks: bool = False
 
 
 def stored(item: Field, value: Any, ways: Ways) -> Any:
@@ -39,7 +44,8 @@ def stored(item: Field, value: Any, ways: Ways) -> Any:
         Refusal: the first thing Salesforce objects to.
     """
     if isinstance(value, str):
-        value = value.strip(BLANKS) or None
+        bare = value.strip(BLANKS)
+        value = value if bare and ways.keeps_blanks and item.type in TEXTS else bare or None
     if value is None:
         return _null(item, ways.null_checkbox)
     if item.type == "multipicklist":
