@@ -170,6 +170,14 @@ def test_counts_and_aggregates(org: Org) -> None:
     assert len(org.query("SELECT Industry FROM Account GROUP BY Industry")) == 3
 
 
+def test_groups_do_not_go_over_a_page(org: Org) -> None:
+    """16"""
+    seeded(org, 2_001)
+    grouped = "SELECT LastName, COUNT(Id) FROM Contact GROUP BY LastName"
+    assert code(org.query, grouped) == (400, "EXCEEDED_ID_LIMIT")
+    assert len(org.query(f"{grouped} LIMIT 2000")) == 2_000
+
+
 def test_order_limit_and_offset(org: Org) -> None:
     """16"""
     for last, title in [("A", "b"), ("B", None), ("C", "B"), ("D", "a")]:

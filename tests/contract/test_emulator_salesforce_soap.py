@@ -104,6 +104,14 @@ def test_a_merge_keeps_the_master_s_values_and_hands_over_the_children(org: Org)
     assert code(org.read, "Contact", loser) == (404, "ENTITY_IS_DELETED")
 
 
+def test_a_merge_request_may_have_another_name(org: Org) -> None:
+    """58: jsforce calls it mergeRequests, and its own tests merge at a real org"""
+    master, loser = org.make(), org.make()
+    body = merge_request("Contact", master, loser).replace("p:request>", "p:mergeRequests>")
+    assert success(soap(org, "merge", body).only)
+    assert live(org, "Contact") == [master]
+
+
 def test_winning_values_go_into_the_master_record(org: Org) -> None:
     """58: there is no survivorship of fields by itself"""
     master, loser = org.make(Title="Countess", Fax="9"), org.make(Phone="1")

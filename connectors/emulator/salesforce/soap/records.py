@@ -108,8 +108,8 @@ def _in_bin(org: Org, given: str) -> tuple[ObjectType, Row]:
 
 
 def merge(call: Call, request: Request) -> list[Result]:
-    """Each request stands and falls alone."""
-    items = _items(request, "request")
+    """Each request stands and falls alone. Their element may have any name: jsforce's is not the WSDL's, and works."""
+    items = _checked_number(request.body.children, MOST_ITEMS)
     terms = _terms(call, request)
     results: list[Result] = []
     for number, item in enumerate(items):
@@ -203,7 +203,11 @@ def _conversion(item: Element) -> converting.Conversion:
 
 def _items(request: Request, name: str, most: int = MOST_ITEMS) -> list[Element]:
     """Raises Fault: too many."""
-    items = list(request.body.all(name))
+    return _checked_number(list(request.body.all(name)), most)
+
+
+def _checked_number(items: list[Element], most: int) -> list[Element]:
+    """Raises Fault: too many."""
     if len(items) > most:
         raise Fault("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {most} records into this call")
     return items
