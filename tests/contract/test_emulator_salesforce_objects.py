@@ -266,6 +266,11 @@ def test_users_have_a_profile_and_perhaps_a_role(org: Org) -> None:
     found = org.query("SELECT Profile.Name, UserRole.Name FROM User WHERE FirstName IN ('Anna', 'Integration')")
     assert [bare(each["Profile"]) for each in found] == [{"Name": "System Administrator"}, {"Name": "Standard User"}]
     assert [each["UserRole"] and bare(each["UserRole"]) for each in found] == [None, {"Name": "Sales"}]
+    org.make("Lead", LastName="A")
+    org.make("Lead", LastName="B", OwnerId=org.setting("assigned_to")["Lead"])
+    mine, queued = org.query("SELECT Owner.Profile.Name FROM Lead ORDER BY LastName")
+    assert mine["Owner"]["Profile"]["Name"] == "System Administrator"
+    assert queued["Owner"]["Profile"] is None
     assert org.query("SELECT Id, DeveloperName FROM RecordType WHERE SobjectType = 'Account'") == []
 
 

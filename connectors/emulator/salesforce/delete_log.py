@@ -13,10 +13,11 @@ SETTING = "delete_log"
 
 def remember(space: Space, transaction: Transaction) -> None:
     """Note what this transaction took away; a row that lay in the bin keeps the time it went there."""
-    before = dict(transaction.originals())
-    for object_name, record_id in transaction.touched:
+    gone = [(name, record_id) for name, record_id in transaction.touched if space.row(name, record_id) is None]
+    before = dict(transaction.originals()) if gone else {}
+    for object_name, record_id in gone:
         row = before.get(record_id)
-        if row is None or space.row(object_name, record_id) is not None:
+        if row is None:
             continue
         log = space.settings.setdefault(SETTING, {}).setdefault(object_name, {})
         log[record_id] = grain(row.stamp if row.deleted else transaction.at).isoformat()

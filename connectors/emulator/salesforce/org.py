@@ -97,7 +97,7 @@ class Org:
     def find_kind(self, name: str) -> ObjectType | None:
         """An object as a caller names it. One that is not here at all is noted: a real org may well have it."""
         catalogue = self.catalogue
-        if not catalogue.knows(name):
+        if name and not catalogue.knows(name):
             self.note_unknown("OBJECT", name)
         return catalogue.find(name)
 
