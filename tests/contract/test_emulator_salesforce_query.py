@@ -154,6 +154,18 @@ def test_children_are_a_nested_list_or_null(org: Org) -> None:
     assert lonely["Contacts"] is None
 
 
+def test_many_children_come_in_pages_of_their_own(org: Org) -> None:
+    """12, 15: the library's query_all follows only those of the rows"""
+    account_id = org.make("Account", Name="Engines")
+    seeded(org, 2_050, AccountId=account_id)
+    [engines] = org.sf.query_all("SELECT Id, (SELECT LastName FROM Contacts ORDER BY LastName) FROM Account")["records"]
+    contacts = engines["Contacts"]
+    assert (contacts["totalSize"], contacts["done"], len(contacts["records"])) == (2_050, False, 2_000)
+    rest = org.sf.query_more(contacts["nextRecordsUrl"], identifier_is_url=True)
+    assert (rest["done"], len(rest["records"])) == (True, 50)
+    assert rest["records"][-1]["LastName"] == "Person 02049"
+
+
 def test_counts_and_aggregates(org: Org) -> None:
     """16"""
     for number, industry in enumerate(["Energy", "Retail", "Energy", None]):

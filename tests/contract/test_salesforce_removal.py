@@ -16,6 +16,7 @@ from agent.records import Ref
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.clock import Clock
 from connectors.emulator.serve import Emulator
+from connectors.emulator.world import Actor
 from connectors.salesforce.connector import Salesforce
 from connectors.salesforce.xml_text import BadXml, parsed
 
@@ -135,6 +136,19 @@ def test_a_copy_costs_few_calls(connector: Salesforce, office: Office) -> None:
     before = len(office.requests())
     connector.full_copy(account)
     assert len(office.requests()) - before <= 3
+
+
+def test_a_copy_lists_more_children_than_come_on_one_page(
+    connector: Salesforce, office: Office, emulator: Emulator
+) -> None:
+    account = office.make("Account", Name="Engines")
+    rows = [{"LastName": f"Person {number}", "AccountId": account.id} for number in range(2_001)]
+    desk = emulator.practice.desks["salesforce"]
+    emulator.call(lambda: desk.seed_many("Contact", rows, actor=Actor("seed", "system")))
+    copy = connector.full_copy(account)
+    assert isinstance(copy, FullCopy)
+    assert len([tie for tie in copy.ties if tie.by == "AccountId"]) == 2_001
+    assert copy.unread == ()
 
 
 @pytest.fixture

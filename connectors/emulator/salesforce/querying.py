@@ -20,7 +20,7 @@ from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError
 from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope
-from connectors.emulator.salesforce.soql.shape import maker
+from connectors.emulator.salesforce.soql.shape import Make, maker
 from connectors.emulator.world import Row
 
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2_000
@@ -109,8 +109,11 @@ def _result(call: Call, text: str, view: View) -> dict[str, Any]:
         found = aggregated(scope)
         return {"totalSize": len(found), "done": True, "records": found}
     size = _page_size(call, LARGEST_PAGE)
-    cursor = Cursor(rows_of(scope), maker(scope, call.url("sobjects")), call.user_id, call.org.now, size)
-    return _page(call, cursor, 0, size, None)
+
+    def first_page(rows: list[Row], make: Make) -> dict[str, Any]:
+        return _page(call, Cursor(rows, make, call.user_id, call.org.now, size), 0, size, None)
+
+    return first_page(rows_of(scope), maker(scope, call.url("sobjects"), first_page))
 
 
 def _page(call: Call, cursor: Cursor, start: int, size: int, locator_id: str | None) -> dict[str, Any]:
