@@ -346,6 +346,8 @@ def test_a_wrong_method_says_which_are_right(org: Org) -> None:
     status, error = refusal(org.sf.restful, "query", method="POST")
     assert (status, error["errorCode"]) == (405, "METHOD_NOT_ALLOWED")
     assert error["message"] == "HTTP Method 'POST' not allowed. Allowed are GET,HEAD"
+    [line] = org.admin.get("/unknown")
+    assert (line["method"], line["path"]) == ("POST", f"/services/data/v{org.sf.sf_version}/query")
 
 
 def test_the_journal_names_routes_and_not_ids(org: Org) -> None:

@@ -114,6 +114,15 @@ def test_an_answer_that_does_not_come_whole_is_unknown(connector: Salesforce, of
     assert kinds(connector.write([merge(1, survivor, loser)])) == ["unknown"]
 
 
+def test_a_merge_of_a_parent_into_its_child_is_refused_and_nothing_moves(connector: Salesforce, office: Office) -> None:
+    parent = office.make("Account", Name="A")
+    child = office.make("Account", Name="B", ParentId=parent.id)
+    [outcome] = connector.write([merge(1, child, parent)])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.code) == ("other", "CIRCULAR_DEPENDENCY")
+    assert held(connector, child, "ParentId") == {"ParentId": parent.id}
+
+
 # The full copy --------------------------------------------------------------------------------------------------------
 
 
