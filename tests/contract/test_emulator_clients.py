@@ -97,6 +97,22 @@ def test_a_page_of_hubspot_leads_to_the_next_with_all_that_was_asked(caller: Cal
     assert as_vendor["paging"]["next"]["link"].startswith("https://api.hubapi.com/crm/v3/objects/contacts?limit=2")
 
 
+DLT_READS = (
+    "User", "UserRole", "Opportunity", "OpportunityLineItem", "OpportunityContactRole", "Account", "Contact", "Lead",
+    "Campaign", "CampaignMember", "Product2", "Pricebook2", "PricebookEntry", "Task", "Event",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DLT_READS)
+def test_the_objects_that_dlt_s_source_reads_are_there(caller: Caller, name: str) -> None:
+    """It describes each, and asks for every field that is no compound."""
+    fields = caller.salesforce(f"/sobjects/{name}/describe").json()["fields"]
+    compounds = {each["compoundFieldName"] for each in fields} - {"Name"}
+    asked = ", ".join(each["name"] for each in fields if each["name"] not in compounds)
+    soql = f"SELECT {asked} FROM {name} ORDER BY SystemModstamp ASC"
+    assert caller.salesforce("/query", params={"q": soql}).json()["done"] is True
+
+
 # Spellings -----------------------------------------------------------------------------------------------------------
 
 

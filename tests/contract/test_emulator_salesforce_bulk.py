@@ -196,6 +196,17 @@ def test_an_empty_cell_changes_nothing_and_n_a_empties(org: Org) -> None:
     assert found == {"Title": "Countess", "Phone": None, "MailingCity": "Ockham"}
 
 
+def test_blanks_around_a_text_go_unless_switched(org: Org) -> None:
+    """33, 51 [K]"""
+    load(org, "insert", [{"LastName": " Byron ", "Email": " ada@example.com "}])
+    org.switch("bulk_keeps_blanks", True)
+    load(org, "insert", [{"LastName": " King ", "Email": " may@example.com ", "Title": "  "}])
+    assert org.query("SELECT LastName, Email, Title FROM Contact ORDER BY Email") == [
+        {"LastName": "Byron", "Email": "ada@example.com", "Title": None},
+        {"LastName": " King ", "Email": "may@example.com", "Title": None},
+    ]
+
+
 def test_an_unknown_column_fails_the_whole_job(org: Org) -> None:
     """51"""
     assert error_of(org, "LastName,Foo\nByron,x\n") == "InvalidBatch : Field name not found : Foo"
@@ -393,6 +404,9 @@ def test_cells_are_quoted_with_times_in_z_and_blanks_for_null(org: Org) -> None:
     header, line = text.splitlines()
     assert header == '"Id","Title","Account.Name","CreatedDate","HasOptedOutOfEmail"'
     assert line.endswith(',"","Engines","2026-11-02T09:00:00.000Z","false"')
+    org.switch("bulk_times", "+0000")
+    [text] = org.sf.bulk2.Contact.query(soql, wait=0)
+    assert ',"2026-11-02T09:00:00.000+0000",' in text
 
 
 def test_a_result_stays_as_it_was_when_the_job_ran(org: Org) -> None:

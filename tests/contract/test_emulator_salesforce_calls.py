@@ -116,9 +116,7 @@ def test_the_library_logs_in_again_after_a_revocation(org: Org) -> None:
 
 def test_a_library_session_without_login_is_expired_after_a_revocation(org: Org, emulator: Emulator) -> None:
     """4"""
-    plain = Salesforce(
-        session_id=org.sf.session_id, instance="practice.my.salesforce.com", version="65.0", session=org.session
-    )
+    plain = library(org, org.sf.session_id)
     assert plain.query("SELECT Id FROM Organization")["totalSize"] == 1
     org.person("tokens/revoke")
     with pytest.raises(SalesforceExpiredSession):
@@ -136,6 +134,19 @@ def test_without_a_good_token_the_answer_is_401(org: Org, token: str | None) -> 
     """5"""
     answer = org.raw("GET", "sobjects", token=token)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+
+
+def library(org: Org, session_id: str, version: str = "65.0") -> Salesforce:
+    """The library with a session somebody gave it."""
+    host = "practice.my.salesforce.com"
+    return Salesforce(session_id=session_id, instance=host, version=version, session=org.session)
+
+
+def test_the_library_takes_a_made_up_token_for_an_expired_one(org: Org) -> None:
+    """5"""
+    with pytest.raises(SalesforceExpiredSession) as told:
+        library(org, "made-up").query("SELECT Id FROM Contact")
+    assert told.value.status == 401
 
 
 def test_a_lightning_host_has_no_api_session(org: Org) -> None:
@@ -158,6 +169,9 @@ def test_unknown_and_retired_versions_are_told_apart(org: Org) -> None:
     unknown = org.raw("GET", "/services/data/v99.0/limits")
     assert (unknown.status_code, unknown.json()[0]["errorCode"]) == (404, "NOT_FOUND")
     assert org.raw("GET", "/services/data/v30.0/limits").status_code == 410
+    session_id = org.sf.session_id
+    assert code(library(org, session_id, "99.0").limits) == (404, "NOT_FOUND")
+    assert refusal(library(org, session_id, "30.0").limits)[0] == 410
 
 
 @pytest.mark.parametrize(
@@ -253,6 +267,11 @@ def test_a_long_address_and_long_headers_are_refused(org: Org) -> None:
     assert org.raw("GET", "query", params={"q": "x" * 16_000}).status_code == 400
     assert org.raw("GET", "query", params={"q": "x" * 16_384}).status_code == 414
     assert org.raw("GET", "limits", headers={"X-Long": "x" * 16_384}).status_code == 431
+    ids = [f"0035g{number:010}AAA" for number in range(700)]
+    assert refusal(org.query, "SELECT Id FROM Contact WHERE Id IN {}", ids) == (
+        414,
+        {"message": "URI too long", "errorCode": "URI_TOO_LONG"},
+    )
 
 
 def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
@@ -266,6 +285,29 @@ def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
         f"{here}/sobjects/Account/quickActions",
         "/services/nothing",
     ]
+
+
+def test_an_object_that_is_not_here_is_refused_as_the_vendor_does_and_noted(org: Org) -> None:
+    """20, 65: a real org has it, or may have it"""
+    assert code(org.query, "SELECT Id FROM Quote") == (400, "INVALID_TYPE")
+    assert code(org.query, "SELECT (SELECT Id FROM ActivityHistories) FROM Account") == (400, "INVALID_TYPE")
+    assert code(org.sf.Quote.describe) == (404, "NOT_FOUND")
+    job = {"object": "Quote", "operation": "insert"}
+    assert code(org.sf.restful, "jobs/ingest", method="POST", json=job) == (400, "INVALIDENTITY")
+    assert [(line["method"], line["path"]) for line in org.admin.get("/unknown")] == [
+        ("SOQL", "SELECT Id FROM Quote"),
+        ("SOQL", "SELECT (SELECT Id FROM ActivityHistories) FROM Account"),
+        ("OBJECT", "Quote"),
+        ("OBJECT", "Quote"),
+    ]
+
+
+def test_an_object_that_is_only_hidden_is_not_noted(org: Org) -> None:
+    """22, 65"""
+    org.person("permissions", object="Campaign", hide="*")
+    assert code(org.query, "SELECT Id FROM Campaign") == (400, "INVALID_TYPE")
+    assert code(org.sf.Campaign.describe) == (404, "NOT_FOUND")
+    assert org.admin.get("/unknown") == []
 
 
 def test_nothing_was_looked_at_lately(org: Org) -> None:
@@ -304,6 +346,8 @@ def test_a_wrong_method_says_which_are_right(org: Org) -> None:
     status, error = refusal(org.sf.restful, "query", method="POST")
     assert (status, error["errorCode"]) == (405, "METHOD_NOT_ALLOWED")
     assert error["message"] == "HTTP Method 'POST' not allowed. Allowed are GET,HEAD"
+    [line] = org.admin.get("/unknown")
+    assert (line["method"], line["path"]) == ("POST", f"/services/data/v{org.sf.sf_version}/query")
 
 
 def test_the_journal_names_routes_and_not_ids(org: Org) -> None:
@@ -322,8 +366,9 @@ def test_the_global_list_holds_every_object_with_all_its_keys(org: Org) -> None:
     objects = {entry["name"]: entry for entry in found["sobjects"]}
     assert list(objects) == [
         "Account", "Campaign", "CampaignMember", "CampaignMemberStatus", "Case", "Contact", "Event", "Group",
-        "GroupMember", "Lead", "LeadStatus", "Opportunity", "OpportunityContactRole", "OpportunityStage",
-        "Organization", "QueueSobject", "Task", "User",
+        "GroupMember", "Lead", "LeadStatus", "Opportunity", "OpportunityContactRole", "OpportunityLineItem",
+        "OpportunityStage", "Organization", "Pricebook2", "PricebookEntry", "Product2", "Profile", "QueueSobject",
+        "RecordType", "Task", "User", "UserRole",
     ]  # fmt: skip
     assert {len(entry) for entry in objects.values()} == {28}
     flags = {

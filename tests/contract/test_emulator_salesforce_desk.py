@@ -179,6 +179,9 @@ def test_an_id_is_a_key_like_any_other_but_never_creates(org: Org) -> None:
     records.append({"attributes": {"type": "Lead"}, "Id": "00Q5g00000zzzzzEAA"})
     answer = org.call("PATCH", "composite/sobjects/Contact/Id", json={"records": records}).json()
     assert [row["errors"][0]["statusCode"] for row in answer] == ["INVALID_CROSS_REFERENCE_KEY", "INVALID_INPUT"]
+    without = {"records": [{"attributes": {"type": "Contact"}, "LastName": "New"}]}
+    [new] = org.call("PATCH", "composite/sobjects/Contact/Id", json=without).json()
+    assert (new["created"], org.value("Contact", new["id"], "LastName")) == (True, "New")
 
 
 @pytest.mark.parametrize(

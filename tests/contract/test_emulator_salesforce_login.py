@@ -175,6 +175,8 @@ def test_the_library_logs_in_over_soap_up_to_version_64(emulator: Emulator) -> N
     assert by_soap(emulator).query("SELECT Id FROM Lead")["totalSize"] == 0
     for version in ("65.0", "67.0"):
         assert refused(by_soap, emulator, version)[0] == "UNSUPPORTED_API_VERSION"
+    Org(emulator).switch("late_login_fault", "INVALID_OPERATION")
+    assert refused(by_soap, emulator, "65.0")[0] == "INVALID_OPERATION"
 
 
 def test_a_wrong_password_over_soap_is_a_fault_the_library_understands(org: Org, emulator: Emulator) -> None:
@@ -212,6 +214,7 @@ def test_the_identity_address_of_a_token_tells_org_and_user(org: Org, emulator: 
     me = org.raw("GET", path, token=granted["access_token"]).json()
     assert (me["organization_id"], me["user_id"]) == (org.setting("org_id"), org.setting("users")["integration"])
     assert me["username"] == login(emulator)["username"]
+    assert org.sf.oauth2("userinfo")["sub"] == org.raw("GET", path).json()["id"]
     stranger = org.raw("GET", path, token="wrong")
     assert (stranger.status_code, stranger.text) == (403, "Bad_OAuth_Token")
     assert org.raw("GET", "/services/oauth2/userinfo", token="wrong").text == "Bad_OAuth_Token"

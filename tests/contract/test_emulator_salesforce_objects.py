@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from practice_org import Org, code, ids_of, refusal
+from practice_org import Org, bare, code, ids_of, refusal
 
 from connectors.emulator.practice import Options, Practice
 from connectors.emulator.serve import Emulator
@@ -191,6 +191,87 @@ def test_events_follow_their_people_like_tasks(org: Org) -> None:
     contact = live(org, "Contact")[0]
     assert org.value("Event", event, "WhoId") == contact
     assert org.query("SELECT (SELECT Subject FROM Events) FROM Contact")[0]["Events"]["totalSize"] == 1
+
+
+# Products -------------------------------------------------------------------------------------------------------------
+
+
+def price(org: Org, product: str, amount: float) -> str:
+    [book] = org.query("SELECT Id FROM Pricebook2 WHERE IsStandard = true")
+    return org.make("PricebookEntry", Pricebook2Id=book["Id"], Product2Id=product, UnitPrice=amount, IsActive=True)
+
+
+def deal(org: Org, **values: Any) -> str:
+    return org.make("Opportunity", Name="D", StageName="Value Proposition", CloseDate="2026-12-01", **values)
+
+
+def test_the_lines_of_a_deal_make_its_amount(org: Org) -> None:
+    """41, 44: an amount of one's own is ignored without a word then"""
+    opportunity = deal(org, Amount=1)
+    entry = price(org, org.make("Product2", Name="Engine", ProductCode="E-1"), 100)
+    first = org.make("OpportunityLineItem", OpportunityId=opportunity, PricebookEntryId=entry, Quantity=2)
+    org.make("OpportunityLineItem", OpportunityId=opportunity, PricebookEntryId=entry, Quantity=1, TotalPrice=50)
+    assert org.read("OpportunityLineItem", first, "UnitPrice", "TotalPrice", "ListPrice", "ProductCode") == {
+        "UnitPrice": 100.0,
+        "TotalPrice": 200.0,
+        "ListPrice": 100.0,
+        "ProductCode": "E-1",
+    }
+    totals = ("Amount", "TotalOpportunityQuantity", "ExpectedRevenue", "HasOpportunityLineItem")
+    assert list(org.read("Opportunity", opportunity, *totals).values()) == [250.0, 3.0, 125.0, True]
+    org.change("Opportunity", opportunity, Amount=7, NextStep="Call")
+    assert org.read("Opportunity", opportunity, "Amount", "NextStep") == {"Amount": 250.0, "NextStep": "Call"}
+    org.change("OpportunityLineItem", first, Quantity=1)
+    assert org.value("Opportunity", opportunity, "Amount") == 150.0
+    soql = "SELECT Pricebook2.IsStandard, (SELECT Product2.Name FROM OpportunityLineItems) FROM Opportunity"
+    [found] = org.query(soql)
+    assert found["Pricebook2"]["IsStandard"] is True
+    assert [line["Product2"]["Name"] for line in found["OpportunityLineItems"]["records"]] == ["Engine"] * 2
+
+
+def test_lines_go_with_their_deal_and_come_back(org: Org) -> None:
+    """56, 57"""
+    opportunity, entry = deal(org), price(org, org.make("Product2", Name="Engine"), 100)
+    lines = [
+        org.make("OpportunityLineItem", OpportunityId=opportunity, PricebookEntryId=entry, Quantity=1) for _ in "ab"
+    ]
+    org.sf.OpportunityLineItem.delete(lines[0])
+    assert org.value("Opportunity", opportunity, "Amount") == 100.0
+    org.person("undelete", object="OpportunityLineItem", id=lines[0])
+    assert org.value("Opportunity", opportunity, "Amount") == 200.0
+    org.sf.Opportunity.delete(opportunity)
+    assert live(org, "OpportunityLineItem") == []
+    org.person("undelete", object="Opportunity", id=opportunity)
+    assert live(org, "OpportunityLineItem") == lines
+
+
+def test_a_price_needs_the_standard_one_and_is_once_in_a_book(org: Org) -> None:
+    """37, 40"""
+    product, book = org.make("Product2", Name="Engine"), org.make("Pricebook2", Name="Partners", IsActive=True)
+    partner = {"Pricebook2Id": book, "Product2Id": product, "UnitPrice": 80}
+    assert code(org.make, "PricebookEntry", **partner) == (400, "STANDARD_PRICE_NOT_DEFINED")
+    standard = price(org, product, 100)
+    assert code(price, org, product, 90) == (400, "DUPLICATE_VALUE")
+    cheap = org.make("PricebookEntry", **partner)
+    line = {"OpportunityId": deal(org, Pricebook2Id=book), "Quantity": 1}
+    assert code(org.make, "OpportunityLineItem", PricebookEntryId=standard, **line) == (
+        400,
+        "FIELD_INTEGRITY_EXCEPTION",
+    )
+    assert org.make("OpportunityLineItem", PricebookEntryId=cheap, **line)
+
+
+def test_users_have_a_profile_and_perhaps_a_role(org: Org) -> None:
+    """15"""
+    found = org.query("SELECT Profile.Name, UserRole.Name FROM User WHERE FirstName IN ('Anna', 'Integration')")
+    assert [bare(each["Profile"]) for each in found] == [{"Name": "System Administrator"}, {"Name": "Standard User"}]
+    assert [each["UserRole"] and bare(each["UserRole"]) for each in found] == [None, {"Name": "Sales"}]
+    org.make("Lead", LastName="A")
+    org.make("Lead", LastName="B", OwnerId=org.setting("assigned_to")["Lead"])
+    mine, queued = org.query("SELECT Owner.Profile.Name FROM Lead ORDER BY LastName")
+    assert mine["Owner"]["Profile"]["Name"] == "System Administrator"
+    assert queued["Owner"]["Profile"] is None
+    assert org.query("SELECT Id, DeveloperName FROM RecordType WHERE SobjectType = 'Account'") == []
 
 
 # Lookups --------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from practice_org import Org, bare, code, ids_of, refusal
 
+from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
 
@@ -105,6 +106,13 @@ def test_values_have_the_vendor_s_form(org: Org) -> None:
     assert org.query("SELECT CloseDate FROM Opportunity") == [{"CloseDate": "2026-12-01"}]
 
 
+def test_what_was_seeded_has_that_form_too(emulator: Emulator) -> None:
+    """14: an amount is a decimal number whoever wrote it"""
+    emulator.renew(Options(contacts=10, companies=5, deals=3, clock="virtual"))
+    found = Org(emulator).query("SELECT Amount, Probability FROM Opportunity WHERE Amount != null")
+    assert {type(value) for deal in found for value in deal.values()} == {float}
+
+
 def test_parents_are_nested_and_a_missing_one_is_null(org: Org) -> None:
     """15"""
     account_id = org.make("Account", Name="Engines")
@@ -146,6 +154,18 @@ def test_children_are_a_nested_list_or_null(org: Org) -> None:
     assert lonely["Contacts"] is None
 
 
+def test_many_children_come_in_pages_of_their_own(org: Org) -> None:
+    """12, 15: the library's query_all follows only those of the rows"""
+    account_id = org.make("Account", Name="Engines")
+    seeded(org, 2_050, AccountId=account_id)
+    [engines] = org.sf.query_all("SELECT Id, (SELECT LastName FROM Contacts ORDER BY LastName) FROM Account")["records"]
+    contacts = engines["Contacts"]
+    assert (contacts["totalSize"], contacts["done"], len(contacts["records"])) == (2_050, False, 2_000)
+    rest = org.sf.query_more(contacts["nextRecordsUrl"], identifier_is_url=True)
+    assert (rest["done"], len(rest["records"])) == (True, 50)
+    assert rest["records"][-1]["LastName"] == "Person 02049"
+
+
 def test_counts_and_aggregates(org: Org) -> None:
     """16"""
     for number, industry in enumerate(["Energy", "Retail", "Energy", None]):
@@ -160,6 +180,14 @@ def test_counts_and_aggregates(org: Org) -> None:
     )
     assert grouped == [{"Industry": "Energy", "n": 2, "total": 20}]
     assert len(org.query("SELECT Industry FROM Account GROUP BY Industry")) == 3
+
+
+def test_groups_do_not_go_over_a_page(org: Org) -> None:
+    """16"""
+    seeded(org, 2_001)
+    grouped = "SELECT LastName, COUNT(Id) FROM Contact GROUP BY LastName"
+    assert code(org.query, grouped) == (400, "EXCEEDED_ID_LIMIT")
+    assert len(org.query(f"{grouped} LIMIT 2000")) == 2_000
 
 
 def test_order_limit_and_offset(org: Org) -> None:
@@ -322,6 +350,8 @@ def test_an_unknown_field_is_pointed_at(org: Org) -> None:
         ("SELECT Id FROM Contact LIMIT -1", "MALFORMED_QUERY"),
         ("SELECT Id FROM Contact ALL ROWS", "MALFORMED_QUERY"),
         ("SELECT Id, Id FROM Contact", "INVALID_FIELD"),
+        ("SELECT Title t FROM Contact", "MALFORMED_QUERY"),
+        ("SELECT IsDeleted FROM User", "INVALID_FIELD"),
         ("SELECT Id, COUNT(Name) FROM Contact", "MALFORMED_QUERY"),
         ("SELECT CreatedDate FROM Contact GROUP BY CreatedDate", "INVALID_FIELD"),
         ("SELECT FIELDS(ALL) FROM Contact", "MALFORMED_QUERY"),
@@ -346,7 +376,9 @@ def test_what_the_emulator_has_not_built_is_refused_and_noted(org: Org) -> None:
     """20"""
     soql = "SELECT DISTANCE(MailingAddress, GEOLOCATION(37,122), 'mi') FROM Contact"
     assert code(org.query, soql) == (400, "MALFORMED_QUERY")
-    assert [line["path"] for line in org.admin.get("/unknown")] == [soql]
+    old = "SELECT Id FROM Contact c, c.Account a WHERE a.Name = 'E'"
+    assert code(org.query, old) == (400, "MALFORMED_QUERY")
+    assert [line["path"] for line in org.admin.get("/unknown")] == [soql, old]
 
 
 def test_a_hidden_field_is_a_missing_one_everywhere(org: Org) -> None:

@@ -104,6 +104,14 @@ def test_a_merge_keeps_the_master_s_values_and_hands_over_the_children(org: Org)
     assert code(org.read, "Contact", loser) == (404, "ENTITY_IS_DELETED")
 
 
+def test_a_merge_request_may_have_another_name(org: Org) -> None:
+    """58: jsforce calls it mergeRequests, and its own tests merge at a real org"""
+    master, loser = org.make(), org.make()
+    body = merge_request("Contact", master, loser).replace("p:request>", "p:mergeRequests>")
+    assert success(soap(org, "merge", body).only)
+    assert live(org, "Contact") == [master]
+
+
 def test_winning_values_go_into_the_master_record(org: Org) -> None:
     """58: there is no survivorship of fields by itself"""
     master, loser = org.make(Title="Countess", Fax="9"), org.make(Phone="1")
@@ -159,6 +167,15 @@ def test_two_memberships_of_one_campaign_become_one(org: Org) -> None:
     assert live(org, "CampaignMember") == [kept, moved]
 
 
+def test_two_memberships_may_also_stay_two(org: Org) -> None:
+    """58 [K]: the switch"""
+    org.switch("merge_collapses", False)
+    campaign, master, loser = org.make("Campaign", Name="Spring"), org.make(), org.make()
+    members = [org.make("CampaignMember", CampaignId=campaign, ContactId=each) for each in (master, loser)]
+    assert texts(merge(org, "Contact", master, loser).only, "updatedRelatedIds") == members[1:]
+    assert [row["ContactId"] for row in org.query("SELECT ContactId FROM CampaignMember")] == [master, master]
+
+
 def test_accounts_hand_over_everything_that_points_at_them(org: Org) -> None:
     """58: also the account a task derives, and child accounts"""
     master, loser = org.make("Account", Name="A"), org.make("Account", Name="B")
@@ -169,6 +186,18 @@ def test_accounts_hand_over_everything_that_points_at_them(org: Org) -> None:
     assert org.value("Contact", contact, "AccountId") == master
     assert org.value("Task", task, "AccountId") == master
     assert org.value("Account", child, "ParentId") == master
+
+
+def test_a_merge_that_would_close_a_circle_is_refused(org: Org) -> None:
+    """58: parent accounts, reporting lines"""
+    parent = org.make("Account", Name="A")
+    middle = org.make("Account", Name="B", ParentId=parent)
+    child = org.make("Account", Name="C", ParentId=middle)
+    assert error_code(merge(org, "Account", middle, parent).only) == "CIRCULAR_DEPENDENCY"
+    assert error_code(merge(org, "Account", child, parent).only) == "CIRCULAR_DEPENDENCY"
+    assert live(org, "Account") == [parent, middle, child]
+    assert success(merge(org, "Account", parent, middle).only)
+    assert org.value("Account", child, "ParentId") == parent
 
 
 def test_duplicate_rules_run_on_a_merge_and_its_header_counts(org: Org) -> None:
@@ -277,6 +306,15 @@ def test_into_an_existing_contact_only_blanks_are_filled(org: Org) -> None:
     found = org.read("Contact", contact, "Title", "Phone", "LeadSource")
     assert found == {"Title": "Countess", "Phone": "2", "LeadSource": "Other"}
     assert org.value("Account", account, "Phone") == "1"
+
+
+def test_an_existing_contact_comes_with_its_account(org: Org) -> None:
+    """60"""
+    account, other = org.make("Account", Name="Engines"), org.make("Account", Name="Mills")
+    contact, lead = org.make(AccountId=account), org.make("Lead")
+    assert error_code(convert(org, lead, contactId=contact)) == "REQUIRED_FIELD_MISSING"
+    assert error_code(convert(org, lead, contactId=contact, accountId=other)) == "INVALID_CROSS_REFERENCE_KEY"
+    assert success(convert(org, lead, contactId=contact, accountId=account))
 
 
 # Plain writes ---------------------------------------------------------------------------------------------------------

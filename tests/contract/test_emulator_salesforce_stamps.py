@@ -150,6 +150,21 @@ def test_updated_and_deleted_list_a_span_up_to_what_is_covered(org: Org) -> None
     assert deleted["earliestDateAvailable"] == stamp(700 - 15 * 86_400)
 
 
+def test_what_is_gone_for_good_is_still_told_of(org: Org) -> None:
+    """27: the log of deletions outlives the recycle bin"""
+    binned, erased = org.make(), org.make()
+    org.advance(600)
+    org.sf.Contact.delete(binned)
+    org.advance(60)
+    org.person("purge", object="Contact", id=binned)
+    org.switch("may_hard_delete", True)
+    org.sf.bulk2.Contact.hard_delete(records=[{"Id": erased}], wait=0)
+    org.advance(60)
+    assert org.query_deleted("SELECT Id FROM Contact") == []
+    told = org.sf.Contact.deleted(START, START + timedelta(hours=1))["deletedRecords"]
+    assert told == [{"id": binned, "deletedDate": stamp(600)}, {"id": erased, "deletedDate": stamp(660)}]
+
+
 def test_what_is_covered_stays_behind_open_transactions(org: Org) -> None:
     """27"""
     org.advance(600)
@@ -195,6 +210,11 @@ def test_delete_undelete_and_merge_move_the_stamp_of_all_they_touch(org: Org) ->
     org.advance(10)
     org.sf.Contact.delete(child)
     assert stamps(org, "Contact", child)[0] == stamp(20)
+    org.advance(10)
+    org.person("undelete", object="Contact", id=child)
+    assert stamps(org, "Contact", child)[0] == stamp(30)
+    org.switch("undelete_moves_stamp", False)
+    org.sf.Contact.delete(child)
     org.advance(10)
     org.person("undelete", object="Contact", id=child)
     assert stamps(org, "Contact", child)[0] == stamp(30)

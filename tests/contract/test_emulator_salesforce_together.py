@@ -320,6 +320,18 @@ def test_twenty_five_guarded_changes_go_in_one_call(org: Org) -> None:
     assert code(composite, org, *subs, sub("GET", "limits", "r25")) == (400, "LIMIT_EXCEEDED")
 
 
+def test_conditions_inside_a_composite_may_be_passed_over(org: Org) -> None:
+    """42, 49 [K]: nobody has shown that they hold there"""
+    contact_id = org.make()
+    org.advance(5)
+    org.person_edits("Contact", contact_id, Title="by hand")
+    guard = {"If-Unmodified-Since": "Mon, 02 Nov 2026 09:00:00 GMT"}
+    guarded = sub("PATCH", f"sobjects/Contact/{contact_id}", "r", {"Title": "x"}, **guard)
+    org.switch("composite_conditions", False)
+    assert [answer["httpStatusCode"] for answer in composite(org, guarded)] == [204]
+    assert org.value("Contact", contact_id, "Title") == "x"
+
+
 def test_five_queries_and_collections_are_the_most(org: Org) -> None:
     """49"""
     queries = [sub("GET", "query?q=SELECT+Id+FROM+Contact", f"q{number}") for number in range(5)]
@@ -379,6 +391,12 @@ def test_a_description_inside_a_composite_may_be_304(org: Org) -> None:
 def test_a_malformed_composite_is_400(org: Org, subs: Any) -> None:
     """49"""
     assert refusal(composite, org, *subs)[0] == 400
+
+
+def test_a_version_nobody_serves_is_404_inside_a_composite_too(org: Org) -> None:
+    """6, 49"""
+    new = {"method": "GET", "url": "/services/data/v99.0/limits", "referenceId": "r"}
+    assert [answer["httpStatusCode"] for answer in composite(org, new, sub("GET", "limits", "s"))] == [404, 200]
 
 
 def test_an_unknown_place_inside_a_composite_is_404_and_noted(org: Org) -> None:

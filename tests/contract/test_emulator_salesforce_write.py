@@ -212,6 +212,8 @@ def test_several_choices_come_back_in_the_order_of_the_list(org: Org) -> None:
     assert org.value("Contact", contact_id, "Interests__c") == "a;c"
     assert org.query("SELECT Id FROM Contact WHERE Interests__c INCLUDES ('a;c')")
     assert org.query("SELECT Id FROM Contact WHERE Interests__c EXCLUDES ('c')") == []
+    org.switch("multipicklist_order", "sent")
+    assert org.value("Contact", org.make(Interests__c="c;a;c"), "Interests__c") == "c;a"
 
 
 def test_read_only_fields_are_named_together_and_unknown_ones_singly(org: Org) -> None:
@@ -509,6 +511,10 @@ def test_a_deal_has_one_primary_contact_role(org: Org) -> None:
     org.make("OpportunityContactRole", OpportunityId=deal, ContactId=org.make(), IsPrimary=True)
     roles = org.query("SELECT IsPrimary FROM OpportunityContactRole ORDER BY Id")
     assert [each["IsPrimary"] for each in roles] == [False, True]
+    org.switch("one_primary_role", False)
+    org.make("OpportunityContactRole", OpportunityId=deal, ContactId=org.make(), IsPrimary=True)
+    roles = org.query("SELECT IsPrimary FROM OpportunityContactRole ORDER BY Id")
+    assert [each["IsPrimary"] for each in roles] == [False, True, True]
 
 
 def test_a_task_follows_its_person_and_knows_when_it_is_done(org: Org) -> None:
@@ -549,6 +555,16 @@ def test_deleted_missing_and_foreign_rows_are_told_apart(org: Org) -> None:
         assert code(call, "nonsense") == (404, "NOT_FOUND")
 
 
+def test_the_code_for_a_vanished_row_is_a_switch(org: Org) -> None:
+    """46 [K]"""
+    org.switch("vanished_row", "INVALID_CROSS_REFERENCE_KEY")
+    vanished = (404, "INVALID_CROSS_REFERENCE_KEY")
+    assert code(org.change, "Contact", NOBODY, Title="x") == vanished
+    assert code(org.sf.Contact.delete, NOBODY) == vanished
+    assert code(org.change, "Contact", "nonsense", Title="x") == (404, "NOT_FOUND")
+    assert code(org.sf.Contact.get, NOBODY) == (404, "NOT_FOUND")
+
+
 def test_references_must_lead_to_a_live_record_of_the_right_object(org: Org) -> None:
     """46"""
     account_id, contact_id = org.make("Account", Name="Engines"), org.make()
@@ -561,6 +577,30 @@ def test_references_must_lead_to_a_live_record_of_the_right_object(org: Org) -> 
     assert code(org.make, AccountId="0015g00000zzzzzAAA") == (400, "INVALID_CROSS_REFERENCE_KEY")
     org.sf.Account.delete(account_id)
     assert code(org.make, AccountId=account_id)[1] == "ENTITY_IS_DELETED"
+
+
+def test_nobody_comes_to_be_above_itself(org: Org) -> None:
+    """46"""
+    top, middle = org.make("Account", Name="A"), org.make("Account", Name="B")
+    bottom = org.make("Account", Name="C", ParentId=middle)
+    org.change("Account", middle, ParentId=top)
+    circular = (400, "CIRCULAR_DEPENDENCY")
+    for above in (top, middle, bottom):
+        assert code(org.change, "Account", top, ParentId=above) == circular
+    boss, worker = org.make(), org.make()
+    org.change("Contact", worker, ReportsToId=boss)
+    assert code(org.change, "Contact", boss, ReportsToId=worker) == circular
+    assert org.value("Account", top, "ParentId") is None
+
+
+def test_an_activity_of_a_lead_is_related_to_nothing_else(org: Org) -> None:
+    """46"""
+    account, lead = org.make("Account", Name="E"), org.make("Lead")
+    refused = (400, "FIELD_INTEGRITY_EXCEPTION")
+    assert code(org.make, "Task", Subject="Call", WhoId=lead, WhatId=account) == refused
+    task = org.make("Task", Subject="Call", WhoId=lead)
+    assert code(org.change, "Task", task, WhatId=account) == refused
+    org.change("Task", task, WhoId=org.make(), WhatId=account)
 
 
 def test_a_parent_may_be_named_by_its_external_id(org: Org) -> None:

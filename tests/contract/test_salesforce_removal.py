@@ -16,6 +16,7 @@ from agent.records import Ref
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.clock import Clock
 from connectors.emulator.serve import Emulator
+from connectors.emulator.world import Actor
 from connectors.salesforce.connector import Salesforce
 from connectors.salesforce.xml_text import BadXml, parsed
 
@@ -113,6 +114,15 @@ def test_an_answer_that_does_not_come_whole_is_unknown(connector: Salesforce, of
     assert kinds(connector.write([merge(1, survivor, loser)])) == ["unknown"]
 
 
+def test_a_merge_of_a_parent_into_its_child_is_refused_and_nothing_moves(connector: Salesforce, office: Office) -> None:
+    parent = office.make("Account", Name="A")
+    child = office.make("Account", Name="B", ParentId=parent.id)
+    [outcome] = connector.write([merge(1, child, parent)])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.code) == ("other", "CIRCULAR_DEPENDENCY")
+    assert held(connector, child, "ParentId") == {"ParentId": parent.id}
+
+
 # The full copy --------------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +145,19 @@ def test_a_copy_costs_few_calls(connector: Salesforce, office: Office) -> None:
     before = len(office.requests())
     connector.full_copy(account)
     assert len(office.requests()) - before <= 3
+
+
+def test_a_copy_lists_more_children_than_come_on_one_page(
+    connector: Salesforce, office: Office, emulator: Emulator
+) -> None:
+    account = office.make("Account", Name="Engines")
+    rows = [{"LastName": f"Person {number}", "AccountId": account.id} for number in range(2_001)]
+    desk = emulator.practice.desks["salesforce"]
+    emulator.call(lambda: desk.seed_many("Contact", rows, actor=Actor("seed", "system")))
+    copy = connector.full_copy(account)
+    assert isinstance(copy, FullCopy)
+    assert len([tie for tie in copy.ties if tie.by == "AccountId"]) == 2_001
+    assert copy.unread == ()
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.emulator.salesforce import products
 from connectors.emulator.salesforce.campaigns import member_values
 from connectors.emulator.salesforce.fields import CLOSED_CASE, stage_of
 from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.refusals import missing_fields
+from connectors.emulator.salesforce.refusals import Refusal, missing_fields
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.salesforce.stamps import read, wire
 from connectors.emulator.world import Row, Transaction
@@ -29,6 +30,8 @@ def add_derived(org: Org, transaction: Transaction, kind: ObjectType, values: Va
 
 def _opportunity(org: Org, transaction: Transaction, values: Values, row: Row | None) -> None:
     """A new stage brings its probability and forecast category, unless the same call says otherwise."""
+    if row is not None and row.values.get("HasOpportunityLineItem"):
+        values.pop("Amount", None)  # ignored without a word: the amount is the sum of the lines
     if "StageName" not in values or (row is not None and row.values.get("StageName") == values["StageName"]):
         return
     stage = stage_of(values)
@@ -86,8 +89,12 @@ def _case(org: Org, transaction: Transaction, values: Values, row: Row | None) -
 
 
 def _add_account(org: Org, values: Values, before: Values) -> None:
+    """Raises Refusal: about a lead and another record at once [K for the text]."""
     if "WhoId" in values or "WhatId" in values:
         who, what = (values.get(name, before.get(name)) for name in ("WhoId", "WhatId"))
+        if who is not None and what is not None and org.catalogue.objects["Lead"].prefix == who[:3]:
+            message = "field integrity exception: WhoId, WhatId (an activity of a lead cannot be related to a record)"
+            raise Refusal(400, "FIELD_INTEGRITY_EXCEPTION", message, ("WhoId", "WhatId"))
         values["AccountId"] = account_behind(org, what) or account_behind(org, who)
 
 
@@ -106,4 +113,6 @@ _OF_OBJECT: dict[str, Callable[[Org, Transaction, Values, Row | None], None]] = 
     "Event": _event,
     "Case": _case,
     "CampaignMember": member_values,
+    "PricebookEntry": products.entry_values,
+    "OpportunityLineItem": products.line_values,
 }

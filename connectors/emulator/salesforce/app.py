@@ -57,7 +57,7 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
     if answer is None or "route" not in state:
         state["route"] = path if answer is not None else "unknown"
     if answer is None:
-        org.world.unknown.append({"system": "salesforce", "method": request.method, "path": path})
+        org.note_unknown(request.method, path)
         answer = routes.refused(not_found(), body)
     return reply(request.headers, readdressed(answer, request))
 
@@ -133,10 +133,10 @@ def _call(org: Org, request: Request, body: bytes, version: str, path: str, user
 
 def _check_version(version: str) -> None:
     """Raises Refusal: retired, or not there yet."""
-    number, _, minor = version.removeprefix("v").partition(".")
-    if int(number) < describing.VERSIONS.start:
-        raise Refusal(410, "GONE", f"API version {version.removeprefix('v')} is retired and no longer available")
-    if int(number) not in describing.VERSIONS or minor != "0":
+    number = version.removeprefix("v")
+    if float(number) < describing.VERSIONS.start:
+        raise Refusal(410, "GONE", f"API version {number} is retired and no longer available")
+    if not describing.serves(version):
         raise not_found()
 
 

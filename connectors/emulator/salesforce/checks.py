@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.emulator.salesforce import hierarchies
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, missing_fields, text, wrong_id
 from connectors.emulator.salesforce.schema import Field, ObjectType
@@ -16,7 +17,10 @@ MATCHED = {"Contact": ("Contact",), "Lead": ("Lead", "Contact")}
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Who saves, and what the caller's headers ask for. A person at the screen sees every field."""
+    """Who saves, and what the caller's headers ask for. A person at the screen sees every field.
+
+    ``keeps_blanks``: around texts of a bulk job, as the switch has it.
+    """
 
     user_id: str
     assigns: bool = False
@@ -24,12 +28,15 @@ class Terms:
     shows_duplicates: bool = False
     in_collection: bool = False
     is_person: bool = False
+    keeps_blanks: bool = False
 
 
 def check_row(org: Org, kind: ObjectType, values: dict[str, Any], row: Row | None, terms: Terms) -> None:
     """``values`` are those about to be stored; ``row`` is what they change, None for a new one. Raises Refusal."""
     _check_unique(org, kind, values, row)
     _check_references(org, kind, values, row)
+    if row is not None:
+        hierarchies.check_save(org, kind, values, row)
     _check_rules(org, kind, values, row)
     _check_duplicates(org, kind, values, row, terms)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from connectors.emulator.salesforce import limits
+from connectors.emulator.salesforce import describing, limits
 from connectors.emulator.salesforce.calls import NOTHING, Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal, text
 from connectors.emulator.salesforce.routes import dispatch
@@ -106,8 +106,12 @@ def _response(call: Call, sub: Sub, number: int, total: int, before: list[dict[s
 def sub_call(call: Call, sub: Sub, url: str, body: Any) -> Call:
     """A call of its own from a sub-request; only its own headers hold, unless the switch says otherwise [K]."""
     parts = urlsplit(url)
-    match = re.fullmatch(r"/?(?:services/data/)?(v\d+\.\d)(/.*)?", parts.path)
+    match = re.fullmatch(r"/?(?:services/data/)?(v\d+\.0)(/.*)?", parts.path)
+    if match is not None and not describing.serves(match.group(1)):
+        match = None
     own = _own_headers(sub)
+    if not call.org.setting("composite_conditions"):
+        own = {name: value for name, value in own.items() if not name.startswith("if-")}
     inherited = call.headers if call.org.setting("composite_inherits_headers") else {}
     kept = {name: value for name, value in inherited.items() if name.startswith("sforce-")}
     return replace(

@@ -17,6 +17,12 @@ WINTER_2015 = 32
 RESOURCES = ("composite", "jobs", "limits", "query", "queryAll", "recent", "search", "sobjects")
 
 
+def serves(version: str) -> bool:
+    """``v65.0``"""
+    number, _, minor = version.removeprefix("v").partition(".")
+    return int(number) in VERSIONS and minor == "0"
+
+
 def versions() -> list[dict[str, str]]:
     """Open to everybody."""
     return [

@@ -8,14 +8,20 @@ from typing import Any
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn, Unreadable, not_found, text
 from connectors.emulator.salesforce.schema import Field, ObjectType
-from connectors.emulator.salesforce.values import stored
+from connectors.emulator.salesforce.values import Ways, stored
 from connectors.emulator.world import Row
 
 ENVELOPE = ("attributes",)
 
 
 def stored_values(
-    org: Org, kind: ObjectType, sent: Mapping[str, Any], *, creating: bool, is_person: bool
+    org: Org,
+    kind: ObjectType,
+    sent: Mapping[str, Any],
+    *,
+    creating: bool,
+    is_person: bool,
+    keeps_blanks: bool = False,
 ) -> dict[str, Any]:
     """The values this write stores, under describe's field names.
 
@@ -25,7 +31,7 @@ def stored_values(
     fields = kind.everything if is_person else kind.visible
     refused: list[str] = []
     found: dict[str, Any] = {}
-    null_checkbox = org.setting("null_checkbox")
+    ways = Ways(org.setting("null_checkbox"), org.setting("multipicklist_order") == "sent", keeps_blanks)
     for name, value in sent.items():
         item = fields.get(name.lower())
         if item is None:
@@ -35,7 +41,7 @@ def stored_values(
         if not _is_writable(item, creating=creating, is_person=is_person):
             refused.append(item.name)
         else:
-            found[item.name] = stored(item, value, null_checkbox=null_checkbox)
+            found[item.name] = stored(item, value, ways)
     if refused:
         message = text("read-only fields").format(names=", ".join(refused))
         raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", message, tuple(refused))

@@ -40,8 +40,10 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, sent: Sent, ter
 def upsert(
     org: Org, transaction: Transaction, kind: ObjectType, sent: Sent, key: str, terms: Terms, seen: set[str]
 ) -> Saved:
-    """``key`` is the name of a field records can be looked up by, or Id."""
+    """``key`` is the name of a field records can be looked up by, or Id, without which a record is new."""
     value = next((value for name, value in sent.items() if name.lower() == key.lower()), None)
+    if key == "Id" and not value:
+        return create(org, transaction, kind, without(sent, key), terms)
     if value is None or value == "":
         raise Refusal(400, "MISSING_ARGUMENT", f"{key} not specified", ())
     _refuse_repeat(seen, str(value).lower(), "external id")

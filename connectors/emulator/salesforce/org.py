@@ -13,12 +13,21 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from connectors.emulator.salesforce import delete_log
 from connectors.emulator.salesforce.bulk.jobs import Jobs
 from connectors.emulator.salesforce.bulk_one.jobs import Jobs as OldJobs
 from connectors.emulator.salesforce.cursors import Cursors
 from connectors.emulator.salesforce.fields import person_name
 from connectors.emulator.salesforce.ids import full_id
-from connectors.emulator.salesforce.refusals import Refusal, is_deleted, locked, not_found, wrong_id
+from connectors.emulator.salesforce.refusals import (
+    Refusal,
+    is_deleted,
+    locked,
+    no_such_id,
+    not_found,
+    unknown_type,
+    wrong_id,
+)
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
 from connectors.emulator.salesforce.stamps import grain
 from connectors.emulator.salesforce.switches import SWITCHES
@@ -50,6 +59,7 @@ class Org:
         self.cursors.remember(transaction)
         self.jobs.remember(transaction)
         self.old_jobs.remember(transaction)
+        delete_log.remember(self.space, transaction)
 
     @property
     def now(self) -> datetime:
@@ -72,14 +82,28 @@ class Org:
 
     def kind(self, name: str) -> ObjectType:
         """Raises Refusal (INVALID_TYPE)."""
-        return self.catalogue.kind(name)
+        found = self.find_kind(name)
+        if found is None:
+            raise unknown_type(name)
+        return found
 
     def sobject(self, name: str) -> ObjectType:
         """An object named in a path. Raises Refusal (404 NOT_FOUND)."""
-        found = self.catalogue.find(name)
+        found = self.find_kind(name)
         if found is None:
             raise not_found()
         return found
+
+    def find_kind(self, name: str) -> ObjectType | None:
+        """An object as a caller names it. One that is not here at all is noted: a real org may well have it."""
+        catalogue = self.catalogue
+        if name and not catalogue.knows(name):
+            self.note_unknown("OBJECT", name)
+        return catalogue.find(name)
+
+    def note_unknown(self, what: str, text: str) -> None:
+        """For ``GET /unknown`` of the admin side. ``what`` is an HTTP method, SOAP, SOQL or OBJECT."""
+        self.world.unknown.append({"system": SYSTEM, "method": what, "path": text})
 
     def user_id(self, login: str) -> str:
         return str(self.space.settings["users"][login])
@@ -154,6 +178,8 @@ class Org:
 
     def row_to_write(self, kind: ObjectType, text: str, *, missing: Refusal | None = None) -> Row:
         """A live row that nobody holds. Raises Refusal; ``missing`` is what is said of an id that names nothing."""
+        if missing is None and self.setting("vanished_row") != "NOT_FOUND" and full_id(text) is not None:
+            missing = no_such_id()
         try:
             self.find_row(kind, text)
         except Refusal as refusal:

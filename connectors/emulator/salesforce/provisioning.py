@@ -27,6 +27,10 @@ USERNAMES = "practice.example.com"
 PASSWORD, SECURITY_TOKEN, REFRESH_TOKEN = "practice-password", "practice-security-token", "practice-refresh-token"
 """For the older ways to log in as the API user. Made up: they open nothing but this emulator."""
 
+ADMINISTRATOR, STANDARD, AUTOMATED = "System Administrator", "Standard User", "Automated Process"
+"""Profiles of the API user, of people, of what no person does."""
+
+ROLE = "Sales"
 CONVERTED_STATUS = "Closed - Converted"
 
 
@@ -42,6 +46,7 @@ def provision(org: Org, credentials: dict[str, Any]) -> None:
     settings["org_id"] = new_id("00D", 1)
     with org.committed(SETUP) as transaction:
         settings["users"] = {login: next_user_id(org) for login, *_ in PEOPLE}
+        _add_profiles_and_role(org, transaction)
         for login, first, last, active in PEOPLE:
             add_user(org, transaction, login, first, last, active=active)
         api_user = settings["users"][API_USER]
@@ -49,6 +54,8 @@ def provision(org: Org, credentials: dict[str, Any]) -> None:
         settings["refresh_tokens"] = {REFRESH_TOKEN: api_user}
         settings["default_person"] = settings["users"][DEFAULT_PERSON]
         _add_organization(org, transaction)
+        book = {"Name": "Standard Price Book", "IsActive": True, "IsStandard": True}
+        new_row(org, transaction, org.kind("Pricebook2"), book)
         for object_name, queue in QUEUES.items():
             _add_queue(org, transaction, object_name, queue)
         _add_lead_statuses(org, transaction)
@@ -73,8 +80,28 @@ def add_user(
         "TimeZoneSidKey": "GMT",
         "LanguageLocaleKey": "en_US",
         "UserType": "AutomatedProcess" if login == "automated" else "Standard",
+        "ProfileId": _id_named(org, "Profile", _profile_of(login)),
+        "UserRoleId": None if login in (API_USER, "automated") else _id_named(org, "UserRole", ROLE),
     }
     new_row(org, transaction, org.kind("User"), values, org.user_id(login))
+
+
+def _profile_of(login: str) -> str:
+    return {API_USER: ADMINISTRATOR, "automated": AUTOMATED}.get(login, STANDARD)
+
+
+def _id_named(org: Org, object_name: str, name: str) -> str | None:
+    """None in a world that was made before there were any."""
+    rows = org.space.table(object_name).values()
+    return next((row.id for row in rows if row.values["Name"] == name), None)
+
+
+def _add_profiles_and_role(org: Org, transaction: Transaction) -> None:
+    for name in (ADMINISTRATOR, STANDARD, AUTOMATED):
+        kind = "AutomatedProcess" if name == AUTOMATED else "Standard"
+        new_row(org, transaction, org.kind("Profile"), {"Name": name, "UserType": kind})
+    role = {"Name": ROLE, "DeveloperName": ROLE, "OpportunityAccessForAccountOwner": "Edit", "PortalType": "None"}
+    new_row(org, transaction, org.kind("UserRole"), role)
 
 
 def _add_organization(org: Org, transaction: Transaction) -> None:

@@ -20,7 +20,7 @@ from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError
 from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope
-from connectors.emulator.salesforce.soql.shape import maker
+from connectors.emulator.salesforce.soql.shape import Make, maker
 from connectors.emulator.world import Row
 
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2_000
@@ -89,9 +89,14 @@ def _first_page(call: Call, *, with_deleted: bool) -> Answer:
     try:
         return Answer(200, _result(call, text, View(call.org, call.user_id, with_deleted=with_deleted)))
     except SoqlError as error:
-        if isinstance(error, NotBuilt):
-            call.org.world.unknown.append({"system": "salesforce", "method": "SOQL", "path": text})
-        raise Refusal(400, error.code, error.message) from None
+        raise refusal_of(call.org, text, error) from None
+
+
+def refusal_of(org: Org, text: str, error: SoqlError) -> Refusal:
+    """What the caller is told; what only this emulator does not know is noted for the admin side."""
+    if isinstance(error, NotBuilt):
+        org.note_unknown("SOQL", text)
+    return Refusal(400, error.code, error.message)
 
 
 def _result(call: Call, text: str, view: View) -> dict[str, Any]:
@@ -104,8 +109,11 @@ def _result(call: Call, text: str, view: View) -> dict[str, Any]:
         found = aggregated(scope)
         return {"totalSize": len(found), "done": True, "records": found}
     size = _page_size(call, LARGEST_PAGE)
-    cursor = Cursor(rows_of(scope), maker(scope, call.url("sobjects")), call.user_id, call.org.now, size)
-    return _page(call, cursor, 0, size, None)
+
+    def first_page(rows: list[Row], make: Make) -> dict[str, Any]:
+        return _page(call, Cursor(rows, make, call.user_id, call.org.now, size), 0, size, None)
+
+    return first_page(rows_of(scope), maker(scope, call.url("sobjects"), first_page))
 
 
 def _page(call: Call, cursor: Cursor, start: int, size: int, locator_id: str | None) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.emulator.bad_rows import is_bad_row
+from connectors.emulator.salesforce import hierarchies
 from connectors.emulator.salesforce.campaigns import recount
 from connectors.emulator.salesforce.org import SYSTEM, Org
+from connectors.emulator.salesforce.products import sum_up
 from connectors.emulator.salesforce.refusals import Refusal, locked, text
 from connectors.emulator.salesforce.saving import read_only
 from connectors.emulator.salesforce.schema import Child, ObjectType
@@ -47,6 +49,8 @@ def delete(org: Org, transaction: Transaction, kind: ObjectType, row: Row, *, is
             _clear(org, transaction, child, found, row)
     if kind.name == "CampaignMember":
         recount(org, transaction, row.values["CampaignId"])
+    if kind.name == "OpportunityLineItem":
+        sum_up(org, transaction, row.values["OpportunityId"])
     _keep_within_capacity(org)
 
 
@@ -83,12 +87,16 @@ def undelete(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> 
     Children of a merge loser stay with the winner, and what cannot be undeleted stays deleted. A lookup comes back
     only where nobody has filled it since.
     """
-    deleted_at = row.deleted_at
+    deleted_at, stamp = row.deleted_at, row.stamp
     transaction.mark(row, op="undelete", deleted=False)
+    if not org.setting("undelete_moves_stamp"):
+        row.stamp = stamp
     for child, found in list(_children(org, kind, row)):
         their_kind = org.catalogue.objects[child.kind]
         if child.cascade and found.deleted and found.deleted_at == deleted_at and their_kind.undeletable:
             undelete(org, transaction, their_kind, found)
+    if kind.name == "OpportunityLineItem":
+        sum_up(org, transaction, row.values["OpportunityId"])
     for object_name, record_id, field in _cleared(org).pop(row.id, []):
         pointing = org.space.row(object_name, record_id)
         comes_back = (object_name, field) in RESTORED or field.endswith("__c")
@@ -100,12 +108,16 @@ def merge(org: Org, transaction: Transaction, kind: ObjectType, survivor: Row, l
     """The survivor keeps its values, children of the loser go to it, the loser is deleted and names it.
 
     Returns the ids of the children that moved. A role or membership that both had becomes one [K].
+
+    Raises:
+        Refusal: the survivor would be its own parent, or that of one above it.
     """
-    moved = []
+    hierarchies.check_merge(org, kind, survivor, loser)
+    moved, collapses = [], org.setting("merge_collapses")
     for child, found in list(_children(org, kind, loser)):
         if found.deleted:
             continue
-        if child.kind in JUNCTIONS and _has_same(org, child, found, survivor.id):
+        if collapses and child.kind in JUNCTIONS and _has_same(org, child, found, survivor.id):
             transaction.mark(found, op="delete", deleted=True)
             continue
         transaction.update(found, {child.field: None if found is survivor else survivor.id})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from connectors.emulator.salesforce import delete_log
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.stamps import grain, read, wire
@@ -23,13 +24,12 @@ def updated(call: Call) -> Answer:
 def deleted(call: Call) -> Answer:
     kind = call.org.sobject(call.places["object"])
     start, end = _span(call, DELETED_DAYS)
-    rows = sorted(
-        (row for row in call.org.rows_stamped(kind, start, end) if row.deleted and start <= row.stamp <= end),
-        key=lambda row: row.id,
-    )
-    _check_number(call, len(rows))
+    found = {row.id: row.stamp for row in call.org.rows_stamped(kind, start, end) if row.deleted}
+    found.update(delete_log.of(call.org.space, kind.name))
+    told = sorted((record_id, at) for record_id, at in found.items() if start <= at <= end)
+    _check_number(call, len(told))
     document = {
-        "deletedRecords": [{"id": row.id, "deletedDate": wire(row.stamp)} for row in rows],
+        "deletedRecords": [{"id": record_id, "deletedDate": wire(at)} for record_id, at in told],
         "earliestDateAvailable": wire(call.org.now - timedelta(days=DELETED_DAYS)),
         "latestDateCovered": wire(end),
     }

@@ -116,14 +116,14 @@ def dispatch(call: Call) -> Answer:
 
 
 def route_and_answer(call: Call) -> Answer:
-    """Raises Refusal: unknown path (noted for the admin side), wrong method, or whatever the handler refuses."""
+    """Raises Refusal: unknown path or wrong method (noted for the admin side), or whatever the handler refuses."""
     segments = split(call.path)
     route = find(segments)
+    handler = None if route is None else route.methods.get(call.method)
+    if handler is None:
+        call.org.note_unknown(call.method, f"/services/data/{call.version}/{call.path.lstrip('/')}")
     if route is None or not route.methods:
-        path = f"/services/data/{call.version}/{call.path.lstrip('/')}"
-        call.org.world.unknown.append({"system": "salesforce", "method": call.method, "path": path})
         raise not_found()
-    handler = route.methods.get(call.method)
     if handler is None:
         allowed = ",".join(sorted({"HEAD", *route.methods}))
         message = f"HTTP Method '{call.method}' not allowed. Allowed are {allowed}"

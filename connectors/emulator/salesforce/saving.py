@@ -11,6 +11,7 @@ from connectors.emulator.salesforce.checks import Terms, check_row, require
 from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.naming import stored_values
 from connectors.emulator.salesforce.org import Org
+from connectors.emulator.salesforce.products import sum_up
 from connectors.emulator.salesforce.refusals import Refusal, locked
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.world import Row, Transaction
@@ -25,7 +26,7 @@ def create(org: Org, transaction: Transaction, kind: ObjectType, sent: dict[str,
     if any(name.lower() == "id" for name in sent):
         message = "cannot specify Id in an insert call"
         raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", message, ("Id",))
-    values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person)
+    values = stored_values(org, kind, sent, creating=True, is_person=terms.is_person, keeps_blanks=terms.keeps_blanks)
     _add_defaults(kind, values)
     require(kind, values, creating=True)
     if "OwnerId" in kind.fields and values.get("OwnerId") is None:
@@ -47,7 +48,7 @@ def update(org: Org, transaction: Transaction, kind: ObjectType, row: Row, sent:
         raise read_only(kind, "updated")
     if kind.name == "Lead" and row.values.get("IsConverted"):
         raise Refusal(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", ())
-    values = stored_values(org, kind, sent, creating=False, is_person=terms.is_person)
+    values = stored_values(org, kind, sent, creating=False, is_person=terms.is_person, keeps_blanks=terms.keeps_blanks)
     require(kind, values, creating=False)
     check_row(org, kind, values, row, terms)
     add_derived(org, transaction, kind, values, row)
@@ -73,6 +74,9 @@ def seeded_row(
 ) -> Row:
     """A new row as the vendor would have completed it, without any check."""
     _add_defaults(kind, values)
+    for name in kind.decimals:
+        if values.get(name) is not None:
+            values[name] = float(values[name])
     add_derived(org, transaction, kind, values, None)
     return new_row(org, transaction, kind, values, record_id)
 
@@ -109,10 +113,12 @@ def _add_companions(org: Org, transaction: Transaction, kind: ObjectType, row: R
 
 
 def _settle_siblings(org: Org, transaction: Transaction, kind: ObjectType, row: Row) -> None:
-    """What a saved row does to others of its parent: counts of a campaign, the one primary role of a deal [K]."""
+    """What a saved row does to its parent: counts of a campaign, a deal's amount and its one primary role [K]."""
     if kind.name == "CampaignMember":
         recount(org, transaction, row.values["CampaignId"])
-    if kind.name != "OpportunityContactRole" or not row.values.get("IsPrimary"):
+    if kind.name == "OpportunityLineItem":
+        sum_up(org, transaction, row.values["OpportunityId"])
+    if kind.name != "OpportunityContactRole" or not row.values.get("IsPrimary") or not org.setting("one_primary_role"):
         return
     for other_id in sorted(org.space.lookup(kind.name, "OpportunityId", row.values["OpportunityId"])):
         other = org.space.row(kind.name, other_id)

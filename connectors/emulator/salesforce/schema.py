@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from connectors.emulator.salesforce.refusals import unknown_type
-
 FOLDER = Path(__file__).parent / "schema"
 LONG_TEXT = 256
 OPERATIONS = ("create", "edit", "delete")
@@ -26,8 +24,12 @@ OPERATIONS = ("create", "edit", "delete")
 ORDER = (
     "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "Task", "Event", "Case",
     "Campaign", "CampaignMember", "CampaignMemberStatus", "User", "Group", "QueueSobject",
-    "GroupMember", "LeadStatus", "OpportunityStage", "Organization",
+    "GroupMember", "LeadStatus", "OpportunityStage", "Organization", "Profile", "UserRole", "RecordType",
+    "Product2", "Pricebook2", "PricebookEntry", "OpportunityLineItem",
 )  # fmt: skip
+
+FIRST_CUSTOM_PREFIX = 19
+"""``a19`` is the prefix of the first custom object, ``a20`` of the next; ids kept in files depend on it."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,10 @@ class Field:
         return self.type == "reference" and self.computed is None and (self.createable or self.updateable)
 
     @property
+    def is_custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @property
     def is_id(self) -> bool:
         return self.type in ("id", "reference")
 
@@ -126,7 +132,12 @@ class ObjectType:
         self.numbered = [item for item in self.fields.values() if item.auto_number]
         self.name_field = next((each.name for each in self.fields.values() if each.describe.get("nameField")), "Id")
         self.unique = [item for item in self.fields.values() if item.unique]
+        self.decimals = [item.name for item in self.fields.values() if item.is_number and item.type != "int"]
         self.references = [item for item in self.fields.values() if item.type == "reference" and item.to]
+        self.hierarchies = [
+            item for item in self.references if item.to == [self.name] and item.is_stored_lookup and not item.is_custom
+        ]
+        """Fields that lead to a record of the same object: who follows them must not come back."""
         self.relationships = {item.relationship.lower(): item for item in self.fields.values() if item.relationship}
 
     def find(self, name: str) -> Field | None:
@@ -163,7 +174,9 @@ class Catalogue:
         definitions = {name: json.loads(text) for name, text in _shipped().items()}
         for change in changes:
             if "create" in change:
-                definitions[change["object"]] = custom_object(change["object"], change["create"], len(definitions))
+                definitions[change["object"]] = custom_object(
+                    change["object"], change["create"], _next_number(definitions)
+                )
             else:
                 _apply(definitions[change["object"]]["fields"], change)
         self.objects = {
@@ -184,12 +197,9 @@ class Catalogue:
         found = self.objects.get(name) or self._by_lower.get(name.lower())
         return None if found is None or found.hidden else found
 
-    def kind(self, name: str) -> ObjectType:
-        """Raises Refusal (INVALID_TYPE)."""
-        found = self.find(name)
-        if found is None:
-            raise unknown_type(name)
-        return found
+    def knows(self, name: str) -> bool:
+        """Whether there is such an object, be it one that the API user cannot see."""
+        return name.lower() in self._by_lower
 
     def with_prefix(self, record_id: str) -> ObjectType | None:
         """Which object an id belongs to."""
@@ -336,6 +346,10 @@ def custom_object(name: str, body: Mapping[str, Any], number: int) -> dict[str, 
         "mergeable": body.get("mergeable", False),
         "fields": {**own, **fields},
     }
+
+
+def _next_number(definitions: Mapping[str, Any]) -> int:
+    return FIRST_CUSTOM_PREFIX + sum(name.endswith("__c") for name in definitions)
 
 
 def _apply(fields: dict[str, Any], change: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from fnmatch import translate
 from typing import Any
 
 from connectors.emulator.salesforce.calls import Answer, Call
-from connectors.emulator.salesforce.querying import View
+from connectors.emulator.salesforce.querying import View, refusal_of
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.salesforce.soql.evaluate import rows_of
@@ -63,7 +63,7 @@ def search(call: Call) -> Answer:
         view = View(call.org, call.user_id, with_deleted=False)
         found = [record for soql in wanted.queries for record in _found(view, soql, wanted, call.url("sobjects"))]
     except SoqlError as error:
-        raise Refusal(400, "MALFORMED_SEARCH", error.message) from None
+        raise Refusal(400, "MALFORMED_SEARCH", refusal_of(call.org, text, error).message) from None
     return Answer(200, {"searchRecords": found[: wanted.limit]})
 
 

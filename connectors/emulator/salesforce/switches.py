@@ -31,10 +31,19 @@ Where nobody has confirmed on a real org what Salesforce does [K], a switch lets
 | in_approval | ids in an approval process: ENTITY_IS_LOCKED |
 | collections_unreadable | "request": JSON of a wrong type or an unknown field fails the whole call; "row" [K] |
 | composite_inherits_headers | sub-requests of a composite take over the outer request's Sforce headers [K] |
+| composite_conditions | ``If-Unmodified-Since`` and ``If-Match`` of a sub-request hold; else they are passed over [K] |
+| vanished_row | code for writing to an id that names nothing: "NOT_FOUND", or "INVALID_CROSS_REFERENCE_KEY" [K] |
+| merge_collapses | a role or membership that both had becomes one when people are merged; else both stay [K] |
+| one_primary_role | a new primary contact role takes the mark from the one before; else both have it [K] |
+| undelete_moves_stamp | an undeleted row gets a new SystemModstamp; else it keeps that of its deletion [K] |
+| multipicklist_order | several choices come back in the order of the "list", or as "sent" [K] |
+| late_login_fault | code of the fault for ``login()`` in v65 and later [K] |
 | bulk_delay_seconds | how long one batch of a bulk job takes; 0: done when the job is closed |
 | bulk_batch_rows | rows of one batch; the vendor's number is the default |
 | bulk_upload_bytes | the largest upload, counted in base64 |
 | bulk_second_upload | a second PUT is refused "at close" (recorded), or "at once" [K] |
+| bulk_keeps_blanks | blanks around a text that comes in a bulk job stay; else they go, as everywhere [K] |
+| bulk_times | times in the results of query jobs end in "Z", or in "+0000" as everywhere else [K] |
 | bulk_result_rows | rows of one page of a query job's result, when the caller does not say |
 | may_hard_delete | the user holds "Bulk API Hard Delete", which nobody has by default |
 | may_view_setup | the user holds "View Setup and Configuration", without which ``/limits`` is refused |
@@ -79,10 +88,19 @@ SWITCHES: dict[str, Any] = {
     "collections_unreadable": "request",
     "composite_inherits_headers": False,
     "null_checkbox": "refuse",
+    "composite_conditions": True,
+    "vanished_row": "NOT_FOUND",
+    "merge_collapses": True,
+    "one_primary_role": True,
+    "undelete_moves_stamp": True,
+    "multipicklist_order": "list",
+    "late_login_fault": "UNSUPPORTED_API_VERSION",
     "bulk_delay_seconds": 0,
     "bulk_batch_rows": 10_000,
     "bulk_upload_bytes": 150_000_000,
     "bulk_second_upload": "at close",
+    "bulk_keeps_blanks": False,
+    "bulk_times": "Z",
     "bulk_result_rows": 50_000,
     "may_hard_delete": False,
     "may_view_setup": True,

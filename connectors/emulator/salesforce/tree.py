@@ -9,7 +9,7 @@ from connectors.emulator.salesforce import one_row
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.org import Org
-from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn, unknown_type
+from connectors.emulator.salesforce.refusals import Refusal, UnknownColumn
 from connectors.emulator.salesforce.schema import ObjectType
 from connectors.emulator.world import Transaction
 
@@ -33,10 +33,7 @@ class _Failed(Exception):
 
 def create(call: Call) -> Answer:
     """201 with the ids in the order of the levels; 400 with the failed records only."""
-    root = call.org.catalogue.find(call.places["object"])
-    if root is None:
-        raise unknown_type(call.places["object"])
-    nodes = _nodes(call, root)
+    nodes = _nodes(call, call.org.kind(call.places["object"]))
     terms = call.terms()
     made: dict[str, str] = {}
     errors: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -18,21 +19,37 @@ from connectors.emulator.salesforce.schema import Field
 from connectors.emulator.salesforce.stamps import read, wire
 
 BLANKS = " \t\r\n\f\v"
+TEXTS = ("string", "textarea", "phone", "url", "combobox")
 LONGEST_INT = 99_999_999
 EARLIEST_YEAR, LATEST_YEAR = 1700, 4000
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+")
 
 
-def stored(item: Field, value: Any, *, null_checkbox: str = "refuse") -> Any:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What nobody has shown, as the org's switches have it.
+
+    Null for a checkbox; the order of several choices; blanks around a text that came in a bulk job.
+    """
+
+    null_checkbox: str = "refuse"
+    keeps_order: bool = False
+    keeps_blanks: bool = False
+
+
+def stored(item: Field, value: Any, ways: Ways) -> Any:
     """The value as Salesforce keeps it.
 
     Raises:
         Refusal: the first thing Salesforce objects to.
     """
     if isinstance(value, str):
-        value = value.strip(BLANKS) or None
+        bare = value.strip(BLANKS)
+        value = value if bare and ways.keeps_blanks and item.type in TEXTS else bare or None
     if value is None:
-        return _null(item, null_checkbox)
+        return _null(item, ways.null_checkbox)
+    if item.type == "multipicklist":
+        return _multipicklist(item, value, keeps_order=ways.keeps_order)
     store = _STORED.get(item.type)
     return _text(item, value) if store is None else store(item, value)
 
@@ -70,12 +87,14 @@ def _picklist(item: Field, value: Any) -> str:
     return text
 
 
-def _multipicklist(item: Field, value: Any) -> str:
-    """Values parted by ``;``, put into the order of the list [K]."""
+def _multipicklist(item: Field, value: Any, *, keeps_order: bool) -> str:
+    """Values parted by ``;``, put into the order of the list unless the switch says otherwise [K]."""
     chosen = [part.strip(BLANKS) for part in _text(item, value).split(";") if part.strip(BLANKS)]
     for part in chosen:
         if item.restricted and part not in item.choices:
             raise _not_listed(item, part)
+    if keeps_order:
+        return ";".join(dict.fromkeys(chosen))
     order = {choice: place for place, choice in enumerate(item.choices)}
     return ";".join(sorted(dict.fromkeys(chosen), key=lambda part: order.get(part, len(order))))
 
@@ -158,7 +177,6 @@ def _reference(item: Field, value: Any) -> str:
 _STORED: dict[str, Callable[[Field, Any], Any]] = {
     "email": _email,
     "picklist": _picklist,
-    "multipicklist": _multipicklist,
     "boolean": _boolean,
     "int": _int,
     "double": _double,

@@ -23,7 +23,7 @@ def create(call: Call) -> Answer:
     body = call.fields()
     operation = _one_of(body, "operation", OPERATIONS, None)
     _one_of(body, "contentType", ("CSV",), "CSV")
-    kind = call.org.catalogue.find(str(body.get("object") or ""))
+    kind = call.org.find_kind(str(body.get("object") or ""))
     if kind is None:
         raise Refusal(400, "INVALIDENTITY", f"Unable to find object: {body.get('object')}")
     if operation == "hardDelete" and not call.org.setting("may_hard_delete"):

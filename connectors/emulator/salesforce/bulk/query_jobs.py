@@ -12,6 +12,7 @@ from connectors.emulator.salesforce.bulk.jobs import ABORTED, UPLOADED, Job, Res
 from connectors.emulator.salesforce.bulk.results import checked_scope
 from connectors.emulator.salesforce.bulk.running import proceed
 from connectors.emulator.salesforce.calls import Answer, Call
+from connectors.emulator.salesforce.querying import refusal_of
 from connectors.emulator.salesforce.refusals import Refusal, not_found
 from connectors.emulator.salesforce.soql.lexer import SoqlError
 
@@ -29,7 +30,7 @@ def create(call: Call) -> Answer:
     try:
         scope = checked_scope(call.org, text, call.user_id, with_deleted=operation == "queryAll")
     except SoqlError as error:
-        raise Refusal(400, error.code, error.message) from None
+        raise refusal_of(call.org, text, error) from None
     limits.require_query_jobs(call.org)
     kind = scope.kind.name
     job = new_job(call, body, is_query=True, operation=operation, object_name=kind, state=UPLOADED)

@@ -59,11 +59,11 @@ def columns_of(scope: Scope) -> list[Column]:
 def result_of(org: Org, text: str, user_id: str, *, with_deleted: bool) -> Result:
     """Raises SoqlError, Refusal."""
     scope = checked_scope(org, text, user_id, with_deleted=with_deleted)
-    columns = columns_of(scope)
+    columns, ending = columns_of(scope), str(org.setting("bulk_times"))
     found = rows_of(scope)
 
     def cells(record: dict[str, Any]) -> Cells:
-        return [_cell(_value(record, steps), item) for steps, item in columns]
+        return [_cell(_value(record, steps), item, ending) for steps, item in columns]
 
     cursor = Cursor(found, maker(scope, ""), user_id, org.now, len(found))
     return Result([".".join(steps) for steps, _ in columns], [item.type for _, item in columns], cursor, cells)
@@ -77,12 +77,12 @@ def _value(record: Any, steps: tuple[str, ...]) -> Any:
     return record
 
 
-def _cell(value: Any, item: Field) -> str:
-    """Blank for null; times end in ``.000Z`` here."""
+def _cell(value: Any, item: Field, ending: str) -> str:
+    """Blank for null; times end in ``.000Z`` here, unless switched."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if item.type == "datetime":
-        return str(value).replace("+0000", "Z")
+        return str(value).replace("+0000", ending)
     return str(value)

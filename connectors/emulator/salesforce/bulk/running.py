@@ -12,8 +12,7 @@ from connectors.emulator.salesforce import limits
 from connectors.emulator.salesforce.bulk import csv_text
 from connectors.emulator.salesforce.bulk.jobs import COMPLETE, FAILED, RUNNING, Cells, Job
 from connectors.emulator.salesforce.bulk.results import result_of
-from connectors.emulator.salesforce.bulk.writing import Writing, check_columns, failure, from_cells
-from connectors.emulator.salesforce.checks import Terms
+from connectors.emulator.salesforce.bulk.writing import Writing, check_columns, failure, from_cells, terms_of
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.soql.lexer import SoqlError
@@ -66,7 +65,7 @@ def _is_readable(org: Org, job: Job) -> bool:
 
 def _save(org: Org, job: Job, rows: list[Cells]) -> None:
     kind = org.kind(job.object_name)
-    terms = Terms(job.user_id, assigns=job.assignment_rule is not None, in_collection=True)
+    terms = terms_of(org, job.user_id, job.assignment_rule)
     writing = Writing(kind, job.operation, job.external_id, terms, job.seen)
     actor = Actor(job.user_id, "api", org.user_name(job.user_id))
     with org.committed(actor) as transaction:

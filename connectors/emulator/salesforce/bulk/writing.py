@@ -46,6 +46,12 @@ class Writing:
         return row.id, False
 
 
+def terms_of(org: Org, user_id: str, assignment_rule: str | None) -> Terms:
+    """How a job's rows are saved: assignment rules run when the job names one."""
+    keeps_blanks = bool(org.setting("bulk_keeps_blanks"))
+    return Terms(user_id, assigns=assignment_rule is not None, in_collection=True, keeps_blanks=keeps_blanks)
+
+
 def check_columns(kind: ObjectType, operation: str, key: str | None, columns: Iterable[str]) -> None:
     """Raises BadCsv: a column that is no field, the key missing, more than ids for a delete."""
     lower = [name.lower() for name in columns]

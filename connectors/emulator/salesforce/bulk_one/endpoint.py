@@ -76,7 +76,7 @@ def _create(call: Call, places: Places, form: str) -> Answer:
     content_type = str(body.get("contentType") or XML)
     if content_type not in formats.MEDIA:
         raise Refusal(400, "InvalidJob", f"Content type {content_type} is not supported here")
-    kind = call.org.catalogue.find(str(body.get("object") or ""))
+    kind = call.org.find_kind(str(body.get("object") or ""))
     if kind is None:
         raise Refusal(400, "InvalidJob", f"Unable to find object: {body.get('object')}")
     if operation == "hardDelete" and not call.org.setting("may_hard_delete"):

@@ -8,13 +8,13 @@ from connectors.emulator.salesforce import limits
 from connectors.emulator.salesforce.bulk.csv_text import BadCsv
 from connectors.emulator.salesforce.bulk.results import result_of
 from connectors.emulator.salesforce.bulk.running import ROWS_PER_TRANSACTION
-from connectors.emulator.salesforce.bulk.writing import Writing, check_columns
+from connectors.emulator.salesforce.bulk.writing import Writing, check_columns, terms_of
 from connectors.emulator.salesforce.bulk_one.formats import rows_of
 from connectors.emulator.salesforce.bulk_one.jobs import ABORTED, COMPLETED, FAILED, NOT_PROCESSED, Batch, Job, Outcome
-from connectors.emulator.salesforce.checks import Terms
 from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.one_row import Sent
 from connectors.emulator.salesforce.org import Org
+from connectors.emulator.salesforce.querying import refusal_of
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.soql.lexer import SoqlError
 from connectors.emulator.world import Actor
@@ -42,7 +42,8 @@ def _proceed(org: Org, job: Job, batch: Batch) -> None:
         else:
             _write(org, job, batch)
     except SoqlError as error:
-        batch.end(FAILED, org.now, f"InvalidBatch : Failed to process query: {error.code}: {error.message}")
+        told = refusal_of(org, batch.request, error)
+        batch.end(FAILED, org.now, f"InvalidBatch : Failed to process query: {told.code}: {told.message}")
     except Refusal as refusal:
         batch.end(FAILED, org.now, f"{refusal.code} : {refusal.message}")
     except BadCsv as error:
@@ -58,7 +59,7 @@ def _write(org: Org, job: Job, batch: Batch) -> None:
     if len(rows) > MOST_ROWS:
         raise BadCsv(f"InvalidBatch : Records for batch exceeded the limit of {MOST_ROWS}")
     check_columns(kind, job.operation, job.external_id, names)
-    terms = Terms(job.user_id, assigns=job.assignment_rule is not None, in_collection=True)
+    terms = terms_of(org, job.user_id, job.assignment_rule)
     writing = Writing(kind, job.operation, job.external_id, terms, set())
     for start in range(0, len(rows), ROWS_PER_TRANSACTION):
         _write_some(org, job, batch, writing, rows[start : start + ROWS_PER_TRANSACTION])

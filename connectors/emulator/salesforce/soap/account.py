@@ -17,7 +17,7 @@ def login(call: Call, request: Request) -> dict[str, Any]:
     """Raises Fault: no longer there in this version, switched off, or a wrong password."""
     org = call.org
     if int(call.version.partition(".")[0]) > LAST_VERSION_WITH_LOGIN:
-        raise Fault("UNSUPPORTED_API_VERSION", text("no soap login here"), "LoginFault")
+        raise Fault(str(org.setting("late_login_fault")), text("no soap login here"), "LoginFault")
     if not org.setting("soap_login"):
         raise Fault("INVALID_OPERATION", text("soap login is off"), "LoginFault")
     username, password = request.body.value("username") or "", request.body.value("password") or ""
@@ -61,8 +61,8 @@ def _user_info(org: Org, user_id: str) -> dict[str, Any]:
         "organizationId": org.space.settings["org_id"],
         "organizationMultiCurrency": False,
         "organizationName": organization["Name"],
-        "profileId": sessions.PROFILE_ID,
-        "roleId": None,
+        "profileId": user.get("ProfileId") or sessions.PROFILE_ID,
+        "roleId": user.get("UserRoleId"),
         "sessionSecondsValid": int(org.setting("token_seconds")),
         "userDefaultCurrencyIsoCode": None,
         "userEmail": user["Email"],

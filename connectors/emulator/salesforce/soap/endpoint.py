@@ -61,6 +61,6 @@ def _answered(call: Call, request: Request) -> str:
     running.catch_up(call.org)
     operation = OPERATIONS.get(request.operation)
     if operation is None:
-        call.org.world.unknown.append({"system": "salesforce", "method": "SOAP", "path": request.operation})
+        call.org.note_unknown("SOAP", request.operation)
         raise Fault("UNKNOWN_EXCEPTION", f"No operation available for request {request.operation}")
     return answer(request.operation, operation(call, request), (limits.used(call.org), most))

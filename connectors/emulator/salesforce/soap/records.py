@@ -58,11 +58,7 @@ def upsert(call: Call, request: Request) -> list[Result]:
     def do(transaction: Transaction, item: Element) -> Result:
         kind = call.org.kind(item.value("type") or "")
         sent = _sent(item, with_id=True)
-        field = key_field(kind, key).name
-        if field == "Id" and not one_row.given_id(sent):
-            saved = one_row.create(call.org, transaction, kind, one_row.without(sent, "id"), terms)
-        else:
-            saved = one_row.upsert(call.org, transaction, kind, sent, field, terms, seen)
+        saved = one_row.upsert(call.org, transaction, kind, sent, key_field(kind, key).name, terms, seen)
         return {"created": saved[1], **_saved(saved)}
 
     return _each(call, request, "sObjects", do)
@@ -112,8 +108,8 @@ def _in_bin(org: Org, given: str) -> tuple[ObjectType, Row]:
 
 
 def merge(call: Call, request: Request) -> list[Result]:
-    """Each request stands and falls alone."""
-    items = _items(request, "request")
+    """Each request stands and falls alone. Their element may have any name: jsforce's is not the WSDL's, and works."""
+    items = _checked_number(request.body.children, MOST_ITEMS)
     terms = _terms(call, request)
     results: list[Result] = []
     for number, item in enumerate(items):
@@ -168,10 +164,24 @@ def convert_lead(call: Call, request: Request) -> list[Result]:
         lead = call.org.row_to_write(call.org.kind("Lead"), item.value("leadId") or "")
         if not item.value("convertedStatus"):
             raise Refusal(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [convertedStatus]", ())
-        result = converting.convert(call.org, transaction, lead, _conversion(item))
+        wanted = _conversion(item)
+        _check_contact(call.org, wanted)
+        result = converting.convert(call.org, transaction, lead, wanted)
         return {name: value for name, value in result.items() if name != "errors"}
 
     return _each(call, request, "leadConverts", do, most=MOST_CONVERSIONS)
+
+
+def _check_contact(org: Org, wanted: converting.Conversion) -> None:
+    """An existing contact must come with its account. Raises Refusal [K for code and text]."""
+    if wanted.contact_id is None:
+        return
+    if wanted.account_id is None:
+        raise Refusal(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [accountId]", ())
+    contact = org.row_to_write(org.kind("Contact"), wanted.contact_id)
+    if contact.values.get("AccountId") != wanted.account_id:
+        message = "the contact is not one of the specified account"
+        raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", message, ("contactId",))
 
 
 def _conversion(item: Element) -> converting.Conversion:
@@ -193,7 +203,11 @@ def _conversion(item: Element) -> converting.Conversion:
 
 def _items(request: Request, name: str, most: int = MOST_ITEMS) -> list[Element]:
     """Raises Fault: too many."""
-    items = list(request.body.all(name))
+    return _checked_number(list(request.body.all(name)), most)
+
+
+def _checked_number(items: list[Element], most: int) -> list[Element]:
+    """Raises Fault: too many."""
     if len(items) > most:
         raise Fault("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {most} records into this call")
     return items

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
+from connectors.emulator.salesforce.refusals import text
 from connectors.emulator.salesforce.schema import Field
 from connectors.emulator.salesforce.soql.conditions import compiled
 from connectors.emulator.salesforce.soql.evaluate import matching_rows, rows_of
+from connectors.emulator.salesforce.soql.lexer import SoqlError
 from connectors.emulator.salesforce.soql.paths import Scope, Target, follow
 from connectors.emulator.salesforce.soql.tree import Call, Comparison, Path, Plain
 from connectors.emulator.world import Row
@@ -35,7 +37,7 @@ def aggregated(scope: Scope) -> list[dict[str, Any]]:
     """One record per group, unnamed results as ``expr0``, ``expr1`` …
 
     Raises:
-        SoqlError: a field neither grouped nor aggregated, or one that cannot be.
+        SoqlError: a field neither grouped nor aggregated, or one that cannot be; more groups than one page holds.
     """
     query = scope.query
     found = _groups(scope)
@@ -44,10 +46,11 @@ def aggregated(scope: Scope) -> list[dict[str, Any]]:
         found = [group for group in found if test(group)]
     found = _ordered(scope, found)
     columns = _columns(scope)
-    end = query.offset + (query.limit if query.limit is not None else MOST_GROUPS)
+    found = found[query.offset : None if query.limit is None else query.offset + query.limit]
+    if len(found) > MOST_GROUPS:
+        raise SoqlError("EXCEEDED_ID_LIMIT", text("too many groups"))
     return [
-        {"attributes": {"type": "AggregateResult"}, **{name: read(group) for name, read in columns}}
-        for group in found[query.offset : end]
+        {"attributes": {"type": "AggregateResult"}, **{name: read(group) for name, read in columns}} for group in found
     ]
 
 

@@ -37,7 +37,10 @@ class SoqlError(Exception):
 
 
 class NotBuilt(SoqlError):
-    """A query a real org may well answer, but not this emulator. Answered as malformed, and reported as unknown."""
+    """A query a real org may well answer, but not this emulator: its grammar, or an object that is not here.
+
+    Answered as wrong, and reported as unknown.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class _Parser:
         self._expect_word("FROM")
         source = self._path()
         alias = self._alias()
+        if self._peek().text == ",":
+            raise self._not_built(self._peek())
         only_mine = self._scope()
         where = self._condition() if self._take_word("WHERE") else None
         self._with()

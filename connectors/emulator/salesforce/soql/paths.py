@@ -12,7 +12,7 @@ from connectors.emulator.salesforce.refusals import text as vendor_text
 from connectors.emulator.salesforce.refusals import unknown_type_text
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
 from connectors.emulator.salesforce.soql import functions
-from connectors.emulator.salesforce.soql.lexer import SoqlError, caret
+from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError, caret
 from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.tree import Path, Query
 from connectors.emulator.world import Row
@@ -48,11 +48,12 @@ class Scope:
 
     @classmethod
     def of(cls, source: Source, query: Query) -> Scope:
-        """Raises SoqlError (INVALID_TYPE)."""
-        kind = source.catalogue.find(str(query.source))
+        """Raises SoqlError (INVALID_TYPE): hidden from the user, or (as NotBuilt) not here at all."""
+        name = str(query.source)
+        kind = source.catalogue.find(name)
         if kind is None:
-            place = caret(query.text, query.source.column)
-            raise SoqlError("INVALID_TYPE", place + unknown_type_text(str(query.source)))
+            error = SoqlError if source.catalogue.knows(name) else NotBuilt
+            raise error("INVALID_TYPE", caret(query.text, query.source.column) + unknown_type_text(name))
         return cls(source, query, kind)
 
     def path(self, path: Path) -> Path:

@@ -11,12 +11,16 @@ from connectors.emulator.salesforce.refusals import text as vendor_text
 from connectors.emulator.salesforce.schema import Child, Field, ObjectType
 from connectors.emulator.salesforce.soql import functions
 from connectors.emulator.salesforce.soql.evaluate import ordered_rows, rows_of
+from connectors.emulator.salesforce.soql.lexer import NotBuilt, caret
 from connectors.emulator.salesforce.soql.paths import Scope, Step, follow, readers, step_to_parent
 from connectors.emulator.salesforce.soql.tree import AllFields, Path, Plain, Query, TypeOf
 from connectors.emulator.world import Row
 
 Record = dict[str, Any]
 Make = Callable[[Row], Record]
+Nest = Callable[[list[Row], Make], Record]
+"""How the child rows of a row are told: all of them, or the first page and where the rest is."""
+
 MOST_WITH_ALL_FIELDS = 200
 
 
@@ -53,11 +57,15 @@ def records(scope: Scope, root: str) -> list[Record]:
     return [make(row) for row in rows_of(scope)]
 
 
-def maker(scope: Scope, root: str) -> Make:
+def all_at_once(rows: list[Row], make: Make) -> Record:
+    return {"totalSize": len(rows), "done": True, "records": [make(row) for row in rows]}
+
+
+def maker(scope: Scope, root: str, nest: Nest = all_at_once) -> Make:
     columns = Columns(scope.kind, root)
     for item in scope.query.items:
         if isinstance(item, Query):
-            name, read = _children(scope, item, root)
+            name, read = _children(scope, item, root, nest)
             columns.plain[name] = read
         elif isinstance(item, AllFields):
             for found in all_fields(scope, item):
@@ -78,6 +86,8 @@ def _add_path(scope: Scope, columns: Columns, item: Plain) -> None:
             raise scope.wrong(path.column, f"Field must be grouped or aggregated: {path}", "MALFORMED_QUERY")
         columns.plain[item.alias or target.item.name] = target.shown
         return
+    if item.alias is not None:
+        raise scope.wrong(path.column, "only aggregate expressions use field aliasing", "MALFORMED_QUERY")
     for step in target.steps:
         name = step.link.relationship or step.link.name
         if name not in columns.parents:
@@ -123,7 +133,7 @@ def _type_of(scope: Scope, item: TypeOf, root: str) -> tuple[str, Callable[[Row]
     return step.link.relationship or step.link.name, read
 
 
-def _children(scope: Scope, query: Query, root: str) -> tuple[str, Callable[[Row], Record | None]]:
+def _children(scope: Scope, query: Query, root: str, nest: Nest) -> tuple[str, Callable[[Row], Record | None]]:
     """``(SELECT Id FROM Contacts)``; null, not an empty list, when there are none."""
     child, nested = children_of(scope, query)
     make = maker(nested, root)
@@ -134,7 +144,7 @@ def _children(scope: Scope, query: Query, root: str) -> tuple[str, Callable[[Row
 
     def read(row: Row) -> Record | None:
         found = groups.get(row.id, [])[query.offset : end]
-        return {"totalSize": len(found), "done": True, "records": [make(each) for each in found]} if found else None
+        return nest(found, make) if found else None
 
     return child.relationship or child.kind, read
 
@@ -151,7 +161,7 @@ def _child(scope: Scope, query: Query) -> Child:
         if child.relationship is not None and child.relationship.lower() == wanted:
             return child
     message = vendor_text("unknown children").format(name=query.source)
-    raise scope.wrong(query.source.column, message, "INVALID_TYPE")
+    raise NotBuilt("INVALID_TYPE", caret(query.text, query.source.column) + message)
 
 
 def all_fields(scope: Scope, item: AllFields) -> list[Field]:
