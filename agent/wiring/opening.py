@@ -46,7 +46,7 @@ from agent.reviews.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.schema import watch as schema_watch
 from agent.schema.memory import SchemaMemory
-from agent.side_by_side import SideBySide
+from agent.side_by_side import SideBySide, calls_under_way
 from agent.store import Clock
 from agent.wiring.settings import systems_of
 from connectors.registry import declared
@@ -223,9 +223,13 @@ def metered(config: Config, links: Mapping[str, Connector], clock: Clock, counts
 
 
 def _settle_calls(calls: Calls) -> None:
-    """At the end, whatever ended it: a count that cannot be written any more is only a little too high."""
-    with suppress(TruceError):
-        calls.settle()
+    """At the end, whatever ended it: a count that cannot be written any more is only a little too high.
+
+    Nor is it written while calls are under way: they count themselves, by the same connection.
+    """
+    if not calls_under_way():
+        with suppress(TruceError):
+            calls.settle()
 
 
 def _at_once(config: Config, connector: Connector) -> int:
