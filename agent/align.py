@@ -35,6 +35,7 @@ from agent.ledger.ledger import Intent
 from agent.places import places_of
 from agent.plan import planner
 from agent.records import FieldValue, Ref
+from agent.unsettled import unfinished_writes
 from agent.views import views
 
 DECIDED = "first differences decided"
@@ -194,8 +195,13 @@ def _hold(installation: Installation, judged: list[tuple[Change, Verdict]], acto
 def _changes(
     installation: Installation, decided: Mapping[Group, tuple[str, str]], written: Written
 ) -> Iterator[Change]:
-    """One change per record for everything decided; what is to be left or asked is remembered on the way."""
-    aligning = (_Aligned.of(view, installation.policies, decided) for view in _all_views(installation))
+    """One change per record for everything decided; what is to be left or asked is remembered on the way.
+
+    A pair of which a write is not settled yet waits for the next time: its request may still land.
+    """
+    busy = {entry.change.entity_id for entry in unfinished_writes(installation)}
+    calm = (entity_id for entity_id in installation.crosswalk.entities() if entity_id not in busy)
+    aligning = (_Aligned.of(view, installation.policies, decided) for view in views(installation, calm))
     while found := list(islice(aligning, CHUNK)):
         _remember(installation, found)
         for aligned in found:

@@ -35,7 +35,7 @@ from agent.confirm import (
     waits_for_a_lock,
 )
 from agent.connector import Capabilities, Connector, WriteOutcome
-from agent.errors import ConnectorError, Interrupted, TruceError, Unavailable
+from agent.errors import AGAIN, ConnectorError, Interrupted, TruceError, Unavailable
 from agent.installation import Installation
 from agent.ledger.ledger import Settlement
 from agent.places import in_chunks
@@ -150,7 +150,7 @@ def _stop_if_asked(installation: Installation, batch_id: str) -> None:
     if installation.stop():
         raise Interrupted(
             f"stopped in the middle of {batch_id}; nothing is half written",
-            next_step="run the same command again",
+            next_step=AGAIN,
         )
 
 
@@ -180,7 +180,10 @@ def _is_much(capabilities: Capabilities, entries: Sequence[Entry]) -> bool:
 
 
 def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Entry]:
-    """Read fresh, drop what moved, write in chunks, read back, settle. Returns the settled entries."""
+    """Read fresh, drop what moved, write in chunks, read back, settle. Returns the settled entries.
+
+    Asked to stop, it sends nothing more and settles what was sent.
+    """
     connector = installation.connectors[block[0].change.system]
     installation.calls.require(connector.system)
     block, settled = _in_turn(installation, block)
@@ -189,6 +192,8 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
     live = fresh(installation, connector, block)
     ready, moved = still_as_decided(block, live)
     settled += record(installation, moved)
+    if installation.stop():
+        return settled
     guarded = [entry for entry in ready if needs_guard(connector, entry, live)]
     named = {entry.id for entry in guarded}
     plain = [entry for entry in ready if entry.id not in named]
@@ -201,6 +206,8 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             plain = [entry for entry in plain if entry.id not in gone]
         for turn in _each_record_once(plain):
             settled += _send_turn(installation, connector, _without_lost(turn, settled), {}, waiting)
+            if installation.stop():
+                return settled
         ours = {entry.change.ref for entry in ready if entry.id not in named}
         for turn in _each_record_once(guarded):
             again = [entry for entry in turn if entry.change.ref in ours]
@@ -212,6 +219,9 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             if installation.stop():
                 return settled
             ours |= {entry.change.ref for entry in turn}
+    except KeyboardInterrupt:
+        waiting.clear()  # at once means no further call: the next start reads what these came to
+        raise
     finally:
         settled += _settle_waiting(installation, connector, waiting)
     return settled
@@ -301,7 +311,7 @@ def _send_turn(
         waves = installation.side_by_side.waves(connector.system, "writing", in_chunks(turn, size))
     for wave in waves:
         settled += _send(installation, connector, wave, live, waiting)
-        if live and installation.stop():
+        if installation.stop():
             break
     return settled
 

@@ -31,6 +31,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+AGAIN = "run the same command again"
+"""As a next step; the command line puts the command itself in its place."""
+
 
 class TruceError(Exception):
     """Base of every error a person may see. ``next_step`` is one command or one setting, or empty."""

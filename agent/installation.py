@@ -16,7 +16,7 @@ from agent.connector import Connector
 from agent.crosswalk import Crosswalk
 from agent.decide import Prepared
 from agent.decide.drift import Suspension
-from agent.errors import Interrupted, UsageError
+from agent.errors import AGAIN, Interrupted, UsageError
 from agent.freeze.freeze import Freezes
 from agent.ledger.ledger import Ledger
 from agent.local_time import zone_of
@@ -106,7 +106,7 @@ class Installation:
         """
         self.doing = doing
         if self.stop():
-            raise Interrupted(f"stopped while {doing}; nothing was written", next_step="run the same command again")
+            raise Interrupted(f"stopped while {doing}; nothing was written", next_step=AGAIN)
 
     def expiry(self) -> datetime:
         """When a batch held now stops waiting."""

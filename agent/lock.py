@@ -10,10 +10,12 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -42,8 +44,11 @@ class WriterLock:
         self._descriptor: int | None = descriptor
 
     @classmethod
-    def take(cls, path: Path, holder: Mapping[str, Any]) -> WriterLock:
-        """``holder`` says who we are (pid, command, since …); others get to read it.
+    def take(
+        cls, path: Path, holder: Mapping[str, Any], zone: Callable[[], ZoneInfo | None] = lambda: None
+    ) -> WriterLock:
+        """``holder`` says who we are (pid, command, since …); others get to read it. ``zone`` is asked for the time
+        zone to tell a person in since when somebody else has it; None is this computer's.
 
         Raises:
             LockHeld: another process has it; the message says which.
@@ -59,7 +64,7 @@ class WriterLock:
                 os.close(descriptor)
                 tries += 1
                 if tries == TRIES:
-                    raise _held(path, other) from None
+                    raise _held(path, other, zone()) from None
                 time.sleep(BREATH_SECONDS)
                 continue
             if _is_file(descriptor, path):
@@ -162,6 +167,16 @@ def _read_holder(descriptor: int) -> dict[str, Any]:
     return {}
 
 
-def _held(path: Path, holder: Mapping[str, Any]) -> LockHeld:
-    who = ", ".join(f"{name} {value}" for name, value in holder.items()) or "it has not said who it is"
+def _held(path: Path, holder: Mapping[str, Any], zone: ZoneInfo | None) -> LockHeld:
+    said = {name: _spoken(str(value), zone) if name == "since" else value for name, value in holder.items()}
+    who = ", ".join(f"{name} {value}" for name, value in said.items()) or "it has not said who it is"
     return LockHeld("another Truce is the writer", where=str(path), why=who, next_step="truce status")
+
+
+def _spoken(stamp: str, zone: ZoneInfo | None) -> str:
+    """``Fri 27 Nov 2026 11:02 (Asia/Kathmandu)``; as it stands where it is no stamp of ours."""
+    try:
+        moment = datetime.fromisoformat(stamp).astimezone(zone)
+    except ValueError:
+        return stamp
+    return f"{moment:%a %d %b %Y %H:%M} ({zone or moment.tzname()})"

@@ -8,15 +8,18 @@ each other; whoever makes a wave sees to that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from agent.errors import TruceError
 
 R = TypeVar("R")
 T = TypeVar("T")
 Doing = Literal["reading", "writing"]
+
+_UNDER_WAY: set[Future[Any]] = set()
+"""Of all waves of this process that somebody waits for, or waited for in vain."""
 
 
 class SideBySide:
@@ -62,7 +65,9 @@ class SideBySide:
             answers = [_answer(wave[0])]
         else:
             under_way = [self._pool(system).submit(_answer, call) for call in wave]
+            _UNDER_WAY.update(under_way)
             wait(under_way)
+            _UNDER_WAY.difference_update(under_way)
             answers = [each.result() for each in under_way]
         if any(isinstance(answer, TruceError) for answer in answers):
             self._answered.discard((system, doing))
@@ -81,6 +86,11 @@ class SideBySide:
         if system not in self._pools:
             self._pools[system] = ThreadPoolExecutor(self._most[system], f"calls of {system}")
         return self._pools[system]
+
+
+def calls_under_way() -> bool:
+    """Whether a wave was left before its calls had ended: an exception, in the thread that waited for them."""
+    return any(not call.done() for call in _UNDER_WAY)
 
 
 def results(answers: Sequence[R | TruceError]) -> list[R]:

@@ -14,7 +14,16 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from agent.changes import OPEN_STATES, Entry, State
-from agent.confirm import applied, is_echo, is_untouched, put_off, record, replay, settle_with_read_back
+from agent.confirm import (
+    applied,
+    is_echo,
+    is_untouched,
+    put_off,
+    record,
+    replay,
+    settle_with_read_back,
+    waits_for_a_lock,
+)
 from agent.connector import Connector, Write
 from agent.installation import Installation
 from agent.ledger.ledger import Settlement
@@ -102,6 +111,12 @@ def may_still_land(installation: Installation, batch_id: str | None = None) -> l
     """
     entries = installation.ledger.entries(batch_id=batch_id, states=tuple(OPEN_STATES))
     return [entry for entry in entries if not entry.erased and not _is_for_a_person(entry)]
+
+
+def unfinished_writes(installation: Installation) -> list[Entry]:
+    """Entries that may still take effect: nothing new is decided about these until they are settled."""
+    planned = installation.ledger.entries(states=(State.PLANNED,))
+    return [*may_still_land(installation), *filter(waits_for_a_lock, planned)]
 
 
 def _is_for_a_person(entry: Entry) -> bool:

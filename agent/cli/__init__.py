@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 
@@ -102,4 +104,18 @@ def main() -> None:
     """Run the command line; every error a person can cause ends as advice, never as a traceback."""
     from agent.cli.advice import run_with_advice
 
-    sys.exit(run_with_advice(truce, sys.argv[1:]))
+    _leave(run_with_advice(truce, sys.argv[1:]))
+
+
+def _leave(code: int) -> None:
+    """After a second Ctrl-C calls may be under way. The interpreter would wait for them at its end; they are in the
+    ledger as sent, and the next start settles what they came to."""
+    from agent.cli.advice import INTERRUPTED
+    from agent.side_by_side import calls_under_way
+
+    if code == INTERRUPTED and calls_under_way():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)

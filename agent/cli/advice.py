@@ -10,6 +10,7 @@ import errno
 import io
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from agent.errors import TruceError, UsageError
+from agent.errors import AGAIN, TruceError, UsageError
 
 DONE = 0
 OUR_MISTAKE = 1
@@ -38,11 +39,11 @@ def run_with_advice(command: click.Command, args: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _tell_and_leave(interrupted(), as_json=as_json)
+        return _tell_and_leave(_with_command(interrupted(), args), as_json=as_json)
     except click.ClickException as error:
         return _wrong_usage(error, as_json=as_json)
     except TruceError as error:
-        return _tell_and_leave(error, as_json=as_json)
+        return _tell_and_leave(_with_command(error, args), as_json=as_json)
     except (BrokenPipeError, SystemExit):  # click turns a broken pipe into SystemExit(1), and nothing else
         return _reader_is_gone()
     except OSError as error:
@@ -121,9 +122,16 @@ def interrupted() -> TruceError:
     error = TruceError(
         "stopped",
         why="nothing is half done: whatever was sent is recorded, and the next start settles it",
-        next_step="repeat the command: it goes on where it stopped",
+        next_step=AGAIN,
     )
     error.exit_code = INTERRUPTED
+    return error
+
+
+def _with_command(error: TruceError, args: Sequence[str]) -> TruceError:
+    """Where the way out is the same command, it stands there to be copied."""
+    if error.next_step == AGAIN:
+        error.next_step = f"truce {shlex.join(args)}"
     return error
 
 

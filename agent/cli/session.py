@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.errors import Interrupted, LockHeld
+from agent.errors import AGAIN, Interrupted, LockHeld
 from agent.lock import DAEMON, find_holder
 from agent.people import Person, current_person
 
@@ -130,7 +130,7 @@ class Session:
 def _carried_out(
     installation: Installation, kind: str, body: dict[str, Any], actor: str, progress: Bar
 ) -> dict[str, Any]:
-    """Run the order here. The first Ctrl-C lets it finish its chunk, the second does not."""
+    """Run the order here. The first Ctrl-C lets it settle the calls under way, the second does not."""
     from agent.orders.orders import NEEDS_SOUND_POLICIES, carry_out
 
     if installation.policy_problem is not None and kind in NEEDS_SOUND_POLICIES:
@@ -142,7 +142,7 @@ def _carried_out(
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        click.echo("stopping after this chunk; once more stops at once", err=True)
+        click.echo("stopping after the calls under way; once more stops at once", err=True)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -156,7 +156,7 @@ def _abandoned(kind: str, *, withdrawn: bool) -> Interrupted:
     if withdrawn:
         return Interrupted(
             f"the daemon ended before it began the order ({kind}); nothing of it was done and it was taken back",
-            next_step="run the same command again",
+            next_step=AGAIN,
         )
     return Interrupted(
         f"the daemon ended while it carried the order out ({kind})",

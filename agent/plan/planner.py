@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from agent import guard
 from agent.apply import Progress, silent
 from agent.changes import Change, Decision, Mode, ReviewRequest, State, TraceStep, Verdict
-from agent.confirm import waits_for_a_lock
 from agent.consent import consent
 from agent.decide import decide
 from agent.decide.view import View
@@ -21,7 +20,7 @@ from agent.guard import Circumstances
 from agent.installation import Installation
 from agent.places import places_of
 from agent.records import Ref
-from agent.unsettled import may_still_land
+from agent.unsettled import unfinished_writes
 from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
@@ -94,8 +93,7 @@ def draft(
         Interrupted: asked to stop, or somebody ordered something, between two slices of a large mirror.
     """
     fresh: list[Decision] = []
-    planned = installation.ledger.entries(states=(State.PLANNED,))
-    unsettled = [*may_still_land(installation), *filter(waits_for_a_lock, planned)]
+    unsettled = unfinished_writes(installation)
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
     changes: list[Change] = []

@@ -128,6 +128,7 @@ class _Desk:
         self._created = {each.ref for each in written if each.entry.change.op in MADE and each.is_whole}
         self._forgotten = Erasure(installation.ledger).entities()
         self._children = _children(installation, written, self._created)
+        self._child_versions = _child_versions(installation, written)
         undone = {(each.ref, cell.vendor_field) for each in written for cell in each.cells}
         self._only_ones = OnlyOnes(installation, self._schemas, undone)
         self._removed: dict[Ref, Entry] = {}
@@ -267,7 +268,8 @@ class _Desk:
             for chain in _chains(group)
             if not same_value(readout.fields.get(chain.newest[1].vendor_field), chain.written)
         ]
-        if edited or readout.version not in {entry.version for entry in ours}:
+        known = {entry.version for entry in ours} | self._child_versions[readout.ref]
+        if edited or readout.version not in known:
             return Fate.CONFLICT_EDITED, ", ".join(sorted(edited)) or "changed since we created it"
         return Fate.RESTORE, "the record we created is removed"
 
@@ -336,6 +338,18 @@ def _children(installation: Installation, written: Sequence[Written], created: s
         change = entry.change
         if change.op == "create" and Ref(change.system, change.object_type, entry.record_id or "") not in created:
             found.update(ref for ref in created if ref.system == change.system and ref.id in change.parents.values())
+    return found
+
+
+def _child_versions(installation: Installation, written: Sequence[Written]) -> dict[Ref, set[str | None]]:
+    """By parent, the versions of records we created under it and now take back: a vendor that counts a new child as a
+    change of its parent (HubSpot) stamps both at the same moment."""
+    found: dict[Ref, set[str | None]] = defaultdict(set)
+    for each in written:
+        change = each.entry.change
+        parents = installation.connectors[change.system].capabilities.parent_fields.get(change.object_type, {})
+        for relation, parent_id in change.parents.items():
+            found[Ref(change.system, parents[relation].object_type, parent_id)].add(each.entry.version)
     return found
 
 

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from agent.approval.approvals import Approvals
 from agent.approval.ceiling import ceiling
@@ -35,6 +36,7 @@ from agent.errors import ConfigError, PolicyError, TruceError, UsageError
 from agent.freeze.freeze import Freezes
 from agent.installation import Installation
 from agent.ledger.ledger import Ledger
+from agent.local_time import zone_of
 from agent.lock import WriterLock, require_local_disk
 from agent.mirror.mirror import Mirror
 from agent.orders.commands import Commands
@@ -46,8 +48,9 @@ from agent.reviews.reviews import Reviews
 from agent.safety import accept_memory, check_accounts, check_ledger, check_mirror
 from agent.schema import watch as schema_watch
 from agent.schema.memory import SchemaMemory
-from agent.side_by_side import SideBySide
+from agent.side_by_side import SideBySide, calls_under_way
 from agent.store import Clock
+from agent.systems import Systems
 from agent.wiring.settings import systems_of
 from connectors.registry import declared
 
@@ -173,7 +176,19 @@ def look_at_ledger(path: Path) -> Ledger:
 def locked(config: Config, command: str) -> WriterLock:
     """Only the writer lock, for work on the files themselves. Raises LockHeld; ConfigError on a network share."""
     require_local_disk(config.state)
-    return WriterLock.take(config.state / LOCK, _holder(command))
+    return WriterLock.take(
+        config.state / LOCK, _holder(command), partial(_zone, config.policies, tuple(config.systems))
+    )
+
+
+@lru_cache(maxsize=1)
+def _zone(folder: Path, keys: tuple[str, ...]) -> ZoneInfo | None:
+    """The team's time zone, as far as the policy files tell; a command that waits for the lock asks again and again."""
+    with suppress(TruceError, OSError):
+        systems = Systems(declared()[key].system for key in keys)
+        policies = load(read_sources(folder), None, datetime.now(UTC).date(), systems)
+        return zone_of(policies) if policies.people is not None else None
+    return None
 
 
 def _assembled(
@@ -223,9 +238,13 @@ def metered(config: Config, links: Mapping[str, Connector], clock: Clock, counts
 
 
 def _settle_calls(calls: Calls) -> None:
-    """At the end, whatever ended it: a count that cannot be written any more is only a little too high."""
-    with suppress(TruceError):
-        calls.settle()
+    """At the end, whatever ended it: a count that cannot be written any more is only a little too high.
+
+    Nor is it written while calls are under way: they count themselves, by the same connection.
+    """
+    if not calls_under_way():
+        with suppress(TruceError):
+            calls.settle()
 
 
 def _at_once(config: Config, connector: Connector) -> int:

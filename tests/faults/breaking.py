@@ -65,6 +65,8 @@ class Power:
     counts: dict[str, int] = field(default_factory=lambda: {"ledger": 0, "mirror": 0, "http": 0})
     writing_calls: list[int] = field(default_factory=list)
     """Numbers of the HTTP calls that carried ledger entries."""
+    before_writing: Callable[[int, str, str], None] = lambda nth, method, url: None
+    """Told of the ``nth`` such call, from 1, before it leaves."""
     _one_by_one: Lock = field(default_factory=Lock)
 
     def reach(self, kind: Kind) -> int:
@@ -73,6 +75,13 @@ class Power:
         with self._one_by_one:
             self.counts[kind] += 1
             return self.counts[kind]
+
+    def write(self, number: int, method: str, url: str) -> None:
+        """This HTTP call is about to carry ledger entries."""
+        with self._one_by_one:
+            self.writing_calls.append(number)
+            nth = len(self.writing_calls)
+        self.before_writing(nth, method, url)
 
     def pass_by(self, kind: Kind, nth: int, side: Side) -> None:
         if self.cut_at == Place(kind, nth, side):
@@ -107,12 +116,12 @@ def powered(power: Power, ledger: Path) -> Iterator[None]:
         power.need()
         return tuples(self, *args)
 
-    def send(self: HTTPConnectionPool, *args: Any, **options: Any) -> Any:
+    def send(self: HTTPConnectionPool, method: str, url: str, *args: Any, **options: Any) -> Any:
         number = power.reach("http")
         if assert_recorded(ledger, options.get("headers") or {}):
-            power.writing_calls.append(number)
+            power.write(number, method, url)
         power.pass_by("http", number, "before")
-        reply = call(self, *args, **options)
+        reply = call(self, method, url, *args, **options)
         power.pass_by("http", number, "after")
         return reply
 

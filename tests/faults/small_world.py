@@ -15,8 +15,10 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import pytest
 import yaml
 
+from agent import apply
 from agent.config.config import Config
 from agent.connector import Capabilities, Connector
 from agent.installation import Installation
@@ -77,8 +79,8 @@ class Time:
 class Site:
     """Where the emulator is and how to log in; everything a process needs beside its folder.
 
-    With ``parallel_calls`` every record is read and written by a call of its own, and so many calls are under way at
-    once: a world this small has no two full chunks.
+    With ``parallel_calls`` so many calls are under way at once, and ``records_a_call`` go into each: a world this small
+    has no two full chunks. A plan's first slices, whose calls go one after the other, are of one record each then.
     """
 
     salesforce: str
@@ -86,6 +88,7 @@ class Site:
     admin: str
     credentials: Mapping[str, Mapping[str, str]]
     parallel_calls: int = 0
+    records_a_call: int = 1
 
     def connectors(self, time: Time) -> dict[str, Connector]:
         """The real clients."""
@@ -98,19 +101,27 @@ class Site:
             sleep=time.wait, timeout=TIMEOUT, link_keys=LINK_KEYS["hubspot"],
         )  # fmt: skip
         if self.parallel_calls:
-            salesforce._capabilities = _one_by_one(salesforce.capabilities)
-            hubspot.capabilities = _one_by_one(hubspot.capabilities)
+            salesforce._capabilities = self._in_small_calls(salesforce.capabilities)
+            hubspot.capabilities = self._in_small_calls(hubspot.capabilities)
         return {"salesforce": salesforce, "hubspot": hubspot}
 
+    def _in_small_calls(self, capabilities: Capabilities) -> Capabilities:
+        size = self.records_a_call
+        return replace(capabilities, write_chunk=size, read_chunk=size, conditional_chunk=size)
 
-def _one_by_one(capabilities: Capabilities) -> Capabilities:
-    return replace(capabilities, write_chunk=1, read_chunk=1, conditional_chunk=1)
+    @contextmanager
+    def slices(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            if self.parallel_calls:
+                patch.setattr(apply, "CANARY", (1, 1))
+            yield
 
 
 @contextmanager
 def opened(site: Site, folder: Path, time: Time) -> Iterator[Installation]:
     """The installation as one process would open it: with the lock, with new connections."""
-    with open_installation(config_of(folder), connectors=site.connectors(time), clock=time.now) as installation:
+    life = open_installation(config_of(folder), connectors=site.connectors(time), clock=time.now)
+    with site.slices(), life as installation:
         for entity_type in installation.policies.policies.entity_types:
             if entity_type not in pairing.accepted(installation):
                 installation.ledger.record_event(pairing.ACCEPTED, entity_type, "anna@example.com", {})
@@ -196,3 +207,17 @@ def fill(colleagues: Colleagues) -> dict[str, str]:
           Title="Buyer")  # fmt: skip
     there("eve'", *twin, firstname="Eve", lastname="Egan", email="eve@gamma.example", phone="+12125550103")
     return made
+
+
+def fill_more(colleagues: Colleagues, people: int) -> None:
+    """So many pairs that are to be written in both systems, and half as many who are to be created."""
+    for number in range(people):
+        name = {"first": "Flo", "last": f"Flynn{number}", "email": f"flo{number}@acme.example"}
+        contact = {"FirstName": name["first"], "LastName": name["last"], "Email": name["email"], "Title": f"T{number}"}
+        twin = {"firstname": name["first"], "lastname": name["last"], "email": name["email"]}
+        colleagues.create("salesforce", "Contact", **contact)
+        colleagues.create("hubspot", "contacts", **twin, jobtitle="Other", phone=f"+1212555{2000 + number}")
+    for number in range(people // 2):
+        colleagues.create(
+            "salesforce", "Contact", FirstName="Gil", LastName=f"Grant{number}", Email=f"gil{number}@acme.example"
+        )

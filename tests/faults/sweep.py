@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from breaking import Killed, Place, Power, powered
 from invariants import AuditLine, assert_at_rest, assert_invariants
-from scenarios import Scenario, retry, several_cycles
-from small_world import ALLOWED, Colleagues, Site, Time, fill, opened, write_setting
+from scenarios import Scenario, order, retry, several_cycles, undone
+from small_world import ALLOWED, Colleagues, Site, Time, fill, fill_more, opened, write_setting
 from victim import Victims
 
 from agent import cycle, failures
@@ -36,6 +38,8 @@ class Stage:
     world: Mapping[str, Any]
     folder: Path
     audit: tuple[AuditLine, ...]
+    before: Mapping[str, Any]
+    """As ``Played.end``."""
 
 
 @dataclass
@@ -56,16 +60,33 @@ class Played:
     """Writes that a vendor had refused and that still stood after the restart."""
 
 
-class Theatre:
-    """The running emulator with the stages of all scenarios."""
+def differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+    """Empty when both hold the same of every live record."""
+    return "; ".join(
+        f"{place}: {here[place]} instead of {there[place]}" for place in there if here[place] != there[place]
+    )
 
-    def __init__(self, emulator: Emulator, folder: Path, *, parallel_calls: int = 0) -> None:
+
+class Theatre:
+    """The running emulator with the stages of all scenarios.
+
+    ``more_people``: pairs beside those of the small world, so that there is something to write side by side. With
+    ``undoes`` everything a run wrote is rolled back in the end.
+    """
+
+    def __init__(
+        self, emulator: Emulator, folder: Path, *, parallel_calls: int = 0, records_a_call: int = 1,
+        more_people: int = 0, undoes: bool = False,
+    ) -> None:  # fmt: skip
         self.emulator = emulator
         self.admin = Admin(emulator.admin_url)
         self.folder = folder
+        self.more_people = more_people
+        self.undoes = undoes
         self.site = Site(
-            emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials, parallel_calls
-        )
+            emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials, parallel_calls,
+            records_a_call,
+        )  # fmt: skip
         self._stages: dict[str, Stage] = {}
         self._plain: dict[tuple[str, bool], Played] = {}
 
@@ -78,12 +99,13 @@ class Theatre:
         self.emulator.renew(Options(clock="virtual"))
         colleagues, folder = Colleagues(self.admin), self.folder / scenario.name
         made = fill(colleagues)
+        fill_more(colleagues, self.more_people)
         time = Time(self.admin)
         time.wait(3600)
         write_setting(folder, self.site, mode=scenario.mode)
         with opened(self.site, folder, time) as installation:
             scenario.prepare(installation, colleagues, made, time)
-        return Stage(scenario, self.admin.get("/snapshot"), folder, tuple(self.admin.audit()))
+        return Stage(scenario, self.admin.get("/snapshot"), folder, tuple(self.admin.audit()), self.values())
 
     @contextmanager
     def set(self, scenario: Scenario, place: Path) -> Iterator[tuple[Stage, Path, Time]]:
@@ -100,17 +122,18 @@ class Theatre:
 
     def play(
         self, scenario: Scenario, place: Path, *, cut_at: Place | None = None, fault: Mapping[str, Any] | None = None,
-        disk: AbstractContextManager[None] | None = None, retries: bool = False,
+        disk: AbstractContextManager[None] | None = None, bad_row_in: int | None = None, retries: bool = False,
     ) -> Played:  # fmt: skip
         """One fault during ``act``, then a restart without faults; every promise is checked.
 
-        With ``retries`` a person asks for what a vendor refused once more, after the restart.
+        In the ``bad_row_in``-th writing call the vendor refuses one row. With ``retries`` a person asks for what a
+        vendor refused once more, after the restart.
         """
         with self.set(scenario, place) as (stage, folder, time):
             if fault is not None:
                 self.admin.fault(**fault)
             played = Played()
-            power = Power(cut_at)
+            power = Power(cut_at, before_writing=partial(self.refuse_a_row, bad_row_in))
             with powered(power, folder / "state" / "ledger.db"), disk or nullcontext():
                 try:
                     with opened(self.site, folder, time) as installation:
@@ -125,6 +148,11 @@ class Theatre:
             self.admin.delete("/faults")
             self.recover(stage, folder, time, played, retries=retries)
             return played
+
+    def refuse_a_row(self, wanted: int | None, nth: int, method: str, url: str) -> None:
+        """Of this writing call: the fault waits for the next call to the same place."""
+        if nth == wanted:
+            self.admin.fault(action="bad_row", method=method, route=urlsplit(url).path)
 
     def kill(self, victims: Victims, scenario: Scenario, place: Path, cut_at: Place) -> Played:
         """As ``play`` with ``cut_at``, but the process is a real one and really killed."""
@@ -149,7 +177,16 @@ class Theatre:
                 several_cycles(installation, time, CYCLES_TO_REST)
             self.check(stage, installation)
             played.end = self.values()
+            if self.undoes and stage.scenario.name != "rollback":
+                self.undo(stage, installation, time)
             played.states = {entry.state for entry in installation.ledger.entries()}
+
+    def undo(self, stage: Stage, installation: Installation, time: Time) -> None:
+        """Whatever came of it by now can be undone to what was there before."""
+        order(installation, "rollback", batches=undone(installation))
+        several_cycles(installation, time, CYCLES_TO_REST)
+        self.check(stage, installation)
+        assert not (difference := differing(self.values(), stage.before)), difference
 
     def check(self, stage: Stage, installation: Installation) -> None:
         before = self.admin.get("/health")["last_seq"]

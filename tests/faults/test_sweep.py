@@ -8,14 +8,14 @@ some of each kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from breaking import Kind, Place, full_disk
 from scenarios import SCENARIOS, Scenario
-from sweep import Played, Theatre
+from sweep import Played, Theatre, differing
 
 ALL = 10**9
 
@@ -69,12 +69,7 @@ def calls(plain: Played, wanted: int) -> Iterator[int]:
 
 def same_end(played: Played, plain: Played) -> str:
     """Empty when both runs left the same in the CRMs."""
-    differing = [
-        f"{place}: {played.end[place]} instead of {plain.end[place]}"
-        for place in plain.end
-        if played.end[place] != plain.end[place]
-    ]
-    return "; ".join(differing)
+    return differing(played.end, plain.end)
 
 
 def killed_at(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind, numbers: Sequence[int]) -> list[str]:
@@ -93,11 +88,11 @@ def killed_at(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind, nu
     return problems
 
 
-def disturbed(theatre: Theatre, scenario: Scenario, folder: Path, fault: str, wanted: int) -> list[str]:
-    """Problems found when this goes wrong at so many of the calls."""
+def disturbed(theatre: Theatre, scenario: Scenario, folder: Path, fault: str, numbers: Iterable[int]) -> list[str]:
+    """Problems found when this goes wrong at these calls."""
     plain = theatre.undisturbed(scenario, folder)
     problems = []
-    for number in calls(plain, wanted):
+    for number in numbers:
         try:
             played = theatre.play(scenario, folder, fault={**FAULTS[fault], "nth": number})
             if played.error is not None:
@@ -109,11 +104,11 @@ def disturbed(theatre: Theatre, scenario: Scenario, folder: Path, fault: str, wa
     return problems
 
 
-def without_room(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind, wanted: int) -> list[str]:
-    """Problems found when the disk is full for one transaction, or from it on."""
+def without_room(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind, numbers: Iterable[int]) -> list[str]:
+    """Problems found when the disk is full for one of these transactions, or from it on."""
     plain = theatre.undisturbed(scenario, folder)
     problems = []
-    for number in spread(plain.counts[kind], wanted):
+    for number in numbers:
         for lasts in (False, True):
             try:
                 played = theatre.play(scenario, folder, disk=full_disk(kind, number, lasts=lasts))
@@ -128,19 +123,19 @@ def without_room(theatre: Theatre, scenario: Scenario, folder: Path, kind: Kind,
     return problems
 
 
-def with_a_bad_row(theatre: Theatre, scenario: Scenario, folder: Path, wanted: int) -> list[str]:
-    """Problems found when a vendor takes a writing call but refuses its first row, until somebody asks once more."""
+def with_a_bad_row(theatre: Theatre, scenario: Scenario, folder: Path, numbers: Iterable[int]) -> list[str]:
+    """Problems found when a vendor takes one of these writing calls but refuses its first row, until somebody asks
+    once more."""
     plain = theatre.undisturbed(scenario, folder, retries=True)
     problems = []
-    for number in spread(len(plain.writing_calls), wanted):
-        call = plain.writing_calls[number - 1]
+    for number in numbers:
         try:
-            played = theatre.play(scenario, folder, fault={"action": "bad_row", "nth": call}, retries=True)
+            played = theatre.play(scenario, folder, bad_row_in=number, retries=True)
             assert played.fired == 1, "no row was refused"
             assert played.error is None or played.error.exit_code == 14, repr(played.error)
             assert not (difference := same_end(played, plain)), difference
         except AssertionError as problem:
-            problems.append(f"bad row at call {call}: {problem}")
+            problems.append(f"bad row in writing call {number}: {problem}")
     return problems
 
 
@@ -174,17 +169,20 @@ def test_killed_between_ledger_and_mirror_the_mirror_catches_up(
 def test_a_call_that_goes_wrong_is_settled_by_reading(
     theatre: Theatre, scenario: Scenario, fault: str, tmp_path: Path
 ) -> None:
-    assert disturbed(theatre, scenario, tmp_path, fault, 2) == []
+    numbers = calls(theatre.undisturbed(scenario, tmp_path), 2)
+    assert disturbed(theatre, scenario, tmp_path, fault, numbers) == []
 
 
 @every_scenario
 def test_a_full_disk_stops_it_and_hides_nothing(theatre: Theatre, scenario: Scenario, tmp_path: Path) -> None:
-    assert without_room(theatre, scenario, tmp_path, "ledger", 3) == []
+    numbers = spread(theatre.undisturbed(scenario, tmp_path).counts["ledger"], 3)
+    assert without_room(theatre, scenario, tmp_path, "ledger", numbers) == []
 
 
 @every_scenario
 def test_a_refused_row_is_shown_and_a_retry_writes_it(theatre: Theatre, scenario: Scenario, tmp_path: Path) -> None:
-    assert with_a_bad_row(theatre, scenario, tmp_path, 3) == []
+    writing = theatre.undisturbed(scenario, tmp_path).writing_calls
+    assert with_a_bad_row(theatre, scenario, tmp_path, spread(len(writing), 3)) == []
 
 
 @every_scenario
@@ -199,13 +197,15 @@ def test_killed_at_every_place(theatre: Theatre, scenario: Scenario, kind: Kind,
 @pytest.mark.nightly
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_call_goes_wrong(theatre: Theatre, scenario: Scenario, fault: str, tmp_path: Path) -> None:
-    assert disturbed(theatre, scenario, tmp_path, fault, ALL) == []
+    numbers = calls(theatre.undisturbed(scenario, tmp_path), ALL)
+    assert disturbed(theatre, scenario, tmp_path, fault, numbers) == []
 
 
 @every_scenario
 @pytest.mark.nightly
 def test_every_writing_call_has_a_refused_row(theatre: Theatre, scenario: Scenario, tmp_path: Path) -> None:
-    assert with_a_bad_row(theatre, scenario, tmp_path, ALL) == []
+    writing = theatre.undisturbed(scenario, tmp_path).writing_calls
+    assert with_a_bad_row(theatre, scenario, tmp_path, spread(len(writing), ALL)) == []
 
 
 @every_scenario
@@ -214,4 +214,5 @@ def test_every_writing_call_has_a_refused_row(theatre: Theatre, scenario: Scenar
 def test_the_disk_is_full_at_every_transaction(
     theatre: Theatre, scenario: Scenario, kind: Kind, tmp_path: Path
 ) -> None:
-    assert without_room(theatre, scenario, tmp_path, kind, ALL) == []
+    numbers = spread(theatre.undisturbed(scenario, tmp_path).counts[kind], ALL)
+    assert without_room(theatre, scenario, tmp_path, kind, numbers) == []

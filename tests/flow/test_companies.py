@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from policy_stage import PolicyStage, acting, shipped
+from policy_stage import EDITOR, PolicyStage, acting, shipped
 
+from agent import apply
+from agent.orders.orders import ORDERS
 from connectors.emulator.serve import Emulator
 
 
@@ -108,6 +110,27 @@ def test_a_company_comes_before_its_person(stage: PolicyStage) -> None:
     (person,) = stage.refs("hubspot", "contacts")
     assert stage.members(contact)[person] == ("active", "linked")
     assert stage.values(person)["associatedcompanyid"] == company.id
+
+
+def test_a_company_is_taken_back_with_the_person_who_came_under_it_a_minute_later(stage: PolicyStage) -> None:
+    """HubSpot counts a new link as a change of the company: that was us, and nobody else."""
+    untouched, edited = (
+        stage.create("salesforce", "Account", Name=name, Website=f"{name}.example") for name in ("acme", "beta")
+    )
+    for number, account in enumerate((untouched, edited)):
+        stage.create("salesforce", "Contact", LastName="Lee", Email=f"lee@{number}.example", AccountId=account.id)
+    stage.cycle()
+    stage.wait(60)
+    stage.cycle()
+    assert len(stage.refs("hubspot", "contacts")) == 2
+    stage.wait(60)
+    companies = stage.refs("hubspot", "companies")
+    (kept,) = [company for company in companies if stage.values(company)["domain"] == "beta.example"]
+    stage.edit(kept, description="A customer since 1999")
+    stage.wait(60)
+    batches = [batch.id for batch in stage.installation.ledger.batches()]
+    ORDERS["rollback"](stage.installation, {"batches": batches}, EDITOR, apply.silent)
+    assert (stage.refs("hubspot", "contacts"), stage.refs("hubspot", "companies")) == ([], [kept])
 
 
 def test_a_person_does_not_wait_for_a_company_that_no_policy_creates(stage: PolicyStage) -> None:

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from terminal import Terminal, terminal_at
 
+from agent.lock import WriterLock
+from agent.wiring import opening
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
 
@@ -43,6 +45,15 @@ def test_pages_show_the_teams_time_and_name_the_zone_once(company: Terminal) -> 
         assert said.out.count("Times are those of Asia/Kathmandu.") == 1, said
     for words in (["today"], ["week"], ["status"], ["mode"], ["batches", "--by", "hour"]):
         assert company(*words).out.count("Asia/Kathmandu") == 1, words
+
+
+def test_who_holds_the_lock_is_told_in_the_teams_time(company: Terminal) -> None:
+    held = {"pid": 4711, "command": "truce run", "since": "2026-11-27T05:17:00+00:00"}
+    with WriterLock.take(company.folder / "state" / "writer.lock", held):
+        assert "since Fri 27 Nov 2026 11:02 (Asia/Kathmandu)" in company("run").err
+        (company.folder / "policies" / "sales-team.yaml").unlink()
+        opening._zone.cache_clear()
+        assert "since Thu 26 Nov 2026 20:17 (AKST)" in company("run").err, "this computer's, where no zone is written"
 
 
 def test_the_undo_that_a_group_prints_means_the_same_moment(company: Terminal) -> None:
