@@ -36,6 +36,7 @@ from agent.records import Record
 from agent.reports import agreement
 from agent.reviews import outdated as outdated_reviews
 from agent.schema import watch as schema_watch
+from agent.suspended import leave_suspended
 from agent.views import SLICE
 from agent.watch import watching
 
@@ -99,6 +100,8 @@ def recover(installation: Installation) -> unsettled.Recovery:
     for batch in reversed(installation.ledger.batches(states=OPEN)):
         if batch.kind == "cycle" and batch.hold_reason is None:
             _drop_planned(installation, batch)
+        elif batch.kind != "rollback":
+            leave_suspended(installation, batch.id)
         apply.write(installation, batch.id)
     return recovery
 

@@ -27,6 +27,7 @@ from agent.plan import planner
 from agent.plan.binding import Sources
 from agent.records import Ref
 from agent.schema import watch as schema_watch
+from agent.suspended import leave_suspended
 
 VALID_FOR = timedelta(days=7)
 
@@ -212,6 +213,7 @@ def resume(
 ) -> tuple[Batch, apply.Tally]:
     """Go on with an interrupted plan: settle what is open, write what is still planned."""
     unsettled.settle_open(installation)
+    leave_suspended(installation, batch.id)
     tally = apply.write(installation, batch.id, canary=True, progress=progress)
     return installation.ledger.batch(batch.id), tally
 

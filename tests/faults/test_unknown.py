@@ -129,6 +129,25 @@ def test_a_lost_create_without_a_key_is_never_sent_again(lost_create: LostCreate
     assert "no link key" in str(lost[0].error)
 
 
+def test_a_create_without_a_key_whose_reply_was_lost_is_there_once(
+    theatre: Theatre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made: nothing of ours makes a second, however long nobody looks after it."""
+    monkeypatch.setattr(small_world, "LINK_KEYS", {"salesforce": {}, "hubspot": {}})
+    scenario = WithoutKeys()
+    with theatre.set(scenario, tmp_path) as (_, folder, time), opened(theatre.site, folder, time) as installation:
+        several_cycles(installation, time)
+        theatre.admin.fault(action="drop_after", system="hubspot", method="POST", route="*/objects/companies")
+        scenario.act(installation)
+        several_cycles(installation, time, 4)
+        scenario.act(installation)
+        several_cycles(installation, time, 4)
+        (entry,) = [each for each in installation.ledger.entries(states=(State.UNKNOWN,)) if each.change.op == "create"]
+        assert entry.attempts == 1
+    domains = [row["domain"] for row in theatre.values()["hubspot companies"]]
+    assert domains.count("beta.example") == 1
+
+
 def test_who_may_have_been_created_already_is_held_in_a_plan_too(lost_create: LostCreate) -> None:
     (verdict,) = lost_create.verdicts()
     assert (verdict.decision, verdict.limit) == ("hold", "unanswered create")

@@ -246,7 +246,7 @@ def test_a_daemon_that_dies_before_it_began_an_order_is_noticed_and_the_order_ta
     _, said = command.communicate()
     assert command.returncode == 130
     assert "taken back" in said
-    assert "run the same command again" in said
+    assert f"next   truce -c {home.config} pause person-basics" in said
     assert home.json("status")["orders"] == []
 
 

@@ -111,27 +111,29 @@ def test_an_outage_in_a_first_load_costs_no_page_twice(stage: Stage) -> None:
 # The comparison of a night --------------------------------------------------------------------------------------------
 
 
-def late(stage: Stage, seconds: float) -> None:
-    """From now on Salesforce shows a change this much later than it stamps it."""
-    stage.admin.post("/settings", system="salesforce", name="visible_delay_seconds", value=seconds)
+def late(stage: Stage, seconds: float, system: str = "salesforce") -> None:
+    """From now on this system shows a change so much later than it stamps it."""
+    stage.admin.post("/settings", system=system, name="visible_delay_seconds", value=seconds)
 
 
-def test_a_commit_later_than_the_overlap_is_found_at_night(stage: Stage) -> None:
-    pair = stage.pair({"Title": "CEO"})
+@pytest.mark.parametrize(("system", "field"), [("salesforce", "Title"), ("hubspot", "jobtitle")])
+def test_a_commit_later_than_the_overlap_is_found_at_night(stage: Stage, system: str, field: str) -> None:
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    ref = pair.contact if system == "salesforce" else pair.hub
     cycle.pull_all(stage.installation)
-    late(stage, 1800.0)
-    stage.edit(pair.contact, Title="CFO")
-    late(stage, 0.0)
+    late(stage, 1800.0, system)
+    stage.edit(ref, **{field: "CFO"})
+    late(stage, 0.0, system)
     for _ in range(4):
         stage.advance(600)
         cycle.pull_all(stage.installation)
-    held = stage.installation.mirror.record(pair.contact)
+    held = stage.installation.mirror.record(ref)
     assert held is not None
-    assert held.fields["Title"] == "CEO"  # the change feed never showed it
+    assert held.fields[field] == "CEO"  # the change feed never showed it
     cycle.pull_all(stage.installation, sweep=True)
-    held = stage.installation.mirror.record(pair.contact)
+    held = stage.installation.mirror.record(ref)
     assert held is not None
-    assert held.fields["Title"] == "CFO"
+    assert held.fields[field] == "CFO"
 
 
 @pytest.mark.parametrize("system", ["salesforce", "hubspot"])

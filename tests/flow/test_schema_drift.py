@@ -11,7 +11,8 @@ from typing import Any, get_args
 import pytest
 from flow_stage import STAGES, Pair, Stage, person_policy
 
-from agent.changes import State
+from agent import apply
+from agent.changes import OPEN, State
 from agent.decide.drift import What
 from agent.errors import AccessDenied, ApprovalNeeded, PlanStale, UsageError
 from agent.records import Ref
@@ -481,3 +482,30 @@ losing_edit: revert
 fields:
   name: {salesforce: Name, hubspot: name, wins: salesforce}
 """
+
+
+@pytest.mark.parametrize(("system", "value"), VALUES)
+@pytest.mark.parametrize("goes_on", ["apply", "cycle"])
+def test_a_value_taken_away_while_an_interrupted_apply_still_has_to_write_it_is_never_sent(
+    sourced: Stage, monkeypatch: pytest.MonkeyPatch, system: str, value: str, goes_on: str
+) -> None:
+    monkeypatch.setattr(apply, "CANARY", (1, 1))
+    sourced.write_policies(person=sources_policy(system))
+    first, second = (somebody_with(sourced, system, value) for _ in range(2))
+    plan = sourced.plan()
+    sourced.interrupt("apply", plan=plan["plan"], confirm=plan["changes"])
+    written = [sourced.value(target, field) for _, target, field in (first, second)]
+    assert written.count(value) == 1
+    take_away(sourced, system, value)
+    mark = journal_mark(sourced)
+    if goes_on == "apply":
+        assert sourced.apply(plan)["drifted"] == 0, "counted when it was left, not written by this run"
+    else:
+        sourced.cycle()
+    assert asked_to_write(sourced, mark) == []
+    assert [sourced.value(target, field) for _, target, field in (first, second)] == written, "nor a blank"
+    assert sourced.installation.ledger.batches(states=OPEN) == []
+    put_back(sourced, system)
+    sourced.go_live()
+    after_a_look(sourced)
+    assert [sourced.value(target, field) for _, target, field in (first, second)] == [value, value]

@@ -107,18 +107,23 @@ def test_a_create_that_lands_after_all_is_the_one_there_is(stage: Stage, monkeyp
     assert len({each.change.key for each in creates}) == 1
 
 
-def test_a_commit_nine_minutes_late_is_seen_by_the_overlap(stage: Stage) -> None:
-    pair = stage.pair({"Title": "CEO"})
+@pytest.mark.parametrize("system", ["salesforce", "hubspot"])
+def test_a_commit_nine_minutes_late_is_seen_by_the_overlap(stage: Stage, system: str) -> None:
+    pair = stage.pair({"Title": "CEO", "Phone": "1"})
     stage.agree()
     stage.go_live()
-    stage.admin.post("/settings", system="salesforce", name="visible_delay_seconds", value=540.0)
-    stage.edit(pair.contact, Title="CFO")
-    stage.admin.post("/settings", system="salesforce", name="visible_delay_seconds", value=0.0)
+    stage.admin.post("/settings", system=system, name="visible_delay_seconds", value=540.0)
+    if system == "salesforce":
+        stage.edit(pair.contact, Title="CFO")
+    else:
+        stage.edit(pair.hub, phone="2")
+    stage.admin.post("/settings", system=system, name="visible_delay_seconds", value=0.0)
     for _ in range(6):
         stage.cycle()
         stage.advance(100)
     stage.cycle()
-    assert stage.value(pair.hub, "jobtitle") == "CFO"
+    held = stage.value(pair.hub, "jobtitle"), stage.value(pair.contact, "Phone")
+    assert held == (("CFO", "1") if system == "salesforce" else ("CEO", "2"))
 
 
 @pytest.mark.parametrize("system", ["salesforce", "hubspot"])
