@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from breaking import Kind, Place
+from breaking import Kind, Place, Side
 from scenarios import Scenario
 from sweep import Theatre
 from test_sweep import calls, every_scenario, same_end, spread
@@ -14,13 +14,14 @@ from victim import Victims
 
 
 def survivors(
-    theatre: Theatre, victims: Victims, scenario: Scenario, folder: Path, kind: Kind, numbers: Sequence[int]
-) -> list[str]:
+    theatre: Theatre, victims: Victims, scenario: Scenario, folder: Path, kind: Kind, numbers: Sequence[int],
+    sides: Sequence[Side] = ("before", "after"),
+) -> list[str]:  # fmt: skip
     """Problems found after killing just before and just after these places."""
     plain = theatre.undisturbed(scenario, folder)
     problems = []
     for number in numbers:
-        for side in ("before", "after"):
+        for side in sides:
             place = Place(kind, number, side)
             try:
                 played = theatre.kill(victims, scenario, folder, place)

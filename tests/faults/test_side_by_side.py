@@ -32,6 +32,7 @@ WRITES: dict[str, dict[str, Any]] = {
     "hubspot": {"system": "hubspot", "method": "POST", "route": "*/batch/update"},
     "salesforce": {"system": "salesforce", "method": "PATCH", "route": "*/composite/sobjects*"},
 }
+AT_EVERY_CALL = ("429", "500, not applied", "500, but applied", "lost reply")
 LOST = 3
 """Replies lost at once."""
 
@@ -156,12 +157,22 @@ def test_one_of_several_calls_that_goes_wrong_is_settled_by_reading(
 
 @every_scenario
 @pytest.mark.nightly
-@pytest.mark.parametrize("kind", ["ledger", "http"])
-def test_a_process_killed_at_any_place_with_several_under_way_needs_no_repair(
-    stage: Theatre, victims: Victims, scenario: Scenario, kind: Kind, tmp_path: Path
+def test_a_process_killed_at_any_commit_with_several_under_way_needs_no_repair(
+    stage: Theatre, victims: Victims, scenario: Scenario, tmp_path: Path
 ) -> None:
-    numbers = every(stage.undisturbed(scenario, tmp_path).counts[kind])
-    assert survivors(stage, victims, scenario, tmp_path, kind, numbers) == []
+    numbers = every(stage.undisturbed(scenario, tmp_path).counts["ledger"])
+    assert survivors(stage, victims, scenario, tmp_path, "ledger", numbers) == []
+
+
+@every_scenario
+@pytest.mark.nightly
+def test_a_process_killed_at_any_call_with_several_under_way_needs_no_repair(
+    stage: Theatre, victims: Victims, scenario: Scenario, tmp_path: Path
+) -> None:
+    """Just before a call that only reads is just after the one before it, or a commit."""
+    plain = stage.undisturbed(scenario, tmp_path)
+    assert survivors(stage, victims, scenario, tmp_path, "http", every(plain.counts["http"]), ["after"]) == []
+    assert survivors(stage, victims, scenario, tmp_path, "http", plain.writing_calls, ["before"]) == []
 
 
 @every_scenario
@@ -182,7 +193,18 @@ def test_each_of_several_writing_calls_has_a_refused_row(stage: Theatre, scenari
 
 @every_scenario
 @pytest.mark.nightly
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", AT_EVERY_CALL)
 def test_every_call_goes_wrong_side_by_side(stage: Theatre, scenario: Scenario, fault: str, tmp_path: Path) -> None:
     numbers = every(stage.undisturbed(scenario, tmp_path).counts["http"])
+    assert disturbed(stage, scenario, tmp_path, fault, numbers) == []
+
+
+@every_scenario
+@pytest.mark.nightly
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - set(AT_EVERY_CALL)))
+def test_some_calls_go_wrong_otherwise_side_by_side(
+    stage: Theatre, scenario: Scenario, fault: str, tmp_path: Path
+) -> None:
+    """At every call of one after the other: ``test_sweep``."""
+    numbers = lot(stage.undisturbed(scenario, tmp_path).counts["http"], 12, scenario.name, fault)
     assert disturbed(stage, scenario, tmp_path, fault, numbers) == []
