@@ -205,5 +205,6 @@ def test_a_first_week_keeps_every_promise_and_its_mornings_tell_the_truth(stage:
         if day == 4:
             stage.write_policies(person=person_policy(create=CREATE))
             stage.rollback(policy="person-basics", since=(stage.clock.now() - timedelta(hours=49)).isoformat())
+            stage.order("resume", policy="person-basics")  # its line was mended above
             stage.go_live()
     assert_at_rest(stage.installation)
