@@ -1,7 +1,7 @@
 """The one door to the network: where requests may go, how long they may take, what every one of them carries.
 
 The client library sets no time limit, follows redirects and takes proxies, certificates and ``.netrc`` logins from
-the environment. This session does none of that. It never repeats a request: the engine alone decides about that.
+the environment. Here none of that happens. It never repeats a request: the engine alone decides about that.
 """
 
 from __future__ import annotations

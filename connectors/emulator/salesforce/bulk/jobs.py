@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors.emulator.salesforce.bulk import csv_text
+from connectors.emulator.salesforce.bulk.kept import Kept
 from connectors.emulator.salesforce.cursors import Cursor
 from connectors.emulator.salesforce.stamps import wire
 from connectors.emulator.world import Transaction
 
-LIFE = timedelta(days=7)
 OPEN, UPLOADED, RUNNING = "Open", "UploadComplete", "InProgress"
 COMPLETE, FAILED, ABORTED = "JobComplete", "Failed", "Aborted"
 ENDED = (COMPLETE, FAILED, ABORTED)
@@ -132,35 +132,19 @@ class Job:
         return found
 
 
-class Jobs:
-    """Kept for seven days, in memory like query locators: a restart of the emulator forgets them."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
-
-    def add(self, job: Job) -> None:
-        for old in [each.id for each in self._jobs.values() if job.created_at - each.created_at > LIFE]:
-            del self._jobs[old]
-        self._jobs[job.id] = job
-
+class Jobs(Kept[Job]):
     def find(self, job_id: str, *, is_query: bool, now: datetime) -> Job | None:
-        """By its 15- or 18-character id."""
-        found = self._jobs.get(job_id) or next((job for job in self._jobs.values() if job.id[:15] == job_id), None)
-        if found is None or found.is_query != is_query or now - found.created_at > LIFE:
-            return None
-        return found
-
-    def remove(self, job: Job) -> None:
-        self._jobs.pop(job.id, None)
+        found = self.by_id(job_id, now)
+        return found if found is not None and found.is_query == is_query else None
 
     def all(self, *, is_query: bool) -> list[Job]:
-        return [job for job in self._jobs.values() if job.is_query == is_query]
+        return [job for job in self if job.is_query == is_query]
 
     def remember(self, transaction: Transaction) -> None:
         """How rows looked before this change, for the results of query jobs."""
-        for job in self._jobs.values():
+        for job in self:
             if job.result is not None:
                 job.result.cursor.remember(transaction)
 
     def at_work(self) -> list[Job]:
-        return [job for job in self._jobs.values() if job.state in (UPLOADED, RUNNING)]
+        return [job for job in self if job.state in (UPLOADED, RUNNING)]

@@ -174,7 +174,7 @@ def _told_in(job: Job) -> str:
 
 
 def _job(call: Call, places: Places) -> Job:
-    found = call.org.old_jobs.find(str(places["job"]))
+    found = call.org.old_jobs.by_id(str(places["job"]), call.org.now)
     if found is None:
         raise Refusal(400, "InvalidJob", f"Unable to find job: {places['job']}")
     return found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors.emulator.salesforce.bulk.jobs import Result
+from connectors.emulator.salesforce.bulk.kept import Kept
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.stamps import wire
 from connectors.emulator.world import Transaction
 
-LIFE = timedelta(days=7)
 OPEN, CLOSED, ABORTED = "Open", "Closed", "Aborted"
 QUEUED, COMPLETED, FAILED, NOT_PROCESSED = "Queued", "Completed", "Failed", "NotProcessed"
 QUERIES = ("query", "queryAll")
@@ -126,30 +126,16 @@ class Job:
         }
 
 
-class Jobs:
-    """Kept for seven days, in memory: a restart of the emulator forgets them."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
-
-    def add(self, job: Job) -> None:
-        for old in [each.id for each in self._jobs.values() if job.created_at - each.created_at > LIFE]:
-            del self._jobs[old]
-        self._jobs[job.id] = job
-
-    def find(self, job_id: str) -> Job | None:
-        """By its 15- or 18-character id."""
-        return self._jobs.get(job_id) or next((job for job in self._jobs.values() if job.id[:15] == job_id), None)
-
+class Jobs(Kept[Job]):
     def queued(self) -> Iterator[tuple[Job, Batch]]:
-        for job in self._jobs.values():
+        for job in self:
             for batch in job.batches.values():
                 if batch.state == QUEUED:
                     yield job, batch
 
     def remember(self, transaction: Transaction) -> None:
         """How rows looked before this change, for the results of queries."""
-        for job in self._jobs.values():
+        for job in self:
             for batch in job.batches.values():
                 if batch.result is not None:
                     batch.result.cursor.remember(transaction)
