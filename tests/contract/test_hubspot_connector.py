@@ -17,7 +17,7 @@ from agent.records import Gone, MergedInto, Owner, Record, Ref, Tombstone, Unrea
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.login import ServiceKey
-from connectors.hubspot.pacing import SEARCH_SECONDS
+from connectors.hubspot.pacing import SEARCH_SECONDS, Rolling
 
 SINCE = datetime(2026, 11, 1, 9, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -292,6 +292,14 @@ def test_a_search_that_came_too_soon_is_asked_again_when_the_second_is_over(
     assert time.now == 2 * SEARCH_SECONDS
 
 
+def test_a_search_that_another_limit_refuses_is_not_asked_again(server: ScriptedServer, connector: HubSpot) -> None:
+    body = {"status": "error", "errorType": "RATE_LIMIT", "message": "text", "policyName": "TEN_SECONDLY_ROLLING"}
+    server.script(Answer(body, 429))
+    with pytest.raises(Unavailable) as caught:
+        list(connector.changed("contacts", [], WINDOW))
+    assert (caught.value.retry_after, len(server.asked)) == (10.0, 1)
+
+
 def test_being_throttled_for_long_says_how_long_to_wait(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(1, 200, total=230), TOO_SOON)
     with pytest.raises(Unavailable) as caught:
@@ -334,6 +342,16 @@ def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
     connector.identity()
     connector.identity()
     assert time.now == 2.0
+
+
+def test_a_reply_that_was_overtaken_by_a_later_one_does_not_count(time: FakeTime) -> None:
+    pace = Rolling(time.sleep)
+    with pace.turn() as early:
+        with pace.turn() as late:
+            pace.note(late, 0, UNTIL)
+        pace.note(early, 100, UNTIL)
+    with pace.turn():
+        assert time.now > 0
 
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:
@@ -481,6 +499,21 @@ def test_an_archive_looks_first_because_hubspot_would_follow_a_merge(
     assert not any(asked.method == "DELETE" for asked in server.asked)
 
 
+def test_a_merge_looks_first_at_both_because_hubspot_would_follow_a_merge(
+    server: ScriptedServer, connector: HubSpot
+) -> None:
+    write = Write("E-1", "merge", "contacts", "1", {}, losers=("2",))
+    server.script(found(), Answer(row(9)))
+    [outcome] = connector.write([write])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.other_id) == ("moved", "9")
+    server.script(found(row(1)), Answer(row(9)))
+    [outcome] = connector.write([write])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.other_id) == ("moved", "9")
+    assert not any("merge" in path for path in paths(server))
+
+
 def test_an_archive_is_one_delete(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(found(row(1)), Answer(None, 204))
     (outcome,) = connector.write([Write("E-1", "delete", "contacts", "1", {}, expects_version=VERSION)])
@@ -531,6 +564,24 @@ def test_a_create_whose_key_a_record_carries_landed_before_and_is_unknown_while_
     server.script(Answer({"results": [], "errors": [refusal]}, 207), Answer({}, 503))
     (outcome,) = connector.write([write])
     assert (outcome.status, outcome.error) == ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (found({"status": "UNSUBSCRIBED"}), "applied"),
+        (found(), "unknown"),
+        (found({"status": "SUBSCRIBED"}), "unknown"),
+        (Answer({}, 500), "unknown"),
+    ],
+)
+def test_an_opt_out_is_believed_when_the_address_is_out(
+    server: ScriptedServer, connector: HubSpot, told: Answer, status: str
+) -> None:
+    server.script(Answer({"results": []}), told)
+    write = Write("E-1", "opt_out", "contacts", "1", {"hs_email_optout": True}, ("email", "ada@example.com"))
+    [outcome] = connector.write([write])
+    assert (outcome.status, [asked.method for asked in server.asked]) == (status, ["POST", "GET"])
 
 
 def test_creates_without_a_key_go_one_by_one(server: ScriptedServer, connector: HubSpot) -> None:

@@ -78,6 +78,40 @@ def test_read_only_stops_every_write_before_it_leaves(memory: Memory) -> None:
     assert memory.calls["write"] == 0
 
 
+@pytest.mark.parametrize("wrap", [read_only, stacked])
+def test_a_job_of_many_writes_is_stopped_as_well(memory: Memory, wrap: Callable[[Memory], Connector]) -> None:
+    noted: list[str] = []
+    with pytest.raises(AccessDenied):
+        wrap(memory).start_bulk([EDIT], noted.append)
+    assert noted == []
+
+
+def test_a_dry_run_starts_no_job(memory: Memory) -> None:
+    noted: list[str] = []
+    connector = DryRun(memory)
+    [outcome] = connector.start_bulk([EDIT], noted.append)
+    assert (outcome.status, connector.would_write, noted) == ("rejected", [EDIT], [])
+
+
+@pytest.mark.parametrize("wrap", [read_only, dry, recorded, stacked])
+def test_what_is_known_and_how_old_a_description_may_be_is_passed_on(
+    memory: Memory, wrap: Callable[[Memory], Connector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def schema(self: Memory, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
+        asked.append(seen_within)
+        return ObjectSchema("memory", object_type, "People", FIELDS)
+
+    window = Window(NOW - timedelta(hours=1), NOW + timedelta(seconds=1))
+    everybody = list(wrap(memory).changed("people", ["name"], window))
+    news = list(wrap(memory).changed("people", ["name"], window, frozenset))
+    assert (sum(len(page.items) for page in everybody), sum(len(page.items) for page in news)) == (1, 0)
+    monkeypatch.setattr(Memory, "schema", schema)
+    wrap(memory).schema("people", 600.0)
+    assert asked == [600.0]
+
+
 def test_dry_run_refuses_and_keeps_what_it_would_have_sent(memory: Memory) -> None:
     connector = DryRun(memory)
     [outcome] = connector.write([EDIT])
