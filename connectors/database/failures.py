@@ -58,6 +58,10 @@ MAY_NOT = ("not permitted", "read only")
 NOT_PERMITTED = WriteError("permission", "NOT_PERMITTED", "the user of the database may not write this table")
 
 
+class Redescribe(BadReply):
+    """A column is gone since its table was described: nothing was changed, and asking anew may do."""
+
+
 class Busy(Exception):
     """Somebody else holds what is to be written, or there are too many of us: nothing was changed."""
 
@@ -102,8 +106,10 @@ def _failure(kind: str, doing: str) -> Exception:
         return NotFound(f"{doing}: there is no such table", next_step="truce doctor")
     if kind == "away":
         return Unavailable(f"the database did not answer {doing}", system=SYSTEM)
-    why = "a column is gone since its table was last described" if kind == "changed" else ""
-    return BadReply(f"the database could not answer {doing}", system=SYSTEM, why=why)
+    if kind == "changed":
+        why = "a column is gone since its table was last described"
+        return Redescribe(f"the database could not answer {doing}", system=SYSTEM, why=why)
+    return BadReply(f"the database could not answer {doing}", system=SYSTEM)
 
 
 def unavailable(doing: str) -> ConnectorError:

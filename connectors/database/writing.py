@@ -40,7 +40,7 @@ class Writing:
         if all(_is_hopeless(write) for write in writes):
             return [_rejected(write, _INVALID) for write in writes]
         try:
-            return self._in_one_transaction(writes)
+            return self._tables.anew(lambda: self._in_one_transaction(writes))
         except Busy:
             busy = WriteError("throttled", "BUSY", "somebody else holds these rows")
             return [_rejected(write, busy) for write in writes]
