@@ -171,3 +171,12 @@ def test_where_deleted_rows_are_kept_a_delete_marks_the_row(file: Path) -> None:
     assert database.read([ADA], []) == [Gone(ADA)]
     database.close()
     assert sql(file, "SELECT title, deleted_at FROM customers") == [("CTO", "2026-11-02 00:00:00.000000")]
+
+
+def test_a_row_that_says_no_time_is_looked_at_in_every_window(file: Path) -> None:
+    """An application that forgets the time must not hide a change."""
+    database = owned(file)
+    window = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
+    [page] = database.changed("customers", ["title"], window)
+    database.close()
+    assert [item.ref for item in page.items] == [ADA]
