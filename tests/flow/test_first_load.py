@@ -165,3 +165,16 @@ def test_a_side_that_looks_emptied_at_night_stops(stage: Stage) -> None:
         stage.delete(pair.hub)
     with pytest.raises(SafetyStop):
         cycle.pull_all(stage.installation, sweep=True)
+
+
+@pytest.mark.parametrize("system", ["salesforce", "hubspot"])
+def test_a_full_load_that_brings_much_less_than_was_known_stops(stage: Stage, system: str) -> None:
+    """Nobody told of a deletion: the records are simply not listed any more."""
+    pairs = stage.pairs(25, {}, {})
+    cycle.pull_all(stage.installation)
+    for pair in pairs[:10]:
+        stage.erase_for_good(pair.contact if system == "salesforce" else pair.hub)
+    stage.installation.mirror.read_anew(system, "Contact" if system == "salesforce" else "contacts")
+    with pytest.raises(SafetyStop) as stopped:
+        cycle.pull_all(stage.installation)
+    assert stopped.value.why.startswith("a full load brought 15 records where 25 were known")
