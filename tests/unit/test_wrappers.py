@@ -17,8 +17,11 @@ from agent.connector import (
     Write,
     nothing_known,
 )
+from agent.declaration import Names
 from agent.errors import AccessDenied, Unavailable
 from agent.records import Ref
+from connectors.conformance.account import examine
+from connectors.conformance.desk import Claim, Desk
 from connectors.memory import Memory
 from connectors.wrappers import Call, DryRun, ReadOnly, Recorded
 
@@ -110,6 +113,20 @@ def test_what_is_known_and_how_old_a_description_may_be_is_passed_on(
     monkeypatch.setattr(Memory, "schema", schema)
     wrap(memory).schema("people", 600.0)
     assert asked == [600.0]
+
+
+def test_a_claim_that_says_nothing_of_writing_writes_nothing_all_the_same(memory: Memory) -> None:
+    """Without leave no write of the suite leaves, whatever a claim declares."""
+
+    def sneaky(desk: Desk) -> None:
+        desk.connector.write([EDIT])
+
+    names = Names("people", "email", "name", "name", "name", "", "companies", "name")
+    claim = Claim("sneaky", sneaky, frozenset(), "here")
+    report = examine(memory, names=names, claims=[claim], may_write=False, is_patient=False, mark="x",
+                     sleep=lambda seconds: None, said=lambda finding: None)  # fmt: skip
+    assert [finding.result for finding in report.findings] == ["untried"]
+    assert memory.calls["write"] == 0
 
 
 def test_dry_run_refuses_and_keeps_what_it_would_have_sent(memory: Memory) -> None:
