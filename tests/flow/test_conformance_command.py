@@ -100,6 +100,15 @@ def test_a_right_that_is_missing_is_no_difference_and_is_said_once(terminal: Ter
     }
 
 
+@pytest.mark.parametrize("status", [401, 503])
+def test_an_account_that_does_not_answer_is_no_difference(terminal: Terminal, admin: Admin, status: int) -> None:
+    admin.fault(system="hubspot", method="GET", route="*/owners*", times="always", action="status", status=status)
+    report = examined(terminal, admin, "hubspot", may_write=False)
+    assert different(report) == []
+    [owners] = [finding for finding in report["findings"] if finding["claim"].startswith("owners have ids")]
+    assert owners["result"] == "untried"
+
+
 def test_a_production_account_is_not_written_to(
     terminal: Terminal, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
