@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, guard, identify, unsettled
+from agent import apply, confirm, guard, identify, overwritten, unsettled
 from agent.approval import proposals
 from agent.approval.proposals import title_of
 from agent.calls.allowances import Allowances
@@ -85,6 +85,7 @@ def run(installation: Installation) -> CycleReport:
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     again = _write(installation, fights.without_fights(installation, draft.allowed), report)
+    overwritten.look(installation)
     _look_for_gone(installation, again)
     again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)
     dispose(installation, again_soon | draft.waiting | draft.busy)
@@ -139,6 +140,8 @@ def pull_all(
             with installation.calls.lane("sweep"):
                 results.append(reconciled_records(connector, installation.mirror, pulling, between))
     if sweep:
+        with installation.calls.lane("sweep"):
+            overwritten.look(installation, everything=True)
         _ask_for_allowances(installation)
     return results
 

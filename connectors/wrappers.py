@@ -4,14 +4,13 @@ Each keeps the port's promises itself, so they stack in any order."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.connector import (
     Allowance,
-    Author,
     Capabilities,
     Connector,
     FullCopy,
@@ -28,6 +27,7 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, TruceError
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.versions import Author, Landed, Version
 
 
 class Around:
@@ -78,6 +78,9 @@ class Around:
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         return self.inner.authors(cells)
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        return self.inner.stood_before(landed)
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         return self.inner.full_copy(ref)
@@ -202,6 +205,10 @@ class Recorded(Around):
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         with self._noted("authors", asked=len(cells)):
             return self.inner.authors(cells)
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        with self._noted("stood_before", asked=len(landed)):
+            return self.inner.stood_before(landed)
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         with self._noted("full_copy", ref.object_type, 1) as answers:

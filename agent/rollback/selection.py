@@ -4,7 +4,7 @@ record or a field. Turned into the recorded writes and the cells of them that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,8 +12,9 @@ from agent.changes import OPEN, OPEN_STATES, Cell, Entry, State
 from agent.errors import NotFound, UsageError
 from agent.installation import Installation
 from agent.ledger.queries import EntryQuery
+from agent.overwritten import lost_values
 from agent.policy_files.named import header_named
-from agent.records import Ref
+from agent.records import FieldValue, Ref
 from agent.reports.finding import find_records
 
 WRITTEN = frozenset({State.CONFIRMED, *OPEN_STATES})
@@ -77,7 +78,22 @@ def select(installation: Installation, selection: Selection) -> list[Written]:
             header_named(selection.policy, installation.policies.policies.headers)
         raise NotFound(f"nothing that was written answers to: {selection.words}", next_step="truce batches")
     found += _undone_since(installation, found)
-    return sorted(found, key=lambda written: written.entry.seq, reverse=True)
+    return sorted(_as_it_was(installation, found), key=lambda written: written.entry.seq, reverse=True)
+
+
+def _as_it_was(installation: Installation, found: list[Written]) -> list[Written]:
+    """Where a write went over an edit that nobody saw, it is that edit which an undo puts back."""
+    lost = lost_values(installation)
+    if not lost:
+        return found
+    return [
+        replace(each, cells=tuple(replace(cell, before=_before(each.entry, cell, lost)) for cell in each.cells))
+        for each in found
+    ]
+
+
+def _before(entry: Entry, cell: Cell, lost: Mapping[tuple[str, str], FieldValue]) -> FieldValue:
+    return lost.get((entry.id, cell.vendor_field), cell.before)
 
 
 def _undone_since(installation: Installation, found: list[Written]) -> list[Written]:

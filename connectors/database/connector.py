@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from sqlalchemy.engine import RowMapping
 
 from agent.connector import (
     Allowance,
-    Author,
     Capabilities,
     FullCopy,
     Gate,
@@ -26,6 +25,7 @@ from agent.connector import (
     nothing_known,
 )
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.versions import Author, Landed, Version
 from connectors.database.declaration import COMPANY, DatabaseSettings, OwnerSettings, TableSettings
 from connectors.database.engine import Clock, Engine
 from connectors.database.failures import SYSTEM
@@ -105,6 +105,10 @@ class Database:
         """A table does not say who changed it."""
         return {}
 
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        """A table keeps no former values."""
+        return {}
+
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         return self._reading.full_copy(ref)
 
@@ -137,7 +141,6 @@ def abilities(tables: Mapping[str, TableSettings]) -> Capabilities:
         undelete=False,
         merge=False,
         unique_keys=bool(keys),
-        field_history=False,
         write_chunk=CHUNK,
         read_chunk=PAGE,
         conditional_chunk=CHUNK,
