@@ -74,7 +74,7 @@ class HubSpot:
         self._users: dict[str, str] = {}
         self._app_id = app_id
         login = login_of(token, client_id, client_secret, refresh_token, seconds)
-        self._client = Client(login, base_url, api_version, timeout, sleep)
+        self._client = Client(login, base_url, api_version, timeout, seconds, sleep)
         search = Search(self._client, Pace(seconds, sleep))
         self._reader = Reader(self._client, search)
         self._puller = Puller(self._client, search, self._reader)
