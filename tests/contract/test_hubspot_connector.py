@@ -303,7 +303,7 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
     server: ScriptedServer, connector: HubSpot, time: FakeTime
 ) -> None:
     account = {"portalId": 1, "accountType": "SANDBOX"}
-    little = {"X-HubSpot-RateLimit-Remaining": "14"}
+    little = {"X-HubSpot-RateLimit-Remaining": "4"}
     headers = [little, {}, {**little, "X-Status": "503"}, PLENTY, PLENTY]
     server.script(
         *(
@@ -318,7 +318,7 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
         with suppress(Unavailable):
             connector.identity()
         waited.append(time.now)
-    assert waited == [0.0, 1.0, 2.0, 3.0, 3.0]
+    assert waited == [0.0, 2.0, 4.0, 6.0, 6.0]
 
 
 def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
@@ -329,11 +329,11 @@ def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
     server.script(Answer(account, headers=little))
     for _ in range(20):
         connector.identity()
-    assert time.now == 1.0
+    assert time.now == 2.0
     server.script(Answer(account, headers=little, date="Mon, 02 Nov 2026 09:00:07 GMT"))
     connector.identity()
     connector.identity()
-    assert time.now == 2.0
+    assert time.now == 4.0
 
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:
