@@ -119,12 +119,16 @@ def _undone_since(installation: Installation, found: list[Written]) -> list[Writ
 
 def unwritten(installation: Installation, selection: Selection) -> list[Entry]:
     """What the selection's unfinished batches still have to write; an undo comes before it."""
+    refs = _refs(installation, selection)
+    moments = _in_force(installation, selection.revision)
     return [
         entry
         for batch in installation.ledger.batches(states=OPEN)
         if batch.kind != "rollback" and (not selection.batches or batch.id in selection.batches)
         for entry in installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.HELD))
-        if selection.batches or _cells(entry, selection)
+        if (_cells(entry, selection) or (selection.batches and not entry.change.cells))
+        and _is_about(entry, refs)
+        and _was_in_force(entry, moments)
     ]
 
 
@@ -133,11 +137,11 @@ def _entries(installation: Installation, selection: Selection) -> Iterator[Entry
     moments = _in_force(installation, selection.revision)
     for query in _queries(installation, selection, refs):
         for entry in installation.ledger.each_entry(query):
-            if _is_meant(entry, selection, moments):
+            if _is_about(entry, refs) and _is_since(entry, selection.since) and _was_in_force(entry, moments):
                 yield entry
 
 
-def _queries(installation: Installation, selection: Selection, refs: list[Ref]) -> Iterator[EntryQuery]:
+def _queries(installation: Installation, selection: Selection, refs: list[Ref] | None) -> Iterator[EntryQuery]:
     """The cheapest way into the ledger: by batch, by record, else from the moment on."""
     query = EntryQuery(states=WRITTEN, since=_earliest(installation, selection))
     if selection.batches:
@@ -157,9 +161,10 @@ def _earliest(installation: Installation, selection: Selection) -> datetime | No
     return selection.since - timedelta(hours=installation.config.run.approval_hours)
 
 
-def _refs(installation: Installation, selection: Selection) -> list[Ref]:
+def _refs(installation: Installation, selection: Selection) -> list[Ref] | None:
+    """The records meant; None: all."""
     if selection.record is None:
-        return []
+        return None
     return [record.ref for record in find_records(installation, selection.record)]
 
 
@@ -175,9 +180,17 @@ def _in_force(installation: Installation, revision: str | None) -> list[tuple[da
     return spans
 
 
-def _is_meant(entry: Entry, selection: Selection, moments: list[tuple[datetime, datetime | None]]) -> bool:
-    if selection.since is not None and (entry.settled_at or entry.recorded_at) < selection.since:
-        return False
+def _is_about(entry: Entry, refs: list[Ref] | None) -> bool:
+    change = entry.change
+    made = Ref(change.system, change.object_type, entry.record_id) if entry.record_id else None
+    return refs is None or change.ref in refs or made in refs
+
+
+def _is_since(entry: Entry, since: datetime | None) -> bool:
+    return since is None or (entry.settled_at or entry.recorded_at) >= since
+
+
+def _was_in_force(entry: Entry, moments: list[tuple[datetime, datetime | None]]) -> bool:
     return not moments or any(
         start <= entry.recorded_at and (end is None or entry.recorded_at < end) for start, end in moments
     )

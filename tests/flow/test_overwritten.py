@@ -156,8 +156,11 @@ def test_ordinary_edits_before_and_after_a_write_are_no_question(stage: Stage) -
     assert len([line for line in stage.written() if "jobtitle" in line["before"]]) > 2
 
 
-def test_what_one_look_does_not_reach_the_daily_comparison_does(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cycle asks for the histories of fifty records at most, in one call."""
+@pytest.mark.parametrize("how", ["the daily comparison", "a cycle with nothing to write"])
+def test_what_one_look_does_not_reach_the_next_one_does(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A cycle that writes asks for the histories of fifty records at most, in one call."""
     stage.write_policies(person=person_policy(), limits=limits_policy())
     stage.go_live()
     pairs = stage.pairs(60, {"Title": "CEO"}, {"jobtitle": "CEO"})
@@ -177,7 +180,10 @@ def test_what_one_look_does_not_reach_the_daily_comparison_does(stage: Stage, mo
     assert len(questions(stage)) == 50
     routes = stage.admin.get("/counters")["systems"]["hubspot"]["routes"]
     assert routes["POST /crm/v3/objects/{object_type}/batch/read"] == {"200": 2}, "the fresh look, and the histories"
-    pull_all(stage.installation, sweep=True)
+    if how == "the daily comparison":
+        pull_all(stage.installation, sweep=True)
+    else:
+        stage.cycle()
     assert len(questions(stage)) == 60
 
 
@@ -211,7 +217,7 @@ def test_the_unseen_edit_of_somebody_forgotten_is_forgotten(stage: Stage, monkey
     assert event.body == {}
     assert all("Founder" not in moment.what for moment in timeline(stage.installation, str(pair.hub)).moments)
     assert stage.installation.ledger.verify().ok
-    look(stage.installation)
+    look(stage.installation, chunks=1)
     assert questions(stage) == [], "a question without words is over"
 
 
@@ -229,5 +235,5 @@ def test_writes_of_longer_ago_are_not_looked_at(stage: Stage, monkeypatch: pytes
         patch.setattr("agent.cycle.overwritten.look", lambda installation, **more: None)
         overwrites(stage, patch, jobtitle="Founder")
     stage.advance(timedelta(days=8).total_seconds())
-    look(stage.installation, everything=True)
+    look(stage.installation, chunks=None)
     assert questions(stage) == []

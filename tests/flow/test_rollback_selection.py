@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from flow_stage import FIELDS, ONE_DAY, Pair, Stage, person_policy
 
+from agent.changes import State
 from agent.errors import NotFound, UsageError
 from connectors.emulator.clock import Clock
 
@@ -90,6 +91,33 @@ def test_one_field_of_one_batch(stage: Stage) -> None:
     batch = stage.apply()["batch"]
     stage.rollback(batch, field="city")
     assert held_values(stage, ada)[:2] == ("CEO", "Berlin")
+
+
+def test_one_record_of_a_batch_goes_back_and_the_others_stay(stage: Stage) -> None:
+    ada, eve = person(stage), person(stage)
+    batch = stage.apply()["batch"]
+    assert stage.preview(batch, record=str(ada.hub))["restore"] == 1
+    stage.rollback(batch, record=str(ada.hub), field="job_title")
+    assert held_values(stage, ada)[:2] == ("Boss", "Bonn")
+    assert held_values(stage, eve)[:2] == ("CEO", "Bonn")
+    assert {freeze.field for freeze in stage.installation.freezes.standing()} == {"job_title"}
+
+
+@pytest.mark.parametrize("how", ["a batch", "a policy"])
+def test_an_undo_of_one_record_drops_nothing_that_is_still_to_be_written_to_others(stage: Stage, how: str) -> None:
+    """The batch stopped in the middle: one record is written, the others wait."""
+    pairs = stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+    stage.interrupt("apply", plan=stage.plan()["plan"], confirm=3)
+    (batch,) = stage.installation.ledger.batches(states=["open"])
+    written = [pair for pair in pairs if stage.value(pair.contact, "Phone") == "2"]
+    waiting = [pair for pair in pairs if pair not in written]
+    assert waiting
+    chosen = {"record": str(waiting[0].contact)}
+    stage.rollback(
+        *([batch.id] if how == "a batch" else []), **({} if how == "a batch" else {"policy": "person-basics"}), **chosen
+    )
+    left = stage.installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED,))
+    assert {entry.change.ref for entry in left} == {pair.contact for pair in waiting[1:]}
 
 
 def test_one_record_by_its_e_mail_over_all_batches(stage: Stage) -> None:
