@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
 
 import pytest
 from flow_stage import FIELDS, ONE_DAY, Pair, Stage, person_policy
 
-from agent.changes import State
+from agent.changes import Cell, Entry, State
 from agent.errors import NotFound, UsageError
 from connectors.emulator.clock import Clock
 
@@ -246,3 +248,45 @@ def test_a_selection_must_select(stage: Stage) -> None:
         stage.preview(policy="person-basics", since="yesterday")
     with pytest.raises(UsageError, match="no day"):
         stage.preview(policy="person-basics", since="someday")
+
+
+def test_whatever_is_given_together_must_all_hold(stage: Stage) -> None:
+    """Every way to narrow an undo beside every other, against the recorded writes themselves."""
+    stage.write_policies(phones=phones_policy())
+    ada, eve = person(stage), person(stage)
+    stage.apply()
+    first = stage.installation.policies.policies.revision
+    stage.advance(7_200)
+    stage.write_policies(person=person_policy(fields=FIELDS.replace(", may_clear: true", "")))
+    for pair in (ada, eve):
+        stage.edit(pair.contact, Title="CFO", MailingCity="Paris", MobilePhone="3")
+    stage.advance(700)
+    stage.apply()
+    batches = [batch.id for batch in reversed(stage.installation.ledger.batches())]
+    moment = stage.clock.now() - timedelta(seconds=60)
+    assert len(batches) == 2
+    ways: list[tuple[str, object, Callable[[Entry, Cell], bool]]] = [
+        ("batch", batches[0], lambda entry, cell: entry.batch_id == batches[0]),
+        ("policy", "person-phones", lambda entry, cell: cell.why.policy == "person-phones"),
+        ("since", moment.isoformat(), lambda entry, cell: (entry.settled_at or entry.recorded_at) >= moment),
+        ("revision", first, lambda entry, cell: entry.batch_id == batches[0]),
+        ("record", str(ada.hub), lambda entry, cell: entry.change.ref == ada.hub),
+        ("field", "mobile", lambda entry, cell: cell.field == "mobile"),
+    ]
+    entries = stage.installation.ledger.entries()
+    for count in range(1, len(ways) + 1):
+        for some in combinations(ways, count):
+            wanted = {
+                f"{entry.change.ref}:{cell.field}"
+                for entry in entries
+                for cell in entry.change.cells
+                if all(holds(entry, cell) for _, _, holds in some)
+            }
+            given = {name: value for name, value, _ in some}
+            named = [str(given.pop("batch"))] if "batch" in given else []
+            try:
+                preview = stage.preview(*named, **given)
+                found = {item["cell"] for group in ("restored", "left") for item in preview[group]}
+            except NotFound:
+                found = set()
+            assert found == wanted, sorted(name for name, _, _ in some)
