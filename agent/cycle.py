@@ -85,7 +85,7 @@ def run(installation: Installation) -> CycleReport:
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     again = _write(installation, fights.without_fights(installation, draft.allowed), report)
-    overwritten.look(installation, chunks=overwritten.WHEN_BUSY if report.batch else overwritten.WHEN_IDLE)
+    overwritten.look(installation)
     _look_for_gone(installation, again)
     again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)
     dispose(installation, again_soon | draft.waiting | draft.busy)
@@ -141,7 +141,7 @@ def pull_all(
                 results.append(reconciled_records(connector, installation.mirror, pulling, between))
     if sweep:
         with installation.calls.lane("sweep"):
-            overwritten.look(installation, chunks=None)
+            overwritten.look(installation, everything=True)
         _ask_for_allowances(installation)
     return results
 

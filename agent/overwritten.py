@@ -5,8 +5,8 @@ system keeps former values (``Capabilities.history_chunk``), what stood right be
 with what we had read. The value that was lost goes into the ledger and becomes a question; an undo puts it back
 instead of the one before it.
 
-A cycle that writes looks at one chunk of records, which is one call for each object type; a cycle that does not catches
-up, ten chunks at most; the daily comparison looks at all that is left.
+Each cycle looks at one chunk of records, which is one call for each object type, and the daily comparison at all that
+is left: after a large batch it takes a while, and no cycle costs more for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
 from typing import Literal
 
 from agent.changes import Cell, Entry, ReviewRequest, State
@@ -30,24 +29,18 @@ from agent.versions import Landed, Version
 ASKED_WITHIN = timedelta(days=7)
 """Writes of longer ago are not looked at any more: histories are short."""
 
-WHEN_BUSY, WHEN_IDLE = 1, 10
-"""Chunks that a cycle looks at, by whether it wrote."""
-
 ACTOR = "truce"
 KIND: Literal["overwritten"] = "overwritten"
 _LOOKED_UP_TO = "looked for overwritten edits up to"
 
 
-def look(installation: Installation, *, chunks: int | None) -> None:
-    """Look at what was written since the last look: so many ``chunks`` of it, or all (None).
+def look(installation: Installation, *, everything: bool = False) -> None:
+    """Look at what was written since the last look: a chunk of it, or ``everything``.
 
     A vendor that does not answer is asked again next time.
     """
     _close_moved_on(installation)
-    for _ in range(chunks) if chunks is not None else count():
-        batch = _next(installation)
-        if batch is None:
-            return
+    while (batch := _next(installation)) is not None:
         last_seq, entries = batch
         try:
             found = list(_overwritten(installation, entries))
@@ -58,6 +51,8 @@ def look(installation: Installation, *, chunks: int | None) -> None:
                 installation.ledger.record_event(OVERWRITTEN, each.entry.change.entity_id, ACTOR, each.as_body())
             installation.reviews.open_or_refresh([each.question for each in found])
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LOOKED_UP_TO, last_seq))
+        if not everything:
+            return
 
 
 def lost_values(installation: Installation) -> dict[tuple[str, str], FieldValue]:

@@ -156,11 +156,11 @@ def test_ordinary_edits_before_and_after_a_write_are_no_question(stage: Stage) -
     assert len([line for line in stage.written() if "jobtitle" in line["before"]]) > 2
 
 
-@pytest.mark.parametrize("how", ["the daily comparison", "a cycle with nothing to write"])
+@pytest.mark.parametrize("how", ["the daily comparison", "the next cycle"])
 def test_what_one_look_does_not_reach_the_next_one_does(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """A cycle that writes asks for the histories of fifty records at most, in one call."""
+    """A cycle asks for the histories of fifty records at most, in one call."""
     stage.write_policies(person=person_policy(), limits=limits_policy())
     stage.go_live()
     pairs = stage.pairs(60, {"Title": "CEO"}, {"jobtitle": "CEO"})
@@ -217,7 +217,7 @@ def test_the_unseen_edit_of_somebody_forgotten_is_forgotten(stage: Stage, monkey
     assert event.body == {}
     assert all("Founder" not in moment.what for moment in timeline(stage.installation, str(pair.hub)).moments)
     assert stage.installation.ledger.verify().ok
-    look(stage.installation, chunks=1)
+    look(stage.installation)
     assert questions(stage) == [], "a question without words is over"
 
 
@@ -235,5 +235,5 @@ def test_writes_of_longer_ago_are_not_looked_at(stage: Stage, monkeypatch: pytes
         patch.setattr("agent.cycle.overwritten.look", lambda installation, **more: None)
         overwrites(stage, patch, jobtitle="Founder")
     stage.advance(timedelta(days=8).total_seconds())
-    look(stage.installation, chunks=None)
+    look(stage.installation, everything=True)
     assert questions(stage) == []
