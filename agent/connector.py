@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from agent.records import FieldValue, Gone, MergedInto, Owner, Pulled, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
 from agent.versions import Author, Landed, Version
 
 Op = Literal["create", "update", "delete", "opt_out", "associate", "undelete", "merge"]
@@ -341,7 +342,12 @@ class Connector(Protocol):
         ...
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         """Every record whose stamp lies in the window, deletions and merges included.
 

@@ -44,6 +44,7 @@ from agent.records import (
     Tombstone,
     Unreadable,
 )
+from agent.together import IN_TURN, Together
 from agent.versions import Author, Landed, Version
 from connectors.memory_world import Clock, Rewrite, Row, World, blank_as_none, kept
 
@@ -163,7 +164,12 @@ class Memory(World):
         return list(self.known_owners)
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         self._call("changed")
         self.schema_of(object_type)

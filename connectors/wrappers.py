@@ -27,6 +27,7 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, TruceError
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
 from agent.versions import Author, Landed, Version
 
 
@@ -66,9 +67,14 @@ class Around:
         return self.inner.owners()
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
-        return self.inner.changed(object_type, fields, window, known)
+        return self.inner.changed(object_type, fields, window, known, together)
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         return self.inner.read(refs, fields)
@@ -182,10 +188,15 @@ class Recorded(Around):
         return owners
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         with self._noted("changed", object_type) as answers:
-            for page in self.inner.changed(object_type, fields, window, known):
+            for page in self.inner.changed(object_type, fields, window, known, together):
                 answers.update(type(item).__name__ for item in page.items)
                 yield page
 

@@ -25,6 +25,7 @@ from agent.connector import (
     nothing_known,
 )
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
 from agent.versions import Author, Landed, Version
 from connectors.database.declaration import COMPANY, DatabaseSettings, OwnerSettings, TableSettings
 from connectors.database.engine import Clock, Engine
@@ -91,7 +92,12 @@ class Database:
             return [_owner(settings, row) for row in connection.execute(select(table)).mappings()]
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         return self._reading.changed(object_type, fields, window, known)
 

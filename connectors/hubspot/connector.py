@@ -23,6 +23,7 @@ from agent.connector import (
 )
 from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone, Unreadable
+from agent.together import IN_TURN, Together
 from agent.versions import Author, Landed, Version
 from connectors.hubspot.abilities import abilities
 from connectors.hubspot.associations import refused
@@ -144,12 +145,17 @@ class HubSpot:
         return [*self._owners(archived=False), *self._owners(archived=True)]
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         """See ``pulling``: deletions appear only in a full load (``since`` None) and through ``vanished``."""
         if (kind := pair_type(object_type)) is not None:
             return self._pairs.changed(kind, fields, window, known)
-        return self._puller.changed(object_type, fields, window, known)
+        return self._puller.changed(object_type, fields, window, known, together)
 
     def vanished(self, refs: Sequence[Ref]) -> list[Tombstone | MergedInto]:
         """Which of these records are archived or merged by now: what the change query cannot show."""

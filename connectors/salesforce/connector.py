@@ -23,6 +23,7 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, BadReply
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
 from agent.versions import Author, Landed, Version
 from connectors.salesforce.abilities import BULK_ABOVE, abilities
 from connectors.salesforce.allowances import daily_allowances
@@ -154,7 +155,12 @@ class Salesforce:
         return users + queues
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         return self._reading.changed(object_type, fields, window, known)
 
