@@ -20,6 +20,7 @@ from agent.connector import (
 from agent.declaration import Names
 from agent.errors import AccessDenied, Unavailable
 from agent.records import Ref
+from agent.together import IN_TURN, Together
 from connectors.conformance.account import examine
 from connectors.conformance.desk import Claim, Desk
 from connectors.memory import Memory
@@ -170,9 +171,14 @@ def test_notes_count_and_never_quote(memory: Memory) -> None:
 def test_a_pull_that_breaks_half_way_is_noted_with_what_came(memory: Memory) -> None:
     class Breaking(ReadOnly):
         def changed(
-            self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+            self,
+            object_type: str,
+            fields: Sequence[str],
+            window: Window,
+            known: Known = nothing_known,
+            together: Together = IN_TURN,
         ) -> Iterator[Page]:
-            yield from self.inner.changed(object_type, fields, window, known)
+            yield from self.inner.changed(object_type, fields, window, known, together)
             raise Unavailable("gone", system="memory")
 
     notes: list[Call] = []
