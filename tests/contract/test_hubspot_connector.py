@@ -346,7 +346,7 @@ def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
 
 
 def test_a_reply_that_was_overtaken_by_a_later_one_does_not_count(time: FakeTime) -> None:
-    pace = Rolling(time.sleep)
+    pace = Rolling(time.seconds, time.sleep)
     with pace.turn() as early:
         with pace.turn() as late:
             pace.note(late, 0, UNTIL)
