@@ -180,3 +180,17 @@ def test_a_row_that_says_no_time_is_looked_at_in_every_window(file: Path) -> Non
     [page] = database.changed("customers", ["title"], window)
     database.close()
     assert [item.ref for item in page.items] == [ADA]
+
+
+def test_a_full_load_comes_page_by_page_and_goes_on_behind_the_one_it_had_come_to(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        rows = [(f"p{number}@shop.example",) for number in range(599)]
+        connection.executemany("INSERT INTO customers (email) VALUES (?)", rows)
+    connection.close()
+    database = owned(file)
+    until = datetime(2026, 11, 3, tzinfo=UTC)
+    whole = list(database.changed("customers", [], Window(None, until)))
+    rest = list(database.changed("customers", [], Window(None, until, whole[0].reached)))
+    database.close()
+    assert [len(page.items) for page in whole] == [500, 100]
+    assert [item.ref for item in rest[0].items] == [item.ref for item in whole[1].items]
