@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from database_tables import make_file, tables
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event
 
-from agent.connector import Window, Write
+from agent.connector import Allowance, Window, Write
 from agent.records import Gone, Record, Ref
 from connectors.database.connector import Database
 from connectors.database.declaration import DatabaseSettings
@@ -194,3 +194,34 @@ def test_a_full_load_comes_page_by_page_and_goes_on_behind_the_one_it_had_come_t
     database.close()
     assert [len(page.items) for page in whole] == [500, 100]
     assert [item.ref for item in rest[0].items] == [item.ref for item in whole[1].items]
+
+
+class Counting:
+    """A gate that only counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def enter(self) -> None:
+        self.count += 1
+
+    def told(self, allowance: Allowance) -> None: ...
+
+
+def test_every_request_passes_the_gate_once(file: Path) -> None:
+    database, gate = owned(file), Counting()
+    database.use_gate(gate)
+    asked: list[Callable[[], object]] = [
+        database.identity,
+        database.now,
+        lambda: database.schema("customers"),
+        lambda: database.read([ADA], []),
+        lambda: database.find("customers", "email", "ada@shop.example", []),
+        lambda: list(database.changed("customers", [], Window(None, datetime(2026, 11, 3, tzinfo=UTC)))),
+        lambda: database.full_copy(ADA),
+        lambda: database.write([Write("E-1", "update", "customers", "1", {"title": "Countess"})]),
+    ]
+    for number, ask in enumerate(asked, start=1):
+        ask()
+        assert gate.count == number
+    database.close()
