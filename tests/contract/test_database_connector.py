@@ -13,6 +13,7 @@ from database_tables import make_file, tables
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event
 
 from agent.connector import Allowance, Window, Write
+from agent.errors import NotFound
 from agent.records import Gone, Record, Ref
 from connectors.database.connector import Database
 from connectors.database.declaration import DatabaseSettings
@@ -119,6 +120,20 @@ def test_a_column_that_went_since_the_last_look_is_left_out_at_once(file: Path) 
     [record] = page.items
     assert isinstance(record, Record)
     assert record.fields == {"title": "Countess"}
+    database.close()
+
+
+def test_a_table_that_went_since_the_last_look_is_not_found(file: Path) -> None:
+    database = owned(file)
+    database.schema("customers")
+    sql(file, "ALTER TABLE customers RENAME TO customers_moved")
+    for ask in (
+        lambda: database.read([ADA], []),
+        lambda: list(database.changed("customers", [], Window(None, datetime(2026, 11, 3, tzinfo=UTC)))),
+        lambda: database.write([Write("E-1", "update", "customers", "1", {"title": "Countess"})]),
+    ):
+        with pytest.raises(NotFound):
+            ask()
     database.close()
 
 

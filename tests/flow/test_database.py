@@ -42,6 +42,21 @@ fields:
   last_name:  {hubspot: lastname, database: last_name, wins: database unless blank}
   job_title:  {hubspot: jobtitle, database: title, wins: hubspot unless blank}
 """
+FIRMS = """\
+policy: firms
+kind: fields
+responsible: anna@example.com
+purpose: Companies are called alike
+review_by: 2099-01-01
+mode: ask
+defines: company
+records: {hubspot: companies, database: companies}
+match: [name]
+first_time: winner
+losing_edit: revert
+fields:
+  name: {hubspot: name, database: name, wins: hubspot}
+"""
 KILLED = """\
 import os, signal, sys
 from sqlalchemy.engine.default import DefaultDialect
@@ -200,6 +215,24 @@ def test_doctor_says_of_a_database_that_is_only_read_what_cannot_be_written(town
     assert "database rights: may not create customers, change customers" in said.out
     printed = town.terminal("doctor", "--permissions").out
     assert "GRANT SELECT, INSERT, UPDATE, DELETE ON customers TO truce;" in printed
+
+
+def test_a_table_that_vanished_suspends_its_policy_until_it_is_back(town: Town) -> None:
+    terminal = town.terminal
+    (terminal.folder / "policies" / "firms.yaml").write_text(FIRMS, encoding="utf-8")
+    assert terminal("plan").code == 0
+    assert terminal("go-live", "customers", "--yes").code == 0
+    assert terminal("run", "--once").code == 0
+    town.sql("ALTER TABLE customers RENAME TO customers_moved")
+    assert terminal("run", "--once").code == 0
+    assert [each["because"] for each in terminal.json("status")["suspended"]] == [
+        "Database customers is gone, or hidden from Truce's user"
+    ]
+    town.sql("ALTER TABLE customers_moved RENAME TO customers")
+    town.sql("UPDATE customers SET first_name = 'Augusta', updated_at = datetime('now') WHERE first_name = 'Ada'")
+    assert terminal("run", "--once").code == 0
+    assert terminal.json("status")["suspended"] == []
+    assert town.contacts("firstname")["ada@shop.example"] == "Augusta"
 
 
 def test_a_row_edited_since_the_plan_is_left_alone(town: Town) -> None:
