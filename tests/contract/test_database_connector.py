@@ -240,3 +240,18 @@ def test_every_request_passes_the_gate_once(file: Path) -> None:
         ask()
         assert gate.count == number
     database.close()
+
+
+def test_columns_that_are_not_named_do_not_exist_for_truce(file: Path) -> None:
+    found = tables(has_key=True, keeps_deleted=False)
+    found["customers"]["columns"] = ["email"]
+    settings = DatabaseSettings.model_validate({"file": file, "production": False, "tables": found})
+    database = Database(settings, file=file, url="", clock=lambda: datetime(2026, 11, 2, tzinfo=UTC))
+    assert set(database.schema("customers").fields) == {"id", "email", "truce_key", "updated_at"}
+    [readout] = database.read([ADA], ["email", "title"])
+    assert isinstance(readout, Record)
+    assert readout.fields == {"email": "ada@shop.example"}
+    [outcome] = database.write([Write("E-1", "update", "customers", "1", {"title": "Countess"})])
+    assert outcome.error is not None
+    assert outcome.error.code == "NO_SUCH_COLUMN"
+    database.close()
