@@ -106,6 +106,16 @@ def test_an_unused_token_expires_and_a_used_one_lives_on(org: Org) -> None:
     assert answer.json() == [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
 
+def test_how_long_a_token_lives_is_a_switch(org: Org) -> None:
+    """4"""
+    org.switch("token_seconds", 60)
+    plain = library(org, Org(org.emulator).sf.session_id)
+    assert plain.query("SELECT Id FROM Organization")["totalSize"] == 1
+    org.advance(61)
+    with pytest.raises(SalesforceExpiredSession):
+        plain.query("SELECT Id FROM Organization")
+
+
 def test_the_library_logs_in_again_after_a_revocation(org: Org) -> None:
     """4"""
     before = org.sf.session_id
@@ -134,6 +144,12 @@ def test_without_a_good_token_the_answer_is_401(org: Org, token: str | None) -> 
     """5"""
     answer = org.raw("GET", "sobjects", token=token)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+
+
+def test_a_good_token_under_another_scheme_is_none(org: Org) -> None:
+    """5"""
+    answer = org.raw("GET", "limits", token=None, headers={"Authorization": f"Basic {org.sf.session_id}"})
+    assert answer.status_code == 401
 
 
 def library(org: Org, session_id: str, version: str = "65.0") -> Salesforce:
@@ -341,6 +357,20 @@ def test_a_connection_may_drop_after_the_commit(org: Org) -> None:
     assert len(org.query("SELECT Id FROM Contact")) == 1
 
 
+def test_a_slow_write_outlasts_the_library_s_patience_and_happens_later(org: Org) -> None:
+    """10"""
+    contact = org.make()
+    org.admin.fault(system="salesforce", method="PATCH", action="delay", delay_seconds=3600)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        org.call("PATCH", f"sobjects/Contact/{contact}", json={"Title": "Lady"}, timeout=0.05)
+    assert org.value("Contact", contact, "Title") is None
+    calls = org.admin.get("/counters")["total"]
+    org.advance(3600)
+    while org.admin.get("/counters")["total"] == calls:
+        pass
+    assert org.value("Contact", contact, "Title") == "Lady"
+
+
 def test_a_wrong_method_says_which_are_right(org: Org) -> None:
     """65"""
     status, error = refusal(org.sf.restful, "query", method="POST")
@@ -431,7 +461,9 @@ def test_an_unchanged_description_is_304_and_a_permission_changes_it(org: Org) -
     with pytest.raises(SalesforceGeneralError) as caught:
         org.call("GET", "sobjects/Contact/describe", headers=headers)
     assert caught.value.status == 304
-    assert org.raw("GET", "sobjects", headers=headers).status_code == 304
+    for path in ("sobjects", "sobjects/Contact/describe"):
+        unchanged = org.raw("GET", path, headers=headers)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
     org.person("permissions", object="Contact", hide="Title")
     names = [entry["name"] for entry in org.call("GET", "sobjects/Contact/describe", headers=headers).json()["fields"]]
     assert "Title" not in names

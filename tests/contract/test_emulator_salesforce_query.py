@@ -363,6 +363,15 @@ def test_wrong_queries_are_refused(org: Org, soql: str, error: str) -> None:
     assert code(org.query, soql) == (400, error)
 
 
+def test_an_unknown_object_is_refused_in_the_vendor_s_words(org: Org) -> None:
+    """20"""
+    _, error = refusal(org.query, "SELECT Id FROM XYZZY")
+    assert error["message"].endswith(
+        "sObject type 'XYZZY' is not supported. If you are attempting to use a custom object, be sure to append the "
+        "'__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names."
+    )
+
+
 def test_all_fields_can_be_asked_for_with_a_limit(org: Org) -> None:
     """20"""
     org.make(Customer_Stage__c="MQL")
@@ -392,6 +401,12 @@ def test_a_hidden_field_is_a_missing_one_everywhere(org: Org) -> None:
     assert "Title" not in org.read("Contact", contact_id)
     assert code(org.change, "Contact", contact_id, Title="CEO") == missing
     assert code(org.make, Title="CEO") == missing
+    assert "Title" not in {entry["name"] for entry in org.sf.Contact.describe()["fields"]}
+    for of_hidden, of_missing in (
+        (refusal(org.query, "SELECT Title FROM Contact"), refusal(org.query, "SELECT Tytle FROM Contact")),
+        (refusal(org.change, "Contact", contact_id, Title="C"), refusal(org.change, "Contact", contact_id, Tytle="C")),
+    ):
+        assert str(of_hidden) == str(of_missing).replace("Tytle", "Title")
     org.person_edits("Contact", contact_id, Title="by a person")
     org.person("permissions", object="Contact", show="Title")
     assert org.value("Contact", contact_id, "Title") == "by a person"
