@@ -55,8 +55,12 @@ def _user_info(org: Org, user_id: str) -> dict[str, Any]:
     organization = org.space.table("Organization")[org.space.settings["org_id"]].values
     return {
         "accessibilityMode": False,
+        "chatterExternal": False,
         "currencySymbol": "$",
+        "orgAttachmentFileSizeLimit": 26_214_400,
         "orgDefaultCurrencyIsoCode": "USD",
+        "orgDefaultCurrencyLocale": "en_US",
+        "orgDisallowHtmlAttachments": False,
         "orgHasPersonAccounts": False,
         "organizationId": org.space.settings["org_id"],
         "organizationMultiCurrency": False,

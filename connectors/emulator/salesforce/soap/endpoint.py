@@ -10,7 +10,7 @@ from connectors.emulator.salesforce import limits, sessions
 from connectors.emulator.salesforce.bulk import running
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal
-from connectors.emulator.salesforce.soap import account, records
+from connectors.emulator.salesforce.soap import account, descriptions, reading, records
 from connectors.emulator.salesforce.soap.envelope import Fault, Request, answer, read
 
 PATH = re.compile(r"/services/Soap/u/(\d+\.\d)(?:/[0-9A-Za-z]+)?")
@@ -22,6 +22,16 @@ OPERATIONS: dict[str, Operation] = {
     "logout": account.logout,
     "getServerTimestamp": account.server_timestamp,
     "getUserInfo": account.user_info,
+    "query": reading.query,
+    "queryAll": reading.query_all,
+    "queryMore": reading.query_more,
+    "retrieve": reading.retrieve,
+    "search": reading.search,
+    "getUpdated": reading.updated,
+    "getDeleted": reading.deleted,
+    "describeGlobal": descriptions.every_object,
+    "describeSObject": descriptions.one_object,
+    "describeSObjects": descriptions.objects,
     "create": records.create,
     "update": records.update,
     "upsert": records.upsert,
