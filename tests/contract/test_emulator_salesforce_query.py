@@ -73,7 +73,10 @@ def test_a_cursor_dies_after_two_days_and_belongs_to_its_user(org: Org) -> None:
     wrong = (400, "INVALID_QUERY_LOCATOR")
     assert code(other.sf.query_more, following, identifier_is_url=True) == wrong
     assert len(org.sf.query_more(following, identifier_is_url=True)["records"]) == 100
-    org.advance(2 * 86_400 + 1)
+    org.switch("run_as", "integration")
+    org.advance(2 * 86_400)
+    assert len(org.sf.query_more(following, identifier_is_url=True)["records"]) == 100
+    org.advance(1)
     assert code(org.sf.query_more, following, identifier_is_url=True) == wrong
     assert code(org.sf.query_more, "01g000000000001AAA-2000") == wrong
 
@@ -254,6 +257,17 @@ def test_conditions(people: Org, condition: str, found: str) -> None:
     assert "".join(name[0] for name in where(people, condition)) == found
 
 
+def test_spans_of_days_end_where_they_say(people: Org) -> None:
+    """17"""
+    people.advance(3 * 86_400)
+    people.make(LastName="Eve")
+    assert where(people, "CreatedDate = LAST_N_DAYS:3") == ["Ada", "Bob", "Cid", "Dan", "Eve"]
+    assert where(people, "CreatedDate = LAST_N_DAYS:2") == where(people, "CreatedDate = TODAY") == ["Eve"]
+    assert where(people, "CreatedDate < LAST_N_DAYS:2") == ["Ada", "Bob", "Cid", "Dan"]
+    assert where(people, "CreatedDate = N_DAYS_AGO:3") == ["Ada", "Bob", "Cid", "Dan"]
+    assert where(people, "CreatedDate > YESTERDAY") == ["Eve"]
+
+
 def test_ids_are_compared_in_both_lengths_and_by_sub_select(org: Org) -> None:
     """17"""
     account_id = org.make("Account", Name="Engines")
@@ -321,6 +335,8 @@ def test_deleted_rows_and_archived_tasks_are_seen_by_query_all_only(org: Org) ->
         {"Id": kept, "IsDeleted": False, "LastName": "Kept"},
         {"Id": gone, "IsDeleted": True, "LastName": "Gone"},
     ]
+    by_id = f"SELECT Id FROM Contact WHERE Id = '{gone}'"
+    assert (org.query(by_id), ids_of(org.query_deleted(by_id))) == ([], [gone])
     task_id = org.make("Task", Subject="Call")
     org.person("edit", object="Task", id=task_id, values={"IsArchived": True}, actor={"id": "job", "cause": "system"})
     assert org.query("SELECT Id FROM Task") == []

@@ -44,6 +44,7 @@ def test_all_rows_of_a_call_share_one_stamp_of_whole_seconds(org: Org) -> None:
     found = org.query("SELECT SystemModstamp, LastModifiedDate, CreatedDate FROM Contact")
     assert len(found) == 200
     assert {value for record in found for value in record.values()} == {stamp(5)}
+    assert len(org.query("SELECT Id FROM Contact WHERE SystemModstamp = 2026-11-02T09:00:05Z")) == 200
 
 
 def test_a_save_without_a_change_moves_both_stamps(org: Org) -> None:

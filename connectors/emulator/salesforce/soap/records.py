@@ -174,7 +174,7 @@ def convert_lead(call: Call, request: Request) -> list[Result]:
 
 
 def _not_converted(failed: Result) -> Result:
-    nothing = {name: None for name in ("accountId", "contactId", "leadId", "opportunityId")}
+    nothing = dict.fromkeys(("accountId", "contactId", "leadId", "opportunityId"))
     return dict(sorted({**nothing, "errors": failed["errors"], "success": False}.items()))
 
 
