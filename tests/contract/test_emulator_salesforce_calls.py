@@ -293,12 +293,12 @@ def test_a_long_address_and_long_headers_are_refused(org: Org) -> None:
 def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
     """65"""
     assert code(org.sf.restful, "parameterizedSearch") == (404, "NOT_FOUND")
-    assert code(org.sf.restful, "sobjects/Account/quickActions") == (404, "NOT_FOUND")
+    assert code(org.sf.restful, "sobjects/Account/describe/namedLayouts") == (404, "NOT_FOUND")
     assert org.raw("GET", "/services/nothing").status_code == 404
     here = f"/services/data/v{org.sf.sf_version}"
     assert [line["path"] for line in org.admin.get("/unknown")] == [
         f"{here}/parameterizedSearch",
-        f"{here}/sobjects/Account/quickActions",
+        f"{here}/sobjects/Account/describe/namedLayouts",
         "/services/nothing",
     ]
 
@@ -500,12 +500,20 @@ def test_an_object_taken_away_from_the_user_is_not_there(org: Org) -> None:
 def test_ids_have_their_prefix_a_right_checksum_and_a_short_form(org: Org) -> None:
     """63"""
     contact_id = org.make()
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-    blocks = [contact_id[start : start + 5] for start in (0, 5, 10)]
-    sums = [alphabet[sum(2**n for n, char in enumerate(block) if char.isupper())] for block in blocks]
-    assert contact_id == contact_id[:15] + "".join(sums)
+    assert contact_id == contact_id[:15] + checksum_of(contact_id)
     assert contact_id.startswith("003")
     assert org.value("Contact", contact_id[:15], "Id") == contact_id
+    records = [{"attributes": {"type": "Contact"}, "LastName": "Byron"} for _ in range(40)]
+    made = org.sf.restful("composite/sobjects", method="POST", json={"records": records})
+    assert len({each["id"][15:] for each in made}) == 2, "some ids end in a capital"
+    assert all(checksum_of(each["id"]) == each["id"][15:] for each in made)
+    assert checksum_of("001D000000IqhSL") == "IAZ", "an id of the vendor's own documentation"
+
+
+def checksum_of(record_id: str) -> str:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+    blocks = [record_id[start : start + 5] for start in (0, 5, 10)]
+    return "".join(alphabet[sum(2**n for n, char in enumerate(block) if char.isupper())] for block in blocks)
 
 
 def test_the_same_steps_give_the_same_ids(org: Org, emulator: Emulator) -> None:

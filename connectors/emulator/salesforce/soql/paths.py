@@ -138,7 +138,7 @@ def step_to_parent(scope: Scope, kind: ObjectType, name: str, column: int) -> St
 
     def parent(row: Row) -> Row | None:
         record_id = read_id(row)
-        target = names.get(record_id[:3]) if record_id else None
+        target = (names.get(record_id[:3]) if link.is_id else link.to[0]) if record_id else None
         return source.row(target, record_id) if target is not None else None
 
     parent_kind = catalogue.names if len(link.to) > 1 else catalogue.objects[link.to[0]]
