@@ -438,6 +438,27 @@ def test_times_are_compared_in_whole_seconds(org: Org) -> None:
     assert org.query("SELECT Id FROM Contact WHERE SystemModstamp < 2026-11-02T09:00:00Z") == []
 
 
+def plan_of(org: Org, condition: str) -> dict[str, Any]:
+    soql = f"SELECT Id FROM Contact WHERE {condition}"
+    answer = org.sf.restful("query", params={"explain": soql})
+    assert answer["sourceQuery"] == soql
+    [plan] = answer["plans"]
+    return dict(plan)
+
+
+def test_a_query_is_explained_without_its_rows(org: Org) -> None:
+    """explain"""
+    seeded(org, 10)
+    org.make(Email="ada@example.com")
+    by_key, by_scan = plan_of(org, "Email = 'ada@example.com'"), plan_of(org, "Title = 'CTO'")
+    assert (by_key["leadingOperationType"], by_key["fields"], by_key["cardinality"]) == ("Index", ["Email"], 1)
+    assert (by_scan["leadingOperationType"], by_scan["fields"]) == ("TableScan", [])
+    assert by_key["sobjectCardinality"] == by_scan["sobjectCardinality"] == 11
+    assert by_key["relativeCost"] < 1 < by_scan["relativeCost"]
+    assert plan_of(org, "SystemModstamp >= TODAY")["fields"] == ["SystemModstamp"]
+    assert code(plan_of, org, "Foo = 1") == (400, "INVALID_FIELD")
+
+
 def columns_of(org: Org, soql: str) -> list[dict[str, Any]]:
     answer = org.call("GET", "query", params={"q": soql, "columns": "true"}).json()
     assert (answer["entityName"], "records" in answer) == (soql.rpartition("FROM ")[2].split()[0], False)

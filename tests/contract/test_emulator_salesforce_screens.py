@@ -259,6 +259,22 @@ def test_people_and_profiles_are_known_to_both_apis(org: Org) -> None:
         assert told(org, soql) == org.query(soql)
 
 
+def test_metadata_can_be_asked_for_over_the_api_for_records_too(org: Org) -> None:
+    """tooling: as the vendor's command line does"""
+    soql = "SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '003'"
+    [record] = org.sf.query(soql)["records"]
+    assert record == {
+        "attributes": {"type": "EntityDefinition", "url": "/services/data/v65.0/sobjects/EntityDefinition/Contact"},
+        "QualifiedApiName": "Contact",
+    }
+    assert org.query("SELECT Id FROM ApexClass") == []
+    assert code(org.query, "SELECT Id FROM FieldDefinition") == (400, "MALFORMED_QUERY")
+    assert code(org.query, "SELECT Id FROM CustomField") == (400, "INVALID_TYPE")
+    columns = org.call("GET", "tooling/query", params={"q": soql, "columns": "true"}).json()["columnMetadata"]
+    assert [each["columnName"] for each in columns] == ["QualifiedApiName"]
+    assert [line["path"] for line in org.admin.get("/unknown")] == ["SELECT Id FROM CustomField"]
+
+
 def test_the_tooling_api_has_its_own_objects_addresses_and_records(org: Org) -> None:
     """tooling"""
     root = org.sf.restful("tooling")

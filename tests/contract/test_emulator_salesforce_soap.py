@@ -64,8 +64,25 @@ def test_soap_calls_count_and_tell_the_usage(org: Org) -> None:
 
 def test_an_operation_nobody_built_is_a_fault_and_noted(org: Org) -> None:
     """65"""
-    assert soap(org, "describeTabs", "").status == 500
-    assert org.admin.get("/unknown")[-1] == {"system": "salesforce", "method": "SOAP", "path": "describeTabs"}
+    assert soap(org, "describeSoftphoneLayout", "").status == 500
+    assert org.admin.get("/unknown")[-1] == {
+        "system": "salesforce",
+        "method": "SOAP",
+        "path": "describeSoftphoneLayout",
+    }
+
+
+@pytest.mark.parametrize(("api", "fault"), [("m", "sf:INSUFFICIENT_ACCESS"), ("s", "sf:UNKNOWN_EXCEPTION")])
+def test_the_other_soap_apis_refuse_in_a_fault_of_theirs_and_are_noted(org: Org, api: str, fault: str) -> None:
+    """65: metadata, Apex"""
+    envelope = (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+        '<describeMetadata xmlns="http://soap.sforce.com/2006/04/metadata"/></e:Body></e:Envelope>'
+    )
+    answer = org.raw("POST", f"/services/Soap/{api}/65.0", data=envelope, headers={"Content-Type": "text/xml"})
+    assert (answer.status_code, f"<faultcode>{fault}</faultcode>" in answer.text) == (500, True)
+    assert 'xmlns:sf="http://soap.sforce.com/2006/04/metadata"' in answer.text
+    assert org.admin.get("/unknown")[-1]["path"] == f"{api}/describeMetadata"
 
 
 @pytest.mark.parametrize("text", ["no xml", "<a/>", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'])

@@ -171,6 +171,13 @@ def test_objects_are_described_over_soap_as_over_rest(org: Org) -> None:
     assert (many.fault or ("", ""))[0] == "sf:EXCEEDED_ID_LIMIT"
 
 
+def test_apps_and_their_tabs_are_told_over_soap(org: Org) -> None:
+    """soap, screens"""
+    first, *others = soap(org, "describeTabs", "").results
+    assert (first.value("label"), first.is_true("selected"), len(others)) == ("Sales", True, 2)
+    assert "standard-Account" in [each.value("name") for each in first.all("tabs")]
+
+
 def test_a_write_that_fails_has_all_parts_of_its_result(org: Org) -> None:
     """soap, 29: ``created`` of an upsert, no ``id`` of a conversion"""
     key = tags("externalIDFieldName", ["Truce_Key__c"])
@@ -250,6 +257,7 @@ def test_reads_and_writes_are_as_the_wsdl_says(strict: Strict, org: Org) -> None
     assert (done.leadId, refused.errors[0].statusCode) == (lead, "INVALID_STATUS")
     assert strict("delete", [good.id])[0].success
     assert strict("undelete", [good.id])[0].success
+    assert strict("describeTabs")[0].selected
     assert strict("getUserInfo").userName == "integration@practice.example.com"
     with pytest.raises(zeep.exceptions.Fault) as told:
         strict("query", "SELECT Foo FROM Contact")

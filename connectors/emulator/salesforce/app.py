@@ -87,7 +87,8 @@ def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer
 def _over_soap(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
     versioned = endpoint.PATH.fullmatch(path)
     if versioned is None or request.method != "POST":
-        return None
+        other = endpoint.ELSEWHERE.fullmatch(path) if request.method == "POST" else None
+        return None if other is None else endpoint.refuse(_call(org, request, body, "", "", ""), other["api"])
     request.scope.setdefault("state", {})["route"] = "/services/Soap/u/{version}"
     return endpoint.answer_to(_call(org, request, body, versioned.group(1), "", ""))
 

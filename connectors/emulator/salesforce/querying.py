@@ -13,7 +13,7 @@ from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
-from connectors.emulator.salesforce.soql import columns
+from connectors.emulator.salesforce.soql import columns, plans
 from connectors.emulator.salesforce.soql.aggregate import aggregated, count
 from connectors.emulator.salesforce.soql.evaluate import rows_of
 from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError
@@ -61,6 +61,12 @@ class View:
     def by_stamp(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
         return [row for row in self.org.rows_stamped(kind, start, end) if self._sees(row)]
 
+    def instead(self, call: Call, text: str) -> View | None:
+        """Another view for a query this one cannot answer: that of the org's metadata. Raises SoqlError."""
+        from connectors.emulator.salesforce.tooling.endpoint import Metadata, is_in_both  # it is a view itself
+
+        return Metadata(call) if is_in_both(str(parse(text).source)) else None
+
     def check(self, scope: Scope) -> None:
         """Of a whole query; objects of the org can be asked for anyhow."""
 
@@ -71,6 +77,8 @@ class View:
 
 
 def query(call: Call) -> Answer:
+    if "explain" in call.query:
+        return Answer(200, _explained(call, call.query["explain"]))
     return Answer(200, first_page(call, View(call.org, call.user_id, with_deleted=False)))
 
 
@@ -91,7 +99,21 @@ def first_page(call: Call, view: View) -> dict[str, Any]:
     if not text.strip():
         raise Refusal(400, "MALFORMED_QUERY", "A query string has to be specified")
     try:
-        return _result(call, text, view)
+        try:
+            return _result(call, text, view)
+        except NotBuilt:
+            instead = view.instead(call, text)
+            if instead is None:
+                raise
+            return _result(call, text, instead)
+    except SoqlError as error:
+        raise refusal_of(call.org, text, error) from None
+
+
+def _explained(call: Call, text: str) -> dict[str, Any]:
+    """Raises Refusal."""
+    try:
+        return plans.explained(Scope.of(View(call.org, call.user_id, with_deleted=False), parse(text)))
     except SoqlError as error:
         raise refusal_of(call.org, text, error) from None
 

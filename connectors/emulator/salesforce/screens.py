@@ -20,8 +20,12 @@ Document = dict[str, Any]
 
 
 def tabs(call: Call) -> Answer:
+    return Answer(200, all_tabs(call))
+
+
+def all_tabs(call: Call) -> list[Document]:
     kinds = [kind for kind in call.org.catalogue.listed() if kind.name in TABBED or kind.name.endswith("__c")]
-    return Answer(200, [_tab(call, kind) for kind in sorted(kinds, key=lambda kind: kind.label_plural)])
+    return [_tab(call, kind) for kind in sorted(kinds, key=lambda kind: kind.label_plural)]
 
 
 def theme(call: Call) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from connectors.emulator.salesforce import describing
+from connectors.emulator.salesforce import describing, screens
 from connectors.emulator.salesforce.calls import Call
 from connectors.emulator.salesforce.refusals import unknown_type
 from connectors.emulator.salesforce.soap.envelope import Fault, Request
@@ -38,6 +38,22 @@ def objects(call: Call, request: Request) -> list[Document]:
     if len(names) > MOST_OBJECTS:
         raise Fault("EXCEEDED_ID_LIMIT", f"At most {MOST_OBJECTS} objects can be described in one call")
     return [_described(call, name) for name in names]
+
+
+def tabs(call: Call, request: Request) -> list[Document]:
+    """The apps, of which the first is open; all of them have all tabs here."""
+    site = f"https://{call.org.space.settings['domain']}.salesforce.com"
+    return [
+        {
+            "description": "",
+            "label": name,
+            "logoUrl": f"{site}/img/logo214.svg",
+            "selected": name == screens.APPS[0],
+            "tabSetId": f"02u{number:012}",
+            "tabs": _part(screens.all_tabs(_as_rest(call))),
+        }
+        for number, name in enumerate(screens.APPS, 1)
+    ]
 
 
 def _as_rest(call: Call) -> Call:

@@ -14,6 +14,9 @@ from connectors.emulator.salesforce.soap import account, descriptions, reading, 
 from connectors.emulator.salesforce.soap.envelope import Fault, Request, answer, read
 
 PATH = re.compile(r"/services/Soap/u/(\d+\.\d)(?:/[0-9A-Za-z]+)?")
+ELSEWHERE = re.compile(r"/services/Soap/(?P<api>\w+)(?:/.*)?")
+METADATA = "http://soap.sforce.com/2006/04/metadata"
+NO_METADATA = "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata permissions"
 CONTENT_TYPE = "text/xml;charset=UTF-8"
 INVALID_SESSION = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session key"
 
@@ -32,6 +35,7 @@ OPERATIONS: dict[str, Operation] = {
     "describeGlobal": descriptions.every_object,
     "describeSObject": descriptions.one_object,
     "describeSObjects": descriptions.objects,
+    "describeTabs": descriptions.tabs,
     "create": records.create,
     "update": records.update,
     "upsert": records.upsert,
@@ -53,6 +57,19 @@ def answer_to(call: Call) -> Answer:
     except Refusal as refusal:
         text = Fault(refusal.code, refusal.message).text()
     return Answer(status, headers=headers, text=text)
+
+
+def refuse(call: Call, api: str) -> Answer:
+    """The other SOAP APIs: the user may not use the one for metadata, and of the rest there is no operation."""
+    try:
+        operation = read(call.plain_body()).operation
+    except (Fault, Refusal):
+        operation = "nothing"
+    call.org.note_unknown("SOAP", f"{api}/{operation}")
+    fault = Fault("UNKNOWN_EXCEPTION", f"No operation available for request {operation}")
+    if api == "m":
+        fault = Fault("INSUFFICIENT_ACCESS", NO_METADATA)
+    return Answer(500, headers={"Content-Type": CONTENT_TYPE}, text=fault.plain(METADATA))
 
 
 def _answered(call: Call, request: Request) -> str:

@@ -56,6 +56,15 @@ class Fault(Exception):
             + "</soapenv:Fault></soapenv:Body></soapenv:Envelope>"
         )
 
+    def plain(self, namespace: str) -> str:
+        """Without a detail, as the other SOAP APIs have it."""
+        code, message = escape(self.code), escape(self.message)
+        return (
+            OPENING.format(what=f':sf="{namespace}"')
+            + f"<soapenv:Body><soapenv:Fault><faultcode>sf:{code}</faultcode>"
+            + f"<faultstring>{code}: {message}</faultstring></soapenv:Fault></soapenv:Body></soapenv:Envelope>"
+        )
+
     def _place(self) -> str:
         if self.detail not in WITH_PLACE:
             return ""

@@ -138,6 +138,8 @@ def _value(org: Org, kind: ObjectType | None, field: str, value: Any) -> Any:
             return _sobject(org, value)
         if "records" in value:
             return _query_result(org, value)
+        if "city" not in value:
+            return None
         return Typed("address", "".join(written(name, value.get(name)) for name in ADDRESS))
     if kind is None:
         return None if value is None else Typed(XSD[type(value)], written("x", value)[3:-4])

@@ -13,6 +13,13 @@ from typing import Any
 from connectors.emulator.salesforce.schema import Catalogue, shipped, spoken, tooling_definitions
 
 SHARED = ("Group", "GroupMember", "Organization", "Profile", "QueueSobject", "RecordType", "User", "UserRole", "Name")
+IN_BOTH = (
+    "ApexClass", "ApexComponent", "ApexLog", "ApexPage", "ApexTestQueueItem", "ApexTestResult", "ApexTestRunResult",
+    "ApexTestSuite", "ApexTrigger", "AsyncApexJob", "AuraDefinitionBundle", "EntityDefinition", "FieldDefinition",
+    "LightningComponentBundle", "PermissionSet", "StaticResource", "TestSuiteMembership",
+)  # fmt: skip
+"""What the API for records answers queries about too."""
+
 STAMPS = ("Id", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
 LONG = {"type": "textarea", "length": 131_072}
 TYPES: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from connectors.emulator.salesforce.rows import asked_fields
 from connectors.emulator.salesforce.schema import Field, ObjectType
 from connectors.emulator.salesforce.soql.paths import Scope
 from connectors.emulator.salesforce.soql.tree import Comparison, Condition, Junction, Path
-from connectors.emulator.salesforce.tooling.catalogue import SHARED, catalogue, filters
+from connectors.emulator.salesforce.tooling.catalogue import IN_BOTH, SHARED, catalogue, filters
 from connectors.emulator.salesforce.tooling.rows import MAKERS
 from connectors.emulator.world import Row
 
@@ -24,6 +24,11 @@ RESOURCES = ("query", "sobjects")
 
 Document = dict[str, Any]
 Handler = Callable[[Call], Answer]
+
+
+def is_in_both(name: str) -> bool:
+    """Whether the API for records answers queries about this object too."""
+    return name.lower() in {each.lower() for each in IN_BOTH}
 
 
 class Metadata(querying.View):
@@ -51,6 +56,9 @@ class Metadata(querying.View):
 
     def by_stamp(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
         return list(self.rows(kind))
+
+    def instead(self, call: Call, text: str) -> querying.View | None:
+        return None
 
     def check(self, scope: Scope) -> None:
         """Some objects must be asked for by what they belong to. Raises Refusal."""
@@ -90,7 +98,9 @@ def next_page(call: Call) -> Answer:
 
 
 def _as_told(page: Document) -> Document:
-    """This API says more about a page than the other one."""
+    """This API says more about a page than the other one; of columns it says the same."""
+    if "records" not in page:
+        return page
     records = page["records"]
     kind = records[0]["attributes"]["type"] if records else None
     sizes = {"size": len(records), "totalSize": page["totalSize"], "done": page["done"]}
