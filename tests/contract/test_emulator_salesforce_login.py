@@ -208,6 +208,20 @@ def test_a_wrong_password_over_soap_is_a_fault_the_library_understands(org: Org,
     assert by_soap(emulator, security_token=None, organizationId=organization).session_id
 
 
+def test_a_new_password_opens_and_brings_another_security_token(org: Org, emulator: Emulator) -> None:
+    """3: the library's set_password"""
+    user = org.setting("users")["integration"]
+    org.sf.set_password(user, "another-password")
+    assert refused(by_soap, emulator)[0] == "INVALID_LOGIN"
+    org.switch("trusted_network", True)
+    assert by_soap(emulator, password="another-password", security_token="").session_id
+    assert org.sf.restful(f"sobjects/User/{user}/password") == {"isExpired": False}
+    made = org.sf.restful(f"sobjects/User/{user}/password", method="DELETE")["NewPassword"]
+    assert by_soap(emulator, password=made, security_token="").session_id
+    short = org.raw("POST", f"sobjects/User/{user}/password", json={"NewPassword": "short"})
+    assert (short.status_code, short.json()[0]["errorCode"]) == (400, "INVALID_NEW_PASSWORD")
+
+
 def test_an_org_may_have_soap_login_off(org: Org, emulator: Emulator) -> None:
     """3"""
     org.switch("soap_login", False)

@@ -267,7 +267,12 @@ def test_metadata_can_be_asked_for_over_the_api_for_records_too(org: Org) -> Non
         "attributes": {"type": "EntityDefinition", "url": "/services/data/v65.0/sobjects/EntityDefinition/Contact"},
         "QualifiedApiName": "Contact",
     }
-    assert org.query("SELECT Id FROM ApexClass") == []
+    assert org.query("SELECT Id FROM ApexClass") == org.query("SELECT Id FROM PermissionSetAssignment") == []
+    assert org.query("SELECT LicenseDefinitionKey, Status FROM UserLicense") == [
+        {"LicenseDefinitionKey": "SFDC", "Status": "Active"}
+    ]
+    assert "IsOwnedByProfile" in {each["name"] for each in org.sf.PermissionSet.describe()["fields"]}
+    assert told(org, "SELECT SobjectType, FullName FROM RecordType") == []
     assert code(org.query, "SELECT Id FROM FieldDefinition") == (400, "MALFORMED_QUERY")
     assert code(org.query, "SELECT Id FROM CustomField") == (400, "INVALID_TYPE")
     columns = org.call("GET", "tooling/query", params={"q": soql, "columns": "true"}).json()["columnMetadata"]

@@ -8,6 +8,7 @@ from typing import Any
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.rows import http_date, read_date
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType, defaults
+from connectors.emulator.salesforce.tooling.catalogue import catalogue, in_both
 
 VERSIONS = range(31, 68)
 """Older ones are retired, younger ones in preview."""
@@ -60,11 +61,13 @@ def listed(call: Call, catalogue: Catalogue) -> dict[str, Any]:
 
 def one_object(call: Call) -> Answer:
     """304 when the org's metadata did not change since ``If-Modified-Since``; permissions count as metadata."""
-    kind = call.org.sobject(call.places["object"])
+    metadata = None if call.org.catalogue.knows(call.places["object"]) else in_both(call.places["object"])
+    kind = metadata or call.org.sobject(call.places["object"])
     unchanged = _unchanged(call)
     if unchanged is not None:
         return unchanged
-    return Answer(200, description(call, kind, call.org.catalogue), _stamp(call))
+    known = call.org.catalogue if metadata is None else catalogue()
+    return Answer(200, description(call, kind, known), _stamp(call))
 
 
 def description(call: Call, kind: ObjectType, catalogue: Catalogue) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope
 from connectors.emulator.salesforce.soql.shape import Make, maker
+from connectors.emulator.salesforce.tooling.catalogue import in_both
 from connectors.emulator.world import Row
 
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2_000
@@ -63,9 +64,9 @@ class View:
 
     def instead(self, call: Call, text: str) -> View | None:
         """Another view for a query this one cannot answer: that of the org's metadata. Raises SoqlError."""
-        from connectors.emulator.salesforce.tooling.endpoint import Metadata, is_in_both  # it is a view itself
+        from connectors.emulator.salesforce.tooling.endpoint import Metadata  # it is a view itself
 
-        return Metadata(call) if is_in_both(str(parse(text).source)) else None
+        return None if in_both(str(parse(text).source)) is None else Metadata(call)
 
     def check(self, scope: Scope) -> None:
         """Of a whole query; objects of the org can be asked for anyhow."""

@@ -13,6 +13,7 @@ from connectors.emulator.salesforce import (
     layouts,
     limits,
     listviews,
+    passwords,
     querying,
     replication,
     rows,
@@ -86,6 +87,10 @@ def table() -> tuple[Route, ...]:
         ("/sobjects/{object}/describe/approvalLayouts", {"GET": layouts.approval_layouts}),
         ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
         ("/sobjects/{object}/describe/{part}", {}),
+        (
+            "/sobjects/User/{id}/password",
+            {"GET": passwords.told, "POST": passwords.change, "DELETE": passwords.reset},
+        ),
         ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
         ("/jobs/ingest", {"GET": ingest.listed, "POST": ingest.create}),
         ("/jobs/ingest/{id}", {"GET": ingest.details, "PATCH": ingest.change_state, "DELETE": ingest.remove}),

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from connectors.emulator.salesforce.schema import Catalogue, shipped, spoken, tooling_definitions
+from connectors.emulator.salesforce.schema import Catalogue, ObjectType, shipped, spoken, tooling_definitions
 
 SHARED = ("Group", "GroupMember", "Organization", "Profile", "QueueSobject", "RecordType", "User", "UserRole", "Name")
 IN_BOTH = (
     "ApexClass", "ApexComponent", "ApexLog", "ApexPage", "ApexTestQueueItem", "ApexTestResult", "ApexTestRunResult",
     "ApexTestSuite", "ApexTrigger", "AsyncApexJob", "AuraDefinitionBundle", "EntityDefinition", "FieldDefinition",
-    "LightningComponentBundle", "PermissionSet", "StaticResource", "TestSuiteMembership",
+    "LightningComponentBundle", "PermissionSet", "PermissionSetAssignment", "PermissionSetLicense",
+    "PermissionSetLicenseAssign", "StaticResource", "TestSuiteMembership", "UserLicense",
 )  # fmt: skip
 """What the API for records answers queries about too."""
 
@@ -35,7 +36,14 @@ NAMES = ("Name", "DeveloperName", "QualifiedApiName", "ValidationName", "TestSui
 @cache
 def catalogue() -> Catalogue:
     from_org = {name: body for name, body in shipped().items() if name in SHARED}
+    from_org["RecordType"]["fields"]["FullName"] = {"type": "string", "length": 255, "label": "Full Name"}
     return Catalogue.of({**{name: _definition(body) for name, body in tooling_definitions().items()}, **from_org})
+
+
+def in_both(name: str) -> ObjectType | None:
+    """An object that the API for records answers queries about too, and describes."""
+    found = catalogue().find(name)
+    return found if found is not None and found.name in IN_BOTH else None
 
 
 def filters(name: str) -> list[str]:

@@ -15,7 +15,7 @@ from connectors.emulator.salesforce.rows import asked_fields
 from connectors.emulator.salesforce.schema import Field, ObjectType
 from connectors.emulator.salesforce.soql.paths import Scope
 from connectors.emulator.salesforce.soql.tree import Comparison, Condition, Junction, Path
-from connectors.emulator.salesforce.tooling.catalogue import IN_BOTH, SHARED, catalogue, filters
+from connectors.emulator.salesforce.tooling.catalogue import SHARED, catalogue, filters
 from connectors.emulator.salesforce.tooling.rows import MAKERS
 from connectors.emulator.world import Row
 
@@ -24,11 +24,6 @@ RESOURCES = ("query", "sobjects")
 
 Document = dict[str, Any]
 Handler = Callable[[Call], Answer]
-
-
-def is_in_both(name: str) -> bool:
-    """Whether the API for records answers queries about this object too."""
-    return name.lower() in {each.lower() for each in IN_BOTH}
 
 
 class Metadata(querying.View):

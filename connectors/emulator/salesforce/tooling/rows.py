@@ -16,6 +16,7 @@ from connectors.emulator.salesforce.schema import Field, ObjectType
 from connectors.emulator.salesforce.stamps import wire
 from connectors.emulator.world import Row
 
+LICENSES = 100
 NO_ID = "000000000000000AAA"
 FIELDS_OF_AN_OBJECT = 1_000
 """Room for the numbers of one object's fields."""
@@ -88,6 +89,14 @@ def page_layouts(org: Org) -> list[Row]:
     ]
 
 
+def licenses(org: Org) -> list[Row]:
+    """One kind, of which every active person has one."""
+    active = sum(bool(user.values.get("IsActive")) for user in org.space.table("User").values())
+    name = {"Name": "Salesforce", "MasterLabel": "Salesforce", "LicenseDefinitionKey": "SFDC", "Status": "Active"}
+    numbers = {"TotalLicenses": LICENSES, "UsedLicenses": active}
+    return [_row(org, "UserLicense", new_id("100", 1), {**name, **numbers})]
+
+
 MAKERS: dict[str, Callable[[Org], list[Row]]] = {
     "EntityDefinition": entities,
     "FieldDefinition": fields,
@@ -95,6 +104,7 @@ MAKERS: dict[str, Callable[[Org], list[Row]]] = {
     "CustomField": custom_fields,
     "ValidationRule": validation_rules,
     "Layout": page_layouts,
+    "UserLicense": licenses,
 }
 
 
