@@ -51,6 +51,13 @@ def test_the_table_covers_every_number_of_hubspot() -> None:
     assert {label for label, _ in rows_of("HubSpot")} >= {str(number) for number in range(1, 61)}
 
 
+def test_the_table_names_every_test_of_every_number_of_salesforce() -> None:
+    told = {(label, name) for label, names in rows_of("Salesforce") for name in names}
+    assert {label for label, _ in told} >= {str(number) for number in range(1, 66)}
+    numbered = {(label, name) for name, labels in behaviours("salesforce").items() for label in labels}
+    assert {pair for pair in numbered if pair[0].isdecimal()} - told == set()
+
+
 LIBRARY = {
     "basic", "batch", "client", "request", "make", "change", "read", "value", "values", "history", "search", "found",
     "merge", "associate", "company_labels",
