@@ -190,9 +190,7 @@ def test_products_line_items_and_quotes_are_objects_like_others(caller: Caller) 
 # What is not there ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", ["/analytics/reports", "/process/rules", "/chatter/users/me", "/sobjects/Contact/describe/x"]
-)
+@pytest.mark.parametrize("path", ["/analytics/reports/x", "/chatter/users/me", "/sobjects/Contact/describe/x"])
 def test_what_is_not_there_is_no_record_and_is_listed(caller: Caller, path: str) -> None:
     """What jsforce asks for beside the records."""
     answer = caller.salesforce(path)

@@ -146,6 +146,17 @@ def test_there_are_no_quick_actions(org: Org) -> None:
     assert org.raw("GET", "sobjects/Profile/quickActions").status_code == 404
 
 
+def test_processes_reports_and_apex_classes_that_are_not_there_are_none(org: Org) -> None:
+    """screens: empty lists, and the vendor's own words for Apex REST"""
+    assert org.sf.restful("process/rules") == {"rules": {}}
+    assert org.sf.restful("process/approvals") == {"approvals": {}}
+    assert org.raw("GET", "analytics/reports").json() == org.raw("GET", "analytics/dashboards").json() == []
+    status, error = refusal(org.sf.apexecute, "Mine/1")
+    assert (status, error) == (404, {"errorCode": "NOT_FOUND", "message": "Could not find a match for URL"})
+    assert org.raw("GET", "/services/apexrest/Mine/1", token=None).status_code == 401
+    assert {line["path"] for line in org.admin.get("/unknown")} == {"/services/apexrest/Mine/1"}
+
+
 # Tooling --------------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from connectors.emulator.salesforce import (
+    absent,
     collections,
     describing,
     keys,
@@ -65,6 +66,10 @@ GENERAL: Paths = [
     ("/appMenu/AppSwitcher", {"GET": screens.apps}),
     ("/appMenu/Salesforce1", {"GET": screens.mobile_menu}),
     ("/quickActions", {"GET": screens.actions}),
+    ("/process/rules", {"GET": absent.rules}),
+    ("/process/approvals", {"GET": absent.approvals}),
+    ("/analytics/reports", {"GET": absent.nothing}),
+    ("/analytics/dashboards", {"GET": absent.nothing}),
     ("/limits/recordCount", {"GET": limits.record_count}),
 ]
 
