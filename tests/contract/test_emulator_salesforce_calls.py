@@ -474,6 +474,7 @@ def test_children_are_described_with_their_fate(org: Org) -> None:
     found = {entry["relationshipName"]: entry for entry in org.sf.Account.describe()["childRelationships"]}
     assert (found["Contacts"]["childSObject"], found["Contacts"]["cascadeDelete"]) == ("Contact", True)
     assert found["ChildAccounts"]["cascadeDelete"] is False
+    assert [found[name]["restrictedDelete"] for name in ("Cases", "Contacts")] == [True, False]
 
 
 def test_an_administrator_adds_alters_and_removes_a_field(org: Org) -> None:

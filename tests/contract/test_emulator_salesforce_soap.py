@@ -62,6 +62,13 @@ def test_soap_calls_count_and_tell_the_usage(org: Org) -> None:
     )
 
 
+@pytest.mark.parametrize("version", ["30.0", "99.0", "59.5"])
+def test_soap_has_the_versions_that_rest_has(org: Org, version: str) -> None:
+    """6"""
+    reply = soap(org, "getServerTimestamp", "", version=version)
+    assert (reply.status, (reply.fault or ("", ""))[0]) == (500, "sf:UNSUPPORTED_API_VERSION")
+
+
 def test_an_operation_nobody_built_is_a_fault_and_noted(org: Org) -> None:
     """65"""
     assert soap(org, "describeSoftphoneLayout", "").status == 500
@@ -300,8 +307,9 @@ def test_a_lead_becomes_account_contact_and_opportunity(org: Org) -> None:
     assert org.value("Task", task, "WhoId") == contact
     assert org.read("CampaignMember", member, "LeadId", "ContactId") == {"LeadId": lead, "ContactId": contact}
     assert org.value("Campaign", campaign, "NumberOfConvertedLeads") == 1
-    [found] = org.query("SELECT IsConverted, ConvertedAccountId, ConvertedContactId, ConvertedDate FROM Lead")
-    assert list(found.values()) == [True, account, contact, "2026-11-02"]
+    names = "IsConverted, ConvertedAccountId, ConvertedContactId, ConvertedOpportunityId, ConvertedDate"
+    [found] = org.query(f"SELECT {names} FROM Lead")
+    assert list(found.values()) == [True, account, contact, deal, "2026-11-02"]
     assert code(org.change, "Lead", lead, Title="x") == (400, "CANNOT_UPDATE_CONVERTED_LEAD")
     assert error_code(convert(org, lead)) == "CANNOT_UPDATE_CONVERTED_LEAD"
 
@@ -325,6 +333,9 @@ def test_into_an_existing_contact_only_blanks_are_filled(org: Org) -> None:
     assert result.value("opportunityId") is None
     found = org.read("Contact", contact, "Title", "Phone", "LeadSource")
     assert found == {"Title": "Countess", "Phone": "2", "LeadSource": "Other"}
+    again = org.make("Lead", LeadSource="Partner")
+    assert success(convert(org, again, **options))
+    assert org.value("Contact", contact, "LeadSource") == "Other", "only on demand"
     assert org.value("Account", account, "Phone") == "1"
 
 

@@ -51,6 +51,7 @@ def test_an_upsert_creates_then_updates(org: Org) -> None:
     record_id = first.json()["id"]
     expected = {"id": record_id, "success": True, "errors": []}
     assert (first.status_code, first.json()) == (201, {**expected, "created": True})
+    assert first.headers["Location"] == f"/services/data/v65.0/sobjects/Contact/{record_id}"
     second = org.call("PATCH", path, json={"Title": "CTO"})
     assert (second.status_code, second.json()) == (200, {**expected, "created": False})
     assert org.read("Contact", record_id, "Truce_Key__c", "Title") == {"Truce_Key__c": "p-1/1", "Title": "CTO"}

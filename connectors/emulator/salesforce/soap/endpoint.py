@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from connectors.emulator.salesforce import limits, sessions
+from connectors.emulator.salesforce import describing, limits, sessions
 from connectors.emulator.salesforce.bulk import running
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal
@@ -74,6 +74,8 @@ def refuse(call: Call, api: str) -> Answer:
 
 def _answered(call: Call, request: Request) -> str:
     """Raises Fault, Refusal."""
+    if not describing.serves(f"v{call.version}"):
+        raise Fault("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
     if request.operation == "login":
         return answer("login", account.login(call, request), None)
     token = request.block("SessionHeader").value("sessionId") or ""
