@@ -168,6 +168,16 @@ def test_zipped_bodies_are_read_by_both_sides(caller: Caller) -> None:
     assert caller.salesforce("/sobjects/Contact", "POST", data=sent, headers=headers).status_code == 201
 
 
+def test_headers_are_spelled_as_the_vendors_spell_them(caller: Caller) -> None:
+    """airbyte's reader of bulk results looks for ``content-type`` in a plain dictionary, and stumbles where it is."""
+    account = caller.salesforce("/sobjects/Account", "POST", json={"Name": "Engines"}).json()["id"]
+    job = caller.salesforce("/jobs/query", "POST", json={"operation": "query", "query": "SELECT Id FROM Account"})
+    results = caller.salesforce(f"/jobs/query/{job.json()['id']}/results")
+    found = {*results.raw.headers, *caller.salesforce(f"/sobjects/Account/{account}").raw.headers}
+    assert {"Content-Type", "Sforce-Locator", "Sforce-NumberOfRecords", "Sforce-Limit-Info", "Date", "ETag"} <= found
+    assert "Content-Type" in set(caller.hubspot("/crm/v3/owners/").raw.headers)
+
+
 def test_one_connection_is_kept_for_many_calls(caller: Caller) -> None:
     """Every client but hubspot-api-client's chain keeps it; HTTP/1.1 without ``Connection: close``."""
     for answer in (caller.salesforce("/limits"), caller.hubspot("/crm/v3/owners/")):

@@ -469,6 +469,20 @@ def test_an_unchanged_description_is_304_and_a_permission_changes_it(org: Org) -
     assert "Title" not in names
 
 
+def test_a_permission_shows_in_the_flags_of_a_description(org: Org) -> None:
+    """62"""
+
+    def flags(name: str) -> tuple[bool, bool]:
+        [entry] = [each for each in org.sf.Contact.describe()["fields"] if each["name"] == name]
+        return entry["createable"], entry["updateable"]
+
+    assert flags("Title") == (True, True)
+    org.person("permissions", object="Contact", read_only="Title")
+    assert (flags("Title"), flags("Phone")) == ((False, False), (True, True))
+    org.person("permissions", object="Contact", read_only="*")
+    assert flags("Phone") == (False, False)
+
+
 def test_children_are_described_with_their_fate(org: Org) -> None:
     """56"""
     found = {entry["relationshipName"]: entry for entry in org.sf.Account.describe()["childRelationships"]}

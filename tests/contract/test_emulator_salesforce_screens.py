@@ -101,6 +101,7 @@ def test_a_list_view_is_a_query_that_its_description_tells(org: Org) -> None:
     found = views(org)
     assert [each["Id"] for each in listed(org, found["AllContacts"])] == [ada, other]
     assert [each["Id"] for each in listed(org, found["MyContacts"])] == [ada]
+    assert [each["Id"] for each in listed(org, found["AllContacts"], limit=1)] == [ada]
     assert [each["Id"] for each in listed(org, found["AllContacts"], limit=1, offset=1)] == [other]
     first = listed(org, found["AllContacts"])[0]
     assert (first["Name"], first["CreatedDate"]) == ("Ada", "Mon Nov 02 09:00:00 GMT 2026")

@@ -45,7 +45,7 @@ def test_a_whole_record_has_every_visible_field_and_its_address(org: Org) -> Non
 
 
 def test_an_upsert_creates_then_updates(org: Org) -> None:
-    """30"""
+    """29, 30"""
     path = "sobjects/Contact/Truce_Key__c/" + format_external_id("Truce_Key__c", "p-1/1").split("/", 1)[1]
     first = org.call("PATCH", path, json={"LastName": "Lovelace"})
     record_id = first.json()["id"]
