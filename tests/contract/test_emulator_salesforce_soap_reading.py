@@ -219,6 +219,11 @@ def test_every_description_has_the_parts_that_the_wsdl_says(org: Org) -> None:
         assert told == sorted(told)
     strictly(org, "describeSObjects", tags("sObjectType", ["Lead", "Account"]))
     strictly(org, "describeTabs", "")
+    for name in ("Account", "Lead", "Opportunity", "Task"):
+        layout = strictly(org, "describeLayout", tags("sObjectType", [name])).only
+        assert [each.value("recordTypeId") for each in layout.all("recordTypeMappings")] == ["012000000000000AAA"]
+    none = soap(org, "describeLayout", tags("sObjectType", ["Profile"]))
+    assert (none.fault or ("", ""))[0] == "sf:INVALID_TYPE_FOR_OPERATION"
 
 
 def test_reads_have_the_parts_that_the_wsdl_says(org: Org) -> None:
@@ -256,4 +261,10 @@ def test_writes_have_the_parts_that_the_wsdl_says(org: Org) -> None:
     strictly(org, "convertLead", converting)
     for operation in ("delete", "undelete", "delete", "emptyRecycleBin"):
         strictly(org, operation, tags("ids", [contact, "nonsense"]))
+    user = tags("userId", [org.setting("users")["integration"]])
+    strictly(org, "setPassword", user + tags("password", ["another-password"]))
+    made = strictly(org, "resetPassword", user).only.value("password")
+    assert made
+    short = soap(org, "setPassword", user + tags("password", ["short"]))
+    assert (short.fault or ("", ""))[0] == "sf:INVALID_NEW_PASSWORD"
     strictly(org, "logout", "")

@@ -13,30 +13,37 @@ SHORTEST = 8
 
 
 def told(call: Call) -> Answer:
-    _user(call)
+    user_of(call, call.places["id"])
     return Answer(200, {"isExpired": False})
 
 
 def change(call: Call) -> Answer:
+    user = user_of(call, call.places["id"])
+    renew(call, user, call.fields().get("NewPassword"))
+    return Answer(204)
+
+
+def renew(call: Call, user: Row, given: Any) -> None:
     """Raises Refusal: too short."""
-    user, given = _user(call), call.fields().get("NewPassword")
     if not isinstance(given, str) or len(given) < SHORTEST:
         message = f"Your password must be at least {SHORTEST} characters long."
         raise Refusal(400, "INVALID_NEW_PASSWORD", message)
     _keep(call, user, given)
-    return Answer(204)
 
 
 def reset(call: Call) -> Answer:
-    user = _user(call)
+    return Answer(200, {"NewPassword": made_up(call, user_of(call, call.places["id"]))})
+
+
+def made_up(call: Call, user: Row) -> str:
     made = hashlib.sha256(f"{user.id}{call.org.space.next_number('password')}".encode()).hexdigest()[:12]
     _keep(call, user, made)
-    return Answer(200, {"NewPassword": made})
+    return made
 
 
-def _user(call: Call) -> Row:
+def user_of(call: Call, user_id: str) -> Row:
     """Raises Refusal (404)."""
-    return call.org.find_row(call.org.kind("User"), call.places["id"])
+    return call.org.find_row(call.org.kind("User"), user_id)
 
 
 def _keep(call: Call, user: Row, password: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from connectors.emulator.salesforce import describing, screens
+from connectors.emulator.salesforce import describing, layouts, screens
 from connectors.emulator.salesforce.calls import Call
-from connectors.emulator.salesforce.refusals import unknown_type
+from connectors.emulator.salesforce.refusals import Refusal, unknown_type
 from connectors.emulator.salesforce.soap.envelope import Fault, Request
 from connectors.emulator.salesforce.soap.xml_text import Typed
 
@@ -15,10 +15,18 @@ MOST_OBJECTS = 100
 REST_ONLY = (
     "associateEntityType", "associateParentEntity", "listviewable", "lookupLayoutable", "sobjectDescribeOption", "urls",
 )  # fmt: skip
+LAYOUTS_IN_REST_ONLY = ("details", "multirowEditLayoutSections", "offlineLinks", "urls")
 PRESENT_WHEN_NIL = (
-    "defaultImplementation", "implementedBy", "implementsInterfaces", "keyPrefix", "networkScopeFieldName",
-    "urlDetail", "urlEdit", "urlNew",
+    "accessLevelRequiredForCreate", "defaultImplementation", "format", "implementedBy", "implementsInterfaces",
+    "keyPrefix", "layoutSectionId", "menubar", "networkScopeFieldName", "resizeable", "scrollbars", "showsLocation",
+    "showsStatus", "toolbar", "urlDetail", "urlEdit", "urlNew",
 )  # fmt: skip
+
+NEVER_TOLD = (
+    "defaultImplementation", "implementedBy", "implementsInterfaces", "networkScopeFieldName", "urlDetail", "urlEdit",
+    "urlNew",
+)  # fmt: skip
+"""What REST does not say of an object."""
 
 Document = dict[str, Any]
 
@@ -38,6 +46,18 @@ def objects(call: Call, request: Request) -> list[Document]:
     if len(names) > MOST_OBJECTS:
         raise Fault("EXCEEDED_ID_LIMIT", f"At most {MOST_OBJECTS} objects can be described in one call")
     return [_described(call, name) for name in names]
+
+
+def layout(call: Call, request: Request) -> Document:
+    """Raises Refusal: an object nobody knows, or one without pages [K for its code]."""
+    name = request.body.value("sObjectType") or ""
+    kind = call.org.find_kind(name)
+    if kind is None:
+        raise unknown_type(name)
+    if not kind.is_layoutable:
+        raise Refusal(400, "INVALID_TYPE_FOR_OPERATION", f"entity type {kind.name} does not support describeLayout")
+    found = layouts.layouts(replace(_as_rest(call), places={"object": name})).document
+    return _in_order({**found, "recordTypeSelectorRequired": found["recordTypeSelectorRequired"][0]})
 
 
 def tabs(call: Call, request: Request) -> list[Document]:
@@ -67,7 +87,7 @@ def _described(call: Call, name: str) -> Document:
     found = describing.one_object(replace(_as_rest(call), places={"object": name})).document
     site, prefix = f"https://{call.org.space.settings['domain']}.salesforce.com", found["keyPrefix"]
     urls = {"urlDetail": f"{site}/{{ID}}", "urlEdit": f"{site}/{{ID}}/e", "urlNew": f"{site}/{prefix}/e"}
-    nothing = dict.fromkeys(PRESENT_WHEN_NIL)
+    nothing = dict.fromkeys(NEVER_TOLD)
     return _in_order({**nothing, **_entry(found), **(urls if prefix else {})})
 
 
@@ -91,5 +111,5 @@ def _part(value: Any) -> Any:
     if isinstance(value, list):
         return [_part(each) for each in value]
     if isinstance(value, dict):
-        return _in_order({name: each for name, each in value.items() if name != "urls"})
+        return _in_order({name: each for name, each in value.items() if name not in LAYOUTS_IN_REST_ONLY})
     return value
