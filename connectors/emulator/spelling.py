@@ -20,7 +20,12 @@ WORDS = {
 }
 
 
-class SpellingTransport:
+def spelling(transport: Transport) -> Any:
+    """The transport, with the heads of replies spelled: to be used like it."""
+    return _Spelling(transport)
+
+
+class _Spelling:
     """A transport whose heads of replies are spelled; all else goes through as it is."""
 
     def __init__(self, transport: Transport) -> None:
