@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from agent.errors import TruceError
+from agent.together import Together
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -75,6 +77,10 @@ class SideBySide:
             self._answered.add((system, doing))
         return answers
 
+    def together(self, system: str) -> Together:
+        """For a connector that has several reads to make at once."""
+        return _Reading(self, system)
+
     def close(self) -> None:
         """Safe to call twice."""
         for pool in self._pools.values():
@@ -86,6 +92,24 @@ class SideBySide:
         if system not in self._pools:
             self._pools[system] = ThreadPoolExecutor(self._most[system], f"calls of {system}")
         return self._pools[system]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The ``Together`` of one system."""
+
+    side_by_side: SideBySide
+    system: str
+
+    @property
+    def at_once(self) -> int:
+        return self.side_by_side.most(self.system)
+
+    def __call__(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
+        found: list[R] = []
+        for wave in self.side_by_side.waves(self.system, "reading", calls):
+            found += results(self.side_by_side.ask(self.system, "reading", wave))
+        return found
 
 
 def calls_under_way() -> bool:

@@ -14,6 +14,7 @@ from scripted_server import Answer, ScriptedServer, scripted_server
 from agent.connector import Connector, Window, Write
 from agent.errors import AccessDenied, BadReply, NotFound, Unavailable
 from agent.records import Gone, MergedInto, Owner, Record, Ref, Tombstone, Unreadable
+from agent.together import InTurn
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.login import ServiceKey
@@ -303,7 +304,7 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
     server: ScriptedServer, connector: HubSpot, time: FakeTime
 ) -> None:
     account = {"portalId": 1, "accountType": "SANDBOX"}
-    little = {"X-HubSpot-RateLimit-Remaining": "14"}
+    little = {"X-HubSpot-RateLimit-Remaining": "4"}
     headers = [little, {}, {**little, "X-Status": "503"}, PLENTY, PLENTY]
     server.script(
         *(
@@ -318,7 +319,7 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
         with suppress(Unavailable):
             connector.identity()
         waited.append(time.now)
-    assert waited == [0.0, 1.0, 2.0, 3.0, 3.0]
+    assert waited == [0.0, 2.0, 4.0, 6.0, 6.0]
 
 
 def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
@@ -329,11 +330,11 @@ def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
     server.script(Answer(account, headers=little))
     for _ in range(20):
         connector.identity()
-    assert time.now == 1.0
+    assert time.now == 2.0
     server.script(Answer(account, headers=little, date="Mon, 02 Nov 2026 09:00:07 GMT"))
     connector.identity()
     connector.identity()
-    assert time.now == 2.0
+    assert time.now == 4.0
 
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:
@@ -341,6 +342,21 @@ def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSp
     list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions)))
     assert len(server.asked) == 13
     assert time.now == pytest.approx(2 * SEARCH_SECONDS)
+
+
+class AllAtOnce(InTurn):
+    """Allows eight calls at once and makes them in turn, so that the answers come as they were scripted."""
+
+    at_once = 8
+
+
+def test_a_page_from_the_upper_end_that_is_not_in_order_ends_the_pull(
+    server: ScriptedServer, connector: HubSpot
+) -> None:
+    server.script(hits(1, 200, total=1_000), hits(201, 400, total=800), hits(801, 1_000, total=800))
+    with pytest.raises(BadReply):
+        list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions), AllAtOnce()))
+    assert server.asked[2].body["sorts"] == [{"propertyName": "hs_object_id", "direction": "DESCENDING"}]
 
 
 def test_a_full_load_lists_and_then_reads_the_bin(server: ScriptedServer, connector: HubSpot) -> None:

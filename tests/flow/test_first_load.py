@@ -9,7 +9,7 @@ import pytest
 from flow_stage import Stage
 
 from agent import cycle
-from agent.connector import Known, Page, Window
+from agent.connector import Page, Window
 from agent.errors import SafetyStop, Unavailable
 from agent.records import Ref
 from connectors.emulator.world import Actor
@@ -36,8 +36,8 @@ def pages_asked(stage: Stage, since: int) -> list[str]:
 def killed_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = HubSpot.changed
 
-    def changed(self: HubSpot, object_type: str, fields: Any, window: Window, known_ones: Known) -> Iterator[Page]:
-        for number, page in enumerate(plain(self, object_type, fields, window, known_ones)):
+    def changed(self: HubSpot, object_type: str, fields: Any, window: Window, *more: Any) -> Iterator[Page]:
+        for number, page in enumerate(plain(self, object_type, fields, window, *more)):
             if number == pages:
                 raise Killed
             yield page

@@ -19,6 +19,7 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, Unavailable
 from agent.records import Ref
+from agent.together import IN_TURN, Together
 from connectors.memory import Memory
 from connectors.wrappers import Call, DryRun, ReadOnly, Recorded
 
@@ -119,9 +120,14 @@ def test_notes_count_and_never_quote(memory: Memory) -> None:
 def test_a_pull_that_breaks_half_way_is_noted_with_what_came(memory: Memory) -> None:
     class Breaking(ReadOnly):
         def changed(
-            self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+            self,
+            object_type: str,
+            fields: Sequence[str],
+            window: Window,
+            known: Known = nothing_known,
+            together: Together = IN_TURN,
         ) -> Iterator[Page]:
-            yield from self.inner.changed(object_type, fields, window, known)
+            yield from self.inner.changed(object_type, fields, window, known, together)
             raise Unavailable("gone", system="memory")
 
     notes: list[Call] = []
