@@ -54,9 +54,13 @@ class SideBySide:
         """
         start = 0
         while start < len(items):
-            width = self.most(system) if (system, doing) in self._answered else 1
+            width = self.most(system) if self.has_answered(system, doing) else 1
             yield items[start : start + width]
             start += width
+
+    def has_answered(self, system: str, doing: Doing) -> bool:
+        """Whether the last calls of this kind went well."""
+        return (system, doing) in self._answered
 
     def ask(self, system: str, doing: Doing, wave: Sequence[Callable[[], R]]) -> list[R | TruceError]:
         """Make the calls of a wave at once and wait for all. What each came to, in order: its result or its error.
@@ -107,9 +111,18 @@ class _Reading:
 
     def __call__(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         found: list[R] = []
-        for wave in self.side_by_side.waves(self.system, "reading", calls):
-            found += results(self.side_by_side.ask(self.system, "reading", wave))
+        for some in self._portions(calls):
+            found += results(self.side_by_side.ask(self.system, "reading", some))
         return found
+
+    def _portions(self, calls: Sequence[Callable[[], R]]) -> Iterator[Sequence[Callable[[], R]]]:
+        """All at once, of which the pool makes as many at a time as are allowed; after a failure one call first."""
+        if self.at_once == 1:
+            yield from ([call] for call in calls)
+        elif self.side_by_side.has_answered(self.system, "reading"):
+            yield calls
+        else:
+            yield from (some for some in (calls[:1], calls[1:]) if some)
 
 
 def calls_under_way() -> bool:
