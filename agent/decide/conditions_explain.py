@@ -6,9 +6,9 @@ The walk and the compiled function (``conditions_compile``) must agree; a proper
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import nan
+from typing import NamedTuple
 
 from agent.decide.conditions_tree import FLAGS, AnyOf, Condition, Leaf, Not
 from agent.decide.conditions_values import (
@@ -32,21 +32,35 @@ _LOOKING_BACK = ("crossed", "changed", "was")
 NOTHING: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Why a condition holds or not. ``leaf`` is the first line that failed and ``value`` what stood there.
 
-    ``is_blank``: that value was blank, which people count separately ("skipped: blank").
+    ``before``: what stood there when last settled, for a line that looks back. ``is_negated``: the line stands under a
+    ``not:``.
     """
 
-    holds: bool
-    sentence: str
     leaf: Leaf | None = None
     value: object = None
-    is_blank: bool = False
+    before: object = ABSENT
+    is_negated: bool = False
+
+    @property
+    def holds(self) -> bool:
+        return self.leaf is None
+
+    @property
+    def is_blank(self) -> bool:
+        """That value was blank, which people count separately ("skipped: blank")."""
+        return self.leaf is not None and _is_blank(self.value)
+
+    @property
+    def sentence(self) -> str:
+        if self.leaf is None:
+            return "every condition is met"
+        return _sentence(self.leaf, self.value, self.is_negated, self.before)
 
 
-_MET = Explanation(True, "every condition is met")
+_MET = Explanation()
 
 
 def holds(condition: Condition, values: Values, now: datetime, previous: Values | None = None) -> bool:
@@ -61,7 +75,8 @@ def explain(condition: Condition, values: Values, now: datetime, previous: Value
         return _MET
     leaf, is_negated = _first_failing(condition, values, now, before, wanted=True)
     value = values.get(leaf.field, False if leaf.field in FLAGS else ABSENT)
-    return Explanation(False, _sentence(leaf, value, is_negated, before), leaf, value, _is_blank(value))
+    looks_back = leaf.operator in _LOOKING_BACK
+    return Explanation(leaf, value, before.get(leaf.field, ABSENT) if looks_back else ABSENT, is_negated)
 
 
 def _truth(condition: Condition, values: Values, now: datetime, previous: Values) -> bool | None:
@@ -92,7 +107,7 @@ def _first_failing(
     raise AssertionError("a condition that fails has a part that fails")
 
 
-def _sentence(leaf: Leaf, value: object, is_negated: bool, previous: Values) -> str:
+def _sentence(leaf: Leaf, value: object, is_negated: bool, before: object) -> str:
     line = f"`not: {leaf.text}`" if is_negated else f"`{leaf.text}`"
     if leaf.field in FLAGS:
         return f"{line} is not met"
@@ -100,7 +115,6 @@ def _sentence(leaf: Leaf, value: object, is_negated: bool, previous: Values) -> 
         return f"{line} is not met: {leaf.field} is not visible"
     seen = "blank" if _is_blank(value) else f'"{value}"' if isinstance(value, str) else text_of(value)
     if leaf.operator in _LOOKING_BACK:
-        before = previous.get(leaf.field, ABSENT)
         then = "not known" if before is ABSENT else "blank" if _is_blank(before) else f'"{before}"'
         return f"{line} is not met: {leaf.field} is {seen}, before it was {then}"
     return f"{line} is not met: {leaf.field} is {seen}"
