@@ -93,6 +93,7 @@ class Prepared:
         "_pairs",
         "_readers",
         "_required",
+        "linking",
         "opt_out_fields",
         "policies",
         "suspended",
@@ -118,6 +119,11 @@ class Prepared:
             for name in policies.entity_types
         }
         """Per entity type, the lines that ask when values were set."""
+        self.linking: Mapping[str, tuple[FieldRule, ...]] = {
+            name: tuple(rule for rule in policies.rules_for(name) if rule.links_to is not None)
+            for name in policies.entity_types
+        }
+        """Per entity type, the lines whose value is another record."""
         self.opt_out_fields: Mapping[tuple[str, str], str] = {
             (system, object_type): vendor_field
             for policy in policies.fields
