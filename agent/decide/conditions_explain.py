@@ -5,6 +5,7 @@ The walk and the compiled function (``conditions_compile``) must agree; a proper
 
 from __future__ import annotations
 
+import operator as op
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from math import nan
@@ -28,6 +29,7 @@ from agent.decide.durations import Span, shifted
 Values = Mapping[str, object]
 
 _LOOKING_BACK = ("crossed", "changed", "was")
+_ORDERINGS = {"=": op.eq, "!=": op.ne, "<": op.lt, "<=": op.le, ">": op.gt, ">=": op.ge}
 
 NOTHING: Mapping[str, object] = {}
 
@@ -121,7 +123,7 @@ def _sentence(leaf: Leaf, value: object, is_negated: bool, before: object) -> st
 
 
 def _is_blank(value: object) -> bool:
-    return value is not ABSENT and text_of(value) is None
+    return not isinstance(value, int | float) and value is not ABSENT and text_of(value) is None
 
 
 def _leaf_truth(leaf: Leaf, values: Values, now: datetime, previous: Values) -> bool | None:
@@ -216,15 +218,7 @@ def _between(moment: float, earliest: float, latest: float) -> bool | None:
 def _ordered(operator: str, number: float, limit: float) -> bool | None:
     if not is_number(number):
         return None
-    answers = {
-        "=": number == limit,
-        "!=": number != limit,
-        "<": number < limit,
-        "<=": number <= limit,
-        ">": number > limit,
-        ">=": number >= limit,
-    }
-    return answers[operator]
+    return _ORDERINGS[operator](number, limit)
 
 
 _FOREVER = 1e18

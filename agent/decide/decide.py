@@ -6,7 +6,7 @@ leaves a ``TraceStep``, "nothing" included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agent.changes import Cell, Decision, ReviewRequest, TraceStep, Why
 from agent.decide.creation import decide_creation
@@ -20,7 +20,7 @@ from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
 from agent.decide.removal import follows_removal
 from agent.decide.values import NO, Reading
-from agent.decide.view import ERASED, View
+from agent.decide.view import ERASED, Base, View
 from agent.records import FieldValue, Record
 
 NEVER_WRITTEN = {
@@ -29,6 +29,9 @@ NEVER_WRITTEN = {
 }
 FORGOTTEN_ENTITY = "erased on the person's wish: nothing is written or created until a person allows it"
 _NO = frozenset((NO,))
+_HIDDEN = object()
+
+Fields = Mapping[str, FieldValue]
 
 
 def decide(view: View, policies: PolicySet | Prepared) -> Decision:
@@ -90,7 +93,8 @@ def decide_duplicates(desk: Desk) -> None:
 
 def decide_fields(desk: Desk) -> None:
     """Field agreement, policy by policy."""
-    if desk.records[0] is None or desk.records[1] is None:
+    here, there = desk.records
+    if here is None or there is None:
         return
     for policy in desk.plan.policies:
         left_out = desk.left_out(policy.header)
@@ -100,6 +104,8 @@ def decide_fields(desk: Desk) -> None:
         for plan in policy.fields:
             if plan.constant is not None:
                 desk.trace.append(plan.constant)
+            elif plan.is_plain and _stands(plan, here.fields, there.fields, desk.view.bases):
+                desk.trace.append(plan.equal)
             elif (values := _made(desk, plan) if plan.rule.made_of else _visible(desk, plan)) is not None:
                 _compare(desk, plan, values)
 
@@ -113,6 +119,16 @@ STEPS: tuple[Callable[[Desk], None], ...] = (
     decide_creation,
 )
 """The order of deciding. Zones come before consent, routing and automations after fields, once they exist."""
+
+
+def _stands(plan: FieldPlan, here: Fields, there: Fields, bases: Mapping[str, Base]) -> bool:
+    """The usual case, in as few steps as there can be: one value on both sides, and the one both were settled with."""
+    value = here.get(plan.fields[0] or "", _HIDDEN)
+    other = there.get(plan.fields[1] or "", _HIDDEN)
+    base = bases.get(plan.rule.name)
+    if value != other or value.__class__ is not other.__class__ or value is _HIDDEN or base is None:
+        return False
+    return base.values == {plan.systems[0]: value, plan.systems[1]: other}
 
 
 def _compare(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) -> None:

@@ -100,9 +100,9 @@ class ValuesNow(_Values):
 
     def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
         return [
-            (record.ref.system, record.fields[field])
-            for record, field in zip(self._records, plan.fields, strict=True)
-            if record is not None and field is not None and field in record.fields
+            (system, record.fields[field])
+            for system, record, field in zip(plan.systems, self._records, plan.fields, strict=True)
+            if field is not None and record is not None and field in record.fields
         ]
 
     def _stage_raws(self, ladder: Ladder) -> list[tuple[str, FieldValue]]:

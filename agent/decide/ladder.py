@@ -77,14 +77,15 @@ class Ladder:
 
     def place_of(self, system: str, object_type: str) -> tuple[str, str] | None:
         """(key, vendor field) of the stage on this object type; the first key that names it."""
-        if (system, object_type) not in self._places:
+        place = (system, object_type)
+        if place not in self._places:
             found = (
                 (key, field)
                 for key, by_system in self.policy.where.items()
                 if (field := by_system.get(system, {}).get(object_type)) is not None
             )
-            self._places[system, object_type] = next(found, None)
-        return self._places[system, object_type]
+            self._places[place] = next(found, None)
+        return self._places[place]
 
     def stage_of(self, key: str, raw: FieldValue) -> int | None:
         """Index of the stage; None when blank; UNMAPPED for a value no stage lists."""
@@ -96,12 +97,13 @@ class Ladder:
 
     def standing(self, rung: Rung, stage: int, reason: str) -> TraceStep:
         """What is said of a side that is where it should be; made once for each that there can be."""
-        key = (rung.system, stage, reason)
-        if key not in self._standing:
+        key = (rung.name, stage, reason)
+        known = self._standing.get(key)
+        if known is None:
             sentence = f"{rung.name} is at {self.names[stage]}: {reason}"
-            header = self.policy.header
-            self._standing[key] = TraceStep(LIFECYCLE, rung.system, "equal", sentence, header.name, self.line)
-        return self._standing[key]
+            known = TraceStep(LIFECYCLE, rung.system, "equal", sentence, self.policy.header.name, self.line)
+            self._standing[key] = known
+        return known
 
     def value_of(self, key: str, stage: int) -> str | None:
         """The value written for a stage: its first; None where this side has no word for the stage."""

@@ -105,7 +105,7 @@ class _Climb:
         stages = [rung.stage for rung in rungs if rung.stage is not None]
         if not stages:
             return None
-        if len(rungs) > 1 and len(set(stages)) == 1 and len(stages) == len(rungs):
+        if len(rungs) > 1 and stages.count(stages[0]) == len(rungs):
             return _Target(stages[0], "both sides are at the same stage")
         settled = [self._settled(rung) for rung in rungs]
         if len(rungs) > 1 and all(known for known, _ in settled):
@@ -227,7 +227,7 @@ class _Climb:
 
     def _adopt(self, rungs: Sequence[Rung], target: _Target) -> None:
         """Both sides are there already: what they hold is the new base."""
-        if len(rungs) < 2 or any(rung.stage != target.stage for rung in rungs):
+        if len(rungs) < 2 or [rung for rung in rungs if rung.stage != target.stage]:
             return
         live = {rung.system: rung.raw for rung in rungs}
         base = self.desk.view.bases.get(LIFECYCLE)
