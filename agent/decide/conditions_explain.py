@@ -6,7 +6,7 @@ The walk and the compiled function (``conditions_compile``) must agree; a proper
 from __future__ import annotations
 
 import operator as op
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from math import nan
 from typing import NamedTuple
@@ -29,7 +29,14 @@ from agent.decide.durations import Span, shifted
 Values = Mapping[str, object]
 
 _LOOKING_BACK = ("crossed", "changed", "was")
-_ORDERINGS = {"=": op.eq, "!=": op.ne, "<": op.lt, "<=": op.le, ">": op.gt, ">=": op.ge}
+_ORDERINGS: Mapping[str, Callable[[float, float], bool]] = {
+    "=": op.eq,
+    "!=": op.ne,
+    "<": op.lt,
+    "<=": op.le,
+    ">": op.gt,
+    ">=": op.ge,
+}
 
 NOTHING: Mapping[str, object] = {}
 

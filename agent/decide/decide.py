@@ -21,7 +21,7 @@ from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
 from agent.decide.removal import follows_removal
 from agent.decide.values import NO, Reading
 from agent.decide.view import ERASED, Base, View
-from agent.records import FieldValue, Record
+from agent.records import FieldValue
 
 NEVER_WRITTEN = {
     "lost": "one side was deleted; its counterpart stays as it is until a person decides",
