@@ -358,35 +358,6 @@ def test_a_match_key_written_before_the_first_pull_is_worked_out_by_it(tmp_path:
     assert restarted.by_key(*HERE, "email", "p1@example.com") == []
 
 
-def test_a_write_that_touches_no_match_key_has_none_worked_out_again(mirror: Mirror, ledger: Ledger) -> None:
-    asked: list[Ref] = []
-
-    def counted(record: Record) -> Iterable[tuple[str, str]]:
-        asked.append(record.ref)
-        return by_email(record)
-
-    def pull(record: Record) -> None:
-        mirror.absorb([record], mapped=MAPPED, keys=counted, key_fields={"Email"}, seen_at=START)
-
-    pull(contact(1, Title="VP"))
-    entry = settled(ledger, change(1, cell("title", "VP", "CEO")))
-    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START)
-    pull(contact(1, second=5, Title="CEO"))
-    assert asked == [REF], "at first sight"
-    pull(contact(1, second=9, Title="CEO", Email="new@example.com"))
-    assert mirror.by_key(*HERE, "email", "new@example.com") == [REF]
-
-
-def test_a_record_we_brought_back_has_its_match_keys_again(mirror: Mirror, ledger: Ledger) -> None:
-    page = {"mapped": MAPPED, "keys": by_email, "key_fields": {"Email"}, "seen_at": START}
-    mirror.absorb([contact(1)], **page)
-    mirror.absorb([GONE], **page)
-    assert mirror.by_key(*HERE, "email", "p1@example.com") == []
-    entry = settled(ledger, change(1, cell("title", None, "VP"), op="undelete"), observed={})
-    mirror.absorb_outcomes([(entry, {})], ledger.last_seq, START + timedelta(seconds=70))
-    assert mirror.by_key(*HERE, "email", "p1@example.com") == [REF]
-
-
 # --- deletions and merges ---
 
 
