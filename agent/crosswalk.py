@@ -51,7 +51,6 @@ class Link(NamedTuple):
     """A stored link. ``undone``: a create that was taken back. ``lost``: the record was deleted or merged."""
 
     entity_id: str
-    entity_type: str
     ref: Ref
     role: str
     state: str
@@ -100,14 +99,12 @@ class Crosswalk:
         for start in range(0, len(wanted), 500):
             chunk = wanted[start : start + 500]
             rows = self._store.read_tuples(
-                "SELECT l.entity, e.entity_type, l.system, l.object_type, l.record_id, l.role, l.state,"
-                " l.since"
-                " FROM links l JOIN entities e ON e.entity = l.entity"
-                f" WHERE l.entity IN ({marks(len(chunk))}) ORDER BY l.id",
+                "SELECT entity, system, object_type, record_id, role, state, since FROM links"
+                f" WHERE entity IN ({marks(len(chunk))}) ORDER BY entity, id",
                 chunk,
             )
-            for entity, entity_type, system, object_type, record_id, role, state, since in rows:
-                link = Link(entity, entity_type, Ref(system, object_type, record_id), role, state, since)
+            for entity, system, object_type, record_id, role, state, since in rows:
+                link = Link(entity, Ref(system, object_type, record_id), role, state, since)
                 found.setdefault(entity, []).append(link)
         return found
 

@@ -31,9 +31,10 @@ def links_of(
 ) -> Links:
     """Everything that the live and the settled values of these entities point at."""
     pointed: Pointed = {}
+    linking = installation.policies.linking
     demanded = _demanded(installation, {entity_type_of(entity_id) for entity_id in sides_of})
     for entity_id, sides in sides_of.items():
-        for rule in _rules(installation.policies.policies, entity_type_of(entity_id)):
+        for rule in linking[entity_type_of(entity_id)]:
             base = bases.get(entity_id, {}).get(rule.name)
             for system, record_id in _ids(rule, sides, base):
                 key = (str(rule.links_to), system, record_id)
@@ -90,11 +91,10 @@ def linked_first(policies: PolicySet) -> list[EntityType]:
 
 def _demanded(installation: Installation, kinds: Iterable[str]) -> Demanded:
     """A contact role takes a Contact and no Lead, although both are a person."""
-    policies = installation.policies.policies
     return {
         (str(rule.links_to), system): place.object_type
         for kind in kinds
-        for rule in _rules(policies, kind)
+        for rule in installation.policies.linking[kind]
         for system, by_type in rule.where.items()
         for object_type, field in by_type.items()
         for place in installation.connectors[system].capabilities.parent_fields.get(object_type, {}).values()

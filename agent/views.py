@@ -33,6 +33,9 @@ BLOCKING_REVIEWS = {
 }
 """Open review kind → flag that keeps parts of deciding away from the entity."""
 
+_GONE = {"lost": "lost", "duplicate": "converted"}
+_NO_FLAGS: frozenset[str] = frozenset()
+
 
 def views(installation: Installation, entity_ids: Iterable[str]) -> Iterator[View]:
     """One View per entity, in order; entities without any live record are left out."""
@@ -62,20 +65,23 @@ def _slice(
         for connector in installation.connectors.values()
         for pair in connector.capabilities.clears_before_moving_back
     )
+    present = {entity_id: _present(links) for entity_id, links in members.items()}
     sides_of = {
         entity_id: sides
         for entity_id in entity_ids
-        if any((sides := _active_sides(installation, entity_id, members.get(entity_id, ()), records)).values())
+        if any((sides := _active_sides(installation, entity_id, present.get(entity_id, {}), records)).values())
     }
     pointed = links_of(installation, sides_of, bases)
-    for entity_id in _answering_to_forgotten(installation, sides_of):
+    lacking = {entity_id: sides for entity_id, sides in sides_of.items() if None in sides.values()}
+    for entity_id in _answering_to_forgotten(installation, lacking):
         flags[entity_id].add(FORGOTTEN)
-    families = {entity_id: _family(installation, sides) for entity_id, sides in sides_of.items()}
+    families = {entity_id: _family(installation, sides) for entity_id, sides in lacking.items()}
     coming = _coming(installation, families.values(), owners, suspected, now)
     accepted = pairing.accepted(installation)
     for entity_id, sides in sides_of.items():
-        links, family = members.get(entity_id, ()), families[entity_id]
+        links, family = members.get(entity_id, ()), families.get(entity_id, _NO_FAMILY)
         entity_type = installation.policies.policies.entity_types[entity_type_of(entity_id)]
+        asked, left = flags.get(entity_id, _NO_FLAGS), _link_flags(links, present[entity_id])
         yield View(
             entity_id=entity_id,
             entity_type=entity_type.name,
@@ -88,39 +94,44 @@ def _slice(
             ),
             owners=owners,
             links=pointed,
-            flags=frozenset(flags.get(entity_id, set()) | _link_flags(links)),
+            flags=frozenset(asked | left),
             is_pairing_accepted=entity_type.name in accepted,
             parents=family.parents,
             coming=coming.get(family.company, frozenset()) - family.parents.keys(),
-            link_key=_link_keys(installation, entity_id, entity_type, sides),
-            may_create=not flags.get(entity_id, set()) - {FORGOTTEN} and not _link_flags(links),
+            link_key=_link_keys(installation, entity_id, entity_type, sides) if entity_id in lacking else {},
+            may_create=not asked - {FORGOTTEN} and not left,
             clears_first=clears_first,
             set_between=moments.set_between(installation, entity_type, sides, bases.get(entity_id, {})),
         )
 
 
+def _present(links: Sequence[Link]) -> dict[str, Ref]:
+    """{system: the active record there}."""
+    return {link.ref.system: link.ref for link in links if link.role == "active" and link.state == "linked"}
+
+
 def _active_sides(
-    installation: Installation, entity_id: str, links: Sequence[Link], records: Mapping[Ref, Record]
+    installation: Installation, entity_id: str, present: Mapping[str, Ref], records: Mapping[Ref, Record]
 ) -> dict[str, Record | None]:
     """{system: active record or None}; empty for an entity no policy is about any more."""
     entity_type = installation.policies.policies.entity_types.get(entity_type_of(entity_id))
     if entity_type is None:
         return {}
     sides: dict[str, Record | None] = dict.fromkeys(entity_type.records)
-    for link in links:
-        if link.role == "active" and link.state == "linked":
-            sides[link.ref.system] = records.get(link.ref)
+    for system, ref in present.items():
+        sides[system] = records.get(ref)
     return sides
 
 
-def _link_flags(links: Sequence[Link]) -> set[str]:
+def _link_flags(links: Sequence[Link], present: Mapping[str, Ref]) -> frozenset[str]:
     """An entity that lost its record in a system, or whose Lead there became somebody else's, gets no new one.
 
     A create of ours that was undone is no loss: its freeze keeps it from being repeated until a person lifts it.
     """
-    present = {link.ref.system for link in links if link.role == "active" and link.state == "linked"}
+    if len(links) == len(present):
+        return _NO_FLAGS
     gone = {link.state for link in links if link.ref.system not in present}
-    return ({"lost"} if "lost" in gone else set()) | ({"converted"} if "duplicate" in gone else set())
+    return frozenset(flag for state, flag in _GONE.items() if state in gone)
 
 
 def _flags(
@@ -137,7 +148,7 @@ def _flags(
             found[review.entity_id].add(flag)
     for entity_id in Erasure(installation.ledger).entities().intersection(entity_ids):
         found[entity_id].add(ERASED)
-    for entity_id, links in members.items():
+    for entity_id, links in members.items() if suspected else ():
         if any(link.ref in suspected and link.state == "linked" for link in links):
             found[entity_id].add("suspected duplicate")
     return found
@@ -146,7 +157,7 @@ def _flags(
 def _answering_to_forgotten(
     installation: Installation, sides_of: Mapping[str, Mapping[str, Record | None]]
 ) -> Iterator[str]:
-    """Entities that lack a record, and whose own has the e-mail (or domain) of somebody forgotten."""
+    """Entities whose only record has the e-mail (or domain) of somebody forgotten."""
     alone = {
         living[0].ref: (entity_id, living[0])
         for entity_id, sides in sides_of.items()
@@ -175,6 +186,9 @@ class _Family:
 
     parents: Mapping[str, str] = field(default_factory=dict)
     company: str = ""
+
+
+_NO_FAMILY = _Family()
 
 
 def _family(installation: Installation, sides: Mapping[str, Record | None]) -> _Family:

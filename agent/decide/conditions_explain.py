@@ -5,10 +5,11 @@ The walk and the compiled function (``conditions_compile``) must agree; a proper
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import operator as op
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from math import nan
+from typing import NamedTuple
 
 from agent.decide.conditions_tree import FLAGS, AnyOf, Condition, Leaf, Not
 from agent.decide.conditions_values import (
@@ -28,25 +29,47 @@ from agent.decide.durations import Span, shifted
 Values = Mapping[str, object]
 
 _LOOKING_BACK = ("crossed", "changed", "was")
+_ORDERINGS: Mapping[str, Callable[[float, float], bool]] = {
+    "=": op.eq,
+    "!=": op.ne,
+    "<": op.lt,
+    "<=": op.le,
+    ">": op.gt,
+    ">=": op.ge,
+}
 
 NOTHING: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Why a condition holds or not. ``leaf`` is the first line that failed and ``value`` what stood there.
 
-    ``is_blank``: that value was blank, which people count separately ("skipped: blank").
+    ``before``: what stood there when last settled, for a line that looks back. ``is_negated``: the line stands under a
+    ``not:``.
     """
 
-    holds: bool
-    sentence: str
     leaf: Leaf | None = None
     value: object = None
-    is_blank: bool = False
+    before: object = ABSENT
+    is_negated: bool = False
+
+    @property
+    def holds(self) -> bool:
+        return self.leaf is None
+
+    @property
+    def is_blank(self) -> bool:
+        """That value was blank, which people count separately ("skipped: blank")."""
+        return self.leaf is not None and _is_blank(self.value)
+
+    @property
+    def sentence(self) -> str:
+        if self.leaf is None:
+            return "every condition is met"
+        return _sentence(self.leaf, self.value, self.is_negated, self.before)
 
 
-_MET = Explanation(True, "every condition is met")
+_MET = Explanation()
 
 
 def holds(condition: Condition, values: Values, now: datetime, previous: Values | None = None) -> bool:
@@ -61,7 +84,8 @@ def explain(condition: Condition, values: Values, now: datetime, previous: Value
         return _MET
     leaf, is_negated = _first_failing(condition, values, now, before, wanted=True)
     value = values.get(leaf.field, False if leaf.field in FLAGS else ABSENT)
-    return Explanation(False, _sentence(leaf, value, is_negated, before), leaf, value, _is_blank(value))
+    looks_back = leaf.operator in _LOOKING_BACK
+    return Explanation(leaf, value, before.get(leaf.field, ABSENT) if looks_back else ABSENT, is_negated)
 
 
 def _truth(condition: Condition, values: Values, now: datetime, previous: Values) -> bool | None:
@@ -92,7 +116,7 @@ def _first_failing(
     raise AssertionError("a condition that fails has a part that fails")
 
 
-def _sentence(leaf: Leaf, value: object, is_negated: bool, previous: Values) -> str:
+def _sentence(leaf: Leaf, value: object, is_negated: bool, before: object) -> str:
     line = f"`not: {leaf.text}`" if is_negated else f"`{leaf.text}`"
     if leaf.field in FLAGS:
         return f"{line} is not met"
@@ -100,14 +124,13 @@ def _sentence(leaf: Leaf, value: object, is_negated: bool, previous: Values) -> 
         return f"{line} is not met: {leaf.field} is not visible"
     seen = "blank" if _is_blank(value) else f'"{value}"' if isinstance(value, str) else text_of(value)
     if leaf.operator in _LOOKING_BACK:
-        before = previous.get(leaf.field, ABSENT)
         then = "not known" if before is ABSENT else "blank" if _is_blank(before) else f'"{before}"'
         return f"{line} is not met: {leaf.field} is {seen}, before it was {then}"
     return f"{line} is not met: {leaf.field} is {seen}"
 
 
 def _is_blank(value: object) -> bool:
-    return value is not ABSENT and text_of(value) is None
+    return not isinstance(value, int | float) and value is not ABSENT and text_of(value) is None
 
 
 def _leaf_truth(leaf: Leaf, values: Values, now: datetime, previous: Values) -> bool | None:
@@ -202,15 +225,7 @@ def _between(moment: float, earliest: float, latest: float) -> bool | None:
 def _ordered(operator: str, number: float, limit: float) -> bool | None:
     if not is_number(number):
         return None
-    answers = {
-        "=": number == limit,
-        "!=": number != limit,
-        "<": number < limit,
-        "<=": number <= limit,
-        ">": number > limit,
-        ">=": number >= limit,
-    }
-    return answers[operator]
+    return _ORDERINGS[operator](number, limit)
 
 
 _FOREVER = 1e18

@@ -6,7 +6,7 @@ leaves a ``TraceStep``, "nothing" included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agent.changes import Cell, Decision, ReviewRequest, TraceStep, Why
 from agent.decide.creation import decide_creation
@@ -20,16 +20,18 @@ from agent.decide.prepared import FieldPlan, Prepared, prepared_of
 from agent.decide.reconcile import Outcome, Translator, Wanted, reconcile
 from agent.decide.removal import follows_removal
 from agent.decide.values import NO, Reading
-from agent.decide.view import ERASED, View
-from agent.records import FieldValue, Record
+from agent.decide.view import ERASED, Base, View
+from agent.records import FieldValue
 
 NEVER_WRITTEN = {
     "lost": "one side was deleted; its counterpart stays as it is until a person decides",
     "unclear": "it is not clear which records belong together; nothing is written until a person decides",
 }
 FORGOTTEN_ENTITY = "erased on the person's wish: nothing is written or created until a person allows it"
-_MISSING = object()
 _NO = frozenset((NO,))
+_HIDDEN = object()
+
+Fields = Mapping[str, FieldValue]
 
 
 def decide(view: View, policies: PolicySet | Prepared) -> Decision:
@@ -44,19 +46,20 @@ def decide(view: View, policies: PolicySet | Prepared) -> Decision:
 
 def decide_standing(desk: Desk) -> None:
     """A forgotten, lost or unclear entity and a converted record are never written; a removal may be followed."""
-    if ERASED in desk.view.flags:
+    flags = desk.view.flags
+    if ERASED in flags:
         desk.say(TraceStep("", "", "skipped", FORGOTTEN_ENTITY))
         desk.is_closed = True
         return
-    if "lost" in desk.view.flags and "unclear" not in desk.view.flags and follows_removal(desk):
+    if "lost" in flags and "unclear" not in flags and follows_removal(desk):
         desk.is_closed = True
         return
-    for flag, sentence in NEVER_WRITTEN.items():
-        if flag in desk.view.flags:
+    for flag, sentence in NEVER_WRITTEN.items() if flags else ():
+        if flag in flags:
             desk.say(TraceStep("", "", flag, sentence))
             desk.is_closed = True
-    for record in desk.records:
-        if record is not None and _is_converted(desk, record):
+    for record, converted in zip(desk.records, desk.plan.converted, strict=True):
+        if record is not None and converted is not None and record.fields.get(converted) is True:
             sentence = f"{record.ref.object_type} {record.ref.id} was converted and is never written"
             desk.say(TraceStep("", record.ref.system, "skipped", sentence))
             desk.is_closed = True
@@ -71,7 +74,7 @@ def decide_consent(desk: Desk) -> None:
         values = _visible(desk, plan)
         if values is None:
             continue
-        here, there = (_consent(plan, system, raw) for system, raw in zip(plan.systems, values, strict=True))
+        here, there = _consent(plan, plan.systems[0], values[0]), _consent(plan, plan.systems[1], values[1])
         if here.isdisjoint(there):
             desk.say(
                 plan.step("quiet", "opted out on one side; the stricter answer goes to every record with this address")
@@ -90,15 +93,19 @@ def decide_duplicates(desk: Desk) -> None:
 
 def decide_fields(desk: Desk) -> None:
     """Field agreement, policy by policy."""
-    if desk.records[0] is None or desk.records[1] is None:
+    here, there = desk.records
+    if here is None or there is None:
         return
     for policy in desk.plan.policies:
         left_out = desk.left_out(policy.header)
+        if left_out is not None:
+            desk.trace += [plan.step(*left_out) for plan in policy.fields]
+            continue
         for plan in policy.fields:
-            if left_out is not None:
-                desk.say(plan.step(*left_out))
-            elif plan.constant is not None:
-                desk.say(plan.constant)
+            if plan.constant is not None:
+                desk.trace.append(plan.constant)
+            elif plan.is_plain and _stands(plan, here.fields, there.fields, desk.view.bases):
+                desk.trace.append(plan.equal)
             elif (values := _made(desk, plan) if plan.rule.made_of else _visible(desk, plan)) is not None:
                 _compare(desk, plan, values)
 
@@ -112,6 +119,16 @@ STEPS: tuple[Callable[[Desk], None], ...] = (
     decide_creation,
 )
 """The order of deciding. Zones come before consent, routing and automations after fields, once they exist."""
+
+
+def _stands(plan: FieldPlan, here: Fields, there: Fields, bases: Mapping[str, Base]) -> bool:
+    """The usual case, in as few steps as there can be: one value on both sides, and the one both were settled with."""
+    value = here.get(plan.fields[0] or "", _HIDDEN)
+    other = there.get(plan.fields[1] or "", _HIDDEN)
+    base = bases.get(plan.rule.name)
+    if value != other or value.__class__ is not other.__class__ or value is _HIDDEN or base is None:
+        return False
+    return base.values == {plan.systems[0]: value, plan.systems[1]: other}
 
 
 def _compare(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) -> None:
@@ -179,7 +196,8 @@ def _visible(desk: Desk, plan: FieldPlan) -> tuple[FieldValue, FieldValue] | Non
 def _equal(desk: Desk, plan: FieldPlan, values: tuple[FieldValue, FieldValue]) -> None:
     here, there = plan.systems
     base = desk.view.bases.get(plan.rule.name)
-    if base is None or (base.values.get(here, _MISSING), base.values.get(there, _MISSING)) != values:
+    settled = base.values if base is not None else {}
+    if here not in settled or there not in settled or (settled[here], settled[there]) != values:
         desk.adopt[plan.rule.name] = {here: values[0], there: values[1]}
     desk.trace.append(plan.equal)
 
@@ -220,11 +238,6 @@ def _write(desk: Desk, plan: FieldPlan, rule: FieldRule, wanted: Wanted) -> None
     else:
         desk.write(record, cell, {})
     desk.say(plan.step("write", wanted.sentence, wanted.system))
-
-
-def _is_converted(desk: Desk, record: Record) -> bool:
-    flag = desk.prepared.systems[record.ref.system].converted_flag
-    return flag is not None and record.fields.get(flag) is True
 
 
 def _consent(plan: FieldPlan, system: str, raw: FieldValue) -> frozenset[str]:

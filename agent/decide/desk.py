@@ -72,7 +72,7 @@ class Desk:
     def left_out(self, header: Header) -> tuple[str, str] | None:
         """(disposition, sentence) where a policy has nothing to do with this entity: suspended, excepted, or not
         selected."""
-        suspended = self.suspended(header.name)
+        suspended = self.suspended(header.name) if self.prepared.suspended else None
         if suspended is not None:
             return "skipped", f"suspended: {suspended}"
         if header.unless is not None and self._met(header.unless).holds:

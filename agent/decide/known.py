@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
 from agent.decide.conditions import FLAGS, LIFECYCLE
+from agent.decide.conditions_values import ABSENT
 from agent.decide.ladder import Ladder
 from agent.decide.owners import OwnerCodec
 from agent.decide.prepared import FieldPlan, PairPlan
@@ -22,25 +23,25 @@ Records = tuple[Record | None, Record | None]
 class _Values(Mapping[str, object]):
     """Values by name; a name that no side shows is missing, which is not the same as blank."""
 
-    __slots__ = ("_found", "_missing", "_plan", "_records", "_view")
+    __slots__ = ("_found", "_plan", "_records", "_view")
 
     def __init__(self, plan: PairPlan, records: Records, view: View) -> None:
         self._plan = plan
         self._records = records
         self._view = view
         self._found: dict[str, object] = {}
-        self._missing: set[str] = set()
 
     def __getitem__(self, name: str) -> object:
-        if name in self._missing:
+        found = self.get(name, ABSENT)
+        if found is ABSENT:
             raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: object = None) -> object:
         if name not in self._found:
-            try:
-                self._found[name] = self._value(name)
-            except KeyError:
-                self._missing.add(name)
-                raise
-        return self._found[name]
+            self._found[name] = self._value(name)
+        found = self._found[name]
+        return default if found is ABSENT else found
 
     def __iter__(self) -> Iterator[str]:
         names = [*self._plan.by_name, LIFECYCLE, *FLAGS]
@@ -57,28 +58,28 @@ class _Values(Mapping[str, object]):
             return self._stage()
         if name in FLAGS:
             return self._flag(name)
-        plan = self._plan.by_name[name]
-        readings = [(system, self._read(plan, system, raw)) for system, raw in self._raws(plan)]
-        if not readings:
-            raise KeyError(name)
-        return _preferred(plan, readings)
+        plan = self._plan.by_name.get(name)
+        raws = self._raws(plan) if plan is not None else ()
+        if plan is None or not raws:
+            return ABSENT
+        return _preferred(plan, [(system, self._read(plan, system, raw)) for system, raw in raws])
 
     def _read(self, plan: FieldPlan, system: str, raw: FieldValue) -> Reading:
         return (OwnerCodec(self._view.owners) if plan.rule.is_owner else plan.codec).read(system, raw)
 
-    def _stage(self) -> str | None:
+    def _stage(self) -> object:
         """The furthest stage on any side; None when every visible stage is blank or unmapped."""
         places = [(ladder, key, raw) for ladder in self._plan.ladders for key, raw in self._stage_raws(ladder)]
         if not places:
-            raise KeyError(LIFECYCLE)
+            return ABSENT
         ladder = places[0][0]
         stages = [stage for _, key, raw in places if (stage := ladder.stage_of(key, raw)) is not None]
         furthest = max(stages, default=-1)
         return ladder.names[furthest] if furthest >= 0 else None
 
     @abstractmethod
-    def _flag(self, name: str) -> bool:
-        """Raises KeyError when it is not known."""
+    def _flag(self, name: str) -> object:
+        """True or False; ABSENT when it is not known."""
 
     @abstractmethod
     def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
@@ -94,14 +95,14 @@ class ValuesNow(_Values):
 
     __slots__ = ()
 
-    def _flag(self, name: str) -> bool:
+    def _flag(self, name: str) -> object:
         return name in self._view.flags
 
     def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
         return [
-            (record.ref.system, record.fields[field])
-            for record, field in zip(self._records, plan.fields, strict=True)
-            if record is not None and field is not None and field in record.fields
+            (system, record.fields[field])
+            for system, record, field in zip(plan.systems, self._records, plan.fields, strict=True)
+            if field is not None and record is not None and field in record.fields
         ]
 
     def _stage_raws(self, ladder: Ladder) -> list[tuple[str, FieldValue]]:
@@ -117,8 +118,8 @@ class ValuesBefore(_Values):
 
     __slots__ = ()
 
-    def _flag(self, name: str) -> bool:
-        raise KeyError(name)
+    def _flag(self, name: str) -> object:
+        return ABSENT
 
     def _raws(self, plan: FieldPlan) -> list[tuple[str, FieldValue]]:
         base = self._view.bases.get(plan.rule.name)
@@ -140,7 +141,9 @@ class ValuesBefore(_Values):
 
 
 def _preferred(plan: FieldPlan, readings: list[tuple[str, Reading]]) -> object:
-    filled = [(system, reading) for system, reading in readings if not reading.is_blank]
-    winning = [(system, reading) for system, reading in filled if system == plan.rule.wins]
-    _, best = (winning or filled or readings)[0]
+    if len(readings) > 1:
+        filled = [(system, reading) for system, reading in readings if not reading.is_blank]
+        winning = [(system, reading) for system, reading in filled if system == plan.rule.wins]
+        readings = winning or filled or readings
+    _, best = readings[0]
     return best.value if best.is_mapped else best.text

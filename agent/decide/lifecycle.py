@@ -9,7 +9,7 @@ docs/policies/lifecycle.md says the same for editors.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.changes import Cell, Change, Meaning, ReviewRequest, TraceStep, Why
 from agent.decide.conditions import LIFECYCLE, AllOf, AnyOf, Condition, Explanation, Leaf, explain, spoken
@@ -25,13 +25,22 @@ def decide_stage(desk: Desk) -> None:
         _Climb(desk, ladder).decide()
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(NamedTuple):
     """The stage both sides should have. ``move`` is set when a ``because`` of ours asks for it, not a person."""
 
     stage: int
     reason: str
     move: Move | None = None
+
+
+class _NotRaised(NamedTuple):
+    """Why a move is not made; a sentence once somebody asks."""
+
+    to: str
+    why: Explanation
+
+    def __str__(self) -> str:
+        return f"no move to {self.to}: {self.why.sentence}"
 
 
 class _Climb:
@@ -67,12 +76,11 @@ class _Climb:
     def _rungs(self) -> list[Rung] | None:
         """The stage of each side that has one; None when a side does not show its stage field."""
         found: list[Rung] = []
-        for record in self.desk.records:
+        for record, name in zip(self.desk.records, self.desk.plan.names, strict=True):
             place = self.ladder.place_on(record) if record is not None else None
             if record is None or place is None:
                 continue
             key, vendor_field = place
-            name = self.desk.prepared.systems[record.ref.system].name
             if vendor_field not in record.fields:
                 self._say(record.ref.system, "skipped", f"not visible: {name} does not show {vendor_field} to us")
                 return None
@@ -97,7 +105,7 @@ class _Climb:
         stages = [rung.stage for rung in rungs if rung.stage is not None]
         if not stages:
             return None
-        if len(rungs) > 1 and len(set(stages)) == 1 and len(stages) == len(rungs):
+        if len(rungs) > 1 and stages.count(stages[0]) == len(rungs):
             return _Target(stages[0], "both sides are at the same stage")
         settled = [self._settled(rung) for rung in rungs]
         if len(rungs) > 1 and all(known for known, _ in settled):
@@ -124,15 +132,18 @@ class _Climb:
 
     def _raised(self, rungs: Sequence[Rung], target: _Target | None) -> _Target | None:
         """The furthest stage a ``because`` of ours asks for beyond that, else the target as it is."""
-        reached = max((rung.stage for rung in rungs if rung.stage is not None), default=-1)
-        reached = target.stage if target is not None else reached
+        if target is not None:
+            reached = target.stage
+        else:
+            reached = max((rung.stage for rung in rungs if rung.stage is not None), default=-1)
         best = target
-        for stage, because, move in self.ladder.raising:
+        for stage, because, move, line in self.ladder.raising:
             if stage <= reached or not self._starts_from(move, reached):
                 continue
             explained = self._explain(because)
             if not explained.holds:
-                self._say("", "nothing", f"no move to {move.to}: {explained.sentence}", move.place)
+                said = _NotRaised(move.to, explained)
+                self.desk.say(TraceStep(LIFECYCLE, "", "nothing", said, self.policy.header.name, line))
             elif best is None or stage > best.stage:
                 best = _Target(stage, f"{spoken(because)}, so the stage is {move.to}", move)
         return best
@@ -140,7 +151,7 @@ class _Climb:
     def _bring(self, rung: Rung, target: _Target) -> None:
         """Say or write what this side needs to reach the target."""
         if rung.stage == target.stage:
-            self._say(rung.system, "equal", f"{rung.name} is at {self._name(target.stage)}: {target.reason}")
+            self.desk.say(self.ladder.standing(rung, target.stage, target.reason))
             return
         value = self.ladder.value_of(rung.key, target.stage)
         if value is None:
@@ -216,11 +227,11 @@ class _Climb:
 
     def _adopt(self, rungs: Sequence[Rung], target: _Target) -> None:
         """Both sides are there already: what they hold is the new base."""
-        if len(rungs) < 2 or any(rung.stage != target.stage for rung in rungs):
+        if len(rungs) < 2 or [rung for rung in rungs if rung.stage != target.stage]:
             return
         live = {rung.system: rung.raw for rung in rungs}
         base = self.desk.view.bases.get(LIFECYCLE)
-        if base is None or dict(base.values) != live:
+        if base is None or base.values != live:
             self.desk.adopt[LIFECYCLE] = live
 
     def _listed(self, rung: Rung, stage: int) -> list[Move]:

@@ -56,9 +56,15 @@ class PolicyPlan:
 
 @dataclass(frozen=True, slots=True)
 class PairPlan:
-    """Everything decided about one entity whose sides have these object types (None: no record there)."""
+    """Everything decided about one entity whose sides have these object types (None: no record there).
+
+    ``names`` is what people call both systems; ``converted`` the field of each that is true on a record that turned
+    into another.
+    """
 
     systems: Pair
+    names: Pair
+    converted: tuple[str | None, str | None]
     policies: tuple[PolicyPlan, ...]
     consents: tuple[FieldPlan, ...]
     ladders: tuple[Ladder, ...]
@@ -87,6 +93,7 @@ class Prepared:
         "_pairs",
         "_readers",
         "_required",
+        "linking",
         "opt_out_fields",
         "policies",
         "suspended",
@@ -112,6 +119,11 @@ class Prepared:
             for name in policies.entity_types
         }
         """Per entity type, the lines that ask when values were set."""
+        self.linking: Mapping[str, tuple[FieldRule, ...]] = {
+            name: tuple(rule for rule in policies.rules_for(name) if rule.links_to is not None)
+            for name in policies.entity_types
+        }
+        """Per entity type, the lines whose value is another record."""
         self.opt_out_fields: Mapping[tuple[str, str], str] = {
             (system, object_type): vendor_field
             for policy in policies.fields
@@ -182,8 +194,11 @@ class Prepared:
             for policy in policies
         }
         ladders = [Ladder(policy) for policy in self.policies.lifecycle if policy.about == entity_type]
+        here, there = self.systems[systems[0]], self.systems[systems[1]]
         return PairPlan(
             systems,
+            (here.name, there.name),
+            (here.converted_flag, there.converted_flag),
             tuple(_without_consent(policy, plans[policy.header.name]) for policy in policies),
             tuple(plan for found in plans.values() for plan in found if plan.rule.wins == OPT_OUT),
             tuple(ladders),

@@ -30,12 +30,12 @@ def follows_removal(desk: Desk) -> bool:
     header = desk.prepared.policies.headers[entity_type.policy]
     sentence = f"{desk.prepared.systems[gone_from].name} has it no more, so it is taken off too"
     if (left_out := desk.left_out(header)) is not None:
-        desk.say(step._replace(disposition=left_out[0], sentence=left_out[1]))
+        desk.say(step._replace(disposition=left_out[0], said=left_out[1]))
     elif (frozen := desk.frozen(CREATE, record.ref.system)) is not None:
-        desk.say(step._replace(disposition="frozen", sentence=f"{frozen.reason}; otherwise: {sentence}"))
+        desk.say(step._replace(disposition="frozen", said=f"{frozen.reason}; otherwise: {sentence}"))
     else:
         desk.write_apart(_removal(desk, entity_type, record, sentence))
-        desk.say(step._replace(disposition="write", sentence=sentence))
+        desk.say(step._replace(disposition="write", said=sentence))
     return True
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from agent.decide.amounts import money_in, number_in, plain_form, plain_value
@@ -21,6 +22,9 @@ from agent.systems import Systems
 
 YES = "true"
 NO = "false"
+
+REMEMBERED_NUMBERS = 500
+"""Numbers whose reading is kept: scores and head counts are few, amounts are not worth the memory."""
 
 
 class Reading(NamedTuple):
@@ -196,6 +200,7 @@ def _boolean(raw: FieldValue, text: str) -> Reading:
     return Reading(raw, form == YES, form, frozenset((form,)))
 
 
+@lru_cache(maxsize=REMEMBERED_NUMBERS, typed=True)
 def _number(raw: FieldValue, text: str, _argument: str | None = None) -> Reading | None:
     number = number_in(text)
     return None if number is None else _amount(raw, number)
@@ -272,4 +277,9 @@ CLEANED: Mapping[str, Callable[[FieldValue, str, str | None], Reading | None]] =
 }
 """Cleaners that read a value as more than text; None where it is nothing of the kind."""
 
-_TYPED = {"number": _number, "date": _date, "datetime": _datetime, "choices": _choices}
+_TYPED: Mapping[str, Callable[[FieldValue, str], Reading | None]] = {
+    "number": _number,
+    "date": _date,
+    "datetime": _datetime,
+    "choices": _choices,
+}

@@ -41,6 +41,9 @@ carry one."""
 ALIVE, DELETED, MERGED, ERASED, FORGOTTEN = 0, 1, 2, 3, 4
 """``erased``: for good, at the vendor, and our values of it are still to be forgotten; ``forgotten``: they are."""
 
+KEYS_ALONE = 0
+"""``mapped`` of a record we wrote to: it is to be read in full again, but its match keys are those of its values."""
+
 FINAL = frozenset((ERASED, FORGOTTEN))
 _WORDS = {DELETED: "deleted", MERGED: "merged", ERASED: "erased"}
 IN_CHUNK = 500
@@ -327,7 +330,7 @@ def is_late(stored: Stored, version: str | None, modified_at: int | None, seen_a
     if version is not None and version == stored.was_version:
         return True
     if stored.modified_at is None or modified_at is None:
-        was_read = stored.mapped is not None  # else its moment is of our own clock, not of the vendor's
+        was_read = bool(stored.mapped)  # else its moment is of our own clock, not of the vendor's
         return was_read and seen_at < stored.seen_at and version != stored.version
     if stored.gone != ALIVE:
         return modified_at <= stored.modified_at

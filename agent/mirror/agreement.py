@@ -7,30 +7,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import NamedTuple
 
 from agent.store import Connection, Store, marks, to_micros
 
 IN_CHUNK = 500
 _ROW = "entity, agree, differ, kept, until, outdated"
-_NO_END = datetime(1970, 1, 1, tzinfo=UTC)
+
+Names = str
+"""Names of fields, sorted, with commas between them: the many entities of one kind share one text."""
+
+_Row = tuple[str, str, str, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+def as_names(fields: Iterable[str]) -> Names:
+    return ",".join(sorted(fields))
+
+
+def names_in(names: Names) -> list[str]:
+    return names.split(",") if names else []
+
+
+class Compared(NamedTuple):
     """One entity's fields: those that agree, those that differ, and which of the latter are kept as edited; ``until``
     the first of these has been kept long enough."""
 
     entity_id: str
-    agree: tuple[str, ...]
-    differ: tuple[str, ...]
-    kept: tuple[str, ...] = ()
+    agree: Names
+    differ: Names
+    kept: Names = ""
     until: datetime | None = None
 
     @property
-    def columns(self) -> tuple[str, str, str, int]:
-        return ",".join(self.agree), ",".join(self.differ), ",".join(self.kept), to_micros(self.until or _NO_END)
+    def row(self) -> _Row:
+        """What stands in its row, if anything was compared."""
+        return self.agree, self.differ, self.kept, to_micros(self.until) if self.until is not None else 0, 0
 
 
 class Agreements:
@@ -42,15 +54,17 @@ class Agreements:
     def keep(self, compared: Sequence[Compared]) -> None:
         """Replace these entities' rows; only what differs from the row is written."""
         known = self._known([each.entity_id for each in compared])
-        gone = [each.entity_id for each in compared if not any(each.columns[:2]) and each.entity_id in known]
-        fresh = [each for each in compared if any(each.columns[:2]) and known.get(each.entity_id) != (*each.columns, 0)]
-        if not gone and not fresh:
+        wanted = {each.entity_id: each.row if each.agree or each.differ else None for each in compared}
+        moved = {entity_id: row for entity_id, row in wanted.items() if known.get(entity_id) != row}
+        if not moved:
             return
         with self._store.write() as connection:
-            connection.executemany("DELETE FROM agreement WHERE entity = ?", [(entity_id,) for entity_id in gone])
             connection.executemany(
-                f"INSERT OR REPLACE INTO agreement ({_ROW}) VALUES (?, ?, ?, ?, ?, 0)",
-                [(each.entity_id, *each.columns) for each in fresh],
+                "DELETE FROM agreement WHERE entity = ?", [(entity_id,) for entity_id, row in moved.items() if not row]
+            )
+            connection.executemany(
+                f"INSERT OR REPLACE INTO agreement ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)",
+                [(entity_id, *row) for entity_id, row in moved.items() if row],
             )
 
     def counts(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
@@ -63,7 +77,7 @@ class Agreements:
         )
         for entity_type, same, other, count in rows:
             for names, counter in ((same, agree), (other, differ)):
-                for name in filter(None, names.split(",")):
+                for name in names_in(names):
                     counter[entity_type, name] += count
         return agree, differ
 
@@ -92,12 +106,12 @@ class Agreements:
         rows = self._store.read_tuples("SELECT entity FROM agreement WHERE differ != '' OR outdated = 1")
         return [entity for (entity,) in rows]
 
-    def _known(self, entity_ids: Sequence[str]) -> dict[str, tuple[str, str, str, int, int]]:
-        known: dict[str, tuple[str, str, str, int, int]] = {}
+    def _known(self, entity_ids: Sequence[str]) -> dict[str, _Row]:
+        known: dict[str, _Row] = {}
         for start in range(0, len(entity_ids), IN_CHUNK):
             chunk = entity_ids[start : start + IN_CHUNK]
             sql = f"SELECT {_ROW} FROM agreement WHERE entity IN ({marks(len(chunk))})"
-            known.update((entity, tuple(rest)) for entity, *rest in self._store.read_tuples(sql, chunk))
+            known.update((row[0], row[1:]) for row in self._store.read_tuples(sql, chunk))
         return known
 
 

@@ -40,6 +40,9 @@ class _Shelf:
     system: str
     object_type: str
 
+    def ref(self, record_id: str) -> Ref:
+        return Ref(self.system, self.object_type, record_id)
+
 
 class Comparing:
     """Part of the mirror: ``mirror.comparing``."""
@@ -125,14 +128,14 @@ class Comparing:
                 f" WHERE k.kind = ? AND k.value IN ({marks(len(chunk))}) AND o.shelf IN ({marks(len(shelves))})",
                 (kind, *chunk, *shelves),
             )
-            holders: dict[str, dict[Ref, int | None]] = {}
-            for value, number, record_id, compared in rows:
-                shelf = shelves[number]
-                holders.setdefault(value, {})[Ref(shelf.system, shelf.object_type, record_id)] = compared
+            holders: dict[str, list[tuple[int, str, int | None]]] = {}
+            for row in rows:
+                holders.setdefault(row[0], []).append(row[1:])
             for known in holders.values():
-                if 2 <= len(known) <= most and this_pass not in known.values():
-                    fresh = frozenset(ref for ref, compared in known.items() if compared == 0)
-                    yield Group(kind, tuple(sorted(known)), fresh)
+                if 2 <= len(known) <= most and all(compared != this_pass for _, _, compared in known):
+                    refs = {shelves[number].ref(record_id): compared for number, record_id, compared in known}
+                    fresh = frozenset(ref for ref, compared in refs.items() if compared == 0)
+                    yield Group(kind, tuple(sorted(refs)), fresh)
 
     def _shelves(self, place: Place) -> list[_Shelf]:
         system, object_types = place

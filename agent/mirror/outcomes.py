@@ -9,6 +9,7 @@ from agent.changes import Entry, State
 from agent.mirror.absorb import (
     ALIVE,
     DELETED,
+    KEYS_ALONE,
     KeyMaking,
     Stored,
     insert_observed,
@@ -58,9 +59,9 @@ def _bring_back(connection: Connection, shelf: int, stored: Stored) -> None:
     """Alive again; its match keys are worked out with its values, here or by the next pull."""
     if stored.gone == ALIVE:
         return
-    connection.execute("UPDATE records SET gone = ?, survivor = NULL WHERE n = ?", (ALIVE, stored.n))
+    connection.execute("UPDATE records SET gone = ?, survivor = NULL, mapped = NULL WHERE n = ?", (ALIVE, stored.n))
     connection.execute("UPDATE shelves SET alive = alive + 1 WHERE id = ?", (shelf,))
-    stored.gone = ALIVE
+    stored.gone, stored.mapped = ALIVE, None
 
 
 def _add(
@@ -96,15 +97,24 @@ def _write_over(
     stamp = max(filter(None, (stamp_in(entry.version), stored.modified_at)), default=None)
     was_version = stored.version if stored.version != entry.version else stored.was_version
     insert_observed(connection, outcome_observations(stored, before, after, seen_at, entry.id))
+    makes_keys = keys if stored.gone == ALIVE else None
     connection.execute(
-        "UPDATE records SET mapped = NULL, version = ?, was_version = ?, modified_at = ?, seen_at = ?,"
+        "UPDATE records SET mapped = ?, version = ?, was_version = ?, modified_at = ?, seen_at = ?,"
         " names = ?, fields = ? WHERE n = ?",
-        (entry.version, was_version, stamp, seen_at, *sets.pack(connection, after), stored.n),
+        (
+            KEYS_ALONE if makes_keys else None,
+            entry.version,
+            was_version,
+            stamp,
+            seen_at,
+            *sets.pack(connection, after),
+            stored.n,
+        ),
     )
     connection.execute("UPDATE pending SET compared = 0 WHERE n = ?", (stored.n,))
-    if stored.gone == ALIVE and keys is not None and keys.may_differ(entry.observed):
+    if makes_keys is not None and (stored.mapped is None or makes_keys.may_differ(entry.observed)):
         ref = Ref(entry.change.system, entry.change.object_type, record_id)
-        reindex(connection, stored.n, stored.keys, keys.text(Record(ref, after)))
+        reindex(connection, stored.n, stored.keys, makes_keys.text(Record(ref, after)))
 
 
 def stamp_in(version: str | None) -> int | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from agent import guard
 from agent.apply import Progress, silent
-from agent.changes import Change, Decision, Mode, ReviewRequest, State, TraceStep, Verdict
+from agent.changes import Change, Decision, Mode, Outcomes, ReviewRequest, State, TraceStep, Verdict
 from agent.consent import consent
 from agent.decide import decide
 from agent.decide.view import View
@@ -24,6 +24,7 @@ from agent.unsettled import unfinished_writes
 from agent.views import SLICE, views
 
 EXAMPLES_PER_LINE = 3
+KINDS_AT_A_TIME = 200
 
 Learn = Callable[[Sequence[Decision]], None]
 """Takes decisions to remember what they say of what was seen."""
@@ -97,6 +98,7 @@ def draft(
     result = Draft(busy={entry.change.entity_id for entry in unsettled}.intersection(entity_ids))
     busy_records = {entry.change.ref for entry in unsettled}
     changes: list[Change] = []
+    tally = _Tally(result)
     calm = [each for each in entity_ids if each not in result.busy]
     for position, view in enumerate(_views(installation, calm, lifted or {})):
         if position % SLICE == 0:
@@ -112,8 +114,8 @@ def draft(
         if len(fresh) == SLICE:
             learn(fresh)
             fresh = []
-        for step in decision.trace:
-            _count(result, decision.entity_id, step)
+        tally.add(decision)
+    tally.sum_up()
     learn(fresh)
     for change in consent.opt_outs(installation, addresses):
         if change.ref not in busy_records:
@@ -199,10 +201,47 @@ def effective_modes(installation: Installation, *, by_person: bool) -> dict[str,
     return modes
 
 
-def _count(result: Draft, entity_id: str, step: TraceStep) -> None:
-    key = step[:3]  # field, system, disposition
-    result.dispositions[key] += 1
-    if result.dispositions[key] <= EXAMPLES_PER_LINE:
-        result.examples.setdefault(key, []).append((entity_id, step))
-    if step.disposition == "frozen":
-        result.frozen.append((entity_id, step))
+class _Kind:
+    """How many entities had the very same outcomes."""
+
+    __slots__ = ("count", "has_frozen")
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        self.count = 0
+        self.has_frozen = any(disposition == "frozen" for _, _, disposition in outcomes)
+
+
+class _Tally:
+    """Counts decisions; looks closer only at the first few of a kind, and at what is frozen."""
+
+    def __init__(self, result: Draft) -> None:
+        self._result = result
+        self._kinds: dict[Outcomes, _Kind] = {}
+
+    def add(self, decision: Decision) -> None:
+        outcomes = decision.outcomes
+        kind = self._kinds.get(outcomes)
+        if kind is None:
+            kind = self._new(outcomes)
+        kind.count += 1
+        if kind.count <= EXAMPLES_PER_LINE or kind.has_frozen:
+            self._look_at(decision)
+
+    def sum_up(self) -> None:
+        for outcomes, kind in self._kinds.items():
+            for outcome in outcomes:
+                self._result.dispositions[outcome] += kind.count
+        self._kinds.clear()
+
+    def _new(self, outcomes: Outcomes) -> _Kind:
+        if len(self._kinds) == KINDS_AT_A_TIME:
+            self.sum_up()
+        return self._kinds.setdefault(outcomes, _Kind(outcomes))
+
+    def _look_at(self, decision: Decision) -> None:
+        for step in decision.trace:
+            examples = self._result.examples.setdefault(step[:3], [])
+            if len(examples) < EXAMPLES_PER_LINE:
+                examples.append((decision.entity_id, step))
+            if step.disposition == "frozen":
+                self._result.frozen.append((decision.entity_id, step))

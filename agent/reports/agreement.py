@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from agent.changes import Decision
+from agent.changes import Decision, Outcomes
 from agent.decide.decide import decide
 from agent.installation import Installation
 from agent.ledger.figures import has_agreement, keep_agreement
-from agent.mirror.agreement import Compared
+from agent.mirror.agreement import Compared, Names, as_names, names_in
 from agent.views import SLICE, views
 
 AGREE = frozenset({"equal"})
@@ -21,6 +22,8 @@ DIFFER = frozenset({"write", "ask", "refused", "frozen", "quiet", "reported", "k
 """A field that was not compared (hidden from us, left out by an ``unless``) counts for neither."""
 
 NO_FIELDS = frozenset({"", "create"})
+
+KINDS_REMEMBERED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ def by_field(installation: Installation) -> list[FieldAgreement]:
     for decisions in _decided_again(installation):
         for each in map(compared, decisions):
             entity_type = each.entity_id.rpartition("-")[0]
-            agree.update((entity_type, name) for name in each.agree)
-            differ.update((entity_type, name) for name in each.differ)
+            agree.update((entity_type, name) for name in names_in(each.agree))
+            differ.update((entity_type, name) for name in names_in(each.differ))
     found = [FieldAgreement(*key, agree[key], differ[key]) for key in agree.keys() | differ.keys()]
     return sorted(found, key=lambda each: (each.share, each.entity_type, each.field))
 
@@ -79,19 +82,19 @@ def share(fields: Sequence[FieldAgreement]) -> float | None:
 
 
 def compared(decision: Decision) -> Compared:
-    """What a decision says of each field. A field with two outcomes (both sides would be written) differs."""
-    agree, differ, kept = set(), set(), set()
-    for field, _, disposition, *_ in decision.trace:
-        if disposition in AGREE:
-            agree.add(field)
-        elif disposition in DIFFER:
-            differ.add(field)
-            if disposition == "kept":
-                kept.add(field)
-    differ -= NO_FIELDS
-    agree -= differ | NO_FIELDS
-    until = min((step.until for step in decision.trace if step.until is not None), default=None)
-    return Compared(decision.entity_id, tuple(sorted(agree)), tuple(sorted(differ)), tuple(sorted(kept)), until)
+    """What a decision says of each field."""
+    agree, differ, kept = _fields(decision.outcomes)
+    ends = [step.until for step in decision.trace if step.until is not None] if kept else ()
+    return Compared(decision.entity_id, agree, differ, kept, min(ends, default=None))
+
+
+@lru_cache(maxsize=KINDS_REMEMBERED)
+def _fields(outcomes: Outcomes) -> tuple[Names, Names, Names]:
+    """Those that agree, differ and are kept. A field with two outcomes (both sides would be written) differs."""
+    agree = {field for field, _, disposition in outcomes if disposition in AGREE}
+    differ = {field for field, _, disposition in outcomes if disposition in DIFFER} - NO_FIELDS
+    kept = {field for field, _, disposition in outcomes if disposition == "kept"}
+    return as_names(agree - differ - NO_FIELDS), as_names(differ), as_names(kept)
 
 
 def _decided_again(installation: Installation) -> Iterator[list[Decision]]:

@@ -64,17 +64,18 @@ def version_of(object_type: str, row: Mapping[str, Any]) -> str:
 
 def modified_at(object_type: str, row: Mapping[str, Any]) -> datetime:
     """``updatedAt`` of the record, else its stamp property. Raises BadReply when neither can be read."""
-    for text in (row.get("updatedAt"), row["properties"].get(stamp_field(object_type))):
-        found = moment(text)
-        if found is not None:
-            return found
-    raise bad_reply("a record has no time of change")
+    found = moment(row.get("updatedAt")) or moment(row["properties"].get(stamp_field(object_type)))
+    if found is None:
+        raise bad_reply("a record has no time of change")
+    return found
 
 
 def merges_of(object_type: str, row: Mapping[str, Any]) -> Iterator[MergedInto]:
     """Ids that were merged into this record, as it tells itself (``;`` between them)."""
+    told = row["properties"].get(MERGED_IDS)
+    if not told:
+        return
     survivor = Ref(SYSTEM, object_type, row["id"])
-    told = row["properties"].get(MERGED_IDS) or ""
     for old_id in str(told).split(";"):
         if is_record_id(old_id.strip()) and old_id.strip() != survivor.id:
             yield MergedInto(Ref(SYSTEM, object_type, old_id.strip()), survivor)
