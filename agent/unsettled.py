@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 from agent.changes import OPEN_STATES, Entry, State
 from agent.confirm import (
+    MOST_ATTEMPTS,
+    MOST_ENDS,
     applied,
     is_echo,
     is_untouched,
@@ -34,6 +36,8 @@ NOT_THERE_YET = "first look: not there"
 OTHER_VALUE = "first look: somebody changed it meanwhile"
 FOR_A_PERSON = "cannot be known"
 """How the error of an unknown entry begins: looked at once, or never to be settled by reading."""
+WE_ENDED = ", and Truce had ended meanwhile,"
+"""What a first look adds when nobody was there to hear what came of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class _Look:
         natural = entry.change.object_type in self.connector.capabilities.natural_ids
         keyed = entry.change.op == "create" and (entry.change.key is not None or natural)
         if keyed or conditional or self._is_second(entry, NOT_THERE_YET):
-            return put_off(self.installation, entry, NOT_APPLIED)
+            return put_off(self.installation, entry, NOT_APPLIED, MOST_ENDS if _we_ended(entry) else MOST_ATTEMPTS)
         return self._first(entry, NOT_THERE_YET)
 
     def _other_value(self, entry: Entry) -> Settlement:
@@ -168,11 +172,17 @@ class _Look:
 
     def _first(self, entry: Entry, what: str) -> Settlement:
         seen = _seen(entry, what) or self.now
-        return Settlement(entry.id, State.UNKNOWN, error=f"{what} at {seen.isoformat()}")
+        ended = WE_ENDED if _we_ended(entry) else ""
+        return Settlement(entry.id, State.UNKNOWN, error=f"{what}{ended} at {seen.isoformat()}")
 
     def _is_second(self, entry: Entry, what: str) -> bool:
         seen = _seen(entry, what)
         return seen is not None and self.now - seen >= timedelta(seconds=self.connector.capabilities.settle_seconds)
+
+
+def _we_ended(entry: Entry) -> bool:
+    """While it was under way: nobody wrote down what came of it."""
+    return entry.state is State.INTENDED or WE_ENDED in (entry.error or "")
 
 
 def _seen(entry: Entry, what: str) -> datetime | None:

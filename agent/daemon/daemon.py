@@ -19,7 +19,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent import cycle
+from agent import cycle, unsettled
 from agent.daemon import health
 from agent.daemon.breaker import Breaker
 from agent.daemon.health import Health, LastCycle, Trouble
@@ -285,7 +285,13 @@ class Daemon:
             self.installation.connectors[self.health.breaker.system].now()
 
     def _serve(self) -> None:
-        if self._desk.serve(self._stopping.is_set):
+        """Raises Unavailable: an order met a vendor that is down, and who comes next need not ask it again."""
+        try:
+            served = self._desk.serve(self._stopping.is_set)
+        except Unavailable:
+            self._note_policies()
+            raise
+        if served:
             self._note_policies()
 
     def _serve_or_turn_away(self) -> None:
@@ -302,6 +308,8 @@ class Daemon:
             elif self.health.breaker.is_open:
                 with self._policies.unchecked(self.installation):
                     self._desk.serve_without_vendors(self._stopping.is_set, self._not_ready())
+        except Unavailable as error:
+            self._failed(error)
         except TruceError as error:
             self._end_if_harmful(error)
             self._desk_breaker = self._desk_breaker.after(error, self.installation.clock())
@@ -332,10 +340,10 @@ class Daemon:
     # --- how it went ---
 
     def _succeeded(self, report: cycle.CycleReport, began_at: datetime, took: float) -> None:
-        if self.health.breaker.is_open:
+        if self.health.breaker.is_open and not self._may_have_lost_writes():
             log.info("works again", failures=self.health.breaker.failures)
             self._record("cycle works again", self.health.breaker)
-        self.health.breaker = Breaker()
+            self.health.breaker = Breaker()
         held = tuple(batch.id for batch in report.held)
         self.health.last_cycle = LastCycle(
             self.installation.clock(), round(took, 3), report.pulled, report.changed, report.written, report.failed,
@@ -350,6 +358,11 @@ class Daemon:
             "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,
             unknown=report.unknown, held=list(held), seconds=round(took, 3),
         )  # fmt: skip
+
+    def _may_have_lost_writes(self) -> bool:
+        """A vendor that lost writes is not well because nothing was sent to it this time."""
+        lost = unsettled.may_still_land(self.installation)
+        return any(entry.change.system == self.health.breaker.system for entry in lost)
 
     def _failed(self, error: Exception) -> None:
         """Everything committed so far stays; the next try comes after a pause that doubles."""
