@@ -22,12 +22,14 @@ AFTERWARDS = 8
 PEOPLE = 4
 
 _TOO_MANY = {"status": "error", "message": "You have reached your limit.", "errorType": "RATE_LIMIT"}
+_ROLLING = {**_TOO_MANY, "policyName": "TEN_SECONDLY_ROLLING"}
+_DAILY = {**_TOO_MANY, "policyName": "DAILY"}
 _LIMIT = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 STORMS = {
     str(storm): storm
     for storm in (
-        Storm("429-rolling", "hubspot", {"status": 429, "body": {**_TOO_MANY, "policyName": "TEN_SECONDLY_ROLLING"}}, 10),
-        Storm("429-daily", "hubspot", {"status": 429, "body": {**_TOO_MANY, "policyName": "DAILY"}}),
+        Storm("429-rolling", "hubspot", {"status": 429, "body": _ROLLING}, 10),
+        Storm("429-daily", "hubspot", {"status": 429, "body": _DAILY}),
         Storm("423", "hubspot", {"status": 423}, 2),
         Storm("477-a-minute", "hubspot", {"status": 477, "headers": {"Retry-After": "60"}}, 60),
         Storm("477-an-hour", "hubspot", {"status": 477, "headers": {"Retry-After": "3600"}}, 3600),
