@@ -20,7 +20,7 @@ from agent.ledger.ledger import Settlement
 from agent.links import await_pairing
 from agent.live import read_in_chunks
 from agent.places import entity_type_of, in_chunks, places_of, settled_bases
-from agent.records import FieldValue, Readout, Record, Ref
+from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
 
 MOST_ATTEMPTS = 12
 """A write put off or lost so often is given up as failed, so that one record cannot hold up the rest for ever. With the
@@ -250,7 +250,8 @@ def read_back(
 ) -> list[WriteOutcome]:
     """Complete applied outcomes with what the vendor holds now.
 
-    A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen.
+    A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen. A record
+    that went meanwhile was written all the same.
     """
     by_id = {entry.id: entry for entry in entries}
     blind = [
@@ -280,4 +281,6 @@ def _with_observed(outcome: WriteOutcome, readout: Readout | None, is_blind: boo
         return outcome
     if isinstance(readout, Record):
         return WriteOutcome(outcome.entry_id, "applied", outcome.record_id, readout.version, dict(readout.fields), None)
+    if isinstance(readout, Gone | MergedInto):
+        return outcome
     return WriteOutcome(outcome.entry_id, "unknown", outcome.record_id, None, {}, None)

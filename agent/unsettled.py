@@ -142,9 +142,9 @@ class _Look:
                 return Settlement(entry.id, State.CONFIRMED, change.record_id)
             if change.op == "undelete":
                 return self.not_applied(entry)
-            return Settlement(entry.id, State.FAILED, error="the record is gone")
+            return _for_a_person(entry, "the record is gone, and with it what was or was not written")
         if isinstance(readout, MergedInto):
-            return Settlement(entry.id, State.FAILED, error=f"the record was merged into {readout.survivor}")
+            return _for_a_person(entry, f"the record was merged into {readout.survivor} meanwhile")
         if not isinstance(readout, Record):
             return Settlement(entry.id, State.UNKNOWN, error=f"cannot be read: {readout.reason}")
         if change.op == "delete":
@@ -166,8 +166,7 @@ class _Look:
 
     def _other_value(self, entry: Entry) -> Settlement:
         if self._is_second(entry, OTHER_VALUE):
-            why = f"{FOR_A_PERSON}: the record holds neither the old nor our value; somebody changed it meanwhile"
-            return Settlement(entry.id, State.UNKNOWN, error=why)
+            return _for_a_person(entry, "the record holds neither the old nor our value; somebody changed it meanwhile")
         return self._first(entry, OTHER_VALUE)
 
     def _first(self, entry: Entry, what: str) -> Settlement:
@@ -178,6 +177,10 @@ class _Look:
     def _is_second(self, entry: Entry, what: str) -> bool:
         seen = _seen(entry, what)
         return seen is not None and self.now - seen >= timedelta(seconds=self.connector.capabilities.settle_seconds)
+
+
+def _for_a_person(entry: Entry, why: str) -> Settlement:
+    return Settlement(entry.id, State.UNKNOWN, error=f"{FOR_A_PERSON}: {why}")
 
 
 def _we_ended(entry: Entry) -> bool:
@@ -210,8 +213,7 @@ def _created_or_not(look: _Look, entry: Entry, fields: Sequence[str]) -> Settlem
     if entry.change.object_type in look.connector.capabilities.natural_ids:
         return look.not_applied(entry)
     if entry.change.key is None:
-        why = f"{FOR_A_PERSON}: created or not? there is no link key to look it up by"
-        return Settlement(entry.id, State.UNKNOWN, error=why)
+        return _for_a_person(entry, "created or not? there is no link key to look it up by")
     field, value = entry.change.key
     found = look.connector.find(entry.change.object_type, field, value, fields)
     if found:
