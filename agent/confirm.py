@@ -250,8 +250,8 @@ def read_back(
 ) -> list[WriteOutcome]:
     """Complete applied outcomes with what the vendor holds now.
 
-    A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen. A record
-    that went meanwhile was written all the same.
+    A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen. What
+    went meanwhile was written all the same.
     """
     by_id = {entry.id: entry for entry in entries}
     blind = [

@@ -156,11 +156,10 @@ class _Look:
         return self._other_value(entry)
 
     def not_applied(self, entry: Entry) -> Settlement:
-        """Certain only after two equal looks far enough apart, unless a precondition or key guards a re-send anyway."""
-        conditional = entry.change.guarded and self.connector.capabilities.conditional_write
-        natural = entry.change.object_type in self.connector.capabilities.natural_ids
-        keyed = entry.change.op == "create" and (entry.change.key is not None or natural)
-        if keyed or conditional or self._is_second(entry, NOT_THERE_YET):
+        """Certain only after two equal looks far enough apart: a key or a condition would keep a second request from
+        doing harm, but then nobody could tell which of the two it was."""
+        natural = entry.change.op == "create" and entry.change.object_type in self.connector.capabilities.natural_ids
+        if natural or self._is_second(entry, NOT_THERE_YET):
             return put_off(self.installation, entry, NOT_APPLIED, MOST_ENDS if _we_ended(entry) else MOST_ATTEMPTS)
         return self._first(entry, NOT_THERE_YET)
 

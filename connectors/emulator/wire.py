@@ -109,6 +109,10 @@ class VendorSide:
             await self._run(scope, receive, reply)
         elif fault.action == "drop_before":
             await drop(scope)
+        elif fault.action == "late":
+            await drop(scope)
+            await self._wait(fault.delay_seconds)
+            await self._run(scope, receive, Reply(discard, self.world))
         elif fault.action == "drop_after":
             await self._run(scope, receive, Reply(discard, self.world))
             await drop(scope)
