@@ -117,10 +117,18 @@ def may_still_land(installation: Installation, batch_id: str | None = None) -> l
     return [entry for entry in entries if not entry.erased and not _is_for_a_person(entry)]
 
 
+def is_sent_again(entry: Entry) -> bool:
+    """A create with a key that was sent and not found: it may still land, so it stays the entry it is."""
+    return (
+        entry.state is State.PLANNED and entry.attempts > 0 and entry.change.op == "create" and bool(entry.change.key)
+    )
+
+
 def unfinished_writes(installation: Installation) -> list[Entry]:
     """Entries that may still take effect: nothing new is decided about these until they are settled."""
     planned = installation.ledger.entries(states=(State.PLANNED,))
-    return [*may_still_land(installation), *filter(waits_for_a_lock, planned)]
+    waiting = [entry for entry in planned if waits_for_a_lock(entry) or is_sent_again(entry)]
+    return [*may_still_land(installation), *waiting]
 
 
 def _is_for_a_person(entry: Entry) -> bool:
@@ -156,10 +164,11 @@ class _Look:
         return self._other_value(entry)
 
     def not_applied(self, entry: Entry) -> Settlement:
-        """Certain only after two equal looks far enough apart: a key or a condition would keep a second request from
-        doing harm, but then nobody could tell which of the two it was."""
-        natural = entry.change.op == "create" and entry.change.object_type in self.connector.capabilities.natural_ids
-        if natural or self._is_second(entry, NOT_THERE_YET):
+        """Certain only after two equal looks far enough apart. A create with a key may be sent again at once, as the
+        same entry: whichever of the two requests comes first, the other finds its record."""
+        natural = entry.change.object_type in self.connector.capabilities.natural_ids
+        keyed = entry.change.op == "create" and (entry.change.key is not None or natural)
+        if keyed or self._is_second(entry, NOT_THERE_YET):
             return put_off(self.installation, entry, NOT_APPLIED, MOST_ENDS if _we_ended(entry) else MOST_ATTEMPTS)
         return self._first(entry, NOT_THERE_YET)
 
