@@ -117,6 +117,11 @@ def may_still_land(installation: Installation, batch_id: str | None = None) -> l
     return [entry for entry in entries if not entry.erased and not _is_for_a_person(entry)]
 
 
+def has_lost(installation: Installation, system: str) -> bool:
+    """A vendor that lost writes is not well because nothing was sent to it since."""
+    return any(entry.change.system == system for entry in may_still_land(installation))
+
+
 def is_sent_again(entry: Entry) -> bool:
     """A create with a key that was sent and not found: it may still land, so it stays the entry it is."""
     return (

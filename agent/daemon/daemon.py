@@ -286,12 +286,7 @@ class Daemon:
 
     def _serve(self) -> None:
         """Raises Unavailable: an order met a vendor that is down, and who comes next need not ask it again."""
-        try:
-            served = self._desk.serve(self._stopping.is_set)
-        except Unavailable:
-            self._note_policies()
-            raise
-        if served:
+        if self._desk.serve(self._stopping.is_set):
             self._note_policies()
 
     def _serve_or_turn_away(self) -> None:
@@ -340,7 +335,7 @@ class Daemon:
     # --- how it went ---
 
     def _succeeded(self, report: cycle.CycleReport, began_at: datetime, took: float) -> None:
-        if self.health.breaker.is_open and not self._may_have_lost_writes():
+        if self.health.breaker.is_open and not unsettled.has_lost(self.installation, self.health.breaker.system):
             log.info("works again", failures=self.health.breaker.failures)
             self._record("cycle works again", self.health.breaker)
             self.health.breaker = Breaker()
@@ -358,11 +353,6 @@ class Daemon:
             "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,
             unknown=report.unknown, held=list(held), seconds=round(took, 3),
         )  # fmt: skip
-
-    def _may_have_lost_writes(self) -> bool:
-        """A vendor that lost writes is not well because nothing was sent to it this time."""
-        lost = unsettled.may_still_land(self.installation)
-        return any(entry.change.system == self.health.breaker.system for entry in lost)
 
     def _failed(self, error: Exception) -> None:
         """Everything committed so far stays; the next try comes after a pause that doubles."""
