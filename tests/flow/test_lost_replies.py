@@ -81,7 +81,7 @@ def is_at_peace(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("lag", [0.0, 7.0, 30.0, 60.0])
+@pytest.mark.parametrize("lag", [0.0, 30.0, *(pytest.param(lag, marks=pytest.mark.nightly) for lag in (7.0, 60.0))])
 def test_each_lost_create_is_found_by_its_key_however_the_index_lags(stage: Stage, system: str, lag: float) -> None:
     stage.write_policies(person=CREATES[system])
     stage.go_live()
@@ -154,7 +154,9 @@ def has_landed(stage: Stage) -> bool:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("seconds", [0.0, 5.0, 20.0, 30.0])
+@pytest.mark.parametrize(
+    "seconds", [5.0, 30.0, *(pytest.param(each, marks=pytest.mark.nightly) for each in (0.0, 20.0))]
+)
 @pytest.mark.parametrize("op", ["create", "update"])
 def test_what_lands_after_it_was_given_up_is_there_once(stage: Stage, system: str, seconds: float, op: str) -> None:
     """A cycle every ten seconds looks, waits, and never sends it beside itself."""
