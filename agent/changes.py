@@ -229,7 +229,7 @@ class ReviewRequest:
 
     kind: Literal[
         "conflict", "duplicate", "unclear", "lost", "stage_back", "missing", "converted", "unmapped", "fight",
-        "first difference", "erased",
+        "first difference", "erased", "overwritten",
     ]  # fmt: skip
     entity_id: str
     topic: str

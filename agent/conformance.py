@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,8 @@ from uuid import uuid4
 from agent.config.config import Config
 from agent.connector import Connector
 from agent.decide.suggest import did_you_mean
-from agent.errors import Refused, UsageError
+from agent.declaration import Names
+from agent.errors import ConnectorError, NotFound, Refused, UsageError
 from agent.private_files import make_private_directory
 from agent.wiring.opening import locked, suite_for
 
@@ -49,6 +50,7 @@ def examine_account(
                 why="its declaration has no `names` (docs/add-a-connector.md)",
                 next_step="truce doctor",
             )
+        _require_sight(connector, names)
         if may_write:
             make_private_directory(config.state)
             stack.enter_context(locked(config, "conformance"))
@@ -72,6 +74,20 @@ def examine_account(
         "left": [str(ref) for ref in report.left],
         "findings": [asdict(finding) for finding in report.findings],
     }
+
+
+def _require_sight(connector: Connector, names: Names) -> None:
+    """What is hidden from our user would look like an account that behaves otherwise. An account that does not describe
+    itself is left to the claims."""
+    with suppress(ConnectorError, NotFound):
+        seen = connector.schema(names.object_type).fields
+        hidden = [name for name in (names.email, names.first, names.last, names.title) if name not in seen]
+        if hidden:
+            raise UsageError(
+                f"the suite works with fields that our user there does not see: {', '.join(dict.fromkeys(hidden))}",
+                where=f"{connector.system} {names.object_type}",
+                next_step=f"show them to it for the trial, then: truce conformance --system {connector.system}",
+            )
 
 
 def _refuse_production(connector: Connector, *, yes_production: bool) -> None:

@@ -19,6 +19,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from agent.records import FieldValue, Gone, MergedInto, Owner, Pulled, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
+from agent.versions import Author, Landed, Version
 
 Op = Literal["create", "update", "delete", "opt_out", "associate", "undelete", "merge"]
 """``opt_out`` takes an address out of all marketing for good; it is no field write, and nothing here undoes it.
@@ -47,7 +49,6 @@ class Capabilities:
     undelete: bool
     merge: bool
     unique_keys: bool
-    field_history: bool
     write_chunk: int
     read_chunk: int
     conditional_chunk: int = 1
@@ -73,6 +74,8 @@ class Capabilities:
     """(object_type, field) pairs that ignore a backward move silently unless cleared first."""
     sees_deletions: bool = True
     """False when the change query cannot show deletions: then the agent re-reads linked records now and again."""
+    history_chunk: int = 0
+    """How many records one look at the former values of their fields takes (``stood_before``); 0: none are kept."""
     echoes_writes: bool = False
     """True when an applied outcome carries the stored values; otherwise the agent reads back."""
     day_rolls: bool = False
@@ -299,20 +302,6 @@ class Gate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who wrote a value. ``signs``: every id, login or kind of source by which a config may name it."""
-
-    name: str
-    signs: frozenset[str]
-    is_person: bool = True
-
-
-def people_of(authors: Mapping[tuple[Ref, str], Author]) -> dict[tuple[Ref, str], str]:
-    """The names of those authors who are people."""
-    return {cell: author.name for cell, author in authors.items() if author.is_person}
-
-
 class OpenGate:
     """Lets everything through and counts nothing."""
 
@@ -353,7 +342,12 @@ class Connector(Protocol):
         ...
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         """Every record whose stamp lies in the window, deletions and merges included.
 
@@ -374,6 +368,13 @@ class Connector(Protocol):
         """Who last wrote these (record, field), as far as the vendor tells; others are left out.
 
         Where a vendor only knows who last saved the record, it is that one. Never our own user.
+        """
+        ...
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        """What each field held right before a write of ours landed; left out where the vendor does not tell.
+
+        At most ``history_chunk`` records; empty where there are no histories. Raises like ``read``.
         """
         ...
 

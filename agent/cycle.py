@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import apply, confirm, guard, identify, unsettled
+from agent import apply, confirm, guard, identify, overwritten, unsettled
 from agent.approval import proposals
 from agent.approval.proposals import title_of
 from agent.calls.allowances import Allowances
@@ -31,7 +31,7 @@ from agent.pairing import duplicates
 from agent.places import entity_type_of, places_of
 from agent.plan import planner
 from agent.policy_files.rights import identity_fields
-from agent.pull import Pulling, PullResult, changed_records, read_anew, reconciled_records
+from agent.pull import Pull, Pulling, PullResult, changed_records, read_anew, reconciled_records
 from agent.records import Record
 from agent.reports import agreement
 from agent.reviews import outdated as outdated_reviews
@@ -85,6 +85,7 @@ def run(installation: Installation) -> CycleReport:
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
     again = _write(installation, fights.without_fights(installation, draft.allowed), report)
+    overwritten.look(installation)
     _look_for_gone(installation, again)
     again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)
     dispose(installation, again_soon | draft.waiting | draft.busy)
@@ -123,10 +124,7 @@ def pull_all(
     for system, connector in installation.connectors.items():
         ours = installation.clock()
         installation.heard[system] = (connector.now(), ours)
-    asked = [
-        (connector, changed_records(connector, installation.mirror, pulling, installation.heard[connector.system][0]))
-        for connector, pulling in pullings(installation)
-    ]
+    asked = [(connector, _asked(installation, connector, pulling)) for connector, pulling in pullings(installation)]
     for connector, pull in asked:
         pulling = pull.pulling
         installation.mirror.index_keys(connector.system, pulling.object_type, pulling.keys, pulling.keys_revision)
@@ -139,8 +137,16 @@ def pull_all(
             with installation.calls.lane("sweep"):
                 results.append(reconciled_records(connector, installation.mirror, pulling, between))
     if sweep:
+        with installation.calls.lane("sweep"):
+            overwritten.look(installation, everything=True)
         _ask_for_allowances(installation)
     return results
+
+
+def _asked(installation: Installation, connector: Connector, pulling: Pulling) -> Pull:
+    until, _ = installation.heard[connector.system]
+    together = installation.side_by_side.together(connector.system)
+    return changed_records(connector, installation.mirror, pulling, until, together)
 
 
 def _ask_for_allowances(installation: Installation) -> None:

@@ -158,10 +158,11 @@ def no_rights(uses: Sequence[Use]) -> Rights | None:
 class Declaration(Generic[S]):
     """One connector package. ``connect`` makes no request; its client library is imported inside it.
 
-    ``names`` are those that ``truce conformance`` works with, None where it cannot run; ``questions`` gives further
-    claims of the suite about this vendor alone, each about something that nobody has shown yet. ``rights`` says what to
-    grant for what policies do, ``retiring`` what of these settings has an end. ``calls_step`` is what a person does
-    when the account's calls are nearly used up, ``allowances_step`` when something else is that it allows in a day;
+    ``names`` are those that ``truce conformance`` works with, None where it cannot run (UsageError: the settings do not
+    say); ``questions`` gives further claims of the suite about this vendor alone, each about something that nobody has
+    shown yet. ``rights`` says what to grant for what policies do, ``retiring`` what of these settings has an end.
+    ``calls_step`` is what a person does when the account's calls are nearly used up, ``allowances_step`` when something
+    else is that it allows in a day;
     ``status_page`` is where the vendor says that it is down.
     """
 

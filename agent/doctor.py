@@ -294,7 +294,7 @@ def _described_rights(system: str, uses: Mapping[str, Use], schemas: Schemas) ->
         missing += [f"{verb} {object_type}" for needs, has, verb in pairs if needs and not has]
         more += [f"{verb} {object_type}" for needs, has, verb in pairs if has and not needs]
         more += [f"delete {object_type}"] if schema.can_delete and not use.creates else []
-    step = f"deploy the permission set that this prints: {PERMISSIONS}"
+    step = f"grant exactly what this prints: {PERMISSIONS}"
     if missing:
         yield Finding("error", f"{system} rights", f"may not {', '.join(missing)}", (step,), AccessDenied.exit_code)
     if more:

@@ -17,6 +17,10 @@ OPT_IN_ASKED = "opt-in asked"
 """Kind of event; its subject is the batch, its body the evidence and the records whose old opt-out is answered."""
 
 
+OVERWRITTEN = "overwritten"
+"""Kind of event; its subject is the entity, its body an edit of somebody else that a write of ours went over unseen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """``subject`` is what it is about (``B-3``, a policy name …); ``body`` is empty once it was erased."""

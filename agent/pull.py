@@ -15,6 +15,7 @@ from agent.errors import ConnectorError, SafetyStop
 from agent.mirror.mirror import Mirror
 from agent.mirror.progress import Loading
 from agent.records import Cursor, Gone, Pulled, Record, Ref, Tombstone, Unreadable
+from agent.together import IN_TURN, Together
 
 OVERLAP = timedelta(seconds=600)
 """Synchronous vendor transactions last at most ten minutes, so a row stamped before the cursor can still appear."""
@@ -61,7 +62,9 @@ class PullResult:
     until: datetime
 
 
-def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, until: datetime) -> Pull:
+def changed_records(
+    connector: Connector, mirror: Mirror, pulling: Pulling, until: datetime, together: Together = IN_TURN
+) -> Pull:
     """Ask for one object type, as far as ``until`` on the vendor's own clock; it is heard when the pull is taken.
 
     Ask for all that is wanted of a system before taking any: a connector may answer several with one call.
@@ -72,7 +75,7 @@ def changed_records(connector: Connector, mirror: Mirror, pulling: Pulling, unti
     begun = mirror.loading(system, object_type, fields, until) if cursor is None else None
     loading = begun or Loading(system, object_type, fields, until, "", 0)
     window = Window(cursor.watermark - margin if cursor else None, until, begun.reached if begun else None)
-    pages = connector.changed(object_type, fields, window, mirror.known(system, object_type, fields))
+    pages = connector.changed(object_type, fields, window, mirror.known(system, object_type, fields), together)
     return Pull(mirror, pulling, window, pages, loading, connector.capabilities.index_lag_seconds > 0)
 
 

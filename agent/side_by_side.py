@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from agent.errors import TruceError
+from agent.together import Together
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -56,9 +58,13 @@ class SideBySide:
         """
         start = 0
         while start < len(items):
-            width = self.most(system) if (system, doing) in self._answered else 1
+            width = self.most(system) if self.has_answered(system, doing) else 1
             yield items[start : start + width]
             start += width
+
+    def has_answered(self, system: str, doing: Doing) -> bool:
+        """Whether the last calls of this kind went well."""
+        return (system, doing) in self._answered
 
     def is_silent(self, system: str, doing: Doing) -> bool:
         """Two waves in a row, the second a single call, brought no answer: no accident of one call any more."""
@@ -92,6 +98,10 @@ class SideBySide:
             self._silent[system, doing] += 1
         return answers
 
+    def together(self, system: str) -> Together:
+        """For a connector that has several reads to make at once."""
+        return _Reading(self, system)
+
     def close(self) -> None:
         """Safe to call twice."""
         for pool in self._pools.values():
@@ -103,6 +113,33 @@ class SideBySide:
         if system not in self._pools:
             self._pools[system] = ThreadPoolExecutor(self._most[system], f"calls of {system}")
         return self._pools[system]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The ``Together`` of one system."""
+
+    side_by_side: SideBySide
+    system: str
+
+    @property
+    def at_once(self) -> int:
+        return self.side_by_side.most(self.system)
+
+    def __call__(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
+        found: list[R] = []
+        for some in self._portions(calls):
+            found += results(self.side_by_side.ask(self.system, "reading", some))
+        return found
+
+    def _portions(self, calls: Sequence[Callable[[], R]]) -> Iterator[Sequence[Callable[[], R]]]:
+        """All at once, of which the pool makes as many at a time as are allowed; after a failure one call first."""
+        if self.at_once == 1:
+            yield from ([call] for call in calls)
+        elif self.side_by_side.has_answered(self.system, "reading"):
+            yield calls
+        else:
+            yield from (some for some in (calls[:1], calls[1:]) if some)
 
 
 def calls_under_way() -> bool:

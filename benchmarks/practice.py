@@ -86,6 +86,13 @@ class Practice:
             self._tell("advance", seconds=seconds)
             self._now += timedelta(seconds=seconds)
 
+    def sleep(self, seconds: float) -> None:
+        """Wait as the CRMs' clock wants it: on a virtual one nothing waits."""
+        if self._is_virtual:
+            self.advance(seconds)
+        else:
+            time.sleep(seconds)
+
     def fill(self, people: int) -> None:
         """Add people to both CRMs."""
         for start in range(self.people, self.people + people, SLICE):
@@ -217,7 +224,7 @@ class Setting:
             link_keys=settings.link_keys,
             stored_ids=settings.stored_ids,
             seconds=lambda: self.practice.now().timestamp(),
-            sleep=self.practice.advance,
+            sleep=self.practice.sleep,
         )
 
 

@@ -8,14 +8,13 @@ the truth a test compares the ledger with; the agent never reads it. The clock i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from agent.connector import (
     Allowance,
-    Author,
     Capabilities,
     FullCopy,
     Gate,
@@ -45,6 +44,8 @@ from agent.records import (
     Tombstone,
     Unreadable,
 )
+from agent.together import IN_TURN, Together
+from agent.versions import Author, Landed, Version
 from connectors.memory_world import Clock, Rewrite, Row, World, blank_as_none, kept
 
 ErrorKind = Literal["validation", "permission", "conflict", "gone", "moved", "duplicate", "throttled", "other"]
@@ -54,7 +55,6 @@ STRICT = Capabilities(
     undelete=False,
     merge=False,
     unique_keys=True,
-    field_history=False,
     write_chunk=100,
     read_chunk=100,
     echoes_writes=True,
@@ -164,7 +164,12 @@ class Memory(World):
         return list(self.known_owners)
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         self._call("changed")
         self.schema_of(object_type)
@@ -200,6 +205,10 @@ class Memory(World):
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         """Nobody has a name here."""
+        return {}
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        """Former values are not kept."""
         return {}
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:

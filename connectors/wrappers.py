@@ -4,14 +4,13 @@ Each keeps the port's promises itself, so they stack in any order."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.connector import (
     Allowance,
-    Author,
     Capabilities,
     Connector,
     FullCopy,
@@ -28,6 +27,8 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, TruceError
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
+from agent.versions import Author, Landed, Version
 
 
 class Around:
@@ -66,9 +67,14 @@ class Around:
         return self.inner.owners()
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
-        return self.inner.changed(object_type, fields, window, known)
+        return self.inner.changed(object_type, fields, window, known, together)
 
     def read(self, refs: Sequence[Ref], fields: Sequence[str]) -> list[Readout]:
         return self.inner.read(refs, fields)
@@ -78,6 +84,9 @@ class Around:
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         return self.inner.authors(cells)
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        return self.inner.stood_before(landed)
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         return self.inner.full_copy(ref)
@@ -179,10 +188,15 @@ class Recorded(Around):
         return owners
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         with self._noted("changed", object_type) as answers:
-            for page in self.inner.changed(object_type, fields, window, known):
+            for page in self.inner.changed(object_type, fields, window, known, together):
                 answers.update(type(item).__name__ for item in page.items)
                 yield page
 
@@ -202,6 +216,10 @@ class Recorded(Around):
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         with self._noted("authors", asked=len(cells)):
             return self.inner.authors(cells)
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        with self._noted("stood_before", asked=len(landed)):
+            return self.inner.stood_before(landed)
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         with self._noted("full_copy", ref.object_type, 1) as answers:

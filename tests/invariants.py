@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.changes import OPEN, Entry, State
 from agent.confirm import same_value
+from agent.events import OVERWRITTEN
 from agent.installation import Installation
 from agent.ledger.ledger import Ledger
 
@@ -30,7 +31,7 @@ def assert_invariants(
     entries = {entry.id: entry for entry in ledger.entries()}
     lines = [line for line in audit if not _is_left_behind(line, entries)]
     ours = [line for line in lines if line["cause"] == "api"]
-    _every_change_has_its_entry(ours, entries)
+    _every_change_has_its_entry(ours, entries, _found_overwritten(ledger))
     _every_confirmed_write_happened_once(ours, entries)
     _no_field_outside_the_policies(ours, entries, allowed)
     _one_record_per_key(ours, entries)
@@ -39,8 +40,18 @@ def assert_invariants(
     assert verification.ok, verification.message
 
 
-def _every_change_has_its_entry(ours: list[AuditLine], entries: Mapping[str, Entry]) -> None:
-    """Accounted: object, id, before and after as recorded, intended before it happened."""
+def _found_overwritten(ledger: Ledger) -> dict[tuple[str, str], Any]:
+    """{(entry, vendor field): the edit it went over unseen}, as found afterwards."""
+    events = ledger.events(kind=OVERWRITTEN)
+    return {(event.body["entry"], event.body["vendor_field"]): event.body["value"] for event in events if event.body}
+
+
+def _every_change_has_its_entry(
+    ours: list[AuditLine], entries: Mapping[str, Entry], overwritten: Mapping[tuple[str, str], Any]
+) -> None:
+    """Accounted: object, id, before and after as recorded, intended before it happened; what was overwritten unseen
+    was found afterwards, and nothing else was said to be."""
+    unseen = set()
     for line in ours:
         entry = entries.get(str(line["entry_id"]))
         assert entry is not None, f"a change without a ledger entry: {line}"
@@ -49,9 +60,12 @@ def _every_change_has_its_entry(ours: list[AuditLine], entries: Mapping[str, Ent
             assert same_id(entry.change.record_id, str(line["id"])), f"{entry.id} wrote another record: {line}"
         for cell in entry.change.cells:
             if entry.change.op == "update" and cell.vendor_field in line["after"]:
-                assert same_value(line["before"].get(cell.vendor_field), cell.before) or entry.change.step, (
-                    f"{entry.id} overwrote {line['before'].get(cell.vendor_field)!r}, recorded was {cell.before!r}"
+                before, place = line["before"].get(cell.vendor_field), (entry.id, cell.vendor_field)
+                assert same_value(before, overwritten.get(place, cell.before)) or entry.change.step, (
+                    f"{entry.id} overwrote {before!r}, recorded was {overwritten.get(place, cell.before)!r}"
                 )
+                unseen |= {place} & overwritten.keys()
+    assert unseen == overwritten.keys(), "an edit is said to be overwritten that no write of ours went over"
 
 
 def _every_confirmed_write_happened_once(ours: list[AuditLine], entries: Mapping[str, Entry]) -> None:

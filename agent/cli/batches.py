@@ -10,6 +10,7 @@ from agent.changes import HELD, Batch
 from agent.cli.choice import Choice
 from agent.cli.display import moment, number, print_json, say, say_zone, table
 from agent.cli.session import json_option, session_of
+from agent.errors import UsageError
 from agent.words import counted
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
     """List batches: what one cycle, one plan or one undo wrote."""
     from agent.reports.batch_groups import grouped
 
+    if waiting and by:
+        raise UsageError(
+            "what waits has written nothing that could be grouped",
+            why="groups are of what was written",
+            next_step="truce batches --waiting",
+        )
     with session_of(ctx).reading() as installation:
         batches = installation.ledger.batches(states=HELD if waiting else None, limit=limit)
         groups = grouped(installation, batches, by) if by else []
@@ -35,7 +42,7 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
         print_json({"batches": [as_document(batch) for batch in batches], **found})
         return
     if by:
-        _show_groups(groups)
+        _show_groups(groups, len(batches))
         if by in ("hour", "policy") and groups:
             say_zone(zone)
         return
@@ -57,9 +64,11 @@ def command(ctx: click.Context, waiting: bool, by: By | None, limit: int, as_jso
     say_zone(zone)
 
 
-def _show_groups(groups: list[Group]) -> None:
+def _show_groups(groups: list[Group], looked_at: int) -> None:
+    """``looked_at``: how many batches, the newest."""
     if not groups:
-        click.echo("Nothing was written yet.")
+        newest = "newest batch" if looked_at == 1 else f"newest {number(looked_at)} batches"
+        click.echo(f"The {newest} wrote nothing, undos left out." if looked_at else "Nothing was written yet.")
     for group in groups:
         count = len(group.batches)
         named = f"{count} batches" if count > 1 else group.batches[0].id

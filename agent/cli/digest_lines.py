@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = {
     "fight": ("field fought over", "fields fought over"),
+    "overwritten": ("edit overwritten unseen", "edits overwritten unseen"),
     "unclear": ("unclear pair", "unclear pairs"),
     "erased": ("erased in one CRM", "erased in one CRM"),
     "lost": ("deleted on one side", "deleted on one side"),

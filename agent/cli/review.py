@@ -119,10 +119,14 @@ def _show(found: Sequence[Review]) -> None:
         say(f"{item.id:<7} {item.kind:<{width}} {item.sentence}{line}", hanging=width + 9)
     if len(found) > LISTED:
         click.echo(f"… {number(len(found) - LISTED)} more (--json lists all)")
+    from agent.overwritten import way_back
+
     kinds = {(item.kind, item.line) for item in found}
     choices = _choices(found[0])
     if found[0].kind == "unclear" and len(found[0].refs) > 1:
         hint(f"truce pair join {found[0].refs[0]} {found[0].refs[-1]}")
+    if found[0].kind == "overwritten":
+        hint(way_back(found[0].topic, found[0].refs[0]))
     if choices:
         say(f"answers  {' · '.join(choices)}" + (" · or your own words" if found[0].kind == "duplicate" else ""))
     if len(found) == 1 or not found[0].line or len(kinds) > 1:

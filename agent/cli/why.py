@@ -13,6 +13,7 @@ from agent.cli.session import json_option, session_of
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from agent.mirror.mirror import Observed
     from agent.records import FieldValue
     from agent.reports.explain import Judged, Story, WrittenBy
     from agent.reports.spoken import Spoken
@@ -36,12 +37,14 @@ def command(ctx: click.Context, record: str, field: str | None, as_json: bool) -
         first = stories[0]
         say(f"{clean(first.name)}  {' · '.join(str(ref) for ref in first.refs)}")
         for story in stories:
-            _show(story, Spoken(installation), installation.zone, detailed=field is not None)
+            show(story, Spoken(installation), installation.zone, detailed=field is not None)
         if any(story.writes or story.freezes or (field and story.seen) for story in stories):
             say_zone(installation.zone)
 
 
-def _show(story: Story, spoken: Spoken, zone: ZoneInfo, *, detailed: bool) -> None:
+def show(story: Story, spoken: Spoken, zone: ZoneInfo, *, detailed: bool) -> None:
+    """One field's story; ``detailed``: every write, and all that was seen in the CRMs."""
+
     def said(system: str, value: FieldValue) -> str:
         return f"“{clean(spoken.value(system, story.field, value))}”"
 
@@ -51,11 +54,8 @@ def _show(story: Story, spoken: Spoken, zone: ZoneInfo, *, detailed: bool) -> No
         _show_write(written, said, zone)
     if detailed:
         for ref, observed in story.seen:
-            say(
-                f"  seen     {moment(observed.first_seen, zone)}  {ref.system}  "
-                + ("value erased" if observed.erased else said(ref.system, observed.value)),
-                hanging=11,
-            )
+            value = said(ref.system, observed.value) if observed.is_known else _why_unknown(observed)
+            say(f"  seen     {moment(observed.first_seen, zone)}  {ref.system}  {value}", hanging=11)
     for step in story.decision:
         place = f" ({step.line})" if step.line else ""
         say(f"  today    {step.disposition}: {step.sentence}{place}", hanging=11)
@@ -65,6 +65,10 @@ def _show(story: Story, spoken: Spoken, zone: ZoneInfo, *, detailed: bool) -> No
         say(f"  frozen   {freeze.system}, since {moment(freeze.made_at, zone)}: {freeze.reason}", hanging=11)
     for question in story.questions if detailed else ():
         say(f"  asked    {question.id}: {question.sentence}", hanging=11)
+
+
+def _why_unknown(observed: Observed) -> str:
+    return "value erased" if observed.erased else "not read by Truce"
 
 
 def _guard_says(judged: Judged) -> str:

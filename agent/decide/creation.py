@@ -65,6 +65,9 @@ class _Creation:
             needs = f"{_a(self.rule.as_type)} in {self.there} needs {' and '.join(missing)}"
             self._say("skipped", f"{needs}; {self.here} has no value for it")
             return
+        if not values and not stages:
+            self._say("skipped", f"{self.here} has no value for anything that a new record in {self.there} would hold")
+            return
         frozen = self.desk.frozen(CREATE, self.rule.system)
         if frozen is not None:
             self._say("frozen", f"{frozen.reason}; otherwise it would be created")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agent.events import OPT_IN_ASKED
+from agent.events import OPT_IN_ASKED, OVERWRITTEN
 from agent.ledger.chain import keyed_hash
 from agent.ledger.stored_plans import EMPTY_PLAN
 from agent.ledger.verify import ERASED, EXPIRED
@@ -63,11 +63,13 @@ class Erasure:
                 "UPDATE reviews SET sentence = ? WHERE ended_at < ? AND sentence != ?",
                 (ERASED_WORD, until, ERASED_WORD),
             )
-            if erased:
+            edits = _overwritten_before(connection, until)
+            _empty_events(connection, edits)
+            if erased or edits:
                 [(last,)] = connection.execute(
                     "SELECT MAX(seq + size) FROM batches WHERE closed_at < ? AND unsettled = 0", (until,)
                 )
-                self._ledger.record_event(EXPIRED, str(last), actor, {"entries": erased})
+                self._ledger.record_event(EXPIRED, str(last or 0), actor, {"entries": erased, "events": edits})
         self._store.checkpoint()
         return int(erased)
 
@@ -90,9 +92,7 @@ class Erasure:
         at = to_micros(self._ledger.clock())
         with self._store.write() as connection:
             events = _events_about(connection, entity_id)
-            connection.executemany(
-                "UPDATE events SET salt = NULL, body = NULL WHERE seq = ?", [(seq,) for seq in events]
-            )
+            _empty_events(connection, events)
             connection.execute(
                 "UPDATE transitions SET salt = NULL, body = NULL WHERE body != '' AND entry IN"
                 " (SELECT seq FROM entries WHERE entity = ?)",
@@ -157,6 +157,18 @@ def _events_about(connection: Connection, entity_id: str) -> list[int]:
         (ERASED, EXPIRED, entity_id, entity_id, OPT_IN_ASKED, entity_id),
     )
     return [int(seq) for (seq,) in rows]
+
+
+def _overwritten_before(connection: Connection, until: int) -> list[int]:
+    """Numbers of the events that hold an edit which a write of ours went over, found before this moment."""
+    rows = connection.execute(
+        "SELECT seq FROM events WHERE kind = ? AND at < ? AND body IS NOT NULL", (OVERWRITTEN, until)
+    )
+    return [int(seq) for (seq,) in rows]
+
+
+def _empty_events(connection: Connection, numbers: Sequence[int]) -> None:
+    connection.executemany("UPDATE events SET salt = NULL, body = NULL WHERE seq = ?", [(seq,) for seq in numbers])
 
 
 def _empty_questions(connection: Connection, entity_id: str, records: Sequence[str]) -> None:

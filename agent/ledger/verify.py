@@ -169,7 +169,7 @@ class _Walk:
                 self.expired_up_to = max(self.expired_up_to, min(int(subject), seq))
             elif kind == ERASED:
                 self.erased_entities[subject] = seq
-                self.erased_events.update(from_json(body or "{}").get("events", ()))
+            self.erased_events.update(from_json(body or "{}").get("events", ()))
 
     def _payload_problem(self, row: _Row) -> str:
         if row.table in ("batches", "shapes"):

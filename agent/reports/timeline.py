@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from agent.changes import Batch, Entry, State
 from agent.crosswalk import Link
+from agent.events import OVERWRITTEN
 from agent.installation import Installation
 from agent.ledger.erasure import LIFTED
 from agent.ledger.verify import ERASED
@@ -162,8 +163,10 @@ def _questions(installation: Installation, entity_id: str) -> Iterator[Moment]:
 
 
 def _said(installation: Installation, entity_id: str) -> Iterator[Moment]:
-    """What people said of this entity: joined, split, frozen, lifted."""
+    """What people said of this entity: joined, split, frozen, lifted. An overwritten edit is told by its question."""
     for event in installation.ledger.events(subject=entity_id):
+        if event.kind == OVERWRITTEN:
+            continue
         details = ", ".join(str(value) for value in event.body.values() if isinstance(value, str))
         yield Moment(event.at, TRUCE, f"{_SAID.get(event.kind, event.kind)} {details}".strip(), who=event.actor)
 

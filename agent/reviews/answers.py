@@ -32,6 +32,7 @@ NOTED: Mapping[str, str] = {
     "unclear": "noted, and not asked again; they stay unpaired until truce pair join ONE OTHER",
     "conflict": "noted, and not asked again; both values stay until somebody changes one in a CRM",
     "first difference": "noted, and not asked again; both values stay until somebody changes one in a CRM",
+    "overwritten": "noted, and not asked again; the value stays overwritten",
     "unmapped": "noted, and not asked again; the value stays until its policy line maps it",
     "missing": "noted, and not asked again; the record is made once the CRM has what it needs",
 }

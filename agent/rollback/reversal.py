@@ -10,7 +10,7 @@ from datetime import timedelta
 from agent import unsettled
 from agent.changes import Cell, Change, Entry, Meaning, State, Why
 from agent.confirm import same_value
-from agent.connector import Connector, ObjectSchema, people_of
+from agent.connector import Connector, ObjectSchema
 from agent.decide.links import association
 from agent.errors import ConnectorError, NotFound
 from agent.forgetting.forgotten import forgotten_among
@@ -25,6 +25,7 @@ from agent.rollback.fates import CellChain, Fate, Surroundings, Verdict, fate_of
 from agent.rollback.only_one import OnlyOnes
 from agent.rollback.selection import Selection, Written, select, unwritten
 from agent.rollback.whole_records import bringing_back, height, made_again, removal
+from agent.versions import people_of
 
 Frozen = tuple[str, str, str]
 """(entity, field or ``create``, system)."""

@@ -4,7 +4,7 @@ record or a field. Turned into the recorded writes and the cells of them that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,8 +12,9 @@ from agent.changes import OPEN, OPEN_STATES, Cell, Entry, State
 from agent.errors import NotFound, UsageError
 from agent.installation import Installation
 from agent.ledger.queries import EntryQuery
+from agent.overwritten import lost_values
 from agent.policy_files.named import header_named
-from agent.records import Ref
+from agent.records import FieldValue, Ref
 from agent.reports.finding import find_records
 
 WRITTEN = frozenset({State.CONFIRMED, *OPEN_STATES})
@@ -77,7 +78,22 @@ def select(installation: Installation, selection: Selection) -> list[Written]:
             header_named(selection.policy, installation.policies.policies.headers)
         raise NotFound(f"nothing that was written answers to: {selection.words}", next_step="truce batches")
     found += _undone_since(installation, found)
-    return sorted(found, key=lambda written: written.entry.seq, reverse=True)
+    return sorted(_as_it_was(installation, found), key=lambda written: written.entry.seq, reverse=True)
+
+
+def _as_it_was(installation: Installation, found: list[Written]) -> list[Written]:
+    """Where a write went over an edit that nobody saw, it is that edit which an undo puts back."""
+    lost = lost_values(installation)
+    if not lost:
+        return found
+    return [
+        replace(each, cells=tuple(replace(cell, before=_before(each.entry, cell, lost)) for cell in each.cells))
+        for each in found
+    ]
+
+
+def _before(entry: Entry, cell: Cell, lost: Mapping[tuple[str, str], FieldValue]) -> FieldValue:
+    return lost.get((entry.id, cell.vendor_field), cell.before)
 
 
 def _undone_since(installation: Installation, found: list[Written]) -> list[Written]:
@@ -103,12 +119,16 @@ def _undone_since(installation: Installation, found: list[Written]) -> list[Writ
 
 def unwritten(installation: Installation, selection: Selection) -> list[Entry]:
     """What the selection's unfinished batches still have to write; an undo comes before it."""
+    refs = _refs(installation, selection)
+    moments = _in_force(installation, selection.revision)
     return [
         entry
         for batch in installation.ledger.batches(states=OPEN)
         if batch.kind != "rollback" and (not selection.batches or batch.id in selection.batches)
         for entry in installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.HELD))
-        if selection.batches or _cells(entry, selection)
+        if (_cells(entry, selection) or (selection.batches and not entry.change.cells))
+        and _is_about(entry, refs)
+        and _was_in_force(entry, moments)
     ]
 
 
@@ -117,11 +137,11 @@ def _entries(installation: Installation, selection: Selection) -> Iterator[Entry
     moments = _in_force(installation, selection.revision)
     for query in _queries(installation, selection, refs):
         for entry in installation.ledger.each_entry(query):
-            if _is_meant(entry, selection, moments):
+            if _is_about(entry, refs) and _is_since(entry, selection.since) and _was_in_force(entry, moments):
                 yield entry
 
 
-def _queries(installation: Installation, selection: Selection, refs: list[Ref]) -> Iterator[EntryQuery]:
+def _queries(installation: Installation, selection: Selection, refs: list[Ref] | None) -> Iterator[EntryQuery]:
     """The cheapest way into the ledger: by batch, by record, else from the moment on."""
     query = EntryQuery(states=WRITTEN, since=_earliest(installation, selection))
     if selection.batches:
@@ -141,9 +161,10 @@ def _earliest(installation: Installation, selection: Selection) -> datetime | No
     return selection.since - timedelta(hours=installation.config.run.approval_hours)
 
 
-def _refs(installation: Installation, selection: Selection) -> list[Ref]:
+def _refs(installation: Installation, selection: Selection) -> list[Ref] | None:
+    """The records meant; None: all."""
     if selection.record is None:
-        return []
+        return None
     return [record.ref for record in find_records(installation, selection.record)]
 
 
@@ -159,9 +180,17 @@ def _in_force(installation: Installation, revision: str | None) -> list[tuple[da
     return spans
 
 
-def _is_meant(entry: Entry, selection: Selection, moments: list[tuple[datetime, datetime | None]]) -> bool:
-    if selection.since is not None and (entry.settled_at or entry.recorded_at) < selection.since:
-        return False
+def _is_about(entry: Entry, refs: list[Ref] | None) -> bool:
+    change = entry.change
+    made = Ref(change.system, change.object_type, entry.record_id) if entry.record_id else None
+    return refs is None or change.ref in refs or made in refs
+
+
+def _is_since(entry: Entry, since: datetime | None) -> bool:
+    return since is None or (entry.settled_at or entry.recorded_at) >= since
+
+
+def _was_in_force(entry: Entry, moments: list[tuple[datetime, datetime | None]]) -> bool:
     return not moments or any(
         start <= entry.recorded_at and (end is None or entry.recorded_at < end) for start, end in moments
     )

@@ -86,8 +86,8 @@ def suite_for(config: Config, system: str) -> tuple[Connector, Names | None, Cal
     from connectors.conformance.suite import CLAIMS
 
     declaration, settings = declared()[system], config.systems[system]
-    connector = connect_to(config, system)
     names = declaration.names(settings) if declaration.names is not None else None
+    connector = connect_to(config, system)
     claims = (*CLAIMS, *declaration.questions())
     return connector, names, partial(examine, connector, claims=claims)
 

@@ -65,19 +65,23 @@ class Counter:
 
 
 class Watched(Around):
-    """Keeps in mind what was made and changed; without leave to write, no write leaves."""
+    """Keeps in mind what was made and changed; without leave to write, no write leaves. ``lacking``: what was refused
+    for want of a right."""
 
     def __init__(self, inner: Connector, *, may_write: bool) -> None:
         super().__init__(inner)
         self._may_write = may_write
         self.made: list[Ref] = []
         self.changes: list[tuple[str, str]] = []
+        self.lacking = ""
 
     def write(self, writes: Sequence[Write]) -> list[WriteOutcome]:
         if not self._may_write:
             raise CannotTry(WRITES)
         outcomes = self.inner.write(writes)
         for write, outcome in zip(writes, outcomes, strict=True):
+            if outcome.error is not None and outcome.error.kind == "permission":
+                self.lacking = f"our user there may not do it: {_why(outcome)}"
             if outcome.status != "applied" or outcome.record_id is None:
                 continue
             self.changes.append((write.op, outcome.record_id))
@@ -165,6 +169,8 @@ class AccountHands:
 class AccountDesk(Desk):
     """Made-up people whose addresses nobody else has."""
 
+    hands: AccountHands
+
     def __init__(self, hands: AccountHands) -> None:
         super().__init__(hands)
         self._mark = hands.mark
@@ -212,6 +218,7 @@ def examine(
         made += watched.made
         left += _cleaned(connector, watched.made)
         watched.made.clear()
+        watched.lacking = ""
     return Report(findings, len(made), left)
 
 
@@ -225,7 +232,7 @@ def _cannot(connector: Connector, *, may_write: bool, longest_wait: float) -> di
     return found
 
 
-def _tried(claim: Claim, desk: Desk, cannot: Mapping[Need, str]) -> Finding:
+def _tried(claim: Claim, desk: AccountDesk, cannot: Mapping[Need, str]) -> Finding:
     in_the_way = next((cannot[need] for need in sorted(claim.needs & set(cannot), key=list(cannot).index)), None)
     if in_the_way is not None:
         return Finding(claim.sentence, "untried", claim.line, seen=in_the_way)
@@ -234,6 +241,8 @@ def _tried(claim: Claim, desk: Desk, cannot: Mapping[Need, str]) -> Finding:
     except CannotTry as reason:
         return Finding(claim.sentence, "untried", claim.line, seen=str(reason))
     except Different as difference:
+        if desk.hands.connector.lacking:  # a right that is missing says nothing of how the vendor behaves
+            return Finding(claim.sentence, "untried", claim.line, seen=desk.hands.connector.lacking)
         return Finding(claim.sentence, "different", claim.line, difference.what, difference.expected, difference.seen)
     except (AccessDenied, Unavailable) as error:
         return Finding(claim.sentence, "untried", claim.line, seen=error.what)
@@ -262,4 +271,5 @@ def _cleaned(connector: Connector, made: Sequence[Ref]) -> list[Ref]:
 
 
 def _why(outcome: WriteOutcome) -> str:
-    return outcome.error.message if outcome.error is not None else outcome.status
+    """Without the vendor's reference, which is another one every time."""
+    return outcome.error.message.partition("; ")[0] if outcome.error is not None else outcome.status

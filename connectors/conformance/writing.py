@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.connector import Write
 from agent.records import Gone, Record
+from agent.versions import Landed
 from connectors.conformance.desk import Claims, Desk, holds, raises, same
 
 WRITING = Claims("docs/add-a-connector.md#writing")
@@ -70,6 +71,20 @@ def observed_is_what_the_vendor_holds_never_the_payload(desk: Desk) -> None:
     same("an address in capitals, but for its case", str(held[desk.names.email]).lower(), typed.lower())
     expected = held if desk.connector.capabilities.echoes_writes else {}
     same("what the outcome says is held now", dict(outcome.observed), expected)
+
+
+@WRITING.claim("hands", "writing")
+def where_histories_are_kept_what_stood_before_each_of_two_writes_is_told(desk: Desk) -> None:
+    ref = desk.made(1, title="CEO")
+    landed = {}
+    for title in ("CTO", "CFO"):
+        desk.hands.advance(2)
+        version = desk.applied(desk.update(ref, title=title)).version
+        landed[title] = Landed(ref, desk.names.title, title, str(version))
+    told = desk.connector.stood_before(landed.values())
+    seen = {title: told[each].value if each in told else None for title, each in landed.items()}
+    expected = {"CTO": "CEO", "CFO": "CTO"} if desk.connector.capabilities.history_chunk else {"CTO": None, "CFO": None}
+    same("what stood before each", seen, expected)
 
 
 @WRITING.claim("hands", "writing")

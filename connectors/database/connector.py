@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from sqlalchemy.engine import RowMapping
 
 from agent.connector import (
     Allowance,
-    Author,
     Capabilities,
     FullCopy,
     Gate,
@@ -26,6 +25,8 @@ from agent.connector import (
     nothing_known,
 )
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
+from agent.versions import Author, Landed, Version
 from connectors.database.declaration import COMPANY, DatabaseSettings, OwnerSettings, TableSettings
 from connectors.database.engine import Clock, Engine
 from connectors.database.failures import SYSTEM
@@ -91,7 +92,12 @@ class Database:
             return [_owner(settings, row) for row in connection.execute(select(table)).mappings()]
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         return self._reading.changed(object_type, fields, window, known)
 
@@ -103,6 +109,10 @@ class Database:
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         """A table does not say who changed it."""
+        return {}
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        """A table keeps no former values."""
         return {}
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
@@ -137,7 +147,6 @@ def abilities(tables: Mapping[str, TableSettings]) -> Capabilities:
         undelete=False,
         merge=False,
         unique_keys=bool(keys),
-        field_history=False,
         write_chunk=CHUNK,
         read_chunk=PAGE,
         conditional_chunk=CHUNK,

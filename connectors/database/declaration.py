@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -9,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from agent.connector import Connector
-from agent.declaration import Declaration, Opening, SecretReference, Settings
-from agent.errors import ConfigError
+from agent.declaration import Declaration, Names, Opening, Rights, SecretReference, Settings, Use
+from agent.errors import ConfigError, UsageError
 from agent.systems import System
 
 COMPANY = "company"
@@ -65,6 +66,14 @@ class OwnerSettings(_Part):
     active: str | None = None
 
 
+class TrialSettings(_Part):
+    """What ``truce conformance`` works with: a table of people, and two text columns of it."""
+
+    table: str
+    email: str = "email"
+    title: str = "title"
+
+
 class DatabaseSettings(Settings):
     """Tables of a SQL database."""
 
@@ -87,6 +96,12 @@ class DatabaseSettings(Settings):
         None,
         description="The table of people who own rows: id, email, name, active (a yes-or-no column).",
         examples=[{"table": "users", "email": "email", "active": "is_active"}],
+    )
+    conformance: TrialSettings | None = Field(
+        None,
+        description="What `truce conformance` works with: table (one with name and company), and its text columns "
+        "email and title.",
+        examples=[{"table": "customers", "email": "email", "title": "title"}],
     )
 
     @model_validator(mode="after")
@@ -114,4 +129,41 @@ def _connect(opening: Opening[DatabaseSettings]) -> Connector:
     )
 
 
-CONNECTOR = Declaration(DATABASE, DatabaseSettings, _connect)
+def _names(settings: DatabaseSettings) -> Names:
+    """Raises UsageError: nobody said which table it is, or that table has no name or company."""
+    trial = settings.conformance
+    table = settings.tables.get(trial.table) if trial is not None else None
+    parent = settings.tables.get(table.company.table) if table is not None and table.company is not None else None
+    if trial is None or table is None or table.company is None or not table.name or parent is None or not parent.name:
+        raise UsageError(
+            "the config does not say which table the suite may work with",
+            where="database.conformance",
+            why="it takes a table with name and company, whose companies have a name too, and two text columns of it",
+            next_step="in config.yaml under database: conformance: {table: customers, email: email, title: title}",
+        )
+    key, first, last = table.key or "", table.name[0], table.name[-1]
+    return Names(trial.table, trial.email, first, last, trial.title, key, table.company.table, parent.name[0])
+
+
+def _rights(uses: Sequence[Use]) -> Rights:
+    """Statements for the owner of the tables. An undo deletes what was created."""
+    lines = [f"GRANT {', '.join(_privileges(use))} ON {use.object_type} TO truce;" for use in uses]
+    steps = (
+        "let the owner of the tables run it, with the name of Truce's user in place of truce",
+        "where rows are created and numbered by the server: GRANT USAGE on that sequence, too",
+        "where owners are set: GRANT SELECT on their table",
+    )
+    return Rights((), "truce-grants.sql", "\n".join(lines) + "\n", steps)
+
+
+def _privileges(use: Use) -> Iterator[str]:
+    yield "SELECT"
+    if use.creates:
+        yield "INSERT"
+    if use.writes or use.creates:
+        yield "UPDATE"
+    if use.creates:
+        yield "DELETE"
+
+
+CONNECTOR = Declaration(DATABASE, DatabaseSettings, _connect, _names, rights=_rights)

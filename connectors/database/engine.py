@@ -60,6 +60,8 @@ class Engine:
     def account(self) -> str:
         if self._file is not None:
             return str(self._file.resolve())
+        if self.is_lite:
+            return str(self.place.database)
         return f"{self.place.host}:{self.place.port or ''}/{self.place.database}"
 
     @property

@@ -22,7 +22,7 @@ SYSTEM = "database"
 
 _LITE = {  # beginnings of what SQLite says (sqlite3_errmsg, result codes of sqlite.org/rescode.html)
     "not authorized": "not permitted",
-    "attempt to write a readonly": "not permitted",
+    "attempt to write a readonly": "read only",
     "database is locked": "busy",
     "database table is locked": "busy",
     "database or disk is full": "away",
@@ -36,6 +36,7 @@ _LITE = {  # beginnings of what SQLite says (sqlite3_errmsg, result codes of sql
 _STATES = {  # beginnings of SQLSTATE (PostgreSQL, appendix A)
     "28": "denied",
     "42501": "not permitted",
+    "25006": "read only",
     "3D000": "denied",
     "40": "busy",
     "55P03": "busy",
@@ -51,12 +52,22 @@ _UNANSWERED = (OperationalError, InterfaceError, TimeoutError, DisconnectionErro
 """Errors of a driver or of the pool that say nothing more: the connection, most likely."""
 
 
+MAY_NOT = ("not permitted", "read only")
+"""The user is let in and may not do this."""
+
+NOT_PERMITTED = WriteError("permission", "NOT_PERMITTED", "the user of the database may not write this table")
+
+
+class Redescribe(BadReply):
+    """A column is gone since its table was described: nothing was changed, and asking anew may do."""
+
+
 class Busy(Exception):
     """Somebody else holds what is to be written, or there are too many of us: nothing was changed."""
 
 
 def kind_of(error: SQLAlchemyError) -> str:
-    """``denied``, ``not permitted``, ``busy``, ``away``, ``missing``, ``changed`` or ``bad``."""
+    """``denied``, ``not permitted``, ``read only``, ``busy``, ``away``, ``missing``, ``changed`` or ``bad``."""
     original = getattr(error, "orig", None)
     state = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
     for beginning, kind in _STATES.items():
@@ -87,7 +98,7 @@ def _failure(kind: str, doing: str) -> Exception:
         return Busy()
     if kind == "denied":
         return AccessDenied("the database refused the login", system=SYSTEM, where=doing, next_step="truce doctor")
-    if kind == "not permitted":
+    if kind in MAY_NOT:
         return NotPermitted(
             f"the database refused {doing}", system=SYSTEM, why="the user may not do it", next_step="truce doctor"
         )
@@ -95,8 +106,10 @@ def _failure(kind: str, doing: str) -> Exception:
         return NotFound(f"{doing}: there is no such table", next_step="truce doctor")
     if kind == "away":
         return Unavailable(f"the database did not answer {doing}", system=SYSTEM)
-    why = "a column is gone since its table was last described" if kind == "changed" else ""
-    return BadReply(f"the database could not answer {doing}", system=SYSTEM, why=why)
+    if kind == "changed":
+        why = "a column is gone since its table was last described"
+        return Redescribe(f"the database could not answer {doing}", system=SYSTEM, why=why)
+    return BadReply(f"the database could not answer {doing}", system=SYSTEM)
 
 
 def unavailable(doing: str) -> ConnectorError:
@@ -105,6 +118,8 @@ def unavailable(doing: str) -> ConnectorError:
 
 def refusal(error: DBAPIError) -> WriteError:
     """Why one row was refused, in words that quote no value."""
+    if kind_of(error) in MAY_NOT:
+        return NOT_PERMITTED
     if not isinstance(error, IntegrityError):
         return WriteError("validation", "REFUSED", "the database refused the value")
     original = error.orig

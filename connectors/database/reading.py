@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
@@ -14,7 +15,7 @@ from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Pulled, Readout, Record, Ref, Tombstone, Unreadable
 from connectors.database.declaration import TableSettings
 from connectors.database.engine import Engine
-from connectors.database.failures import SYSTEM
+from connectors.database.failures import SYSTEM, Redescribe
 from connectors.database.tables import Described, Kind, could_be_id
 
 PAGE = 500
@@ -22,6 +23,7 @@ MARGIN = timedelta(seconds=1)
 """The database compares times as it keeps them, we compare them exactly afterwards."""
 
 Row = RowMapping
+T = TypeVar("T")
 
 
 class Reading:
@@ -37,11 +39,17 @@ class Reading:
         if not any(ref.system == SYSTEM and could_be_id(ref.id) for ref in refs):
             return [Unreadable(ref, "not an id of this database") for ref in refs]
         names = {ref.object_type for ref in refs if ref.system == SYSTEM and self._tables.is_known(ref.object_type)}
+        return self._tables.anew(lambda: self._read(refs, sorted(names), fields))
+
+    def _read(self, refs: Sequence[Ref], names: Sequence[str], fields: Sequence[str]) -> list[Readout]:
         with self._engine.asking("reading rows") as (connection, now):
-            found = {name: self._by_id(connection, name, refs) for name in sorted(names)}
+            found = {name: self._by_id(connection, name, refs) for name in names}
             return [self._readout(ref, found.get(ref.object_type), fields, now) for ref in refs]
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
+        return self._tables.anew(lambda: self._find(object_type, key, value, fields))
+
+    def _find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         with self._engine.asking("looking for a row") as (connection, now):
             described = self._tables.described(connection, object_type)
             kind = described.kinds.get(key)
@@ -56,19 +64,28 @@ class Reading:
         looked at, and so are all where the table keeps none: their version tells whether they changed."""
         after = window.after
         while True:
-            with self._engine.asking("reading changed rows") as (connection, now):
-                described = self._tables.described(connection, object_type)
-                rows = _page(connection, described, window, after)
-                items = [item for row in rows for item in _pulled(described, row, fields, window, now)]
-            after = str(rows[-1][described.id.column.name]) if rows else after
+            count, items, after = self._tables.anew(partial(self._changed_page, object_type, fields, window, after))
             yield Page(tuple(_news(items, window, known)), after if window.since is None else None)
-            if len(rows) < PAGE:
+            if count < PAGE:
                 return
+
+    def _changed_page(
+        self, object_type: str, fields: Sequence[str], window: Window, after: str | None
+    ) -> tuple[int, list[Pulled], str | None]:
+        """How many rows there were, what they tell, and the key of the last of them."""
+        with self._engine.asking("reading changed rows") as (connection, now):
+            described = self._tables.described(connection, object_type)
+            rows = _page(connection, described, window, after)
+            items = [item for row in rows for item in _pulled(described, row, fields, window, now)]
+        return len(rows), items, str(rows[-1][described.id.column.name]) if rows else after
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         """Every column that is shown, and the rows that name this one as their company."""
         if ref.system != SYSTEM or not self._tables.is_known(ref.object_type) or not could_be_id(ref.id):
             return Unreadable(ref, "not a row of this database")
+        return self._tables.anew(lambda: self._full_copy(ref))
+
+    def _full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         with self._engine.asking("copying a row") as (connection, now):
             described, rows = self._by_id(connection, ref.object_type, [ref])
             readout = self._readout(ref, (described, rows), list(described.kinds), now)
@@ -128,9 +145,13 @@ class Tables:
         self._described[name] = Described(connection, name, self.settings[name])
         return self._described[name]
 
-    def forget(self) -> None:
-        """What was described may have changed."""
-        self._described.clear()
+    def anew(self, ask: Callable[[], T]) -> T:
+        """``ask``, and once more with new descriptions where a column went since the last."""
+        try:
+            return ask()
+        except Redescribe:
+            self._described.clear()
+            return ask()
 
 
 def _page(connection: Connection, described: Described, window: Window, after: str | None) -> list[Row]:

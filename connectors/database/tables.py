@@ -20,6 +20,7 @@ from agent.errors import NotFound
 from agent.records import FieldValue
 from connectors.database.declaration import TableSettings
 from connectors.database.failures import SYSTEM
+from connectors.database.rights import rights_of
 
 _TYPES: tuple[tuple[type[types.TypeEngine[Any]], FieldType], ...] = (
     (types.Boolean, "boolean"),
@@ -127,13 +128,14 @@ class Described:
         if not inspector.has_table(name):
             raise NotFound(f"the database has no table {name}", next_step="truce doctor")
         self.table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
+        self.rights = rights_of(connection, self.table)
         is_lite = connection.dialect.name == "sqlite"
-        shown = settings.columns
+        shown = self.rights.reads if settings.columns is None else self.rights.reads & set(settings.columns)
         own = (settings.id, settings.changed, settings.deleted, settings.key)
         self.kinds: dict[str, Kind] = {
             column.name: Kind(column, self._link_type(column.name) or found, is_lite)
             for column in self.table.columns
-            if (found := _type_of(column)) is not None and (shown is None or column.name in (*shown, *own))
+            if (found := _type_of(column)) is not None and column.name in (*shown, *own)
         }
         for kind in self.kinds.values():
             if is_lite and kind.type in ("date", "datetime"):
@@ -165,7 +167,16 @@ class Described:
     def schema(self) -> ObjectSchema:
         ours = {self.settings.id, self.settings.changed, self.settings.deleted}
         fields = {name: self._field(name, kind, is_ours=name in ours) for name, kind in self.kinds.items()}
-        return ObjectSchema(SYSTEM, self.name, self.name, fields)
+        may_update = bool(self.rights.updates) and self.settings.changed in (None, *self.rights.updates)
+        return ObjectSchema(
+            SYSTEM,
+            self.name,
+            self.name,
+            fields,
+            can_create=bool(self.rights.inserts),
+            can_update=may_update,
+            can_delete=self.rights.deletes if self.deleted is None else may_update,
+        )
 
     def _field(self, name: str, kind: Kind, *, is_ours: bool) -> FieldSchema:
         column = kind.column
@@ -174,8 +185,8 @@ class Described:
             name,
             name,
             kind.type,
-            writable=not is_ours and column.computed is None,
-            creatable=not is_ours and column.computed is None,
+            writable=not is_ours and column.computed is None and name in self.rights.updates,
+            creatable=not is_ours and column.computed is None and name in self.rights.inserts,
             required=not has_default,
             unique=name in self.unique,
             length=getattr(column.type, "length", None) if kind.type == "text" else None,

@@ -15,7 +15,7 @@ from agent.connector import Write, WriteError, WriteOutcome
 from agent.records import FieldValue
 from connectors.database.declaration import COMPANY
 from connectors.database.engine import Engine
-from connectors.database.failures import Busy, as_ours, kind_of, refusal
+from connectors.database.failures import MAY_NOT, NOT_PERMITTED, Busy, as_ours, kind_of, refusal
 from connectors.database.reading import Row, Tables
 from connectors.database.tables import Described, Unfit, could_be_id
 
@@ -40,7 +40,7 @@ class Writing:
         if all(_is_hopeless(write) for write in writes):
             return [_rejected(write, _INVALID) for write in writes]
         try:
-            return self._in_one_transaction(writes)
+            return self._tables.anew(lambda: self._in_one_transaction(writes))
         except Busy:
             busy = WriteError("throttled", "BUSY", "somebody else holds these rows")
             return [_rejected(write, busy) for write in writes]
@@ -65,7 +65,7 @@ class Writing:
         except Refused as refused:
             return _rejected(write, refused.error)
         except DBAPIError as error:
-            if isinstance(error, IntegrityError | DataError) or kind_of(error) == "bad":
+            if isinstance(error, IntegrityError | DataError) or kind_of(error) in ("bad", *MAY_NOT):
                 return _rejected(write, refusal(error))
             raise
 
@@ -91,7 +91,7 @@ class Writing:
             return _told(connection, described, write, landed, tuple(write.fields))
         more = dict([write.key]) if write.key is not None else {}
         fields: dict[str, FieldValue] = {**write.fields, **more, **_parents(described, write)}
-        values = {**_values(described, fields), **_stamp(described, now)}
+        values = {**_values(described, fields, is_new=True), **_stamp(described, now)}
         made = connection.execute(insert(described.table).values(values)).inserted_primary_key
         return _told(connection, described, write, made[0] if made else None, tuple(fields))
 
@@ -118,12 +118,15 @@ def _held(connection: Connection, described: Described, write: Write) -> Row:
     return row
 
 
-def _values(described: Described, fields: Mapping[str, FieldValue]) -> dict[str, Any]:
+def _values(described: Described, fields: Mapping[str, FieldValue], *, is_new: bool = False) -> dict[str, Any]:
     """{column: value as the database takes it}. Raises Refused."""
     schema = described.schema().fields
+    may_write = described.rights.inserts if is_new else described.rights.updates
     found = {}
     for name, value in fields.items():
-        if name not in schema or not schema[name].writable:
+        if name in schema and name not in may_write:
+            raise Refused(NOT_PERMITTED)
+        if name not in schema or not (schema[name].creatable if is_new else schema[name].writable):
             raise Refused(WriteError("validation", "NO_SUCH_COLUMN", f"{name} cannot be written", (name,)))
         try:
             found[name] = described.kinds[name].written(value)

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from connectors.emulator.bad_rows import BAD_ROWS
 from connectors.emulator.faults import Fault, FaultPlan
 from connectors.emulator.journal import Journal, conditions_of, headers_shown, route_template
+from connectors.emulator.spelling import spelling
 from connectors.emulator.world import CURRENT_REQUEST, ENTRY_HEADER, World
 
 Message = MutableMapping[str, Any]
@@ -35,11 +36,15 @@ class ConnectionDropped(ConnectionError):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's own protocol, which also hands the connection to the application."""
+    """uvicorn's own protocol, which also hands the connection to the application, and spells headers as vendors do."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._socket = transport
+        super().connection_made(spelling(transport))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {CONNECTION: {"transport": self.transport}}
+        self.scope["extensions"] = {CONNECTION: {"transport": self._socket}}
 
 
 class VendorSide:

@@ -30,7 +30,7 @@ from agent.connector import Allowance, Gate, OpenGate
 from agent.errors import BadReply, ConfigError
 from connectors.hubspot.failures import transport_failure
 from connectors.hubspot.login import Login, ServiceKey
-from connectors.hubspot.pacing import Rolling, Sleep
+from connectors.hubspot.pacing import Rolling, Seconds, Sleep
 from connectors.hubspot.vendor import SYSTEM
 
 ApiVersion = Literal["v3", "2026-03", "2026-09"]
@@ -120,6 +120,7 @@ class Client:
     base_url: str
     api_version: ApiVersion = "v3"
     timeout: Timeout = (5.0, 60.0)
+    seconds: Seconds = time.monotonic
     sleep: Sleep = time.sleep
     gate: Gate = field(default_factory=OpenGate, repr=False)
     _rolling: Rolling = field(init=False, repr=False)
@@ -131,7 +132,7 @@ class Client:
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
         _require_safe_address(self.base_url)
-        self._rolling = Rolling(self.sleep)
+        self._rolling = Rolling(self.seconds, self.sleep)
         self._library = hubspot.HubSpot(access_token=_LATER, api_factory=self._api)
 
     def account(self) -> Reply:

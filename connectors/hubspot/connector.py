@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from agent.connector import (
     Allowance,
-    Author,
     FullCopy,
     Gate,
     Identity,
@@ -24,11 +23,13 @@ from agent.connector import (
 )
 from agent.errors import NotFound
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Tombstone, Unreadable
+from agent.together import IN_TURN, Together
+from agent.versions import Author, Landed, Version
 from connectors.hubspot.abilities import abilities
 from connectors.hubspot.associations import refused
-from connectors.hubspot.authors import authors_of
 from connectors.hubspot.client import ApiVersion, Client, Reply, Timeout, bad_reply
 from connectors.hubspot.copying import Copier
+from connectors.hubspot.histories import authors_of, stood_before
 from connectors.hubspot.ids import checked_object_type
 from connectors.hubspot.login import login_of
 from connectors.hubspot.pacing import Pace, Seconds, Sleep
@@ -71,9 +72,10 @@ class HubSpot:
         sleep: Sleep = time.sleep,
     ) -> None:
         self._link_keys = dict(link_keys or {})
+        self._users: dict[str, str] = {}
         self._app_id = app_id
         login = login_of(token, client_id, client_secret, refresh_token, seconds)
-        self._client = Client(login, base_url, api_version, timeout, sleep)
+        self._client = Client(login, base_url, api_version, timeout, seconds, sleep)
         search = Search(self._client, Pace(seconds, sleep))
         self._reader = Reader(self._client, search)
         self._puller = Puller(self._client, search, self._reader)
@@ -143,12 +145,17 @@ class HubSpot:
         return [*self._owners(archived=False), *self._owners(archived=True)]
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         """See ``pulling``: deletions appear only in a full load (``since`` None) and through ``vanished``."""
         if (kind := pair_type(object_type)) is not None:
             return self._pairs.changed(kind, fields, window, known)
-        return self._puller.changed(object_type, fields, window, known)
+        return self._puller.changed(object_type, fields, window, known, together)
 
     def vanished(self, refs: Sequence[Ref]) -> list[Tombstone | MergedInto]:
         """Which of these records are archived or merged by now: what the change query cannot show."""
@@ -175,14 +182,17 @@ class HubSpot:
 
     def authors(self, cells: Sequence[tuple[Ref, str]]) -> dict[tuple[Ref, str], Author]:
         """Per property, from its history; the owners tell which user is who."""
-        if not cells:
-            return {}
-        people: dict[str, str] = {}
-        for archived in (True, False):
-            for item in self._owner_rows(archived=archived):
-                user_id = item.get("userId") or item.get("userIdIncludingInactive")
-                people[str(user_id)] = _owner(item, archived=archived).name
-        return authors_of(self._client, cells, people)
+        return authors_of(self._client, cells, self._known_users()) if cells else {}
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        """From the histories of the properties."""
+        return stood_before(self._client, landed, self._known_users()) if landed else {}
+
+    def _known_users(self) -> Mapping[str, str]:
+        """{user id: name}, of the owners as they were last asked for."""
+        if not self._users:
+            self.owners()
+        return self._users
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         return self._copier.full_copy(ref)
@@ -216,7 +226,12 @@ class HubSpot:
         return (object_type, key) in self._unique or also_unique(object_type, key) is not None
 
     def _owners(self, *, archived: bool) -> Iterator[Owner]:
-        yield from (_owner(item, archived=archived) for item in self._owner_rows(archived=archived))
+        for item in self._owner_rows(archived=archived):
+            owner = _owner(item, archived=archived)
+            user_id = str(item.get("userId") or item.get("userIdIncludingInactive"))
+            if not archived or user_id not in self._users:
+                self._users[user_id] = owner.name
+            yield owner
 
     def _owner_rows(self, *, archived: bool) -> Iterator[dict[str, Any]]:
         after: str | None = None

@@ -70,6 +70,8 @@ class OAuthApp:
     refresh_token: KeptSecret
     seconds: Seconds
     _token: str = field(default="", repr=False)
+    _portal: str = ""
+    """The account of the first login, as HubSpot names it with every token."""
     _logins: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -116,7 +118,19 @@ class OAuthApp:
             self.refresh_token.keep(fresh)
         if not (isinstance(token, str) and token):
             raise BadReply("the answer to the HubSpot login holds no token", system=SYSTEM, why=STRANGER)
+        self._pin(str(answer.get("hub_id") or self._portal))
         return token
+
+    def _pin(self, portal: str) -> None:
+        """The refresh token is read anew each time, and whoever keeps it may have put there that of another account."""
+        if self._portal and portal != self._portal:
+            raise AccessDenied(
+                "the HubSpot login leads to another account than before",
+                system=SYSTEM,
+                why=f"{portal} instead of {self._portal}",
+                next_step="truce doctor",
+            )
+        self._portal = portal
 
     def _kept(self) -> str:
         """Read anew each time: another process of ours may have been given a newer one."""

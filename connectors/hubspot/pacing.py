@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,27 +18,42 @@ SEARCH_SECONDS = 1.05
 """The five searches a second that an account has, in a twentieth of a second more: so much may the way there vary.
 A colleague's search in the same second makes one of ours come too soon, and that one is asked again."""
 
-KEPT_FREE = 15
-"""Calls of the rolling ten seconds left to our own next process and to surprises."""
+WINDOW_SECONDS = 10.0
+"""HubSpot counts the calls of rolling ten seconds."""
 
-BREATH_SECONDS = 1.0
+UNSURE_SECONDS = 0.05
+"""The way there is not always equally long: a call so close to the window's edge may be counted or not."""
+
+KEPT_FREE = 8
+"""Calls of the rolling ten seconds left to surprises and to our own next process, which makes so many at once."""
+
+DATE_SECONDS = 1.0
+"""HubSpot tells the time in whole seconds: a shorter breath cannot show whether its clock moves."""
+
+BREATH_SECONDS = 2.0
+"""The longest pause before a call where little is left. Five calls at most are made in ten seconds of little."""
 
 
 @dataclass(slots=True)
 class Rolling:
     """Follows what HubSpot says is left of the rolling ten seconds, so that our own haste never causes a 429.
 
-    Calls under way have not been told of yet, so they count as gone. Where little is left, calls go one at a time with
-    a breath before each. The window rolls on HubSpot's clock. If that clock has not moved during a breath of ours (a
-    practice portal on a virtual clock), waiting cannot help, and no further breath is taken until it moves.
+    Calls under way have not been told of yet, so they count as gone; calls of ours that have become older than the
+    window since HubSpot last told count as free again. Where little is left, calls go one at a time with a breath
+    before each: until our next call becomes free, if that is soon. The window rolls on HubSpot's clock. If that clock
+    has not moved during a breath of ours (a practice portal on a virtual clock), waiting cannot help, and no further
+    breath is taken until it moves.
     """
 
+    seconds: Seconds
     sleep: Sleep
     left: int | None = None
     at: datetime | None = None
     _begun: int = 0
     _under_way: int = 0
     _last_told: int = 0
+    _counted: list[float] = field(default_factory=list)
+    """When those calls of ours began that HubSpot had in its count; oldest first. Searches tell of no count."""
     _stands_still: bool = False
     _known: Lock = field(default_factory=Lock)
     _scarce: Lock = field(default_factory=Lock)
@@ -50,9 +66,9 @@ class Rolling:
             with self._scarce:
                 turn = self._begin()
                 if turn is None:
-                    before = self.at
-                    self.sleep(BREATH_SECONDS)
-                    with self._ending(self._begin_after(before)) as turn:
+                    before, breath = self.at, self._breath()
+                    self.sleep(breath)
+                    with self._ending(self._begin_after(before, breath)) as turn:
                         yield turn
                     return
         with self._ending(turn):
@@ -66,23 +82,41 @@ class Rolling:
             elif at != self.at:
                 self._stands_still = False
             self.at = at
-            if left is not None and turn.number > self._last_told:  # a reply overtaken by a later one is out of date
+            if left is None:
+                return
+            insort(self._counted, turn.began)
+            if self.left is not None and turn.number < self._last_told:
+                self.left = min(self.left, left)  # overtaken on one of the two ways: only less is news
+            else:
                 self.left, self._last_told = left, turn.number
+                del self._counted[: bisect_right(self._counted, turn.began - WINDOW_SECONDS + UNSURE_SECONDS)]
 
     def _begin(self) -> Turn | None:
         """A call that may be made now; None where little is left."""
         with self._known:
-            is_enough = self.left is None or self.left - self._under_way >= KEPT_FREE
+            is_enough = self.left is None or self.left + self._free_again() - self._under_way >= KEPT_FREE
             return self._next() if is_enough or self._stands_still else None
 
-    def _begin_after(self, before: datetime | None) -> Turn:
+    def _begin_after(self, before: datetime | None, breath: float) -> Turn:
         with self._known:
-            return self._next(has_waited=True, before=before)
+            return self._next(has_waited=breath >= DATE_SECONDS, before=before)
 
     def _next(self, *, has_waited: bool = False, before: datetime | None = None) -> Turn:
         self._begun += 1
         self._under_way += 1
-        return Turn(self._begun, has_waited, before)
+        return Turn(self._begun, self.seconds(), has_waited, before)
+
+    def _free_again(self) -> int:
+        """Calls of ours that have left the window since HubSpot last told."""
+        return bisect_right(self._counted, self.seconds() - WINDOW_SECONDS - UNSURE_SECONDS)
+
+    def _breath(self) -> float:
+        """Seconds until one more call of ours has left the window, as far as that is soon."""
+        with self._known:
+            now = self.seconds()
+            still_counted = self._counted[self._free_again() :]
+            next_one = still_counted[0] if still_counted else now
+            return min(BREATH_SECONDS, next_one + WINDOW_SECONDS + UNSURE_SECONDS - now)
 
     @contextmanager
     def _ending(self, turn: Turn) -> Iterator[Turn]:
@@ -95,9 +129,11 @@ class Rolling:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One call that was let through. ``before``: the time there before the breath it ``has_waited`` for."""
+    """One call that was let through, and when. ``has_waited``: long enough before that the time there, which was
+    ``before``, must have moved on."""
 
     number: int
+    began: float
     has_waited: bool
     before: datetime | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.connector import Write, WriteError, WriteOutcome
 from agent.errors import ConnectorError
@@ -11,7 +11,7 @@ from connectors.hubspot.accounting import applied, blame, rejected, unknown
 from connectors.hubspot.associating import Verb, pair_input
 from connectors.hubspot.associations import Associations, Spec, refused
 from connectors.hubspot.client import Reply
-from connectors.hubspot.failures import ReplyLost, complaint, complaints_of, fate, write_error
+from connectors.hubspot.failures import ReplyLost, complaint, complaints_of, fate, waiting_seconds, write_error
 from connectors.hubspot.ids import is_record_id
 from connectors.hubspot.pairs import Labels, Pairs, ends_of, pair_id, plain, version_of
 from connectors.hubspot.vendor import PairType
@@ -140,4 +140,5 @@ def _refused(reply: Reply, kind: PairType, wishes: Sequence[_Wish]) -> list[Writ
         raise refused(reply, f"writing {kind.name}")
     if verdict == "unclear":
         return [unknown(wish.write) for wish in wishes]
-    return [rejected(wish.write, blame(wish.write, found, len(wishes))) for wish in wishes]
+    wait = waiting_seconds(found, reply.retry_after) if verdict == "throttled" else None
+    return [rejected(wish.write, replace(blame(wish.write, found, len(wishes)), retry_after=wait)) for wish in wishes]

@@ -8,18 +8,20 @@ seen: the surviving record is new or changed and names the ids that went into it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from agent.connector import Known, Page, Window, nothing_known
 from agent.records import Gone, Pulled, Readout, Ref, Tombstone, Unreadable
-from connectors.hubspot.abilities import READ_CHUNK
+from agent.together import IN_TURN, Together
+from connectors.hubspot.abilities import READ_CHUNK, SEARCH_LIMIT
 from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client, bad_reply
 from connectors.hubspot.ids import checked_object_type, is_record_id
-from connectors.hubspot.reading import Reader, Search
+from connectors.hubspot.reading import Hits, Reader, Search, Span
 from connectors.hubspot.records import as_milliseconds, merges_of, modified_at, moment, record_of, rows_of
 from connectors.hubspot.vendor import MERGED_IDS, SYSTEM, stamp_field
 
@@ -42,7 +44,12 @@ class Puller:
     reader: Reader
 
     def changed(
-        self, object_type: str, names: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        names: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         """Pages of changed records with the merges they tell of; deletions only in a full load.
 
@@ -57,7 +64,7 @@ class Puller:
                 yield from self._everything(object_type, asked, names, place)
             yield from self._bin(object_type, place if part == BIN else "")
         elif window.since < window.until:
-            yield from self._window(object_type, asked, names, window, known)
+            yield from self._window(object_type, asked, names, window, known, together)
 
     def touched(self, object_type: str, window: Window) -> Iterator[tuple[list[str], datetime | None, str | None]]:
         """(ids of records stamped in the window, when HubSpot told, where a full load goes on), some at a time.
@@ -79,26 +86,30 @@ class Puller:
         names: Sequence[str],
         window: Window,
         known: Known,
+        together: Together,
     ) -> Iterator[Page]:
-        for hits in self.search.rows(object_type, [_between(object_type, window)]):
-            stamps = {row["id"]: modified_at(object_type, row) for row in hits}
-            old = {record_id: stamp for record_id, stamp in stamps.items() if stamp < window.until - FRESH}
-            skipped = known({record_id: as_milliseconds(stamp) for record_id, stamp in old.items()})
-            ids = [record_id for record_id in stamps if record_id not in skipped]
-            for start in range(0, len(ids), READ_CHUNK):
-                chunk = ids[start : start + READ_CHUNK]
-                yield Page(tuple(self._truth(object_type, chunk, asked, names)))
+        """What a search found is read together with the next searches, from both ends of the ids towards the middle
+        where many are left: none of these calls needs another one's answer."""
+        filters = [_between(object_type, window)]
+        ends, unread = [Span()], list[Sequence[str]]()
+        while ends or unread:
+            searches = [partial(self.search.page, object_type, filters, span) for span in ends]
+            reads = [partial(self._truth, object_type, chunk, asked, names) for chunk in unread]
+            hits, pages = _made(together, searches, reads)
+            yield from pages
+            unread = [chunk for each in hits for chunk in _unread(object_type, each, window, known)]
+            ends = _ends_left(ends, hits, together.at_once)
 
-    def _truth(
-        self, object_type: str, record_ids: Sequence[str], asked: Sequence[str], names: Sequence[str]
-    ) -> Iterator[Pulled]:
+    def _truth(self, object_type: str, record_ids: Sequence[str], asked: Sequence[str], names: Sequence[str]) -> Page:
         rows, seen_at = self.reader.rows(object_type, record_ids, asked)
+        items: list[Pulled] = []
         for record_id in record_ids:
             if record_id in rows:
-                yield record_of(object_type, rows[record_id], names, seen_at)
-                yield from merges_of(object_type, rows[record_id])
+                items.append(record_of(object_type, rows[record_id], names, seen_at))
+                items += merges_of(object_type, rows[record_id])
             else:
-                yield _as_pulled(self.reader.look_up(Ref(SYSTEM, object_type, record_id), names))
+                items.append(_as_pulled(self.reader.look_up(Ref(SYSTEM, object_type, record_id), names)))
+        return Page(tuple(items))
 
     def _everything(self, object_type: str, asked: Sequence[str], names: Sequence[str], place: str) -> Iterator[Page]:
         for rows, seen_at, following in self._listed(object_type, asked, place, archived=False):
@@ -132,6 +143,36 @@ class Puller:
             if following == after:
                 raise bad_reply("a list does not move on")
             after = following
+
+
+def _ends_left(ends: Sequence[Span], hits: Sequence[Hits], at_once: int) -> list[Span]:
+    """What to search next behind these pages: nothing, the rest from its lower end, or from both ends at once."""
+    if not hits or hits[0].is_last:
+        return []
+    rest = ends[0].behind(hits[0])
+    left = hits[0].total - sum(len(each.rows) for each in hits)
+    if len(hits) == 2:
+        rest = replace(rest, below=ends[1].behind(hits[1]).below)
+    if rest.is_empty:  # the two pages met: some of what was counted has changed meanwhile
+        return []
+    return [rest, replace(rest, downwards=True)] if at_once > 1 and left > 2 * SEARCH_LIMIT else [rest]
+
+
+def _made(
+    together: Together, searches: Sequence[Callable[[], Hits]], reads: Sequence[Callable[[], Page]]
+) -> tuple[list[Hits], list[Page]]:
+    calls: list[Callable[[], Any]] = [*searches, *reads]
+    answers = together(calls)
+    return answers[: len(searches)], answers[len(searches) :]
+
+
+def _unread(object_type: str, hits: Hits, window: Window, known: Known) -> Iterator[Sequence[str]]:
+    """The ids whose records must be read, as many as one read takes at a time."""
+    stamps = {row["id"]: modified_at(object_type, row) for row in hits.rows}
+    old = {record_id: stamp for record_id, stamp in stamps.items() if stamp < window.until - FRESH}
+    skipped = known({record_id: as_milliseconds(stamp) for record_id, stamp in old.items()})
+    ids = [record_id for record_id in stamps if record_id not in skipped]
+    return (ids[start : start + READ_CHUNK] for start in range(0, len(ids), READ_CHUNK))
 
 
 def _between(object_type: str, window: Window) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from agent.errors import NotPermitted
@@ -30,6 +31,52 @@ def is_not_found(reply: Reply) -> bool:
     return reply.status == 404 and complaint(404, reply.loose_json()).code == NOT_FOUND
 
 
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """One page of a search; ``total`` counts its rows and all that come after them."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.total <= len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids between two that were seen, both left out; read from the lower end, or ``downwards`` from the upper one."""
+
+    above: int = 0
+    below: int | None = None
+    downwards: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return self.below is not None and self.below <= self.above + 1
+
+    @property
+    def filters(self) -> list[dict[str, str]]:
+        edges = [("GT", self.above), *([("LT", self.below)] if self.below is not None else [])]
+        return [{"propertyName": "hs_object_id", "operator": sign, "value": str(edge)} for sign, edge in edges]
+
+    @property
+    def direction(self) -> str:
+        return "DESCENDING" if self.downwards else "ASCENDING"
+
+    def is_in_order(self, ids: Sequence[int]) -> bool:
+        upwards = list(reversed(ids)) if self.downwards else ids
+        edges = [self.above, *upwards, *([self.below] if self.below is not None else [])]
+        return all(here < there for here, there in pairwise(edges))
+
+    def behind(self, hits: Hits) -> Span:
+        """What this page leaves of the span."""
+        if not hits.rows:
+            return self
+        last_id = int(hits.rows[-1]["id"])
+        return replace(self, below=last_id) if self.downwards else replace(self, above=last_id)
+
+
 @dataclass(slots=True)
 class Search:
     """Scans a search to its end by id, never by offset: ties and the 10,000 cap cannot hide a record."""
@@ -43,29 +90,22 @@ class Search:
         Raises:
             BadReply: the answer is out of order or shorter than it claims.
         """
-        last_id = 0
+        span = Span()
         while True:
-            page, total = self._page(object_type, filters, last_id)
-            ids = [int(row["id"]) for row in page]
-            if any(here >= there for here, there in zip([last_id, *ids], ids, strict=False)):
-                raise bad_reply("a search did not come in the order of ids")
-            if total > len(page) and not page:
-                raise bad_reply("a search counts records it does not show")
-            if page:
-                yield page
-                last_id = ids[-1]
-            if total <= len(page):
+            hits = self.page(object_type, filters, span)
+            if hits.rows:
+                yield hits.rows
+                span = span.behind(hits)
+            if hits.is_last:
                 return
 
-    def _page(
-        self, object_type: str, filters: Sequence[Mapping[str, str]], last_id: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        after = {"propertyName": "hs_object_id", "operator": "GT", "value": str(last_id)}
+    def page(self, object_type: str, filters: Sequence[Mapping[str, str]], span: Span) -> Hits:
+        """The first page of the matching records in a span. Raises like ``rows``."""
         reply = self._asked(
             object_type,
             {
-                "filterGroups": [{"filters": [*filters, after]}],
-                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "filterGroups": [{"filters": [*filters, *span.filters]}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": span.direction}],
                 "properties": [stamp_field(object_type)],
                 "limit": SEARCH_LIMIT,
             },
@@ -73,10 +113,14 @@ class Search:
         if not reply.is_success:
             raise refused(reply, f"searching {object_type}")
         body = reply.json_object("results", "total")
-        total = body["total"]
-        if not isinstance(total, int):
+        if not isinstance(body["total"], int):
             raise bad_reply("a search has no total")
-        return rows_of(body), total
+        hits = Hits(rows_of(body), body["total"])
+        if not span.is_in_order([int(row["id"]) for row in hits.rows]):
+            raise bad_reply("a search did not come in the order of ids")
+        if not hits.rows and not hits.is_last:
+            raise bad_reply("a search counts records it does not show")
+        return hits
 
     def _asked(self, object_type: str, query: Mapping[str, Any]) -> Reply:
         """The searches of one second are the account's: another app, or our own process before this one, may have

@@ -60,7 +60,6 @@ def abilities(
         merge_chunk=MERGE_CHUNK,
         merge_sets_fields=True,
         unique_keys=bool(link_keys),
-        field_history=False,
         write_chunk=WRITE_CHUNK,
         read_chunk=READ_CHUNK,
         conditional_chunk=CONDITIONAL_CHUNK,

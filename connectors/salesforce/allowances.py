@@ -17,6 +17,7 @@ NAMES = {
 """{Salesforce's name of a limit: ours}"""
 
 _RIGHT = "View Setup and Configuration"
+"""Salesforce documents ``/limits`` for users with it alone. Nothing else of ours needs it, so it is not asked for."""
 
 
 def daily_allowances(calls: Calls) -> dict[str, Allowance]:
@@ -29,7 +30,7 @@ def daily_allowances(calls: Calls) -> dict[str, Allowance]:
     answer = calls.send(Request("GET", "limits/"))
     if isinstance(answer, Failure):
         if answer.kind == "permission" and not answer.is_about_all:
-            why = f"its user there has no right to ask ({_RIGHT}): {answer.why}"
+            why = f"it tells this to users with {_RIGHT} alone, which Truce does without ({answer.why})"
             raise NotPermitted(f"Salesforce refused {doing}", system=SYSTEM, why=why)
         raise as_error(answer, doing)
     if not isinstance(answer.body, dict):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from agent.connector import (
     Allowance,
-    Author,
     Capabilities,
     FullCopy,
     Gate,
@@ -24,6 +23,8 @@ from agent.connector import (
 )
 from agent.errors import AccessDenied, BadReply
 from agent.records import Gone, MergedInto, Owner, Readout, Record, Ref, Unreadable
+from agent.together import IN_TURN, Together
+from agent.versions import Author, Landed, Version
 from connectors.salesforce.abilities import BULK_ABOVE, abilities
 from connectors.salesforce.allowances import daily_allowances
 from connectors.salesforce.bulk import Sleep
@@ -154,7 +155,12 @@ class Salesforce:
         return users + queues
 
     def changed(
-        self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+        self,
+        object_type: str,
+        fields: Sequence[str],
+        window: Window,
+        known: Known = nothing_known,
+        together: Together = IN_TURN,
     ) -> Iterator[Page]:
         return self._reading.changed(object_type, fields, window, known)
 
@@ -178,6 +184,10 @@ class Salesforce:
             if isinstance(readout, Record)
         }
         return {(ref, name): author for ref, name in cells if (author := by.get(ref)) is not None}
+
+    def stood_before(self, landed: Collection[Landed]) -> dict[Landed, Version]:
+        """Salesforce keeps former values only of fields that an administrator chose to track."""
+        return {}
 
     def full_copy(self, ref: Ref) -> FullCopy | Gone | MergedInto | Unreadable:
         return self._copying.full_copy(ref)

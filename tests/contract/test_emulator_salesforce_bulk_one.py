@@ -198,3 +198,87 @@ def test_batches_share_the_days_allowance_with_the_newer_api(org: Org) -> None:
     org.switch("daily_bulk_batches", 3)
     job = opened(org, "insert", "CSV")
     assert text_of(send(org, f"/{job}/batch", "LastName\nx\n", "text/csv"), "exceptionCode") == "ExceededQuota"
+
+
+# PK chunking ----------------------------------------------------------------------------------------------------------
+
+
+def chunked(org: Org, soql: str, header: str, object_type: str = "Contact") -> tuple[str, list[tuple[str, str]]]:
+    """(job, [(id, state) of each batch, the one that was sent first]), as tap-salesforce asks for it."""
+    headers = {"X-SFDC-Session": org.sf.session_id, "Content-Type": "application/json",
+               "Sforce-Enable-PKChunking": header}  # fmt: skip
+    job = {"operation": "queryAll", "object": object_type, "contentType": "CSV"}
+    answer = org.raw("POST", JOB, token=None, headers=headers, json=job)
+    assert answer.status_code == 201, answer.text
+    job_id = str(answer.json()["id"])
+    assert text_of(send(org, f"/{job_id}/batch", soql, "text/csv"), "id")
+    return job_id, batches_of(org, job_id)
+
+
+def batches_of(org: Org, job: str) -> list[tuple[str, str]]:
+    root = ElementTree.fromstring(send(org, f"/{job}/batch", method="GET").text)
+    return [(str(each.findtext(f"{NAMESPACE}id")), str(each.findtext(f"{NAMESPACE}state"))) for each in root]
+
+
+def lines_of(org: Org, job: str, batch: str) -> list[str]:
+    result = text_of(send(org, f"/{job}/batch/{batch}/result", method="GET"), "result")
+    return send(org, f"/{job}/batch/{batch}/result/{result}", method="GET").text.splitlines()
+
+
+def test_a_chunked_query_leaves_the_first_batch_unprocessed_and_has_one_for_each_range_of_ids(org: Org) -> None:
+    """pk"""
+    ids = ids_of(org.sf.bulk.Contact.insert(people(25)))
+    org.sf.Contact.delete(ids[0])
+    job, batches = chunked(org, "SELECT Id FROM Contact WHERE LastName LIKE 'Bulk %'", "true; chunkSize=10")
+    (first, state), *chunks = batches
+    assert (state, [each for _, each in chunks]) == ("NotProcessed", ["Completed"] * 3)
+    found = [lines_of(org, job, batch)[1:] for batch, _ in chunks]
+    assert [len(each) for each in found] == [10, 10, 5]
+    assert [line.strip('"') for lines in found for line in lines] == ids
+    assert text_of(send(org, f"/{job}/batch/{first}/result", method="GET"), "exceptionCode") == "InvalidBatch"
+    asked = send(org, f"/{job}/batch/{chunks[1][0]}/request", method="GET").text
+    assert asked == (
+        f"SELECT Id FROM Contact WHERE (LastName LIKE 'Bulk %') AND Id >= '{ids[10][:15]}' AND Id < '{ids[20][:15]}'"
+    )
+
+
+def test_chunks_begin_at_a_row_that_is_named_and_count_as_batches(org: Org) -> None:
+    """pk"""
+    ids = ids_of(org.sf.bulk.Contact.insert(people(25)))
+    before = org.sf.limits()["DailyBulkApiBatches"]["Remaining"]
+    job, (_, *chunks) = chunked(org, "SELECT Id FROM Contact", f"chunkSize=10; startRow={ids[15]}; parent=Account")
+    assert [line for batch, _ in chunks for line in lines_of(org, job, batch)[1:]] == [f'"{each}"' for each in ids[15:]]
+    assert org.sf.limits()["DailyBulkApiBatches"]["Remaining"] == before - 1
+
+
+def test_chunks_wait_for_their_turn(org: Org) -> None:
+    """pk"""
+    org.sf.bulk.Contact.insert(people(3))
+    org.switch("bulk_delay_seconds", 60)
+    job, batches = chunked(org, "SELECT Id FROM Contact", "TRUE")
+    assert [state for _, state in batches] == ["Queued"]
+    org.advance(60)
+    assert [state for _, state in batches_of(org, job)] == ["NotProcessed", "Queued"]
+    org.advance(60)
+    assert [state for _, state in batches_of(org, job)] == ["NotProcessed", "Completed"]
+
+
+@pytest.mark.parametrize("rest", ["ORDER BY LastName", "LIMIT 2", "WHERE AccountId != null", "WHERE Id > ''"])
+def test_a_query_that_is_sorted_limited_or_filtered_by_an_id_is_not_chunked(org: Org, rest: str) -> None:
+    """pk: the vendor says that this disables it"""
+    org.sf.bulk.Contact.insert(people(3))
+    _, batches = chunked(org, f"SELECT Id FROM Contact {rest}", "chunkSize=1")
+    assert [state for _, state in batches] == ["Completed"]
+
+
+def test_what_cannot_be_chunked_fails_or_makes_no_job(org: Org) -> None:
+    """pk [K for the words]"""
+    _, batches = chunked(org, "SELECT Id FROM Profile", "true", "Profile")
+    assert [state for _, state in batches] == ["Failed"]
+    _, batches = chunked(org, "SELECT Foo FROM Contact", "true")
+    assert [state for _, state in batches] == ["Failed"]
+    body = {"operation": "query", "object": "Contact", "contentType": "CSV"}
+    for header in ("chunkSize=250001", "chunkSize=x", "chunkSize=5; startRow=x"):
+        headers = {"X-SFDC-Session": org.sf.session_id, "Sforce-Enable-PKChunking": header}
+        answer = org.raw("POST", JOB, token=None, headers=headers, json=body)
+        assert (answer.status_code, answer.json()["exceptionCode"]) == (400, "InvalidJob")

@@ -106,6 +106,16 @@ def test_an_unused_token_expires_and_a_used_one_lives_on(org: Org) -> None:
     assert answer.json() == [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
 
+def test_how_long_a_token_lives_is_a_switch(org: Org) -> None:
+    """4"""
+    org.switch("token_seconds", 60)
+    plain = library(org, Org(org.emulator).sf.session_id)
+    assert plain.query("SELECT Id FROM Organization")["totalSize"] == 1
+    org.advance(61)
+    with pytest.raises(SalesforceExpiredSession):
+        plain.query("SELECT Id FROM Organization")
+
+
 def test_the_library_logs_in_again_after_a_revocation(org: Org) -> None:
     """4"""
     before = org.sf.session_id
@@ -134,6 +144,12 @@ def test_without_a_good_token_the_answer_is_401(org: Org, token: str | None) -> 
     """5"""
     answer = org.raw("GET", "sobjects", token=token)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+
+
+def test_a_good_token_under_another_scheme_is_none(org: Org) -> None:
+    """5"""
+    answer = org.raw("GET", "limits", token=None, headers={"Authorization": f"Basic {org.sf.session_id}"})
+    assert answer.status_code == 401
 
 
 def library(org: Org, session_id: str, version: str = "65.0") -> Salesforce:
@@ -277,12 +293,12 @@ def test_a_long_address_and_long_headers_are_refused(org: Org) -> None:
 def test_an_unknown_path_is_404_and_noted(org: Org) -> None:
     """65"""
     assert code(org.sf.restful, "parameterizedSearch") == (404, "NOT_FOUND")
-    assert code(org.sf.restful, "sobjects/Account/quickActions") == (404, "NOT_FOUND")
+    assert code(org.sf.restful, "sobjects/Account/describe/namedLayouts") == (404, "NOT_FOUND")
     assert org.raw("GET", "/services/nothing").status_code == 404
     here = f"/services/data/v{org.sf.sf_version}"
     assert [line["path"] for line in org.admin.get("/unknown")] == [
         f"{here}/parameterizedSearch",
-        f"{here}/sobjects/Account/quickActions",
+        f"{here}/sobjects/Account/describe/namedLayouts",
         "/services/nothing",
     ]
 
@@ -339,6 +355,20 @@ def test_a_connection_may_drop_after_the_commit(org: Org) -> None:
     with pytest.raises(requests.exceptions.ConnectionError):
         org.make()
     assert len(org.query("SELECT Id FROM Contact")) == 1
+
+
+def test_a_slow_write_outlasts_the_library_s_patience_and_happens_later(org: Org) -> None:
+    """10"""
+    contact = org.make()
+    org.admin.fault(system="salesforce", method="PATCH", action="delay", delay_seconds=3600)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        org.call("PATCH", f"sobjects/Contact/{contact}", json={"Title": "Lady"}, timeout=0.05)
+    assert org.value("Contact", contact, "Title") is None
+    calls = org.admin.get("/counters")["total"]
+    org.advance(3600)
+    while org.admin.get("/counters")["total"] == calls:
+        pass
+    assert org.value("Contact", contact, "Title") == "Lady"
 
 
 def test_a_wrong_method_says_which_are_right(org: Org) -> None:
@@ -431,10 +461,26 @@ def test_an_unchanged_description_is_304_and_a_permission_changes_it(org: Org) -
     with pytest.raises(SalesforceGeneralError) as caught:
         org.call("GET", "sobjects/Contact/describe", headers=headers)
     assert caught.value.status == 304
-    assert org.raw("GET", "sobjects", headers=headers).status_code == 304
+    for path in ("sobjects", "sobjects/Contact/describe"):
+        unchanged = org.raw("GET", path, headers=headers)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
     org.person("permissions", object="Contact", hide="Title")
     names = [entry["name"] for entry in org.call("GET", "sobjects/Contact/describe", headers=headers).json()["fields"]]
     assert "Title" not in names
+
+
+def test_a_permission_shows_in_the_flags_of_a_description(org: Org) -> None:
+    """62"""
+
+    def flags(name: str) -> tuple[bool, bool]:
+        [entry] = [each for each in org.sf.Contact.describe()["fields"] if each["name"] == name]
+        return entry["createable"], entry["updateable"]
+
+    assert flags("Title") == (True, True)
+    org.person("permissions", object="Contact", read_only="Title")
+    assert (flags("Title"), flags("Phone")) == ((False, False), (True, True))
+    org.person("permissions", object="Contact", read_only="*")
+    assert flags("Phone") == (False, False)
 
 
 def test_children_are_described_with_their_fate(org: Org) -> None:
@@ -442,6 +488,7 @@ def test_children_are_described_with_their_fate(org: Org) -> None:
     found = {entry["relationshipName"]: entry for entry in org.sf.Account.describe()["childRelationships"]}
     assert (found["Contacts"]["childSObject"], found["Contacts"]["cascadeDelete"]) == ("Contact", True)
     assert found["ChildAccounts"]["cascadeDelete"] is False
+    assert [found[name]["restrictedDelete"] for name in ("Cases", "Contacts")] == [True, False]
 
 
 def test_an_administrator_adds_alters_and_removes_a_field(org: Org) -> None:
@@ -468,12 +515,20 @@ def test_an_object_taken_away_from_the_user_is_not_there(org: Org) -> None:
 def test_ids_have_their_prefix_a_right_checksum_and_a_short_form(org: Org) -> None:
     """63"""
     contact_id = org.make()
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-    blocks = [contact_id[start : start + 5] for start in (0, 5, 10)]
-    sums = [alphabet[sum(2**n for n, char in enumerate(block) if char.isupper())] for block in blocks]
-    assert contact_id == contact_id[:15] + "".join(sums)
+    assert contact_id == contact_id[:15] + checksum_of(contact_id)
     assert contact_id.startswith("003")
     assert org.value("Contact", contact_id[:15], "Id") == contact_id
+    records = [{"attributes": {"type": "Contact"}, "LastName": "Byron"} for _ in range(40)]
+    made = org.sf.restful("composite/sobjects", method="POST", json={"records": records})
+    assert len({each["id"][15:] for each in made}) == 2, "some ids end in a capital"
+    assert all(checksum_of(each["id"]) == each["id"][15:] for each in made)
+    assert checksum_of("001D000000IqhSL") == "IAZ", "an id of the vendor's own documentation"
+
+
+def checksum_of(record_id: str) -> str:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+    blocks = [record_id[start : start + 5] for start in (0, 5, 10)]
+    return "".join(alphabet[sum(2**n for n, char in enumerate(block) if char.isupper())] for block in blocks)
 
 
 def test_the_same_steps_give_the_same_ids(org: Org, emulator: Emulator) -> None:

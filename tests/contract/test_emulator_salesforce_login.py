@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import jwt
 import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
@@ -17,6 +18,8 @@ from connectors.emulator.practice import Options
 from connectors.emulator.salesforce.provisioning import PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAMES
 from connectors.emulator.salesforce.switches import API_USER
 from connectors.emulator.serve import Emulator
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def now(emulator: Emulator) -> Emulator:
 
 
 @cache
-def keys() -> tuple[str, str]:
+def keys(whose: str = "the app") -> tuple[str, str]:
     """(private, public) in PEM, made for this run."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
@@ -107,6 +110,20 @@ def test_an_assertion_that_does_not_hold_is_refused(now: Emulator) -> None:
     org.switch("app_is_approved", True)
     org.advance(600)
     assert refused(by_jwt, now) == ("invalid_grant", "assertion is expired")
+
+
+def test_only_the_app_s_own_key_with_rs256_signs_an_assertion(now: Emulator) -> None:
+    """1: verified, not only read"""
+    trust(Org(now))
+    invalid = ("invalid_grant", "invalid assertion")
+    assert refused(by_jwt, now, privatekey=keys("another app")[0]) == invalid
+    known = login(now)
+    claims = {"iss": known["client_id"], "sub": known["username"], "aud": "https://login.salesforce.com",
+              "exp": now.world.clock.now().timestamp() + 180}  # fmt: skip
+    for method, accepted in (("RS256", True), ("RS512", False)):
+        assertion = jwt.encode(claims, keys()[0], algorithm=method)
+        answer = ask(now, grant_type=JWT_BEARER, assertion=assertion)
+        assert (answer.status_code == 200) is accepted, answer.text
 
 
 def test_an_assertion_for_another_audience_is_refused(now: Emulator) -> None:
@@ -189,6 +206,20 @@ def test_a_wrong_password_over_soap_is_a_fault_the_library_understands(org: Org,
     assert by_soap(emulator, security_token="").session_id
     organization = org.setting("org_id")
     assert by_soap(emulator, security_token=None, organizationId=organization).session_id
+
+
+def test_a_new_password_opens_and_brings_another_security_token(org: Org, emulator: Emulator) -> None:
+    """3: the library's set_password"""
+    user = org.setting("users")["integration"]
+    org.sf.set_password(user, "another-password")
+    assert refused(by_soap, emulator)[0] == "INVALID_LOGIN"
+    org.switch("trusted_network", True)
+    assert by_soap(emulator, password="another-password", security_token="").session_id
+    assert org.sf.restful(f"sobjects/User/{user}/password") == {"isExpired": False}
+    made = org.sf.restful(f"sobjects/User/{user}/password", method="DELETE")["NewPassword"]
+    assert by_soap(emulator, password=made, security_token="").session_id
+    short = org.raw("POST", f"sobjects/User/{user}/password", json={"NewPassword": "short"})
+    assert (short.status_code, short.json()[0]["errorCode"]) == (400, "INVALID_NEW_PASSWORD")
 
 
 def test_an_org_may_have_soap_login_off(org: Org, emulator: Emulator) -> None:

@@ -73,7 +73,10 @@ def test_a_cursor_dies_after_two_days_and_belongs_to_its_user(org: Org) -> None:
     wrong = (400, "INVALID_QUERY_LOCATOR")
     assert code(other.sf.query_more, following, identifier_is_url=True) == wrong
     assert len(org.sf.query_more(following, identifier_is_url=True)["records"]) == 100
-    org.advance(2 * 86_400 + 1)
+    org.switch("run_as", "integration")
+    org.advance(2 * 86_400)
+    assert len(org.sf.query_more(following, identifier_is_url=True)["records"]) == 100
+    org.advance(1)
     assert code(org.sf.query_more, following, identifier_is_url=True) == wrong
     assert code(org.sf.query_more, "01g000000000001AAA-2000") == wrong
 
@@ -254,6 +257,17 @@ def test_conditions(people: Org, condition: str, found: str) -> None:
     assert "".join(name[0] for name in where(people, condition)) == found
 
 
+def test_spans_of_days_end_where_they_say(people: Org) -> None:
+    """17"""
+    people.advance(3 * 86_400)
+    people.make(LastName="Eve")
+    assert where(people, "CreatedDate = LAST_N_DAYS:3") == ["Ada", "Bob", "Cid", "Dan", "Eve"]
+    assert where(people, "CreatedDate = LAST_N_DAYS:2") == where(people, "CreatedDate = TODAY") == ["Eve"]
+    assert where(people, "CreatedDate < LAST_N_DAYS:2") == ["Ada", "Bob", "Cid", "Dan"]
+    assert where(people, "CreatedDate = N_DAYS_AGO:3") == ["Ada", "Bob", "Cid", "Dan"]
+    assert where(people, "CreatedDate > YESTERDAY") == ["Eve"]
+
+
 def test_ids_are_compared_in_both_lengths_and_by_sub_select(org: Org) -> None:
     """17"""
     account_id = org.make("Account", Name="Engines")
@@ -321,6 +335,8 @@ def test_deleted_rows_and_archived_tasks_are_seen_by_query_all_only(org: Org) ->
         {"Id": kept, "IsDeleted": False, "LastName": "Kept"},
         {"Id": gone, "IsDeleted": True, "LastName": "Gone"},
     ]
+    by_id = f"SELECT Id FROM Contact WHERE Id = '{gone}'"
+    assert (org.query(by_id), ids_of(org.query_deleted(by_id))) == ([], [gone])
     task_id = org.make("Task", Subject="Call")
     org.person("edit", object="Task", id=task_id, values={"IsArchived": True}, actor={"id": "job", "cause": "system"})
     assert org.query("SELECT Id FROM Task") == []
@@ -363,6 +379,15 @@ def test_wrong_queries_are_refused(org: Org, soql: str, error: str) -> None:
     assert code(org.query, soql) == (400, error)
 
 
+def test_an_unknown_object_is_refused_in_the_vendor_s_words(org: Org) -> None:
+    """20"""
+    _, error = refusal(org.query, "SELECT Id FROM XYZZY")
+    assert error["message"].endswith(
+        "sObject type 'XYZZY' is not supported. If you are attempting to use a custom object, be sure to append the "
+        "'__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names."
+    )
+
+
 def test_all_fields_can_be_asked_for_with_a_limit(org: Org) -> None:
     """20"""
     org.make(Customer_Stage__c="MQL")
@@ -392,6 +417,12 @@ def test_a_hidden_field_is_a_missing_one_everywhere(org: Org) -> None:
     assert "Title" not in org.read("Contact", contact_id)
     assert code(org.change, "Contact", contact_id, Title="CEO") == missing
     assert code(org.make, Title="CEO") == missing
+    assert "Title" not in {entry["name"] for entry in org.sf.Contact.describe()["fields"]}
+    for of_hidden, of_missing in (
+        (refusal(org.query, "SELECT Title FROM Contact"), refusal(org.query, "SELECT Tytle FROM Contact")),
+        (refusal(org.change, "Contact", contact_id, Title="C"), refusal(org.change, "Contact", contact_id, Tytle="C")),
+    ):
+        assert str(of_hidden) == str(of_missing).replace("Tytle", "Title")
     org.person_edits("Contact", contact_id, Title="by a person")
     org.person("permissions", object="Contact", show="Title")
     assert org.value("Contact", contact_id, "Title") == "by a person"
@@ -405,6 +436,27 @@ def test_times_are_compared_in_whole_seconds(org: Org) -> None:
     assert ids_of(org.query(soql, datetime(2026, 11, 2, 9, 0, 0, tzinfo=UTC))) == [contact_id]
     assert org.query("SELECT Id FROM Contact WHERE SystemModstamp = 2026-11-02T09:00:00.700Z") != []
     assert org.query("SELECT Id FROM Contact WHERE SystemModstamp < 2026-11-02T09:00:00Z") == []
+
+
+def plan_of(org: Org, condition: str) -> dict[str, Any]:
+    soql = f"SELECT Id FROM Contact WHERE {condition}"
+    answer = org.sf.restful("query", params={"explain": soql})
+    assert answer["sourceQuery"] == soql
+    [plan] = answer["plans"]
+    return dict(plan)
+
+
+def test_a_query_is_explained_without_its_rows(org: Org) -> None:
+    """explain"""
+    seeded(org, 10)
+    org.make(Email="ada@example.com")
+    by_key, by_scan = plan_of(org, "Email = 'ada@example.com'"), plan_of(org, "Title = 'CTO'")
+    assert (by_key["leadingOperationType"], by_key["fields"], by_key["cardinality"]) == ("Index", ["Email"], 1)
+    assert (by_scan["leadingOperationType"], by_scan["fields"]) == ("TableScan", [])
+    assert by_key["sobjectCardinality"] == by_scan["sobjectCardinality"] == 11
+    assert by_key["relativeCost"] < 1 < by_scan["relativeCost"]
+    assert plan_of(org, "SystemModstamp >= TODAY")["fields"] == ["SystemModstamp"]
+    assert code(plan_of, org, "Foo = 1") == (400, "INVALID_FIELD")
 
 
 def columns_of(org: Org, soql: str) -> list[dict[str, Any]]:

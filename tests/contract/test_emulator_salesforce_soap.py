@@ -62,10 +62,34 @@ def test_soap_calls_count_and_tell_the_usage(org: Org) -> None:
     )
 
 
+@pytest.mark.parametrize("version", ["30.0", "99.0", "59.5"])
+def test_soap_has_the_versions_that_rest_has(org: Org, version: str) -> None:
+    """6"""
+    reply = soap(org, "getServerTimestamp", "", version=version)
+    assert (reply.status, (reply.fault or ("", ""))[0]) == (500, "sf:UNSUPPORTED_API_VERSION")
+
+
 def test_an_operation_nobody_built_is_a_fault_and_noted(org: Org) -> None:
     """65"""
-    assert soap(org, "describeTabs", "").status == 500
-    assert org.admin.get("/unknown")[-1] == {"system": "salesforce", "method": "SOAP", "path": "describeTabs"}
+    assert soap(org, "describeSoftphoneLayout", "").status == 500
+    assert org.admin.get("/unknown")[-1] == {
+        "system": "salesforce",
+        "method": "SOAP",
+        "path": "describeSoftphoneLayout",
+    }
+
+
+@pytest.mark.parametrize(("api", "fault"), [("m", "sf:INSUFFICIENT_ACCESS"), ("s", "sf:UNKNOWN_EXCEPTION")])
+def test_the_other_soap_apis_refuse_in_a_fault_of_theirs_and_are_noted(org: Org, api: str, fault: str) -> None:
+    """65: metadata, Apex"""
+    envelope = (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+        '<describeMetadata xmlns="http://soap.sforce.com/2006/04/metadata"/></e:Body></e:Envelope>'
+    )
+    answer = org.raw("POST", f"/services/Soap/{api}/65.0", data=envelope, headers={"Content-Type": "text/xml"})
+    assert (answer.status_code, f"<faultcode>{fault}</faultcode>" in answer.text) == (500, True)
+    assert 'xmlns:sf="http://soap.sforce.com/2006/04/metadata"' in answer.text
+    assert org.admin.get("/unknown")[-1]["path"] == f"{api}/describeMetadata"
 
 
 @pytest.mark.parametrize("text", ["no xml", "<a/>", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'])
@@ -144,8 +168,11 @@ def test_each_merge_request_stands_alone(org: Org) -> None:
     good, bad = soap(org, "merge", body).results
     assert success(good)
     assert error_code(bad) == "ENTITY_IS_DELETED"
-    transactions = [line["transaction"] for line in org.admin.get("/audit") if line["op"] == "merge"]
-    assert len(set(transactions)) == 1
+    four = org.make(LastName="n4")
+    body = merge_request("Contact", one, three) + merge_request("Contact", one, four)
+    assert all(success(each) for each in soap(org, "merge", body).results)
+    losers = {line["id"]: line["transaction"] for line in org.admin.audit() if line["op"] == "merge"}
+    assert len({losers[each] for each in (two, three, four)}) == 3
 
 
 def test_a_refused_value_leaves_all_records_as_they_were(org: Org) -> None:
@@ -280,8 +307,9 @@ def test_a_lead_becomes_account_contact_and_opportunity(org: Org) -> None:
     assert org.value("Task", task, "WhoId") == contact
     assert org.read("CampaignMember", member, "LeadId", "ContactId") == {"LeadId": lead, "ContactId": contact}
     assert org.value("Campaign", campaign, "NumberOfConvertedLeads") == 1
-    [found] = org.query("SELECT IsConverted, ConvertedAccountId, ConvertedContactId, ConvertedDate FROM Lead")
-    assert list(found.values()) == [True, account, contact, "2026-11-02"]
+    names = "IsConverted, ConvertedAccountId, ConvertedContactId, ConvertedOpportunityId, ConvertedDate"
+    [found] = org.query(f"SELECT {names} FROM Lead")
+    assert list(found.values()) == [True, account, contact, deal, "2026-11-02"]
     assert code(org.change, "Lead", lead, Title="x") == (400, "CANNOT_UPDATE_CONVERTED_LEAD")
     assert error_code(convert(org, lead)) == "CANNOT_UPDATE_CONVERTED_LEAD"
 
@@ -305,6 +333,9 @@ def test_into_an_existing_contact_only_blanks_are_filled(org: Org) -> None:
     assert result.value("opportunityId") is None
     found = org.read("Contact", contact, "Title", "Phone", "LeadSource")
     assert found == {"Title": "Countess", "Phone": "2", "LeadSource": "Other"}
+    again = org.make("Lead", LeadSource="Partner")
+    assert success(convert(org, again, **options))
+    assert org.value("Contact", contact, "LeadSource") == "Other", "only on demand"
     assert org.value("Account", account, "Phone") == "1"
 
 

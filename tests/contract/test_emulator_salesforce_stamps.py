@@ -44,6 +44,7 @@ def test_all_rows_of_a_call_share_one_stamp_of_whole_seconds(org: Org) -> None:
     found = org.query("SELECT SystemModstamp, LastModifiedDate, CreatedDate FROM Contact")
     assert len(found) == 200
     assert {value for record in found for value in record.values()} == {stamp(5)}
+    assert len(org.query("SELECT Id FROM Contact WHERE SystemModstamp = 2026-11-02T09:00:05Z")) == 200
 
 
 def test_a_save_without_a_change_moves_both_stamps(org: Org) -> None:
@@ -181,6 +182,18 @@ def test_a_span_too_short_reversed_or_too_old_is_refused(org: Org, start: int, e
     """27"""
     span = [START + timedelta(seconds=seconds) for seconds in (start, end)]
     assert code(org.sf.Contact.updated, *span) == (400, "INVALID_REPLICATION_DATE")
+    assert code(org.sf.Contact.deleted, *span) == (400, "INVALID_REPLICATION_DATE")
+
+
+def test_deletions_are_told_of_for_fifteen_days_and_changes_for_thirty(org: Org) -> None:
+    """27"""
+    for days, of_updated, of_deleted in ((14, True, True), (16, True, False), (29, True, False)):
+        span = START - timedelta(days=days), START + timedelta(hours=1)
+        for ask, is_told in ((org.sf.Contact.updated, of_updated), (org.sf.Contact.deleted, of_deleted)):
+            if is_told:
+                assert ask(*span)["latestDateCovered"] == stamp(0)
+            else:
+                assert code(ask, *span) == (400, "INVALID_REPLICATION_DATE")
 
 
 def test_more_ids_than_can_be_told_are_refused(org: Org) -> None:

@@ -62,7 +62,7 @@ def test_results_come_in_order_and_failures_use_another_key(org: Org) -> None:
 
 
 def test_updates_answer_200_even_when_every_row_failed(org: Org) -> None:
-    """48"""
+    """46, 48"""
     account_id, gone = org.make("Account", Name="E"), org.make()
     org.sf.Contact.delete(gone)
     records = [

@@ -45,12 +45,13 @@ def test_a_whole_record_has_every_visible_field_and_its_address(org: Org) -> Non
 
 
 def test_an_upsert_creates_then_updates(org: Org) -> None:
-    """30"""
+    """29, 30"""
     path = "sobjects/Contact/Truce_Key__c/" + format_external_id("Truce_Key__c", "p-1/1").split("/", 1)[1]
     first = org.call("PATCH", path, json={"LastName": "Lovelace"})
     record_id = first.json()["id"]
     expected = {"id": record_id, "success": True, "errors": []}
     assert (first.status_code, first.json()) == (201, {**expected, "created": True})
+    assert first.headers["Location"] == f"/services/data/v65.0/sobjects/Contact/{record_id}"
     second = org.call("PATCH", path, json={"Title": "CTO"})
     assert (second.status_code, second.json()) == (200, {**expected, "created": False})
     assert org.read("Contact", record_id, "Truce_Key__c", "Title") == {"Truce_Key__c": "p-1/1", "Title": "CTO"}

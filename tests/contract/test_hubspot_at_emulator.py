@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from agent.connector import Window, Write, WriteOutcome
-from agent.errors import AccessDenied
+from agent.errors import AccessDenied, Unavailable
 from agent.records import Gone, MergedInto, Pulled, Record, Ref, Tombstone, Unreadable
+from agent.side_by_side import SideBySide
+from agent.together import IN_TURN, Together
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.serve import Emulator
 from connectors.emulator.world import Actor
@@ -65,10 +68,22 @@ def seeded(emulator: Emulator, count: int) -> list[str]:
     return emulator.call(lambda: desk.seed_many("contacts", rows, actor=SEEDER))
 
 
-def pulled(connector: HubSpot, object_type: str = "contacts") -> list[Pulled]:
+def spread(emulator: Emulator, count: int) -> list[str]:
+    """Many contacts, one a second."""
+    found: list[str] = []
+    for number in range(0, count, 20):
+        rows = [{"email": f"q{number + more}@example.com"} for more in range(20)]
+        desk = emulator.practice.desks["hubspot"]
+        found += emulator.call(partial(desk.seed_many, "contacts", rows, actor=SEEDER))
+        emulator.world.clock.advance(1)
+    return found
+
+
+def pulled(connector: HubSpot, object_type: str = "contacts", together: Together = IN_TURN) -> list[Pulled]:
     until = connector.now() + timedelta(seconds=1)
     window = Window(until - timedelta(hours=1), until)
-    return [item for page in connector.changed(object_type, ["email"], window) for item in page.items]
+    pages = connector.changed(object_type, ["email"], window, together=together)
+    return [item for page in pages for item in page.items]
 
 
 def routes(admin: Admin) -> Counter[str]:
@@ -97,11 +112,54 @@ def test_more_than_ten_thousand_records_of_one_moment_all_arrive(
     assert routes(admin)["search"] == 52
 
 
+@pytest.mark.parametrize("moments", ["one moment", "many moments"])
+def test_a_backlog_is_searched_from_both_ends_and_is_complete_in_as_many_calls(
+    emulator: Emulator, connector: HubSpot, admin: Admin, moments: str
+) -> None:
+    ids = seeded(emulator, 5_000) if moments == "one moment" else spread(emulator, 5_000)
+    side = SideBySide({"hubspot": 8})
+    found = [item.ref.id for item in pulled(connector, together=side.together("hubspot")) if isinstance(item, Record)]
+    side.close()
+    assert sorted(found, key=int) == sorted(ids, key=int)
+    assert (routes(admin)["search"], routes(admin)["read"]) == (25, 50)
+
+
+def test_records_that_change_during_a_pull_come_then_or_with_the_next(
+    emulator: Emulator, connector: HubSpot, people: People
+) -> None:
+    """So many that the two ends meet earlier than was counted."""
+    ids = spread(emulator, 2_000)
+    side = SideBySide({"hubspot": 8})
+    window = Window(connector.now() - timedelta(hours=1), connector.now())
+    pages = connector.changed("contacts", ["email"], window, together=side.together("hubspot"))
+    found = [item.ref.id for item in next(pages).items]
+    emulator.world.clock.advance(5)
+    for record_id in ids[700:1_300]:
+        people.do("edit", Ref("hubspot", "contacts", record_id), values={"jobtitle": "CTO"})
+    found += [item.ref.id for page in pages for item in page.items]
+    later = Window(window.until, connector.now() + timedelta(seconds=1))
+    found += [item.ref.id for page in connector.changed("contacts", ["email"], later) for item in page.items]
+    side.close()
+    assert set(found) == set(ids)
+
+
+def test_a_search_that_fails_at_one_end_ends_the_pull(emulator: Emulator, connector: HubSpot, admin: Admin) -> None:
+    """Nothing may be concluded from what came."""
+    spread(emulator, 4_000)
+    admin.fault(system="hubspot", route="/crm/v3/objects/contacts/search", action="status", status=503, nth=4)
+    side = SideBySide({"hubspot": 8})
+    with pytest.raises(Unavailable):
+        pulled(connector, together=side.together("hubspot"))
+    side.close()
+
+
 def test_a_thousand_changed_records_cost_five_searches_and_ten_reads_and_ten_writes(
     emulator: Emulator, connector: HubSpot, admin: Admin
 ) -> None:
     ids = seeded(emulator, 1000)
-    pulled(connector)
+    side = SideBySide({"hubspot": 8})
+    pulled(connector, together=side.together("hubspot"))
+    side.close()
     assert (routes(admin)["search"], routes(admin)["read"]) == (5, 10)
     for start in range(0, 1000, 100):
         refs = [Ref("hubspot", "contacts", record_id) for record_id in ids[start : start + 100]]

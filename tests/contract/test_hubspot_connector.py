@@ -14,10 +14,11 @@ from scripted_server import Answer, ScriptedServer, scripted_server
 from agent.connector import Connector, Window, Write
 from agent.errors import AccessDenied, BadReply, NotFound, Unavailable
 from agent.records import Gone, MergedInto, Owner, Record, Ref, Tombstone, Unreadable
+from agent.together import InTurn
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.login import ServiceKey
-from connectors.hubspot.pacing import SEARCH_SECONDS
+from connectors.hubspot.pacing import SEARCH_SECONDS, Rolling
 
 SINCE = datetime(2026, 11, 1, 9, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -292,6 +293,14 @@ def test_a_search_that_came_too_soon_is_asked_again_when_the_second_is_over(
     assert time.now == 2 * SEARCH_SECONDS
 
 
+def test_a_search_that_another_limit_refuses_is_not_asked_again(server: ScriptedServer, connector: HubSpot) -> None:
+    body = {"status": "error", "errorType": "RATE_LIMIT", "message": "text", "policyName": "TEN_SECONDLY_ROLLING"}
+    server.script(Answer(body, 429))
+    with pytest.raises(Unavailable) as caught:
+        list(connector.changed("contacts", [], WINDOW))
+    assert (caught.value.retry_after, len(server.asked)) == (10.0, 1)
+
+
 def test_being_throttled_for_long_says_how_long_to_wait(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(hits(1, 200, total=230), TOO_SOON)
     with pytest.raises(Unavailable) as caught:
@@ -303,7 +312,7 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
     server: ScriptedServer, connector: HubSpot, time: FakeTime
 ) -> None:
     account = {"portalId": 1, "accountType": "SANDBOX"}
-    little = {"X-HubSpot-RateLimit-Remaining": "14"}
+    little = {"X-HubSpot-RateLimit-Remaining": "4"}
     headers = [little, {}, {**little, "X-Status": "503"}, PLENTY, PLENTY]
     server.script(
         *(
@@ -318,7 +327,7 @@ def test_little_left_of_the_rolling_limit_means_a_breath_before_each_call(
         with suppress(Unavailable):
             connector.identity()
         waited.append(time.now)
-    assert waited == [0.0, 1.0, 2.0, 3.0, 3.0]
+    assert waited == [0.0, 2.0, 4.0, 6.0, 6.0]
 
 
 def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
@@ -329,11 +338,21 @@ def test_no_breath_is_taken_twice_while_the_vendors_clock_stands_still(
     server.script(Answer(account, headers=little))
     for _ in range(20):
         connector.identity()
-    assert time.now == 1.0
+    assert time.now == 2.0
     server.script(Answer(account, headers=little, date="Mon, 02 Nov 2026 09:00:07 GMT"))
     connector.identity()
     connector.identity()
-    assert time.now == 2.0
+    assert time.now == 4.0
+
+
+def test_a_reply_that_was_overtaken_by_a_later_one_does_not_count(time: FakeTime) -> None:
+    pace = Rolling(time.seconds, time.sleep)
+    with pace.turn() as early:
+        with pace.turn() as late:
+            pace.note(late, 0, UNTIL)
+        pace.note(early, 100, UNTIL)
+    with pace.turn():
+        assert time.now > 0
 
 
 def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSpot, time: FakeTime) -> None:
@@ -341,6 +360,21 @@ def test_a_long_pull_paces_its_searches(server: ScriptedServer, connector: HubSp
     list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions)))
     assert len(server.asked) == 13
     assert time.now == pytest.approx(2 * SEARCH_SECONDS)
+
+
+class AllAtOnce(InTurn):
+    """Allows eight calls at once and makes them in turn, so that the answers come as they were scripted."""
+
+    at_once = 8
+
+
+def test_a_page_from_the_upper_end_that_is_not_in_order_ends_the_pull(
+    server: ScriptedServer, connector: HubSpot
+) -> None:
+    server.script(hits(1, 200, total=1_000), hits(201, 400, total=800), hits(801, 1_000, total=800))
+    with pytest.raises(BadReply):
+        list(connector.changed("contacts", [], WINDOW, lambda versions: set(versions), AllAtOnce()))
+    assert server.asked[2].body["sorts"] == [{"propertyName": "hs_object_id", "direction": "DESCENDING"}]
 
 
 def test_a_full_load_lists_and_then_reads_the_bin(server: ScriptedServer, connector: HubSpot) -> None:
@@ -481,6 +515,21 @@ def test_an_archive_looks_first_because_hubspot_would_follow_a_merge(
     assert not any(asked.method == "DELETE" for asked in server.asked)
 
 
+def test_a_merge_looks_first_at_both_because_hubspot_would_follow_a_merge(
+    server: ScriptedServer, connector: HubSpot
+) -> None:
+    write = Write("E-1", "merge", "contacts", "1", {}, losers=("2",))
+    server.script(found(), Answer(row(9)))
+    [outcome] = connector.write([write])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.other_id) == ("moved", "9")
+    server.script(found(row(1)), Answer(row(9)))
+    [outcome] = connector.write([write])
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.other_id) == ("moved", "9")
+    assert not any("merge" in path for path in paths(server))
+
+
 def test_an_archive_is_one_delete(server: ScriptedServer, connector: HubSpot) -> None:
     server.script(found(row(1)), Answer(None, 204))
     (outcome,) = connector.write([Write("E-1", "delete", "contacts", "1", {}, expects_version=VERSION)])
@@ -531,6 +580,24 @@ def test_a_create_whose_key_a_record_carries_landed_before_and_is_unknown_while_
     server.script(Answer({"results": [], "errors": [refusal]}, 207), Answer({}, 503))
     (outcome,) = connector.write([write])
     assert (outcome.status, outcome.error) == ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (found({"status": "UNSUBSCRIBED"}), "applied"),
+        (found(), "unknown"),
+        (found({"status": "SUBSCRIBED"}), "unknown"),
+        (Answer({}, 500), "unknown"),
+    ],
+)
+def test_an_opt_out_is_believed_when_the_address_is_out(
+    server: ScriptedServer, connector: HubSpot, told: Answer, status: str
+) -> None:
+    server.script(Answer({"results": []}), told)
+    write = Write("E-1", "opt_out", "contacts", "1", {"hs_email_optout": True}, ("email", "ada@example.com"))
+    [outcome] = connector.write([write])
+    assert (outcome.status, [asked.method for asked in server.asked]) == (status, ["POST", "GET"])
 
 
 def test_creates_without_a_key_go_one_by_one(server: ScriptedServer, connector: HubSpot) -> None:

@@ -46,6 +46,21 @@ def test_every_label_of_every_association_is_in_the_copy(connector: HubSpot, emu
     assert copy.unread == ()
 
 
+def test_what_hubspot_keeps_beside_a_record_is_in_its_copy(
+    connector: HubSpot, emulator: Emulator, admin: Admin
+) -> None:
+    company, deal = (
+        made(admin, "companies", name="Engines"),
+        made(admin, "deals", dealname="Deal", dealstage="appointmentscheduled"),
+    )
+    linked(emulator, deal, company, "5")
+    copy = connector.full_copy(deal)
+    assert isinstance(copy, FullCopy)
+    schema = connector.schema("deals")
+    assert set(copy.record.fields) == set(schema.fields)
+    assert company.id in copy.record.fields.values()
+
+
 def test_what_the_key_may_not_see_is_named(connector: HubSpot, admin: Admin) -> None:
     person = made(admin, "contacts", email="a@example.com")
     admin.fault(system="hubspot", route="*/contacts/tickets/batch/read", action="status", status=403, times="always")

@@ -147,6 +147,24 @@ def test_a_token_that_another_process_rotated_is_looked_up_once_more(portal: Log
     assert portal.count() == 3
 
 
+def test_an_app_is_asked_for_no_scopes(portal: Logins) -> None:
+    """That address takes keys alone; an app's scopes are those it asked for when somebody installed it."""
+    assert portal.app().granted() is None
+    assert portal.admin.get("/journal?since=0") == []
+
+
+def test_a_login_that_leads_to_another_account_stops(portal: Logins) -> None:
+    connector = portal.app()
+    connector.owners()
+    portal.half_an_hour_later()
+    portal.emulator.world.spaces["hubspot"].settings["portal_id"] = 4711
+    before = len(portal.admin.audit())
+    for _ in range(2):
+        with pytest.raises(AccessDenied, match="another account"):
+            connector.write([Write("E-1", "create", "contacts", None, {"email": "ada@example.com"})])
+    assert len(portal.admin.audit()) == before
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [

@@ -82,6 +82,15 @@ def test_a_lost_reply_is_unknown(desk: Desk) -> None:
     assert isinstance(desk.readout(f"{desk.deal}-{desk.ann}"), Record)
 
 
+def test_a_limit_says_how_long_to_wait(desk: Desk) -> None:
+    body = '{"status": "error", "errorType": "RATE_LIMIT", "message": "text", "policyName": "TEN_SECONDLY_ROLLING"}'
+    desk.stage.admin.fault(system="hubspot", method="POST", route="*/deals/contacts/batch/create", action="status",
+                           status=429, body=body, headers={"Content-Type": "application/json"})  # fmt: skip
+    outcome = desk.one("create", {"deal": desk.deal, "contact": desk.ann})
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.retry_after) == ("throttled", 10.0)
+
+
 def test_a_contact_that_does_not_exist_is_rejected(desk: Desk) -> None:
     assert desk.one("create", {"deal": desk.deal, "contact": "999999"}).status == "rejected"
     assert desk.pulled() == []

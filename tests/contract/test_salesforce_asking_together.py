@@ -62,6 +62,17 @@ def test_windows_asked_for_together_cost_one_call_and_say_the_same(connector: Sa
     assert (calls(office, COMPOSITE), calls(office, ALONE)) == (1, len(FIELDS))
 
 
+def test_of_more_windows_than_a_call_takes_the_rest_asks_alone(connector: Salesforce, office: Office) -> None:
+    everyday(office)
+    kinds = [*FIELDS, "Opportunity", "Task", "Case"]
+    for object_type in kinds:
+        connector.schema(object_type)
+    wanted = window(connector)
+    pulls = [connector.changed(object_type, [], wanted) for object_type in kinds]
+    assert [len(found) for found in told(pulls)] == [2, 1, 1, 0, 0, 0]
+    assert (calls(office, COMPOSITE), calls(office, ALONE)) == (1, 1)
+
+
 def test_a_full_load_asks_for_itself(connector: Salesforce, office: Office) -> None:
     everyday(office)
     told(ask(connector, None))
@@ -126,6 +137,19 @@ def test_a_description_that_came_along_knows_what_was_hidden_meanwhile(
     assert "Phone" not in connector.schema("Lead", RIDES_AFTER_SECONDS).fields
     assert "Phone" in connector.schema("Contact", RIDES_AFTER_SECONDS).fields
     assert calls(office, COMPOSITE) == 1
+
+
+def test_a_field_that_is_shown_again_is_in_every_answer_from_then_on(
+    connector: Salesforce, office: Office, admin: Admin, clock: Clock
+) -> None:
+    """Its description came along with a query that did not name it yet."""
+    everyday(office)
+    admin.post("/permissions", system="salesforce", object="Lead", hide="Title")
+    connector.schema("Lead")
+    clock.advance(RIDES_AFTER_SECONDS)
+    admin.post("/permissions", system="salesforce", object="Lead", show="Title")
+    _, leads, _ = told(ask(connector))
+    assert leads[0][1] == {"LastName": "Lovelace", "Title": "CTO"}
 
 
 def test_whoever_wants_a_description_of_now_asks_for_it(

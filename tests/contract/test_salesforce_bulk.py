@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,6 +92,15 @@ def test_a_create_is_an_upsert_by_its_key_and_belongs_to_its_parent(connector: S
     assert child.fields == {"AccountId": account.id}
     again = in_bulk(connector, writes)
     assert [outcome.record_id for outcome in again] == [outcome.record_id for outcome in first]
+
+
+def test_children_of_one_parent_travel_beside_each_other(connector: Salesforce, office: Office) -> None:
+    """Batches run in parallel, and each child locks its parent."""
+    one, other = office.make("Account", Name="A"), office.make("Account", Name="B")
+    writes = [replace(create(number), parents={"company": (one, other)[number % 2].id}) for number in range(6)]
+    assert kinds(in_bulk(connector, writes)) == ["applied"] * 6
+    made = [line["after"]["AccountId"] for line in office.our_changes() if line["op"] == "create"]
+    assert made == [one.id] * 3 + [other.id] * 3
 
 
 def test_every_refused_row_says_why_and_the_others_are_written(connector: Salesforce, office: Office) -> None:

@@ -320,6 +320,18 @@ def test_creates_with_a_key_are_one_call_and_repeat_safely(connector: Salesforce
     assert len(connector.find("Contact", "Truce_Key__c", "p-7-1", [])) == 1
 
 
+def test_after_a_lost_reply_nothing_later_goes_to_the_same_record(connector: Salesforce, office: Office) -> None:
+    """It may still land, over what was sent behind it."""
+    ref = office.make()
+    connector.schema("Contact")
+    office.fault("drop_after", "PATCH", "/composite/sobjects")
+    first, second = connector.write([edit(1, ref, Title="CTO"), edit(2, ref, Title="CEO")])
+    assert first.status == "unknown"
+    assert second.error is not None
+    assert (second.error.kind, second.error.code) == ("throttled", "NOT_SENT")
+    assert held(connector, ref, "Title") == {"Title": "CTO"}
+
+
 def test_a_lost_create_is_one_record_under_its_key(connector: Salesforce, office: Office) -> None:
     connector.schema("Contact")
     office.fault("drop_after", "PATCH", "/composite/sobjects/*")

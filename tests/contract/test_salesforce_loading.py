@@ -14,6 +14,7 @@ from agent.records import MergedInto, Record, Tombstone
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.clock import Clock
 from connectors.emulator.serve import Emulator
+from connectors.emulator.world import Actor
 from connectors.salesforce import loading
 from connectors.salesforce.connector import Salesforce
 
@@ -136,6 +137,20 @@ def test_without_the_right_to_jobs_the_usual_query_loads_everything(
     office.admin.fault(system="salesforce", method="POST", route=f"*{JOBS}", action="status", status=status, body=body,
                        headers={"Content-Type": "application/json"}, times="always")  # fmt: skip
     assert content(load(connector)) == content(load(small))
+
+
+def test_without_a_job_left_a_load_goes_on_behind_the_page_it_had_come_to(
+    connector: Salesforce, office: Office, emulator: Emulator
+) -> None:
+    office.admin.post("/settings", system="salesforce", name="daily_query_jobs", value=0)
+    rows = [{"LastName": f"Person {number}"} for number in range(4_100)]
+    desk = emulator.practice.desks["salesforce"]
+    emulator.call(lambda: desk.seed_many("Contact", rows, actor=Actor("seed", "system")))
+    whole = load(connector)
+    assert [len(page.items) for page in whole] == [2_000, 2_000, 100]
+    rest = load(connector, whole[0].reached)
+    assert [len(page.items) for page in rest] == [2_000, 100]
+    assert content(rest) == content(whole[1:])
 
 
 @pytest.mark.usefixtures("people")

@@ -43,12 +43,12 @@ def undelete(number: int, ref: Ref) -> Write:
 
 
 def test_a_merge_moves_the_children_and_names_them(connector: Salesforce, office: Office) -> None:
-    survivor, loser = office.make("Account", Name="A"), office.make("Account", Name="B")
+    survivor, loser = office.make("Account", Name="A", Website="a.example"), office.make("Account", Name="B")
     child = office.make(AccountId=loser.id)
     [outcome] = connector.write([merge(1, survivor, loser, Name='A & <"B">', Website=None)])
     assert (outcome.status, outcome.related) == ("applied", (child.id,))
     assert held(connector, child, "AccountId") == {"AccountId": survivor.id}
-    assert held(connector, survivor, "Name") == {"Name": 'A & <"B">'}
+    assert held(connector, survivor, "Name", "Website") == {"Name": 'A & <"B">', "Website": None}
 
 
 def test_what_a_merge_moved_stays_moved_when_the_loser_comes_back(connector: Salesforce, office: Office) -> None:
@@ -79,6 +79,13 @@ def test_an_object_that_cannot_be_merged_says_so(connector: Salesforce, office: 
     [outcome] = connector.write([merge(1, one, other)])
     assert outcome.error is not None
     assert outcome.error.code == "INVALID_TYPE_FOR_OPERATION"
+
+
+def test_a_record_that_is_back_already_was_undeleted(connector: Salesforce, office: Office) -> None:
+    ref = office.make()
+    office.delete(ref)
+    assert kinds(connector.write([undelete(1, ref)])) == ["applied"]
+    assert kinds(connector.write([undelete(1, ref)])) == ["applied"]
 
 
 def test_what_left_the_bin_is_gone(connector: Salesforce, office: Office) -> None:
@@ -219,6 +226,22 @@ def test_only_a_result_that_names_both_records_is_a_merge(
     server: ScriptedSalesforce, results: str, expected: str
 ) -> None:
     server.script(Answer(200, RESULT.format(results).encode(), {"Content-Type": "text/xml"}))
+    connector = connect_scripted(server, Ticks())
+    write = merge(1, Ref("salesforce", "Contact", CONTACT), Ref("salesforce", "Contact", OTHER_CONTACT))
+    assert kinds(connector.write([write])) == [expected]
+    connector.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("UNKNOWN_EXCEPTION", "unknown"), ("SERVER_UNAVAILABLE", "unknown"), ("INVALID_TYPE", "permission")],
+)
+def test_a_fault_that_says_nothing_of_what_was_done_is_unknown(
+    server: ScriptedSalesforce, code: str, expected: str
+) -> None:
+    fault = f"<Fault><faultcode>sf:{code}</faultcode><faultstring>text</faultstring></Fault>"
+    body = f"<E xmlns='http://schemas.xmlsoap.org/soap/envelope/'><Body>{fault}</Body></E>"
+    server.script(Answer(500, body.encode(), {"Content-Type": "text/xml"}))
     connector = connect_scripted(server, Ticks())
     write = merge(1, Ref("salesforce", "Contact", CONTACT), Ref("salesforce", "Contact", OTHER_CONTACT))
     assert kinds(connector.write([write])) == [expected]

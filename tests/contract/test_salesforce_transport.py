@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from scripted_salesforce import (
     EXPIRED,
     ORGANIZATION,
     OTHER_CONTACT,
+    TOKEN,
     Answer,
     Asked,
     ScriptedSalesforce,
@@ -25,6 +27,7 @@ from scripted_salesforce import (
 
 from agent.connector import Write
 from agent.errors import AccessDenied, BadReply, ConfigError, NotFound, Unavailable
+from agent.records import Ref
 from connectors.salesforce.connector import Salesforce
 from connectors.salesforce.schema import FRESH_SECONDS
 
@@ -144,6 +147,25 @@ def test_a_login_that_leads_to_another_account_stops(connector: Salesforce, serv
     server.login_answer = Answer(200, {**server.token(), "id": other})
     with pytest.raises(AccessDenied, match="another account"):
         connector.now()
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed(connector: Salesforce, server: ScriptedSalesforce) -> None:
+    server.script(Answer(302, b"", {"Location": "https://acme.my.salesforce.com/services/data/"}))
+    with pytest.raises(Unavailable):
+        connector.read([Ref("salesforce", "Contact", CONTACT)], ["LastName"])
+    assert len(server.asked) == 1
+
+
+def test_no_login_of_the_environment_travels(
+    connector: Salesforce, server: ScriptedSalesforce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login stranger password fake-password\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server.script(Answer(200, []))
+    connector.now()
+    assert [asked.headers["Authorization"] for asked in server.asked] == [f"Bearer {TOKEN}-1"]
 
 
 def test_identity_names_account_and_user(connector: Salesforce, server: ScriptedSalesforce) -> None:

@@ -356,9 +356,9 @@ class TestDoctor:
 
     def test_says_which_policies_write_without_asking(self, company: Terminal) -> None:
         company.edit("policies/person-basics.yaml", "mode: ask", "mode: act")
-        company("plan")
-        company("mode", "act")
-        company("go-live", "person-basics", "--yes", "--json")
+        company.json("plan")
+        company.json("mode", "act")
+        company.json("go-live", "person-basics", "--yes")
         assert company.json("doctor")["may_write"] == ["person-basics"]
 
 

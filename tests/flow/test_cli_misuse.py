@@ -120,6 +120,15 @@ class TestNames:
         assert "\x1b" not in said.err
         assert "\n  next   truce rollback" not in said.err
 
+    def test_what_only_waits_is_in_no_group_of_what_was_written(self, written: Terminal) -> None:
+        assert is_advice(written("batches", "--waiting", "--by", "policy"), 2)
+
+    def test_an_undo_alone_is_no_group_and_is_not_nothing(self, written: Terminal) -> None:
+        newest = written.json("batches", "--limit", "1")["batches"][0]
+        said = written("batches", "--by", "hour", "--limit", "1")
+        assert ("newest batch wrote nothing" in said.out) == (newest["kind"] == "rollback" or newest["state"] == "held")
+        assert "Nothing was written yet" not in said.out
+
     def test_the_wrong_count_approves_nothing(self, written: Terminal, admin: Admin) -> None:
         before = len(admin.audit())
         held = written.json("batches", "--waiting")["batches"][0]

@@ -81,6 +81,34 @@ def test_a_sentence_of_the_port_that_does_not_hold_is_told_in_words(terminal: Te
     assert "docs/add-a-connector.md#schema-and-owners" in said.out
 
 
+def test_a_field_that_is_hidden_from_our_user_is_no_difference(terminal: Terminal, admin: Admin) -> None:
+    admin.post("/permissions", system="salesforce", object="Contact", hide="Title")
+    said = terminal("conformance", "--system", "salesforce")
+    assert said.code == 2
+    assert "fields that our user there does not see: Title" in said.err
+    assert "different" not in said.text
+
+
+def test_a_right_that_is_missing_is_no_difference_and_is_said_once(terminal: Terminal, admin: Admin) -> None:
+    admin.post("/permissions", system="hubspot", remove_scope="crm.objects.contacts.write")
+    report = examined(terminal, admin, "hubspot")
+    assert different(report) == []
+    reasons = {finding["seen"] for finding in report["findings"] if "scope" in finding["seen"]}
+    assert reasons == {
+        "our user there may not do it: the key lacks a scope for this",
+        "a record for it could not be made: the key lacks a scope for this",
+    }
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_an_account_that_does_not_answer_is_no_difference(terminal: Terminal, admin: Admin, status: int) -> None:
+    admin.fault(system="hubspot", method="GET", route="*/owners*", times="always", action="status", status=status)
+    report = examined(terminal, admin, "hubspot", may_write=False)
+    assert different(report) == []
+    [owners] = [finding for finding in report["findings"] if finding["claim"].startswith("owners have ids")]
+    assert owners["result"] == "untried"
+
+
 def test_a_production_account_is_not_written_to(
     terminal: Terminal, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,9 @@ import yaml
 from database_tables import make_file, tables
 from terminal import Terminal
 
+from agent.declaration import Names
+from agent.wiring.opening import suite_for
+from agent.wiring.settings import read_config
 from connectors.emulator.admin_client import Admin
 from connectors.emulator.practice import Options
 from connectors.emulator.serve import Emulator
@@ -38,6 +41,21 @@ fields:
   first_name: {hubspot: firstname, database: first_name, wins: database unless blank}
   last_name:  {hubspot: lastname, database: last_name, wins: database unless blank}
   job_title:  {hubspot: jobtitle, database: title, wins: hubspot unless blank}
+"""
+FIRMS = """\
+policy: firms
+kind: fields
+responsible: anna@example.com
+purpose: Companies are called alike
+review_by: 2099-01-01
+mode: ask
+defines: company
+records: {hubspot: companies, database: companies}
+match: [name]
+first_time: winner
+losing_edit: revert
+fields:
+  name: {hubspot: name, database: name, wins: hubspot}
 """
 KILLED = """\
 import os, signal, sys
@@ -154,6 +172,67 @@ def test_plan_apply_edit_cycle_and_undo(town: Town) -> None:
     assert town.customers("title") == {"ada@shop.example": None, "bob@shop.example": None}
     assert town.contacts("firstname")["ada@shop.example"] == "Augusta"  # a later edit stays
     assert terminal.json("run", "--once")["written"] == 0
+
+
+def test_a_contact_with_nothing_to_carry_over_makes_no_empty_row(town: Town) -> None:
+    policy = town.terminal.folder / "policies" / "customers.yaml"
+    policy.write_text(POLICY.replace("database: {when: [email is filled]}", "database: {}"), encoding="utf-8")
+    town.admin.post("/create", system="hubspot", object="contacts", values={"lifecyclestage": "lead"})
+    town.terminal("plan")
+    assert town.terminal("pair", "accept", "customer").code == 0
+    plan = town.terminal.json("plan")
+    assert plan["changes"] == 4
+    assert town.terminal.json("apply", plan["plan"], "--confirm", "4")["written"] == 4
+    assert set(town.customers("email")) == {"ada@shop.example", "bob@shop.example", "eve@shop.example"}
+
+
+def test_the_suite_is_told_which_table_it_may_work_with_and_leaves_it_as_it_was(town: Town) -> None:
+    said = town.terminal("conformance", "--system", "database")
+    assert (said.code, "conformance: {table: customers, email: email, title: title}" in said.err) == (2, True)
+    document = yaml.safe_load(town.terminal.config.read_text(encoding="utf-8"))
+    document["database"]["conformance"] = {"table": "customers"}
+    town.terminal.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    before = town.sql("SELECT * FROM customers")
+    report = town.terminal.json("conformance", "--system", "database")
+    assert (report["different"], report["made"], report["same"] > 10) == (0, 0, True)
+    connector, names, _ = suite_for(read_config(town.terminal.config), "database")
+    connector.close()
+    assert names == Names("customers", "email", "first_name", "last_name", "title", "truce_key", "companies", "name")
+    assert town.sql("SELECT * FROM customers") == before
+
+
+def test_doctor_says_of_a_database_that_is_only_read_what_cannot_be_written(town: Town) -> None:
+    document = yaml.safe_load(town.terminal.config.read_text(encoding="utf-8"))
+    url = town.terminal.folder / "url"
+    url.touch(mode=0o600)
+    url.write_text(f"sqlite:///file:{town.file}?mode=ro&uri=true", encoding="utf-8")
+    del document["database"]["file"]
+    document["database"]["url"] = "file:url"
+    town.terminal.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    said = town.terminal("doctor")
+    assert said.code == 2
+    assert "Truce's user may not create customers in database" in said.out
+    assert "database rights: may not create customers, change customers" in said.out
+    printed = town.terminal("doctor", "--permissions").out
+    assert "GRANT SELECT, INSERT, UPDATE, DELETE ON customers TO truce;" in printed
+
+
+def test_a_table_that_vanished_suspends_its_policy_until_it_is_back(town: Town) -> None:
+    terminal = town.terminal
+    (terminal.folder / "policies" / "firms.yaml").write_text(FIRMS, encoding="utf-8")
+    assert terminal("plan").code == 0
+    assert terminal("go-live", "customers", "--yes").code == 0
+    assert terminal("run", "--once").code == 0
+    town.sql("ALTER TABLE customers RENAME TO customers_moved")
+    assert terminal("run", "--once").code == 0
+    assert [each["because"] for each in terminal.json("status")["suspended"]] == [
+        "Database customers is gone, or hidden from Truce's user"
+    ]
+    town.sql("ALTER TABLE customers_moved RENAME TO customers")
+    town.sql("UPDATE customers SET first_name = 'Augusta', updated_at = datetime('now') WHERE first_name = 'Ada'")
+    assert terminal("run", "--once").code == 0
+    assert terminal.json("status")["suspended"] == []
+    assert town.contacts("firstname")["ada@shop.example"] == "Augusta"
 
 
 def test_a_row_edited_since_the_plan_is_left_alone(town: Town) -> None:

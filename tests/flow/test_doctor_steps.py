@@ -323,18 +323,18 @@ RIGHTS = {
     ),
     "an object that may not be changed": Case(
         lambda office: office.permit("salesforce", object="Contact", deny="edit"),
-        "salesforce rights", "may not change Contact", "deploy the permission set", 2, granted,
+        "salesforce rights", "may not change Contact", "grant exactly what this prints", 2, granted,
     ),
     "an object that may not be created": Case(
         lambda office: (
             office.edit("person-basics", "first_time:", CREATES_LEADS),
             office.permit("salesforce", object="Lead", deny="create"),
         ),
-        "salesforce rights", "may not create Lead", "deploy the permission set", 2, granted,
+        "salesforce rights", "may not create Lead", "grant exactly what this prints", 2, granted,
     ),
     "rights too many": Case(
         lambda office: None,
-        "salesforce rights", "may, and need not: create Account, delete Account", "deploy the permission set", 0,
+        "salesforce rights", "may, and need not: create Account, delete Account", "grant exactly what this prints", 0,
         granted, "warning",
     ),
 }  # fmt: skip

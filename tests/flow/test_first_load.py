@@ -9,7 +9,7 @@ import pytest
 from flow_stage import Stage
 
 from agent import cycle
-from agent.connector import Known, Page, Window
+from agent.connector import Page, Window
 from agent.errors import SafetyStop, Unavailable
 from agent.records import Ref
 from connectors.emulator.world import Actor
@@ -36,8 +36,8 @@ def pages_asked(stage: Stage, since: int) -> list[str]:
 def killed_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = HubSpot.changed
 
-    def changed(self: HubSpot, object_type: str, fields: Any, window: Window, known_ones: Known) -> Iterator[Page]:
-        for number, page in enumerate(plain(self, object_type, fields, window, known_ones)):
+    def changed(self: HubSpot, object_type: str, fields: Any, window: Window, *more: Any) -> Iterator[Page]:
+        for number, page in enumerate(plain(self, object_type, fields, window, *more)):
             if number == pages:
                 raise Killed
             yield page
@@ -165,3 +165,16 @@ def test_a_side_that_looks_emptied_at_night_stops(stage: Stage) -> None:
         stage.delete(pair.hub)
     with pytest.raises(SafetyStop):
         cycle.pull_all(stage.installation, sweep=True)
+
+
+@pytest.mark.parametrize("system", ["salesforce", "hubspot"])
+def test_a_full_load_that_brings_much_less_than_was_known_stops(stage: Stage, system: str) -> None:
+    """Nobody told of a deletion: the records are simply not listed any more."""
+    pairs = stage.pairs(25, {}, {})
+    cycle.pull_all(stage.installation)
+    for pair in pairs[:10]:
+        stage.erase_for_good(pair.contact if system == "salesforce" else pair.hub)
+    stage.installation.mirror.read_anew(system, "Contact" if system == "salesforce" else "contacts")
+    with pytest.raises(SafetyStop) as stopped:
+        cycle.pull_all(stage.installation)
+    assert stopped.value.why.startswith("a full load brought 15 records where 25 were known")

@@ -14,8 +14,11 @@ from flow_stage import ANNA, FIELDS, STAGES, TEAM, Stage, limits_policy, person_
 from invariants import assert_at_rest, assert_invariants
 
 from agent import cycle
+from agent.connector import Write, WriteOutcome
+from agent.events import OVERWRITTEN
 from agent.records import FieldValue, Ref
 from agent.reports.digest import Digest, digest
+from connectors.hubspot.connector import HubSpot
 
 CREATE = "{hubspot: {from: [Contact, Lead]}, salesforce: {as: Lead, when: [city is filled]}}"
 WRONG = FIELDS.replace("jobtitle, wins: salesforce unless blank}", "jobtitle, wins: hubspot}")
@@ -149,6 +152,28 @@ class Week:
         return digest(self.stage.installation, self.since)
 
 
+class Hurry(Week):
+    """Every third time somebody is at a record of HubSpot between Truce's last look and its write."""
+
+    def begin_hurrying(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        plain = HubSpot.write
+
+        def write(connector: HubSpot, writes: list[Write]) -> list[WriteOutcome]:
+            if writes[0].op == "update" and self.random.random() < 1 / 3:
+                self._edit_just_before(self.random.choice(writes))
+            return plain(connector, writes)
+
+        monkeypatch.setattr(HubSpot, "write", write)
+
+    def _edit_just_before(self, write: Write) -> None:
+        ref = Ref("hubspot", write.object_type, str(write.record_id))
+        names = sorted(write.fields.keys() & {"jobtitle", "city", "phone"})
+        if names and not self.stage.is_deleted(ref):
+            name = self.random.choice(names)
+            self.touched.add((ref, name))
+            self.stage.edit(ref, **{name: self.random.choice((*TITLES, ""))})
+
+
 def ours_and_theirs(
     lines: list[dict[str, Any]], undos: set[str], since: datetime
 ) -> tuple[set[str], Counter[tuple[str, str]]]:
@@ -207,4 +232,21 @@ def test_a_first_week_keeps_every_promise_and_its_mornings_tell_the_truth(stage:
             stage.rollback(policy="person-basics", since=(stage.clock.now() - timedelta(hours=49)).isoformat())
             stage.order("resume", policy="person-basics")  # its line was mended above
             stage.go_live()
+    assert_at_rest(stage.installation)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 8))])
+def test_every_edit_that_a_write_went_over_unseen_is_found_and_nothing_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """By the audit, after every evening; an undo in the middle goes over nobody."""
+    week = Hurry(stage, seed)
+    week.begin()
+    week.begin_hurrying(monkeypatch)
+    for day in evenings(week, 3):
+        if day == 1:
+            stage.rollback(policy="person-basics", since=(stage.clock.now() - timedelta(hours=49)).isoformat())
+            stage.order("resume", policy="person-basics")
+    assert stage.installation.ledger.events(kind=OVERWRITTEN) != []
     assert_at_rest(stage.installation)

@@ -104,6 +104,7 @@ def test_an_approved_move_back_clears_and_then_sets_in_hubspot(stage: PolicyStag
     assert [line["after"].get("lifecyclestage") for line in changes] == [None, "lead"]
     stage.edit(person, jobtitle="x")
     assert stage.cycle().held == ()
+    assert stage.installation.reviews.list(kind="overwritten") == [], "the first of our two writes is not somebody"
 
 
 def test_other_fields_do_not_wait_for_the_approval_of_a_move_back(stage: PolicyStage) -> None:

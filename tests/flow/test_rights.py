@@ -56,6 +56,12 @@ def granted_set(stage: Stage) -> tuple[dict[str, bool], dict[str, dict[str, str]
     return fields, objects
 
 
+def user_rights(stage: Stage) -> set[str]:
+    """What the generated permission set grants beside objects and fields."""
+    tree = ElementTree.fromstring(rights_of(stage.config)["salesforce"].text)
+    return {part.findtext(f"{NAMESPACE}name", "") for part in tree.iter(f"{NAMESPACE}userPermissions")}
+
+
 def findings(stage: Stage) -> list[Finding]:
     def gated(links: Mapping[str, Connector]) -> Calls:
         return metered(stage.config, links, stage.clock.now)
@@ -87,6 +93,8 @@ def test_the_permission_set_names_what_the_policies_read_and_write(ready: Stage)
     assert not {name for name in fields if name.endswith(("LastName", "OwnerId", ".Id", "MailingCity"))}
     assert objects["Contact"]["allowEdit"] == "true"
     assert {objects["Contact"][name] for name in ("allowCreate", "allowDelete", "modifyAllRecords")} == {"false"}
+    assert objects["Contact"]["viewAllRecords"] == "true", "a record that sharing hides would look deleted"
+    assert user_rights(ready) == {"ApiEnabled"}
 
 
 def test_whoever_creates_may_delete_what_an_undo_takes_back(stage: Stage) -> None:
@@ -104,6 +112,7 @@ def test_with_exactly_these_scopes_and_fields_everything_works(ready: Stage) -> 
     pair = ready.pair({"Title": "CEO", "Phone": "1", "HasOptedOutOfEmail": True}, {"jobtitle": "boss", "phone": "2"})
     fields, objects = granted_set(ready)
     hide_the_rest(ready, fields, set(objects))
+    ready.admin.post("/settings", system="salesforce", name="may_view_setup", value="ViewSetup" in user_rights(ready))
     grant_only(ready, NEEDED)
     ready.go_live()
     report = ready.cycle()

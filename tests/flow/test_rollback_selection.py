@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
 
 import pytest
 from flow_stage import FIELDS, ONE_DAY, Pair, Stage, person_policy
 
+from agent.changes import Cell, Entry, State
 from agent.errors import NotFound, UsageError
 from connectors.emulator.clock import Clock
 
@@ -90,6 +93,33 @@ def test_one_field_of_one_batch(stage: Stage) -> None:
     batch = stage.apply()["batch"]
     stage.rollback(batch, field="city")
     assert held_values(stage, ada)[:2] == ("CEO", "Berlin")
+
+
+def test_one_record_of_a_batch_goes_back_and_the_others_stay(stage: Stage) -> None:
+    ada, eve = person(stage), person(stage)
+    batch = stage.apply()["batch"]
+    assert stage.preview(batch, record=str(ada.hub))["restore"] == 1
+    stage.rollback(batch, record=str(ada.hub), field="job_title")
+    assert held_values(stage, ada)[:2] == ("Boss", "Bonn")
+    assert held_values(stage, eve)[:2] == ("CEO", "Bonn")
+    assert {freeze.field for freeze in stage.installation.freezes.standing()} == {"job_title"}
+
+
+@pytest.mark.parametrize("how", ["a batch", "a policy"])
+def test_an_undo_of_one_record_drops_nothing_that_is_still_to_be_written_to_others(stage: Stage, how: str) -> None:
+    """The batch stopped in the middle: one record is written, the others wait."""
+    pairs = stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
+    stage.interrupt("apply", plan=stage.plan()["plan"], confirm=3)
+    (batch,) = stage.installation.ledger.batches(states=["open"])
+    written = [pair for pair in pairs if stage.value(pair.contact, "Phone") == "2"]
+    waiting = [pair for pair in pairs if pair not in written]
+    assert waiting
+    chosen = {"record": str(waiting[0].contact)}
+    stage.rollback(
+        *([batch.id] if how == "a batch" else []), **({} if how == "a batch" else {"policy": "person-basics"}), **chosen
+    )
+    left = stage.installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED,))
+    assert {entry.change.ref for entry in left} == {pair.contact for pair in waiting[1:]}
 
 
 def test_one_record_by_its_e_mail_over_all_batches(stage: Stage) -> None:
@@ -218,3 +248,45 @@ def test_a_selection_must_select(stage: Stage) -> None:
         stage.preview(policy="person-basics", since="yesterday")
     with pytest.raises(UsageError, match="no day"):
         stage.preview(policy="person-basics", since="someday")
+
+
+def test_whatever_is_given_together_must_all_hold(stage: Stage) -> None:
+    """Every way to narrow an undo beside every other, against the recorded writes themselves."""
+    stage.write_policies(phones=phones_policy())
+    ada, eve = person(stage), person(stage)
+    stage.apply()
+    first = stage.installation.policies.policies.revision
+    stage.advance(7_200)
+    stage.write_policies(person=person_policy(fields=FIELDS.replace(", may_clear: true", "")))
+    for pair in (ada, eve):
+        stage.edit(pair.contact, Title="CFO", MailingCity="Paris", MobilePhone="3")
+    stage.advance(700)
+    stage.apply()
+    batches = [batch.id for batch in reversed(stage.installation.ledger.batches())]
+    moment = stage.clock.now() - timedelta(seconds=60)
+    assert len(batches) == 2
+    ways: list[tuple[str, object, Callable[[Entry, Cell], bool]]] = [
+        ("batch", batches[0], lambda entry, cell: entry.batch_id == batches[0]),
+        ("policy", "person-phones", lambda entry, cell: cell.why.policy == "person-phones"),
+        ("since", moment.isoformat(), lambda entry, cell: (entry.settled_at or entry.recorded_at) >= moment),
+        ("revision", first, lambda entry, cell: entry.batch_id == batches[0]),
+        ("record", str(ada.hub), lambda entry, cell: entry.change.ref == ada.hub),
+        ("field", "mobile", lambda entry, cell: cell.field == "mobile"),
+    ]
+    entries = stage.installation.ledger.entries()
+    for count in range(1, len(ways) + 1):
+        for some in combinations(ways, count):
+            wanted = {
+                f"{entry.change.ref}:{cell.field}"
+                for entry in entries
+                for cell in entry.change.cells
+                if all(holds(entry, cell) for _, _, holds in some)
+            }
+            given = {name: value for name, value, _ in some}
+            named = [str(given.pop("batch"))] if "batch" in given else []
+            try:
+                preview = stage.preview(*named, **given)
+                found = {item["cell"] for group in ("restored", "left") for item in preview[group]}
+            except NotFound:
+                found = set()
+            assert found == wanted, sorted(name for name, _, _ in some)

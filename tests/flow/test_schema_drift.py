@@ -14,7 +14,7 @@ from flow_stage import STAGES, Pair, Stage, person_policy
 from agent import apply
 from agent.changes import OPEN, State
 from agent.decide.drift import What
-from agent.errors import AccessDenied, ApprovalNeeded, PlanStale, UsageError
+from agent.errors import AccessDenied, ApprovalNeeded, NotFound, PlanStale, UsageError
 from agent.records import Ref
 from agent.reports.standing import status
 from agent.schema.watch import EVERY
@@ -102,7 +102,8 @@ def test_a_hidden_field_never_blanks_the_other_side_and_comes_back_by_itself(set
     permit(settled, "salesforce", "Contact", hide="Title")
     after_a_look(settled)
     everybody_edits(settled, pair, "meanwhile")
-    settled.cycle()
+    for _ in range(2):
+        after_a_look(settled)  # no window of a later pull reaches back to the edit
     permit(settled, "salesforce", "Contact", show="Title")
     after_a_look(settled)
     assert lines(settled) == {}
@@ -359,6 +360,26 @@ def test_an_object_that_is_closed_to_us_suspends_what_is_about_it(settled: Stage
     assert settled.value(pair.contact, "Phone") == "555 new"
 
 
+def test_a_vendor_that_shows_nothing_at_all_suspends_nothing_and_is_told(settled: Stage) -> None:
+    """A permission set that was taken away as a whole, not a change of the CRM."""
+    agreeing(settled)
+    for object_type in ("Contact", "Lead"):
+        permit(settled, "salesforce", object_type, hide="*")
+    with pytest.raises(NotFound):
+        after_a_look(settled)
+    assert lines(settled) == {}
+
+
+def test_a_link_key_that_went_stops_creates_and_nothing_else(settled: Stage) -> None:
+    settled.write_policies(person=person_policy(fields=FIELDS, create="{hubspot: {from: [Contact]}}"))
+    pair = agreeing(settled)
+    schema(settled, "hubspot", "contacts", remove="truce_key")
+    everybody_edits(settled, pair, "new")
+    after_a_look(settled)
+    assert lines(settled) == {"person-basics create hubspot": "field gone"}
+    assert settled.value(pair.contact, "Phone") == "555 new"
+
+
 def test_a_lost_scope_closes_the_records_of_one_object_type_only(settled: Stage) -> None:
     settled.write_policies(companies=COMPANIES)
     agreeing(settled)
@@ -366,6 +387,9 @@ def test_a_lost_scope_closes_the_records_of_one_object_type_only(settled: Stage)
     settled.cycle()
     assert lines(settled) == {"company-basics": "object gone"}
     settled.cycle()
+    after_a_look(settled)
+    assert lines(settled) == {"company-basics": "object gone"}, "described as before, and its records still refused"
+    assert settled.installation.ledger.events(kind="in force again") == []
     settled.admin.post("/permissions", system="hubspot", add_scope="crm.objects.companies.read")
     after_a_look(settled)
     assert lines(settled) == {}
@@ -438,9 +462,11 @@ def test_a_person_may_go_on_with_a_shorter_field_but_not_without_it(settled: Sta
     pair = agreeing(settled)
     schema(settled, "salesforce", "Contact", alter={"name": "Phone", "length": 10})
     permit(settled, "salesforce", "Contact", hide="Title")
+    permit(settled, "hubspot", "contacts", read_only="city")
     after_a_look(settled)
     result = settled.order("resume", policy="person-basics")
-    assert [each["line"] for each in result["suspended"]] == ["city", "job_title"]
+    assert [each["line"] for each in result["suspended"]] == ["city", "city", "job_title"]
+    permit(settled, "hubspot", "contacts", writable="city")
     settled.edit(pair.hub, phone="555")
     after_a_look(settled)
     assert settled.value(pair.contact, "Phone") == "555"

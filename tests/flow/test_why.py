@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from flow_stage import ANNA, BEN, FIELDS, STAGES, Stage, limits_policy, person_policy
 
+from agent.cli.why import show
 from agent.errors import NotFound
 from agent.reports import explain
 from agent.reports.explain import Story
+from agent.reports.spoken import Spoken
 
 
 def why(stage: Stage, field: str = "job_title", record: str = "p1@acme.example") -> Story:
@@ -189,3 +191,20 @@ class TestNothingHappened:
         story = why(stage)
         assert [disposition for disposition, _ in today(story)] == ["ask"]
         assert [question.kind for question in story.questions] == ["conflict"]
+
+
+def test_before_a_policy_named_a_field_it_was_not_read_which_is_not_blank(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = stage.pair({"Department": "Sales"}, {"industry": "Ops"})
+    stage.go_live()
+    stage.cycle()
+    more = "  department: {salesforce: {Lead: Industry, Contact: Department}, hubspot: industry, wins: salesforce}\n"
+    stage.write_policies(person=person_policy(fields=FIELDS + more))
+    stage.advance(60)
+    stage.cycle()
+    show(why(stage, "department", str(pair.hub)), Spoken(stage.installation), stage.installation.zone, detailed=True)
+    said = capsys.readouterr().out
+    assert "hubspot  not read by Truce" in said
+    assert "hubspot  “Ops”" in said
+    assert "(blank)" not in said

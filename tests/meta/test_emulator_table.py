@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "emulator.md"
 LABEL = re.compile(r"(?:^|, ?)(\w+)")
@@ -51,30 +53,41 @@ def test_the_table_covers_every_number_of_hubspot() -> None:
     assert {label for label, _ in rows_of("HubSpot")} >= {str(number) for number in range(1, 61)}
 
 
+def test_the_table_names_every_test_of_every_number_of_salesforce() -> None:
+    told = {(label, name) for label, names in rows_of("Salesforce") for name in names}
+    assert {label for label, _ in told} >= {str(number) for number in range(1, 66)}
+    numbered = {(label, name) for name, labels in behaviours("salesforce").items() for label in labels}
+    assert {pair for pair in numbered if pair[0].isdecimal()} - told == set()
+
+
 LIBRARY = {
-    "basic", "batch", "client", "request", "make", "change", "read", "value", "values", "history", "search", "found",
-    "merge", "associate", "company_labels",
+    "HubSpot": {
+        "basic", "batch", "client", "request", "make", "change", "read", "value", "values", "history", "search",
+        "found", "merge", "associate", "company_labels",
+    },
+    "Salesforce": {"sf", "call", "query", "query_deleted", "make", "change"},
 }  # fmt: skip
-"""What of the stage in ``practice_portal`` goes through HubSpot's own client."""
+"""What of the stages in ``practice_portal`` and ``practice_org`` goes through the vendor's own client."""
 
 
-def by_library(path: Path) -> set[str]:
+def by_library(path: Path, vendor: str) -> set[str]:
     """Functions of a file that call the client library, themselves or through a helper beside them."""
     functions = [one for one in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(one, ast.FunctionDef)]
     direct = {
         one.name
         for one in functions
-        if {part.attr for part in ast.walk(one) if isinstance(part, ast.Attribute)} & LIBRARY
+        if {part.attr for part in ast.walk(one) if isinstance(part, ast.Attribute)} & LIBRARY[vendor]
     }
     led = {one.name for one in functions if {part.id for part in ast.walk(one) if isinstance(part, ast.Name)} & direct}
     return direct | led
 
 
-def test_every_number_of_hubspot_has_a_test_through_the_client_library() -> None:
-    paths = (ROOT / "tests" / "contract").glob("test_emulator_hubspot_*.py")
-    through = {name for path in paths for name in by_library(path)}
+@pytest.mark.parametrize("vendor", LIBRARY)
+def test_every_number_has_a_test_through_the_client_library(vendor: str) -> None:
+    paths = (ROOT / "tests" / "contract").glob(f"test_emulator_{vendor.lower()}_*.py")
+    through = {name for path in paths for name in by_library(path, vendor)}
     told: dict[str, set[str]] = {}
-    for label, names in rows_of("HubSpot"):
+    for label, names in rows_of(vendor):
         told.setdefault(label, set()).update(names)
     assert [label for label, names in told.items() if label.isdecimal() and not names & through] == []
 

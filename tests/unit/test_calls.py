@@ -215,6 +215,31 @@ def test_the_forecast_goes_on_as_the_last_hours_went(watch: Watch) -> None:
     assert gate.standing().forecast == pytest.approx(120 + 30 * 11, rel=0.1)
 
 
+def test_near_the_end_of_a_day_the_forecast_is_what_was_made_and_a_little(watch: Watch) -> None:
+    gate = meter(watch)
+    gate.told(Allowance(10_000, 0))
+    for _ in range(14):
+        make(gate, 30)
+        watch.advance(hours=1)
+    watch.advance(minutes=50)
+    standing = gate.standing()
+    assert (standing.ours, standing.ends_at - watch()) == (420, timedelta(minutes=10))
+    assert 420 < standing.forecast < 430
+    watch.advance(minutes=20)
+    standing = gate.standing()
+    assert (standing.ours, standing.used) == (0, None), "yesterday's calls are not today's"
+    assert standing.forecast == pytest.approx(30 * 24, rel=0.3)
+
+
+def test_the_forecast_of_a_rolling_day_leaves_out_what_went_long_ago(watch: Watch) -> None:
+    gate = meter(watch, rolls=True)
+    gate.told(Allowance(100_000, 0))
+    make(gate, 5_000)
+    watch.advance(hours=10)
+    make(gate, 60)
+    assert gate.standing().forecast < 1_000
+
+
 def test_a_costly_day_makes_cycles_rarer_and_never_rarer_than_an_hour(watch: Watch) -> None:
     gate = meter(watch, rolls=True)
     assert gate.pause_for(3) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from connectors.hubspot.client import Client, Reply, versioned
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.ids import checked_object_type, checked_property, is_record_id, is_safe_in_a_path
 from connectors.hubspot.login import ServiceKey
-from connectors.hubspot.pacing import BREATH_SECONDS, KEPT_FREE, Pace, Rolling
+from connectors.hubspot.pacing import BREATH_SECONDS, KEPT_FREE, UNSURE_SECONDS, WINDOW_SECONDS, Pace, Rolling
 from connectors.hubspot.pulling import next_page
 from connectors.hubspot.records import (
     as_milliseconds,
@@ -284,7 +284,7 @@ def test_the_first_searches_do_not_wait_and_neither_does_a_slow_caller() -> None
 def test_calls_under_way_count_as_gone() -> None:
     """The last reply told of three more than are kept free, and those three are out already."""
     time = FakeTime()
-    rolling = Rolling(time.sleep, left=KEPT_FREE + 3)
+    rolling = Rolling(time.seconds, time.sleep, left=KEPT_FREE + 3)
     with ExitStack() as out:
         for _ in range(4):
             out.enter_context(rolling.turn())
@@ -293,6 +293,74 @@ def test_calls_under_way_count_as_gone() -> None:
         assert time.slept == [BREATH_SECONDS]
     with rolling.turn():
         assert time.slept == [BREATH_SECONDS]
+
+
+def test_a_call_that_has_left_the_window_counts_as_free_again() -> None:
+    """Nobody has to be asked: what HubSpot last told, and when our own calls began, is enough to know."""
+    time = FakeTime()
+    rolling = Rolling(time.seconds, time.sleep)
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    for left in (KEPT_FREE + 1, KEPT_FREE, KEPT_FREE - 1):
+        with rolling.turn() as turn:
+            time.now += 0.5
+        rolling.note(turn, left, at + timedelta(seconds=time.now))
+    time.now += 7.0
+    began = 100.0
+    with rolling.turn():
+        assert time.now == pytest.approx(began + WINDOW_SECONDS + UNSURE_SECONDS), (
+            "exactly until the first of the three is free again"
+        )
+    time.now += 1.0
+    slept = len(time.slept)
+    with rolling.turn(), rolling.turn():
+        assert len(time.slept) == slept
+
+
+def test_a_call_that_hubspot_no_longer_counted_is_not_free_again_a_second_time() -> None:
+    time = FakeTime()
+    rolling = Rolling(time.seconds, time.sleep)
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    with rolling.turn() as first:
+        pass
+    rolling.note(first, KEPT_FREE + 1, at)
+    time.now += WINDOW_SECONDS
+    with rolling.turn() as second:
+        pass
+    rolling.note(second, KEPT_FREE - 1, at + timedelta(seconds=10))
+    time.now += 1.0
+    with rolling.turn():
+        assert len(time.slept) == 1, "the first was gone from HubSpot's count before it told"
+
+
+def test_a_short_breath_within_one_second_of_hubspots_clock_does_not_mean_that_it_stands_still() -> None:
+    """Else no further breath would be taken, and the calls after it would be refused."""
+    time = FakeTime()
+    rolling = Rolling(time.seconds, time.sleep)
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    with rolling.turn() as first:
+        pass
+    rolling.note(first, KEPT_FREE - 2, at)
+    time.now += WINDOW_SECONDS - 0.5
+    with rolling.turn() as second:
+        assert time.slept == [pytest.approx(0.5 + UNSURE_SECONDS)]
+    rolling.note(second, KEPT_FREE - 2, at)
+    with rolling.turn():
+        assert len(time.slept) == 2
+
+
+def test_a_search_is_no_call_that_can_become_free_again() -> None:
+    time = FakeTime()
+    rolling = Rolling(time.seconds, time.sleep)
+    with rolling.turn() as told:
+        pass
+    at = datetime(2026, 9, 1, tzinfo=UTC)
+    rolling.note(told, KEPT_FREE - 2, at)
+    with rolling.turn() as search:
+        pass
+    rolling.note(search, None, at + timedelta(seconds=2))
+    time.now += 11.0
+    with rolling.turn():
+        assert len(time.slept) == 2, "one too few: the search has given nothing back"
 
 
 # schema ---------------------------------------------------------------------------------------------------------

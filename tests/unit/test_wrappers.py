@@ -17,8 +17,12 @@ from agent.connector import (
     Write,
     nothing_known,
 )
+from agent.declaration import Names
 from agent.errors import AccessDenied, Unavailable
 from agent.records import Ref
+from agent.together import IN_TURN, Together
+from connectors.conformance.account import examine
+from connectors.conformance.desk import Claim, Desk
 from connectors.memory import Memory
 from connectors.wrappers import Call, DryRun, ReadOnly, Recorded
 
@@ -78,6 +82,54 @@ def test_read_only_stops_every_write_before_it_leaves(memory: Memory) -> None:
     assert memory.calls["write"] == 0
 
 
+@pytest.mark.parametrize("wrap", [read_only, stacked])
+def test_a_job_of_many_writes_is_stopped_as_well(memory: Memory, wrap: Callable[[Memory], Connector]) -> None:
+    noted: list[str] = []
+    with pytest.raises(AccessDenied):
+        wrap(memory).start_bulk([EDIT], noted.append)
+    assert noted == []
+
+
+def test_a_dry_run_starts_no_job(memory: Memory) -> None:
+    noted: list[str] = []
+    connector = DryRun(memory)
+    [outcome] = connector.start_bulk([EDIT], noted.append)
+    assert (outcome.status, connector.would_write, noted) == ("rejected", [EDIT], [])
+
+
+@pytest.mark.parametrize("wrap", [read_only, dry, recorded, stacked])
+def test_what_is_known_and_how_old_a_description_may_be_is_passed_on(
+    memory: Memory, wrap: Callable[[Memory], Connector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def schema(self: Memory, object_type: str, seen_within: float = 0.0) -> ObjectSchema:
+        asked.append(seen_within)
+        return ObjectSchema("memory", object_type, "People", FIELDS)
+
+    window = Window(NOW - timedelta(hours=1), NOW + timedelta(seconds=1))
+    everybody = list(wrap(memory).changed("people", ["name"], window))
+    news = list(wrap(memory).changed("people", ["name"], window, frozenset))
+    assert (sum(len(page.items) for page in everybody), sum(len(page.items) for page in news)) == (1, 0)
+    monkeypatch.setattr(Memory, "schema", schema)
+    wrap(memory).schema("people", 600.0)
+    assert asked == [600.0]
+
+
+def test_a_claim_that_says_nothing_of_writing_writes_nothing_all_the_same(memory: Memory) -> None:
+    """Without leave no write of the suite leaves, whatever a claim declares."""
+
+    def sneaky(desk: Desk) -> None:
+        desk.connector.write([EDIT])
+
+    names = Names("people", "email", "name", "name", "name", "", "companies", "name")
+    claim = Claim("sneaky", sneaky, frozenset(), "here")
+    report = examine(memory, names=names, claims=[claim], may_write=False, is_patient=False, mark="x",
+                     sleep=lambda seconds: None, said=lambda finding: None)  # fmt: skip
+    assert [finding.result for finding in report.findings] == ["untried"]
+    assert memory.calls["write"] == 0
+
+
 def test_dry_run_refuses_and_keeps_what_it_would_have_sent(memory: Memory) -> None:
     connector = DryRun(memory)
     [outcome] = connector.write([EDIT])
@@ -119,9 +171,14 @@ def test_notes_count_and_never_quote(memory: Memory) -> None:
 def test_a_pull_that_breaks_half_way_is_noted_with_what_came(memory: Memory) -> None:
     class Breaking(ReadOnly):
         def changed(
-            self, object_type: str, fields: Sequence[str], window: Window, known: Known = nothing_known
+            self,
+            object_type: str,
+            fields: Sequence[str],
+            window: Window,
+            known: Known = nothing_known,
+            together: Together = IN_TURN,
         ) -> Iterator[Page]:
-            yield from self.inner.changed(object_type, fields, window, known)
+            yield from self.inner.changed(object_type, fields, window, known, together)
             raise Unavailable("gone", system="memory")
 
     notes: list[Call] = []

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.emulator.salesforce import addresses, describing, granting, identity, limits, routes, sessions
+from connectors.emulator.salesforce import absent, addresses, describing, granting, identity, limits, routes, sessions
 from connectors.emulator.salesforce.bulk import running
 from connectors.emulator.salesforce.bulk_one import endpoint as bulk_one
 from connectors.emulator.salesforce.calls import Answer, Call
@@ -58,8 +58,19 @@ def answer_to(org: Org, request: Request, body: bytes) -> Response:
         state["route"] = path if answer is not None else "unknown"
     if answer is None:
         org.note_unknown(request.method, path)
-        answer = routes.refused(not_found(), body)
+        answer = routes.refused(_unknown(org, request, path), body)
     return reply(request.headers, readdressed(answer, request))
+
+
+def _unknown(org: Org, request: Request, path: str) -> Refusal:
+    """Apex REST asks for a session first, as everything under the versions does."""
+    if not path.startswith(absent.APEX_REST):
+        return not_found()
+    try:
+        sessions.user_of(org, request.headers)
+    except Refusal as refusal:
+        return refusal
+    return absent.no_apex()
 
 
 def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
@@ -87,7 +98,8 @@ def _without_token(org: Org, request: Request, path: str, body: bytes) -> Answer
 def _over_soap(org: Org, request: Request, path: str, body: bytes) -> Answer | None:
     versioned = endpoint.PATH.fullmatch(path)
     if versioned is None or request.method != "POST":
-        return None
+        other = endpoint.ELSEWHERE.fullmatch(path) if request.method == "POST" else None
+        return None if other is None else endpoint.refuse(_call(org, request, body, "", "", ""), other["api"])
     request.scope.setdefault("state", {})["route"] = "/services/Soap/u/{version}"
     return endpoint.answer_to(_call(org, request, body, versioned.group(1), "", ""))
 

@@ -35,7 +35,7 @@ class Call:
     """``path`` is relative to the versioned root; ``places`` are its named parts; header names are lower-case.
 
     ``entries`` are the caller's ledger entries from its request header, for the audit only. ``outer`` is the
-    transaction of the composite this call is part of.
+    transaction of the composite this call is part of. ``area`` is "tooling" for that API: part of its addresses.
     """
 
     org: Org
@@ -52,6 +52,7 @@ class Call:
     places: dict[str, str] = field(default_factory=dict)
     route: str = ""
     outer: Transaction | None = None
+    area: str = ""
 
     def at(self, route: str, places: dict[str, str]) -> Call:
         return replace(self, route=route, places=places)
@@ -110,7 +111,8 @@ class Call:
                 nested.entry_ids.update(dict.fromkeys(nested.touched, self.entries[0]))
 
     def url(self, *steps: str) -> str:
-        return "/".join((f"/services/data/{self.version}", *steps))
+        root = f"/services/data/{self.version}"
+        return "/".join((root, self.area, *steps) if self.area else (root, *steps))
 
     def plain_body(self) -> bytes:
         if self.headers.get("content-encoding", "").lower() != "gzip":

@@ -7,14 +7,18 @@ from typing import Any
 
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.rows import http_date, read_date
-from connectors.emulator.salesforce.schema import Field, ObjectType, defaults
+from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType, defaults
+from connectors.emulator.salesforce.tooling.catalogue import catalogue, in_both
 
 VERSIONS = range(31, 68)
 """Older ones are retired, younger ones in preview."""
 
 SEASONS = ("Winter", "Spring", "Summer")
 WINTER_2015 = 32
-RESOURCES = ("composite", "jobs", "limits", "query", "queryAll", "recent", "search", "sobjects")
+RESOURCES = (
+    "appMenu", "composite", "jobs", "limits", "query", "queryAll", "quickActions", "recent", "search", "sobjects",
+    "tabs", "theme", "tooling",
+)  # fmt: skip
 
 
 def serves(version: str) -> bool:
@@ -47,25 +51,34 @@ def all_objects(call: Call) -> Answer:
     unchanged = _unchanged(call)
     if unchanged is not None:
         return unchanged
-    kinds = sorted(call.org.catalogue.listed(), key=lambda kind: kind.name)
-    listed = [object_entry(kind, call) for kind in kinds]
-    return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed}, _stamp(call))
+    return Answer(200, listed(call, call.org.catalogue), _stamp(call))
+
+
+def listed(call: Call, catalogue: Catalogue) -> dict[str, Any]:
+    kinds = sorted(catalogue.listed(), key=lambda kind: kind.name)
+    return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [object_entry(kind, call) for kind in kinds]}
 
 
 def one_object(call: Call) -> Answer:
     """304 when the org's metadata did not change since ``If-Modified-Since``; permissions count as metadata."""
-    kind = call.org.sobject(call.places["object"])
+    metadata = None if call.org.catalogue.knows(call.places["object"]) else in_both(call.places["object"])
+    kind = metadata or call.org.sobject(call.places["object"])
     unchanged = _unchanged(call)
     if unchanged is not None:
         return unchanged
-    document = {
+    known = call.org.catalogue if metadata is None else catalogue()
+    return Answer(200, description(call, kind, known), _stamp(call))
+
+
+def description(call: Call, kind: ObjectType, catalogue: Catalogue) -> dict[str, Any]:
+    return {
         **object_entry(kind, call),
         **defaults()["describe"],
-        "childRelationships": _child_relationships(call, kind),
+        "childRelationships": _child_relationships(catalogue, kind),
         "fields": [field_entry(item, kind) for item in kind.visible.values()],
+        "recordTypeInfos": _record_types(kind, call),
         "supportedScopes": [{"label": f"All {kind.label_plural.lower()}", "name": "everything"}],
     }
-    return Answer(200, document, _stamp(call))
 
 
 def basic_information(call: Call) -> Answer:
@@ -81,7 +94,7 @@ def recent(call: Call) -> Answer:
 
 def object_entry(kind: ObjectType, call: Call) -> dict[str, Any]:
     entry = dict(defaults()["object"])
-    if kind.is_setup or kind.read_only:
+    if kind.is_setup:
         entry.update(defaults()["setup object"])
     for operation, key in (("create", "createable"), ("edit", "updateable"), ("delete", "deletable")):
         entry[key] = entry[key] and kind.may(operation)
@@ -94,9 +107,26 @@ def object_entry(kind: ObjectType, call: Call) -> dict[str, Any]:
         mergeable=kind.mergeable,
         name=kind.name,
         undeletable=kind.undeletable,
-        urls={"sobject": url, "describe": f"{url}/describe", "rowTemplate": f"{url}/{{ID}}"},
+        urls=_urls(kind, url),
     )
     return entry
+
+
+def _urls(kind: ObjectType, url: str) -> dict[str, str]:
+    found = {"rowTemplate": f"{url}/{{ID}}", "describe": f"{url}/describe", "sobject": url}
+    if not kind.is_layoutable:
+        return found
+    layouts = {name: f"{url}/describe/{name}" for name in ("compactLayouts", "approvalLayouts", "layouts")}
+    return {**layouts, **found, "listviews": f"{url}/listviews", "quickActions": f"{url}/quickActions"}
+
+
+def _record_types(kind: ObjectType, call: Call) -> list[dict[str, Any]]:
+    """The master alone."""
+    url = call.url("sobjects", kind.name, "describe", "layouts")
+    return [
+        {**each, "urls": {"layout": f"{url}/{each['recordTypeId']}"} if kind.is_layoutable else {}}
+        for each in defaults()["describe"]["recordTypeInfos"]
+    ]
 
 
 def field_entry(item: Field, kind: ObjectType) -> dict[str, Any]:
@@ -143,7 +173,7 @@ def _picklist_values(item: Field) -> list[dict[str, Any]]:
     ]
 
 
-def _child_relationships(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
+def _child_relationships(catalogue: Catalogue, kind: ObjectType) -> list[dict[str, Any]]:
     return [
         {
             "cascadeDelete": child.cascade,
@@ -155,7 +185,7 @@ def _child_relationships(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
             "relationshipName": child.relationship,
             "restrictedDelete": child.restricted,
         }
-        for child in call.org.catalogue.children_of(kind.name)
+        for child in catalogue.children_of(kind.name)
     ]
 
 

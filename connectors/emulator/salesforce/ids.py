@@ -28,6 +28,18 @@ def new_id(prefix: str, number: int) -> str:
     return fifteen + checksum(fifteen)
 
 
+def beyond(record_id: str, number: int) -> str:
+    """The 15-character id so many places further on."""
+    place = 0
+    for char in record_id[3:15]:
+        place = place * 62 + _BASE62.index(char)
+    place, digits = place + number, ""
+    for _ in range(12):
+        place, digit = divmod(place, 62)
+        digits = _BASE62[digit] + digits
+    return record_id[:3] + digits
+
+
 def full_id(text: str) -> str | None:
     """The 18-character form of a 15- or 18-character id; None when it is none."""
     if len(text) not in (15, 18) or not text.isalnum() or not text.isascii():

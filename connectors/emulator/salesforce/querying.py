@@ -13,7 +13,7 @@ from connectors.emulator.salesforce.ids import new_id
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import Refusal
 from connectors.emulator.salesforce.schema import Catalogue, Field, ObjectType
-from connectors.emulator.salesforce.soql import columns
+from connectors.emulator.salesforce.soql import columns, plans
 from connectors.emulator.salesforce.soql.aggregate import aggregated, count
 from connectors.emulator.salesforce.soql.evaluate import rows_of
 from connectors.emulator.salesforce.soql.lexer import NotBuilt, SoqlError
@@ -21,6 +21,7 @@ from connectors.emulator.salesforce.soql.literals import Moment
 from connectors.emulator.salesforce.soql.parser import parse
 from connectors.emulator.salesforce.soql.paths import Scope
 from connectors.emulator.salesforce.soql.shape import Make, maker
+from connectors.emulator.salesforce.tooling.catalogue import in_both
 from connectors.emulator.world import Row
 
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2_000
@@ -30,7 +31,7 @@ class View:
     """What one caller's query may see: committed rows, deleted and archived ones only with queryAll."""
 
     def __init__(self, org: Org, user_id: str, *, with_deleted: bool) -> None:
-        self._org = org
+        self.org = org
         self._with_deleted = with_deleted
         self.user_id = user_id
         self.catalogue: Catalogue = org.catalogue
@@ -39,40 +40,51 @@ class View:
         self.moment = Moment(org.now, ZoneInfo(zone))
 
     def rows(self, kind: ObjectType) -> Iterable[Row]:
-        found = self._org.rows(kind)
+        found = self.org.rows(kind)
         if self._with_deleted:
-            return [row for row in found if not row.deleted or not self._org.is_purged(row)]
+            return [row for row in found if not row.deleted or not self.org.is_purged(row)]
         if "IsArchived" in kind.fields:
             return [row for row in found if not row.deleted and not row.values.get("IsArchived")]
         return [row for row in found if not row.deleted]
 
     def row(self, object_name: str, record_id: str) -> Row | None:
-        found = self._org.row(object_name, record_id)
+        found = self.org.row(object_name, record_id)
         return found if found is not None and self._sees(found) else None
 
     def by_key(self, kind: ObjectType, item: Field, value: Any) -> list[Row] | None:
         if item.type == "id":
             row = self.row(kind.name, value)
             return [] if row is None else [row]
-        if (kind.name, item.name) not in self._org.space.indexes:
+        if (kind.name, item.name) not in self.org.space.indexes:
             return None
-        return [row for row in self._org.rows_with(kind, item, value) if self._sees(row)]
+        return [row for row in self.org.rows_with(kind, item, value) if self._sees(row)]
 
     def by_stamp(self, kind: ObjectType, start: datetime | None, end: datetime | None) -> list[Row]:
-        return [row for row in self._org.rows_stamped(kind, start, end) if self._sees(row)]
+        return [row for row in self.org.rows_stamped(kind, start, end) if self._sees(row)]
+
+    def instead(self, call: Call, text: str) -> View | None:
+        """Another view for a query this one cannot answer: that of the org's metadata. Raises SoqlError."""
+        from connectors.emulator.salesforce.tooling.endpoint import Metadata  # it is a view itself
+
+        return None if in_both(str(parse(text).source)) is None else Metadata(call)
+
+    def check(self, scope: Scope) -> None:
+        """Of a whole query; objects of the org can be asked for anyhow."""
 
     def _sees(self, row: Row) -> bool:
         if self._with_deleted:
-            return not self._org.is_purged(row)
+            return not self.org.is_purged(row)
         return not row.deleted and not row.values.get("IsArchived")
 
 
 def query(call: Call) -> Answer:
-    return _first_page(call, with_deleted=False)
+    if "explain" in call.query:
+        return Answer(200, _explained(call, call.query["explain"]))
+    return Answer(200, first_page(call, View(call.org, call.user_id, with_deleted=False)))
 
 
 def query_all(call: Call) -> Answer:
-    return _first_page(call, with_deleted=True)
+    return Answer(200, first_page(call, View(call.org, call.user_id, with_deleted=True)))
 
 
 def next_page(call: Call) -> Answer:
@@ -82,12 +94,27 @@ def next_page(call: Call) -> Answer:
     return Answer(200, _page(call, cursor, start, _page_size(call, cursor.size), locator_id))
 
 
-def _first_page(call: Call, *, with_deleted: bool) -> Answer:
+def first_page(call: Call, view: View) -> dict[str, Any]:
+    """Raises Refusal: what the view does not know, or no SOQL."""
     text = call.query.get("q", "")
     if not text.strip():
         raise Refusal(400, "MALFORMED_QUERY", "A query string has to be specified")
     try:
-        return Answer(200, _result(call, text, View(call.org, call.user_id, with_deleted=with_deleted)))
+        try:
+            return _result(call, text, view)
+        except NotBuilt:
+            instead = view.instead(call, text)
+            if instead is None:
+                raise
+            return _result(call, text, instead)
+    except SoqlError as error:
+        raise refusal_of(call.org, text, error) from None
+
+
+def _explained(call: Call, text: str) -> dict[str, Any]:
+    """Raises Refusal."""
+    try:
+        return plans.explained(Scope.of(View(call.org, call.user_id, with_deleted=False), parse(text)))
     except SoqlError as error:
         raise refusal_of(call.org, text, error) from None
 
@@ -101,6 +128,7 @@ def refusal_of(org: Org, text: str, error: SoqlError) -> Refusal:
 
 def _result(call: Call, text: str, view: View) -> dict[str, Any]:
     scope = Scope.of(view, parse(text))
+    view.check(scope)
     if call.query.get("columns", "").lower() == "true":
         return columns.described(scope)
     if scope.query.is_bare_count and not scope.query.group_by:

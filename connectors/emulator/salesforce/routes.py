@@ -7,21 +7,28 @@ from dataclasses import dataclass
 from functools import cache
 
 from connectors.emulator.salesforce import (
+    absent,
     collections,
     describing,
     keys,
+    layouts,
     limits,
+    listviews,
+    passwords,
     querying,
     replication,
     rows,
+    screens,
     searching,
     tree,
 )
 from connectors.emulator.salesforce.bulk import ingest, query_jobs
 from connectors.emulator.salesforce.calls import Answer, Call
 from connectors.emulator.salesforce.refusals import Refusal, Unreadable, not_found
+from connectors.emulator.salesforce.tooling import endpoint as tooling
 
 Handler = Callable[[Call], Answer]
+Paths = list[tuple[str, dict[str, Handler]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +51,87 @@ class Route:
         return dict(zip(self.names, named, strict=True))
 
 
+GENERAL: Paths = [
+    ("", {"GET": describing.resources}),
+    ("/query", {"GET": querying.query}),
+    ("/queryAll", {"GET": querying.query_all}),
+    ("/query/{locator}", {"GET": querying.next_page}),
+    ("/queryAll/{locator}", {"GET": querying.next_page}),
+    ("/search", {"GET": searching.search}),
+    ("/limits", {"GET": limits.limits}),
+    ("/recent", {"GET": describing.recent}),
+    ("/tabs", {"GET": screens.tabs}),
+    ("/theme", {"GET": screens.theme}),
+    ("/appMenu", {"GET": screens.menus}),
+    ("/appMenu/AppSwitcher", {"GET": screens.apps}),
+    ("/appMenu/Salesforce1", {"GET": screens.mobile_menu}),
+    ("/quickActions", {"GET": screens.actions}),
+    ("/process/rules", {"GET": absent.rules}),
+    ("/process/approvals", {"GET": absent.approvals}),
+    ("/analytics/reports", {"GET": absent.nothing}),
+    ("/analytics/dashboards", {"GET": absent.nothing}),
+    ("/limits/recordCount", {"GET": limits.record_count}),
+]
+
+RECORDS: Paths = [
+    ("/sobjects", {"GET": describing.all_objects}),
+    ("/sobjects/{object}", {"GET": describing.basic_information, "POST": rows.create}),
+    ("/sobjects/{object}/describe", {"GET": describing.one_object}),
+    ("/sobjects/{object}/updated", {"GET": replication.updated}),
+    ("/sobjects/{object}/deleted", {"GET": replication.deleted}),
+    ("/sobjects/{object}/listviews", {"GET": listviews.every}),
+    ("/sobjects/{object}/listviews/{view}", {"GET": listviews.one}),
+    ("/sobjects/{object}/listviews/{view}/describe", {"GET": listviews.described}),
+    ("/sobjects/{object}/listviews/{view}/results", {"GET": listviews.results}),
+    ("/sobjects/{object}/quickActions", {"GET": screens.actions}),
+    ("/sobjects/{object}/describe/layouts", {"GET": layouts.layouts}),
+    ("/sobjects/{object}/describe/layouts/{part}", {"GET": layouts.of_record_type}),
+    ("/sobjects/{object}/describe/compactLayouts", {"GET": layouts.compact_layouts}),
+    ("/sobjects/{object}/describe/compactLayouts/{part}", {"GET": layouts.one_compact_layout}),
+    ("/sobjects/{object}/describe/approvalLayouts", {"GET": layouts.approval_layouts}),
+    ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
+    ("/sobjects/{object}/describe/{part}", {}),
+    (
+        "/sobjects/User/{id}/password",
+        {"GET": passwords.told, "POST": passwords.change, "DELETE": passwords.reset},
+    ),
+    ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
+]
+"""One without methods is not there, and no record by its key either."""
+
+JOBS: Paths = [
+    ("/jobs/ingest", {"GET": ingest.listed, "POST": ingest.create}),
+    ("/jobs/ingest/{id}", {"GET": ingest.details, "PATCH": ingest.change_state, "DELETE": ingest.remove}),
+    ("/jobs/ingest/{id}/batches", {"PUT": ingest.upload}),
+    ("/jobs/ingest/{id}/successfulResults", {"GET": ingest.successful}),
+    ("/jobs/ingest/{id}/failedResults", {"GET": ingest.failed}),
+    ("/jobs/ingest/{id}/unprocessedrecords", {"GET": ingest.unprocessed}),
+    ("/jobs/query", {"GET": query_jobs.listed, "POST": query_jobs.create}),
+    (
+        "/jobs/query/{id}",
+        {"GET": query_jobs.details, "PATCH": query_jobs.change_state, "DELETE": query_jobs.remove},
+    ),
+    ("/jobs/query/{id}/results", {"GET": query_jobs.results}),
+    ("/jobs/query/{id}/resultPages", {"GET": query_jobs.result_pages}),
+]
+
+TOOLING: Paths = [
+    ("/tooling", {"GET": tooling.resources}),
+    ("/tooling/query", {"GET": tooling.query}),
+    ("/tooling/query/{locator}", {"GET": tooling.next_page}),
+    ("/tooling/sobjects", {"GET": tooling.all_objects}),
+    ("/tooling/sobjects/{object}", {"GET": tooling.basic_information}),
+    ("/tooling/sobjects/{object}/describe", {"GET": tooling.one_object}),
+    ("/tooling/sobjects/{object}/{id}", {"GET": tooling.read}),
+]
+
+
 @cache
 def table() -> tuple[Route, ...]:
-    """More exact paths first. One without methods is not there, and no record by its key either."""
+    """More exact paths first."""
     from connectors.emulator.salesforce import composite  # it dispatches itself
 
-    paths: list[tuple[str, dict[str, Handler]]] = [
-        ("", {"GET": describing.resources}),
-        ("/query", {"GET": querying.query}),
-        ("/queryAll", {"GET": querying.query_all}),
-        ("/query/{locator}", {"GET": querying.next_page}),
-        ("/queryAll/{locator}", {"GET": querying.next_page}),
-        ("/search", {"GET": searching.search}),
-        ("/limits", {"GET": limits.limits}),
-        ("/recent", {"GET": describing.recent}),
-        ("/limits/recordCount", {"GET": limits.record_count}),
-        ("/sobjects", {"GET": describing.all_objects}),
-        ("/sobjects/{object}", {"GET": describing.basic_information, "POST": rows.create}),
-        ("/sobjects/{object}/describe", {"GET": describing.one_object}),
-        ("/sobjects/{object}/updated", {"GET": replication.updated}),
-        ("/sobjects/{object}/deleted", {"GET": replication.deleted}),
-        ("/sobjects/{object}/listviews", {}),
-        ("/sobjects/{object}/quickActions", {}),
-        ("/sobjects/{object}/{id}", {"GET": rows.read, "PATCH": rows.change, "DELETE": rows.delete}),
-        ("/sobjects/{object}/describe/{part}", {}),
-        ("/sobjects/{object}/{field}/{value}", {"GET": keys.read, "PATCH": keys.upsert, "DELETE": keys.delete}),
-        ("/jobs/ingest", {"GET": ingest.listed, "POST": ingest.create}),
-        ("/jobs/ingest/{id}", {"GET": ingest.details, "PATCH": ingest.change_state, "DELETE": ingest.remove}),
-        ("/jobs/ingest/{id}/batches", {"PUT": ingest.upload}),
-        ("/jobs/ingest/{id}/successfulResults", {"GET": ingest.successful}),
-        ("/jobs/ingest/{id}/failedResults", {"GET": ingest.failed}),
-        ("/jobs/ingest/{id}/unprocessedrecords", {"GET": ingest.unprocessed}),
-        ("/jobs/query", {"GET": query_jobs.listed, "POST": query_jobs.create}),
-        (
-            "/jobs/query/{id}",
-            {"GET": query_jobs.details, "PATCH": query_jobs.change_state, "DELETE": query_jobs.remove},
-        ),
-        ("/jobs/query/{id}/results", {"GET": query_jobs.results}),
-        ("/jobs/query/{id}/resultPages", {"GET": query_jobs.result_pages}),
+    together: Paths = [
         ("/composite", {"POST": composite.composite}),
         ("/composite/batch", {"POST": composite.batch}),
         ("/composite/graph", {"POST": composite.graphs}),
@@ -93,7 +143,7 @@ def table() -> tuple[Route, ...]:
         ("/composite/sobjects/{object}", {"GET": collections.read, "POST": collections.read}),
         ("/composite/sobjects/{object}/{field}", {"PATCH": collections.upsert}),
     ]
-    return tuple(_route(path, methods) for path, methods in paths)
+    return tuple(_route(path, methods) for path, methods in (*together, *GENERAL, *RECORDS, *JOBS, *TOOLING))
 
 
 def _route(path: str, methods: dict[str, Handler]) -> Route:

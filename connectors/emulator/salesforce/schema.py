@@ -133,7 +133,7 @@ class ObjectType:
         self.name_field = next((each.name for each in self.fields.values() if each.describe.get("nameField")), "Id")
         self.unique = [item for item in self.fields.values() if item.unique]
         self.decimals = [item.name for item in self.fields.values() if item.is_number and item.type != "int"]
-        self.references = [item for item in self.fields.values() if item.type == "reference" and item.to]
+        self.references = [item for item in self.fields.values() if item.to]
         self.hierarchies = [
             item for item in self.references if item.to == [self.name] and item.is_stored_lookup and not item.is_custom
         ]
@@ -143,6 +143,11 @@ class ObjectType:
     def find(self, name: str) -> Field | None:
         """A field the API user can see."""
         return self.visible.get(name.lower())
+
+    @property
+    def is_layoutable(self) -> bool:
+        """Whether its records have pages, lists and tabs."""
+        return not self.is_setup
 
     def may(self, operation: str) -> bool:
         """Whether the API user may do this one of ``OPERATIONS``."""
@@ -171,7 +176,7 @@ class Catalogue:
     def __init__(
         self, changes: Sequence[Mapping[str, Any]] = (), permissions: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
-        definitions = {name: json.loads(text) for name, text in _shipped().items()}
+        definitions = shipped()
         for change in changes:
             if "create" in change:
                 definitions[change["object"]] = custom_object(
@@ -179,9 +184,17 @@ class Catalogue:
                 )
             else:
                 _apply(definitions[change["object"]]["fields"], change)
-        self.objects = {
-            name: _object_type(name, body, (permissions or {}).get(name, {})) for name, body in definitions.items()
-        }
+        self._define(definitions, permissions or {})
+
+    @classmethod
+    def of(cls, definitions: Mapping[str, Any]) -> Catalogue:
+        """One of other objects than the org's own."""
+        made = cls.__new__(cls)
+        made._define(definitions, {})
+        return made
+
+    def _define(self, definitions: Mapping[str, Any], permissions: Mapping[str, Mapping[str, str]]) -> None:
+        self.objects = {name: _object_type(name, body, permissions.get(name, {})) for name, body in definitions.items()}
         self.names = self.objects.pop("Name")
         self._by_lower = {name.lower(): kind for name, kind in self.objects.items()}
         self._children: dict[str, list[Child]] = {}
@@ -396,6 +409,16 @@ def _ordered(definitions: Mapping[str, Any]) -> list[str]:
     apart = {*first, *stamps, *custom}
     middle = [name for name in definitions if name not in apart]
     return [name for name in (*first, *middle, *stamps, *custom) if name in definitions]
+
+
+def shipped() -> dict[str, Any]:
+    """The definitions of the objects every org begins with, the caller's own to change."""
+    return {name: json.loads(text) for name, text in _shipped().items()}
+
+
+def tooling_definitions() -> dict[str, Any]:
+    loaded: dict[str, Any] = _json("tooling")
+    return loaded
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 from connectors.emulator.salesforce import describing, limits, sessions
 from connectors.emulator.salesforce.bulk.csv_text import BadCsv
 from connectors.emulator.salesforce.bulk_one import formats
+from connectors.emulator.salesforce.bulk_one.chunking import asked_for
 from connectors.emulator.salesforce.bulk_one.formats import JSON, XML
 from connectors.emulator.salesforce.bulk_one.jobs import ABORTED, CLOSED, COMPLETED, OPEN, QUERIES, Batch, Job
 from connectors.emulator.salesforce.bulk_one.running import catch_up
@@ -93,6 +94,7 @@ def _create(call: Call, places: Places, form: str) -> Answer:
         created_at=call.org.now,
         external_id=_key(kind, body.get("externalIdFieldName")) if operation == "upsert" else None,
         assignment_rule=body.get("assignmentRuleId") or None,
+        chunking=asked_for(call.headers.get("sforce-enable-pkchunking")) if operation in QUERIES else None,
     )
     call.org.old_jobs.add(job)
     return formats.document(form, "jobInfo", job.info(), CREATED)

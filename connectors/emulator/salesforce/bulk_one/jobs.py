@@ -19,6 +19,14 @@ QUERIES = ("query", "queryAll")
 
 
 @dataclass(frozen=True, slots=True)
+class Chunking:
+    """``size`` is that of a range of ids; ``start`` is the id of the first row wanted, if not all are."""
+
+    size: int
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one row, in the order they were sent. ``refusal`` is None for one that was saved."""
 
@@ -42,6 +50,7 @@ class Batch:
     outcomes: list[Outcome] = field(default_factory=list)
     result: Result | None = None
     result_id: str = ""
+    is_chunk: bool = False
 
     def end(self, state: str, at: datetime, message: str | None = None) -> None:
         self.state, self.changed_at, self.message = state, at, message
@@ -85,6 +94,7 @@ class Job:
     created_at: datetime
     external_id: str | None = None
     assignment_rule: str | None = None
+    chunking: Chunking | None = None
     state: str = OPEN
     changed_at: datetime | None = None
     batches: dict[str, Batch] = field(default_factory=dict)

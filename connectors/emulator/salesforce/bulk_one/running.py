@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from connectors.emulator.salesforce import limits
 from connectors.emulator.salesforce.bulk.csv_text import BadCsv
-from connectors.emulator.salesforce.bulk.results import result_of
+from connectors.emulator.salesforce.bulk.results import checked_scope, result_of
 from connectors.emulator.salesforce.bulk.running import ROWS_PER_TRANSACTION
 from connectors.emulator.salesforce.bulk.writing import Writing, check_columns, terms_of
+from connectors.emulator.salesforce.bulk_one import chunking
 from connectors.emulator.salesforce.bulk_one.formats import rows_of
 from connectors.emulator.salesforce.bulk_one.jobs import ABORTED, COMPLETED, FAILED, NOT_PROCESSED, Batch, Job, Outcome
 from connectors.emulator.salesforce.ids import new_id
@@ -34,8 +35,10 @@ def catch_up(org: Org) -> None:
 
 def _proceed(org: Org, job: Job, batch: Batch) -> None:
     """A batch that cannot be read, or a query that cannot run, fails as a whole."""
-    limits.count(org, 1, limits.BULK_BATCHES)
     try:
+        if _was_chunked(org, job, batch):
+            return
+        limits.count(org, 1, limits.BULK_BATCHES)
         if job.is_query:
             batch.result = result_of(org, batch.request, job.user_id, with_deleted=job.operation == "queryAll")
             batch.result_id = new_id("752", org.space.next_number("752"))
@@ -50,6 +53,23 @@ def _proceed(org: Org, job: Job, batch: Batch) -> None:
         batch.end(FAILED, org.now, str(error))
     else:
         batch.end(COMPLETED, org.now)
+
+
+def _was_chunked(org: Org, job: Job, batch: Batch) -> bool:
+    """Whether others take its place: then it is not processed, and has no result. Raises SoqlError, Refusal."""
+    if job.chunking is None or batch.is_chunk:
+        return False
+    kind = org.kind(job.object_name)
+    if not chunking.supports(kind):
+        raise Refusal(400, "InvalidBatch", f"PK chunking is not supported for {kind.name}")
+    checked_scope(org, batch.request, job.user_id, with_deleted=job.operation == "queryAll")
+    queries = chunking.queries(org, kind, job.chunking, batch.request)
+    for text in queries:
+        chunk = Batch(new_id("751", org.space.next_number("751")), job.id, org.now, text, is_chunk=True)
+        job.batches[chunk.id] = chunk
+    if queries:
+        batch.end(NOT_PROCESSED, org.now)
+    return bool(queries)
 
 
 def _write(org: Org, job: Job, batch: Batch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.emulator.salesforce import granting, sessions
+from connectors.emulator.salesforce import granting, passwords, sessions
 from connectors.emulator.salesforce.calls import Call
 from connectors.emulator.salesforce.org import Org
 from connectors.emulator.salesforce.refusals import text
@@ -50,13 +50,28 @@ def user_info(call: Call, request: Request) -> dict[str, Any]:
     return _user_info(call.org, call.user_id)
 
 
+def set_password(call: Call, request: Request) -> dict[str, Any]:
+    """Raises Refusal: nobody, or too short."""
+    user = passwords.user_of(call, request.body.value("userId") or "")
+    passwords.renew(call, user, request.body.value("password"))
+    return {}
+
+
+def reset_password(call: Call, request: Request) -> dict[str, Any]:
+    return {"password": passwords.made_up(call, passwords.user_of(call, request.body.value("userId") or ""))}
+
+
 def _user_info(org: Org, user_id: str) -> dict[str, Any]:
     user = org.space.table("User")[user_id].values
     organization = org.space.table("Organization")[org.space.settings["org_id"]].values
     return {
         "accessibilityMode": False,
+        "chatterExternal": False,
         "currencySymbol": "$",
+        "orgAttachmentFileSizeLimit": 26_214_400,
         "orgDefaultCurrencyIsoCode": "USD",
+        "orgDefaultCurrencyLocale": "en_US",
+        "orgDisallowHtmlAttachments": False,
         "orgHasPersonAccounts": False,
         "organizationId": org.space.settings["org_id"],
         "organizationMultiCurrency": False,

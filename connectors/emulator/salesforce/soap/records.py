@@ -61,7 +61,7 @@ def upsert(call: Call, request: Request) -> list[Result]:
         saved = one_row.upsert(call.org, transaction, kind, sent, key_field(kind, key).name, terms, seen)
         return {"created": saved[1], **_saved(saved)}
 
-    return _each(call, request, "sObjects", do)
+    return [{"created": False, **result} for result in _each(call, request, "sObjects", do)]
 
 
 def delete(call: Call, request: Request) -> list[Result]:
@@ -169,7 +169,13 @@ def convert_lead(call: Call, request: Request) -> list[Result]:
         result = converting.convert(call.org, transaction, lead, wanted)
         return {name: value for name, value in result.items() if name != "errors"}
 
-    return _each(call, request, "leadConverts", do, most=MOST_CONVERSIONS)
+    results = _each(call, request, "leadConverts", do, most=MOST_CONVERSIONS)
+    return [result if result["success"] else _not_converted(result) for result in results]
+
+
+def _not_converted(failed: Result) -> Result:
+    nothing = dict.fromkeys(("accountId", "contactId", "leadId", "opportunityId"))
+    return dict(sorted({**nothing, "errors": failed["errors"], "success": False}.items()))
 
 
 def _check_contact(org: Org, wanted: converting.Conversion) -> None:

@@ -68,10 +68,20 @@ def parsed(data: bytes) -> Element:
     return root.children[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands inside an element whose type the answer names: ``xsi:type``."""
+
+    type: str
+    inside: str
+
+
 def written(name: str, value: Any) -> str:
     """``{"id": "x", "errors": [{…}]}`` as elements: a list repeats its element, None is nil."""
     if isinstance(value, list):
         return "".join(written(name, each) for each in value)
+    if isinstance(value, Typed):
+        return f'<{name} xsi:type="{value.type}">{value.inside}</{name}>'
     if value is None:
         return f'<{name} xsi:nil="true"/>'
     if isinstance(value, Mapping):

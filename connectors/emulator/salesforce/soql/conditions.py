@@ -159,6 +159,15 @@ def _as_regex(pattern: str) -> str:
 EDGES = ("=", "<", "<=", ">", ">=")
 
 
+def leading_field(scope: Scope, where: Condition | None) -> str | None:
+    """The field whose index a query goes by, if it goes by any. Raises SoqlError."""
+    parts = where.parts if isinstance(where, Junction) and where.word == "AND" else (where,)
+    for part in parts:
+        if isinstance(part, Comparison) and part.select is None and _indexed(scope, part) is not None:
+            return scope.path(part.subject).last if isinstance(part.subject, Path) else None
+    return None if _span(scope, parts) == (None, None) else "SystemModstamp"
+
+
 def candidates(scope: Scope, where: Condition | None) -> Iterable[Row]:
     """The rows to test: those an index names for an equality that must hold, else all of the object."""
     parts = where.parts if isinstance(where, Junction) and where.word == "AND" else (where,)

@@ -135,10 +135,11 @@ def step_to_parent(scope: Scope, kind: ObjectType, name: str, column: int) -> St
     catalogue, source = scope.source.catalogue, scope.source
     names = {catalogue.objects[target].prefix: target for target in link.to}
     read_id = shown(link)
+    only = None if link.is_id else link.to[0]
 
     def parent(row: Row) -> Row | None:
         record_id = read_id(row)
-        target = names.get(record_id[:3]) if record_id else None
+        target = (only or names.get(record_id[:3])) if record_id else None
         return source.row(target, record_id) if target is not None else None
 
     parent_kind = catalogue.names if len(link.to) > 1 else catalogue.objects[link.to[0]]

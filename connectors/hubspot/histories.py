@@ -1,20 +1,24 @@
-"""Who last edited a field: HubSpot keeps that per property, in a history that batch reads can bring along."""
+"""Who last edited a field, and what stood there before us: HubSpot keeps the last values of every property, in a
+history that batch reads can bring along."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from agent.connector import Author
 from agent.records import Ref
+from agent.versions import Author, Landed, Version
+from connectors.hubspot.abilities import HISTORY_CHUNK
 from connectors.hubspot.associations import in_properties, refused
 from connectors.hubspot.client import Client
 from connectors.hubspot.ids import checked_object_type, is_record_id
-from connectors.hubspot.records import rows_of
+from connectors.hubspot.records import blank_as_none, moment, rows_of
 from connectors.hubspot.vendor import SYSTEM
 
-HISTORY_CHUNK = 50
-"""A batch read with histories takes half as many records as one without."""
+LATEST_STAMP = timedelta(seconds=1)
+"""A value may carry a stamp this much later than the record that got it; what HubSpot promises here was never read."""
 
 _BY_USER = "userId:"
 
@@ -37,7 +41,28 @@ def authors_of(
     Raises:
         AccessDenied, Unavailable, BadReply: the histories could not be read.
     """
-    found: dict[tuple[Ref, str], Author] = {}
+    return {cell: _author(versions[0], people) for cell, versions in _histories(client, cells) if versions}
+
+
+def stood_before(client: Client, landed: Collection[Landed], people: Mapping[str, str]) -> dict[Landed, Version]:
+    """See ``agent.connector.Connector.stood_before``; ``people`` and errors as above."""
+    by_cell: dict[tuple[Ref, str], list[Landed]] = defaultdict(list)
+    for each in landed:
+        by_cell[each.ref, each.field].append(each)
+    found: dict[Landed, Version] = {}
+    for cell, versions in _histories(client, list(by_cell)):
+        for each in by_cell[cell]:
+            older = _older_than(versions, each)
+            at = moment(older.get("timestamp")) if older is not None else None
+            if older is not None and at is not None:
+                found[each] = Version(blank_as_none(older.get("value")), at, _author(older, people))
+    return found
+
+
+def _histories(
+    client: Client, cells: Sequence[tuple[Ref, str]]
+) -> Iterator[tuple[tuple[Ref, str], list[Mapping[str, Any]]]]:
+    """The versions of each cell, newest first."""
     wanted = set(cells)
     for object_type, ids, names in _asked(cells):
         reply = client.batch_read(checked_object_type(object_type), ids, [], history=names)
@@ -46,10 +71,19 @@ def authors_of(
         for row in rows_of(reply.json_object("results")):
             ref = Ref(SYSTEM, object_type, row["id"])
             for name in names:
-                version = _newest(row, name)
-                if version is not None and (ref, name) in wanted:
-                    found[ref, name] = _author(version, people)
-    return found
+                if (ref, name) in wanted:
+                    yield (ref, name), _versions(row, name)
+
+
+def _older_than(versions: Sequence[Mapping[str, Any]], landed: Landed) -> Mapping[str, Any] | None:
+    """The version before the one that this write made; None where that one is not among them, or is the oldest."""
+    stamp = moment(landed.version)
+    for number, version in enumerate(versions[:-1]):
+        at = moment(version.get("timestamp"))
+        is_not_later = at is not None and stamp is not None and at <= stamp + LATEST_STAMP
+        if is_not_later and blank_as_none(version.get("value")) == landed.value:
+            return versions[number + 1]
+    return None
 
 
 def _asked(cells: Sequence[tuple[Ref, str]]) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -63,12 +97,10 @@ def _asked(cells: Sequence[tuple[Ref, str]]) -> Iterator[tuple[str, list[str], l
             yield object_type, ids[start : start + HISTORY_CHUNK], names
 
 
-def _newest(row: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The newest version of a property, or None."""
+def _versions(row: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     histories = row.get("propertiesWithHistory")
     versions = histories.get(name) if isinstance(histories, dict) else None
-    newest = versions[0] if isinstance(versions, list) and versions else None
-    return newest if isinstance(newest, dict) else None
+    return [version for version in versions if isinstance(version, dict)] if isinstance(versions, list) else []
 
 
 def _author(version: Mapping[str, Any], people: Mapping[str, str]) -> Author:
