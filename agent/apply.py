@@ -26,6 +26,7 @@ from agent.bulk_jobs import BulkJob
 from agent.calls.allowances import Allowances
 from agent.changes import Entry, State
 from agent.confirm import (
+    is_an_answer,
     read_back,
     record,
     settle,
@@ -101,6 +102,7 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
     """
     entries = [entry for entry in installation.ledger.entries(batch_id=batch_id, states=NOT_SENT) if not entry.erased]
     tally = Tally()
+    silent: set[str] = set()
     for number, portion in enumerate(in_slices(in_order(entries), CANARY if canary else ())):
         is_first = canary and number < len(CANARY)
         with installation.side_by_side.one_after_the_other() if is_first else nullcontext():
@@ -108,11 +110,15 @@ def write(installation: Installation, batch_id: str, *, canary: bool = False, pr
                 tally.count(settled)
                 progress(tally.total, len(entries))
                 _stop_if_put_off(settled)
+                silent |= _silent_of(installation, settled)
+                _stop_if_silent(installation, batch_id, silent)
                 _stop_if_asked(installation, batch_id)
         if canary and tally.total and tally.failed > tally.total * CANARY_FAILURES:
             _refuse_rest(installation, batch_id, tally)
             break
-    return _finished(installation, batch_id, tally)
+    tally = _finished(installation, batch_id, tally)
+    _stop_if_lost(installation, batch_id, silent)
+    return tally
 
 
 def _written(installation: Installation, portion: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -144,6 +150,29 @@ def _stop_if_put_off(settled: Sequence[Entry]) -> None:
             raise Unavailable(
                 f"{entry.change.system} asks us to wait", system=entry.change.system, why=entry.error or ""
             )
+
+
+def _silent_of(installation: Installation, settled: Sequence[Entry]) -> set[str]:
+    """Systems that lost one write after the other, these among them."""
+    lost = {entry.change.system for entry in settled if entry.state is State.UNKNOWN}
+    return {system for system in lost if installation.side_by_side.is_silent(system, "writing")}
+
+
+def _stop_if_silent(installation: Installation, batch_id: str, silent: set[str]) -> None:
+    """Who loses one write after the other is not sent the rest of the batch, to be lost as well."""
+    if silent:
+        _stop_for(silent, installation.ledger.entries(batch_id=batch_id, states=NOT_SENT))
+
+
+def _stop_if_lost(installation: Installation, batch_id: str, silent: set[str]) -> None:
+    """Neither is it called well when all was sent and a look does not find it there."""
+    if silent:
+        _stop_for(silent, may_still_land(installation, batch_id))
+
+
+def _stop_for(silent: set[str], entries: Sequence[Entry]) -> None:
+    for system in sorted(silent & {entry.change.system for entry in entries}):
+        raise Unavailable(f"{system} does not answer any more", system=system, why="one write after the other was lost")
 
 
 def _stop_if_asked(installation: Installation, batch_id: str) -> None:
@@ -206,7 +235,7 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             plain = [entry for entry in plain if entry.id not in gone]
         for turn in _each_record_once(plain):
             settled += _send_turn(installation, connector, _without_lost(turn, settled), {}, waiting)
-            if installation.stop():
+            if _is_over(installation, connector):
                 return settled
         ours = {entry.change.ref for entry in ready if entry.id not in named}
         for turn in _each_record_once(guarded):
@@ -216,7 +245,7 @@ def _write_block(installation: Installation, block: Sequence[Entry]) -> list[Ent
             left = {settlement.entry_id for settlement in moved}
             turn = [entry for entry in turn if entry.id not in left]
             settled += _send_turn(installation, connector, turn, live, waiting)
-            if installation.stop():
+            if _is_over(installation, connector):
                 return settled
             ours |= {entry.change.ref for entry in turn}
     except KeyboardInterrupt:
@@ -311,9 +340,14 @@ def _send_turn(
         waves = installation.side_by_side.waves(connector.system, "writing", in_chunks(turn, size))
     for wave in waves:
         settled += _send(installation, connector, wave, live, waiting)
-        if installation.stop():
+        if _is_over(installation, connector):
             break
     return settled
+
+
+def _is_over(installation: Installation, connector: Connector) -> bool:
+    """Asked to stop, or nobody answers there: nothing more is sent."""
+    return installation.stop() or installation.side_by_side.is_silent(connector.system, "writing")
 
 
 def _send(
@@ -331,7 +365,7 @@ def _send(
     calls = [partial(connector.write, [as_write(entry, live) for entry in chunk]) for chunk in wave]
     paired: list[tuple[Entry, WriteOutcome]] = []
     failures: list[TruceError] = []
-    answers = installation.side_by_side.ask(connector.system, "writing", calls)
+    answers = installation.side_by_side.ask(connector.system, "writing", calls, is_an_answer)
     for chunk, answer in zip(wave, answers, strict=True):
         if isinstance(answer, TruceError):
             settle_unsent(installation, chunk, answer)

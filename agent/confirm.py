@@ -20,14 +20,17 @@ from agent.ledger.ledger import Settlement
 from agent.links import await_pairing
 from agent.live import read_in_chunks
 from agent.places import entity_type_of, in_chunks, places_of, settled_bases
-from agent.records import FieldValue, Readout, Record, Ref
+from agent.records import FieldValue, Gone, MergedInto, Readout, Record, Ref
 
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 12
+"""A write put off or lost so often is given up as failed, so that one record cannot hold up the rest for ever. With the
+daemon's pauses that is half an hour, with a locked record a dozen cycles: a bad quarter of an hour is outlived."""
+MOST_ENDS = 5
+"""Sooner where we ended while it was under way: it may be what ends us."""
 GONE = "the record is gone"
 """How the error of an entry begins that found nobody to write to: it is looked for at once."""
 LOCKED = "the record is locked, tried again with the next cycle"
 """How the error of a planned entry begins whose record somebody else was saving: nothing else waits for it."""
-"""A write put off or lost more often than this is given up as failed, so that one record cannot hold up the rest."""
 
 
 def settle(installation: Installation, entries: Sequence[Entry], outcomes: Sequence[WriteOutcome]) -> list[Entry]:
@@ -133,10 +136,10 @@ def waits_for_a_lock(entry: Entry) -> bool:
     return entry.state is State.PLANNED and (entry.error or "").startswith(LOCKED)
 
 
-def put_off(installation: Installation, entry: Entry, why: str) -> Settlement:
-    """It certainly had no effect and may be sent again later; given up after ``MOST_ATTEMPTS``."""
+def put_off(installation: Installation, entry: Entry, why: str, most: int = MOST_ATTEMPTS) -> Settlement:
+    """It certainly had no effect and may be sent again later; given up after ``most`` attempts."""
     attempts = installation.ledger.entry(entry.id).attempts
-    if attempts >= MOST_ATTEMPTS:
+    if attempts >= most:
         return Settlement(entry.id, State.FAILED, error=f"{why} ({attempts} attempts)")
     return Settlement(entry.id, State.PLANNED, error=why)
 
@@ -147,16 +150,28 @@ def settle_unsent(installation: Installation, entries: Sequence[Entry], error: T
 
 
 def wait_as_asked(system: str, outcomes: Sequence[WriteOutcome]) -> None:
-    """A vendor that says how long to wait is not asked for the rest either.
+    """A vendor that asks for a pause is not asked for the rest either, whether it says how long or not.
 
     Raises:
         Unavailable: with the longest wait asked for.
     """
-    asked = [outcome.error.retry_after for outcome in outcomes if outcome.error is not None]
-    longest = max((seconds for seconds in asked if seconds is not None), default=None)
-    if longest is not None:
-        why = f"it asks for {longest:g} seconds"
-        raise Unavailable(f"{system} asks us to wait", system=system, retry_after=longest, why=why)
+    asked = [outcome.error for outcome in outcomes if is_put_off(outcome) and outcome.error is not None]
+    if not asked:
+        return
+    longest = max((error.retry_after for error in asked if error.retry_after is not None), default=None)
+    why = f"{asked[0].code}: {asked[0].message}" if longest is None else f"it asks for {longest:g} seconds"
+    raise Unavailable(f"{system} asks us to wait", system=system, retry_after=longest, why=why)
+
+
+def is_put_off(outcome: WriteOutcome) -> bool:
+    """The system as a whole asks for a pause."""
+    return outcome.error is not None and (outcome.error.kind == "throttled" or outcome.error.retry_after is not None)
+
+
+def is_an_answer(outcomes: Sequence[WriteOutcome]) -> bool:
+    """Whether a writing call was answered, if only with a no: neither lost altogether nor put off."""
+    is_lost = all(outcome.status == "unknown" for outcome in outcomes)
+    return not is_lost and not any(is_put_off(outcome) for outcome in outcomes)
 
 
 def applied(entry: Entry, record_id: str | None, version: str | None, observed: Mapping[str, FieldValue]) -> Settlement:
@@ -235,7 +250,8 @@ def read_back(
 ) -> list[WriteOutcome]:
     """Complete applied outcomes with what the vendor holds now.
 
-    A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen.
+    A read that fails turns them into unknown outcomes: they were applied, but with what result nobody has seen. What
+    went meanwhile was written all the same.
     """
     by_id = {entry.id: entry for entry in entries}
     blind = [
@@ -265,4 +281,6 @@ def _with_observed(outcome: WriteOutcome, readout: Readout | None, is_blind: boo
         return outcome
     if isinstance(readout, Record):
         return WriteOutcome(outcome.entry_id, "applied", outcome.record_id, readout.version, dict(readout.fields), None)
+    if isinstance(readout, Gone | MergedInto):
+        return outcome
     return WriteOutcome(outcome.entry_id, "unknown", outcome.record_id, None, {}, None)

@@ -339,14 +339,15 @@ def with_keys(installation: Installation, changes: Sequence[Change]) -> list[Cha
 
 def _drop_planned(installation: Installation, batch: Batch) -> None:
     """A cycle's own writes are decided again; the second step of a pair stays, for the first may have been made. What
-    waits for a lock stays too: it has its number of tries, and is read afresh before each."""
+    waits for a lock stays too: it has its number of tries, and is read afresh before each. So does a create with a key
+    that was sent before."""
     planned = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED,))
     confirm.record(
         installation,
         [
             Settlement(entry.id, State.DRIFTED, error="interrupted; decided again")
             for entry in planned
-            if entry.change.step == 0 and not confirm.waits_for_a_lock(entry)
+            if entry.change.step == 0 and not confirm.waits_for_a_lock(entry) and not unsettled.is_sent_again(entry)
         ],
     )
 

@@ -7,6 +7,7 @@ each other; whoever makes a wave sees to that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 Doing = Literal["reading", "writing"]
 
+TO_BE_SILENT = 2
+
 _UNDER_WAY: set[Future[Any]] = set()
 """Of all waves of this process that somebody waits for, or waited for in vain."""
 
@@ -30,6 +33,7 @@ class SideBySide:
     def __init__(self, most: Mapping[str, int]) -> None:
         self._most = dict(most)
         self._answered: set[tuple[str, Doing]] = set()
+        self._silent: Counter[tuple[str, Doing]] = Counter()
         self._is_narrow = False
         self._pools: dict[str, ThreadPoolExecutor] = {}
 
@@ -62,9 +66,20 @@ class SideBySide:
         """Whether the last calls of this kind went well."""
         return (system, doing) in self._answered
 
-    def ask(self, system: str, doing: Doing, wave: Sequence[Callable[[], R]]) -> list[R | TruceError]:
+    def is_silent(self, system: str, doing: Doing) -> bool:
+        """Two waves in a row, the second a single call, brought no answer: no accident of one call any more."""
+        return self._silent[system, doing] >= TO_BE_SILENT
+
+    def ask(
+        self,
+        system: str,
+        doing: Doing,
+        wave: Sequence[Callable[[], R]],
+        is_answer: Callable[[R], bool] = lambda result: True,
+    ) -> list[R | TruceError]:
         """Make the calls of a wave at once and wait for all. What each came to, in order: its result or its error.
 
+        ``is_answer``: whether a result is one, or says that no answer came.
         Anything raised that is no ``TruceError`` is raised here, when all have ended.
         """
         if len(wave) == 1:
@@ -75,10 +90,12 @@ class SideBySide:
             wait(under_way)
             _UNDER_WAY.difference_update(under_way)
             answers = [each.result() for each in under_way]
-        if any(isinstance(answer, TruceError) for answer in answers):
-            self._answered.discard((system, doing))
-        else:
+        if all(not isinstance(answer, TruceError) and is_answer(answer) for answer in answers):
             self._answered.add((system, doing))
+            self._silent[system, doing] = 0
+        else:
+            self._answered.discard((system, doing))
+            self._silent[system, doing] += 1
         return answers
 
     def together(self, system: str) -> Together:

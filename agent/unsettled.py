@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 from agent.changes import OPEN_STATES, Entry, State
 from agent.confirm import (
+    MOST_ATTEMPTS,
+    MOST_ENDS,
     applied,
     is_echo,
     is_untouched,
@@ -34,6 +36,8 @@ NOT_THERE_YET = "first look: not there"
 OTHER_VALUE = "first look: somebody changed it meanwhile"
 FOR_A_PERSON = "cannot be known"
 """How the error of an unknown entry begins: looked at once, or never to be settled by reading."""
+WE_ENDED = ", and Truce had ended meanwhile,"
+"""What a first look adds when nobody was there to hear what came of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +117,23 @@ def may_still_land(installation: Installation, batch_id: str | None = None) -> l
     return [entry for entry in entries if not entry.erased and not _is_for_a_person(entry)]
 
 
+def has_lost(installation: Installation, system: str) -> bool:
+    """A vendor that lost writes is not well because nothing was sent to it since."""
+    return any(entry.change.system == system for entry in may_still_land(installation))
+
+
+def is_sent_again(entry: Entry) -> bool:
+    """A create with a key that was sent and not found: it may still land, so it stays the entry it is."""
+    return (
+        entry.state is State.PLANNED and entry.attempts > 0 and entry.change.op == "create" and bool(entry.change.key)
+    )
+
+
 def unfinished_writes(installation: Installation) -> list[Entry]:
     """Entries that may still take effect: nothing new is decided about these until they are settled."""
     planned = installation.ledger.entries(states=(State.PLANNED,))
-    return [*may_still_land(installation), *filter(waits_for_a_lock, planned)]
+    waiting = [entry for entry in planned if waits_for_a_lock(entry) or is_sent_again(entry)]
+    return [*may_still_land(installation), *waiting]
 
 
 def _is_for_a_person(entry: Entry) -> bool:
@@ -138,9 +155,9 @@ class _Look:
                 return Settlement(entry.id, State.CONFIRMED, change.record_id)
             if change.op == "undelete":
                 return self.not_applied(entry)
-            return Settlement(entry.id, State.FAILED, error="the record is gone")
+            return _for_a_person(entry, "the record is gone, and with it what was or was not written")
         if isinstance(readout, MergedInto):
-            return Settlement(entry.id, State.FAILED, error=f"the record was merged into {readout.survivor}")
+            return _for_a_person(entry, f"the record was merged into {readout.survivor} meanwhile")
         if not isinstance(readout, Record):
             return Settlement(entry.id, State.UNKNOWN, error=f"cannot be read: {readout.reason}")
         if change.op == "delete":
@@ -152,27 +169,36 @@ class _Look:
         return self._other_value(entry)
 
     def not_applied(self, entry: Entry) -> Settlement:
-        """Certain only after two equal looks far enough apart, unless a precondition or key guards a re-send anyway."""
-        conditional = entry.change.guarded and self.connector.capabilities.conditional_write
+        """Certain only after two equal looks far enough apart. A create with a key may be sent again at once, as the
+        same entry: whichever of the two requests comes first, the other finds its record."""
         natural = entry.change.object_type in self.connector.capabilities.natural_ids
         keyed = entry.change.op == "create" and (entry.change.key is not None or natural)
-        if keyed or conditional or self._is_second(entry, NOT_THERE_YET):
-            return put_off(self.installation, entry, NOT_APPLIED)
+        if keyed or self._is_second(entry, NOT_THERE_YET):
+            return put_off(self.installation, entry, NOT_APPLIED, MOST_ENDS if _we_ended(entry) else MOST_ATTEMPTS)
         return self._first(entry, NOT_THERE_YET)
 
     def _other_value(self, entry: Entry) -> Settlement:
         if self._is_second(entry, OTHER_VALUE):
-            why = f"{FOR_A_PERSON}: the record holds neither the old nor our value; somebody changed it meanwhile"
-            return Settlement(entry.id, State.UNKNOWN, error=why)
+            return _for_a_person(entry, "the record holds neither the old nor our value; somebody changed it meanwhile")
         return self._first(entry, OTHER_VALUE)
 
     def _first(self, entry: Entry, what: str) -> Settlement:
         seen = _seen(entry, what) or self.now
-        return Settlement(entry.id, State.UNKNOWN, error=f"{what} at {seen.isoformat()}")
+        ended = WE_ENDED if _we_ended(entry) else ""
+        return Settlement(entry.id, State.UNKNOWN, error=f"{what}{ended} at {seen.isoformat()}")
 
     def _is_second(self, entry: Entry, what: str) -> bool:
         seen = _seen(entry, what)
         return seen is not None and self.now - seen >= timedelta(seconds=self.connector.capabilities.settle_seconds)
+
+
+def _for_a_person(entry: Entry, why: str) -> Settlement:
+    return Settlement(entry.id, State.UNKNOWN, error=f"{FOR_A_PERSON}: {why}")
+
+
+def _we_ended(entry: Entry) -> bool:
+    """While it was under way: nobody wrote down what came of it."""
+    return entry.state is State.INTENDED or WE_ENDED in (entry.error or "")
 
 
 def _seen(entry: Entry, what: str) -> datetime | None:
@@ -200,8 +226,7 @@ def _created_or_not(look: _Look, entry: Entry, fields: Sequence[str]) -> Settlem
     if entry.change.object_type in look.connector.capabilities.natural_ids:
         return look.not_applied(entry)
     if entry.change.key is None:
-        why = f"{FOR_A_PERSON}: created or not? there is no link key to look it up by"
-        return Settlement(entry.id, State.UNKNOWN, error=why)
+        return _for_a_person(entry, "created or not? there is no link key to look it up by")
     field, value = entry.change.key
     found = look.connector.find(entry.change.object_type, field, value, fields)
     if found:

@@ -19,7 +19,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent import cycle
+from agent import cycle, unsettled
 from agent.daemon import health
 from agent.daemon.breaker import Breaker
 from agent.daemon.health import Health, LastCycle, Trouble
@@ -285,6 +285,7 @@ class Daemon:
             self.installation.connectors[self.health.breaker.system].now()
 
     def _serve(self) -> None:
+        """Raises Unavailable: an order met a vendor that is down, and who comes next need not ask it again."""
         if self._desk.serve(self._stopping.is_set):
             self._note_policies()
 
@@ -302,6 +303,8 @@ class Daemon:
             elif self.health.breaker.is_open:
                 with self._policies.unchecked(self.installation):
                     self._desk.serve_without_vendors(self._stopping.is_set, self._not_ready())
+        except Unavailable as error:
+            self._failed(error)
         except TruceError as error:
             self._end_if_harmful(error)
             self._desk_breaker = self._desk_breaker.after(error, self.installation.clock())
@@ -332,10 +335,10 @@ class Daemon:
     # --- how it went ---
 
     def _succeeded(self, report: cycle.CycleReport, began_at: datetime, took: float) -> None:
-        if self.health.breaker.is_open:
+        if self.health.breaker.is_open and not unsettled.has_lost(self.installation, self.health.breaker.system):
             log.info("works again", failures=self.health.breaker.failures)
             self._record("cycle works again", self.health.breaker)
-        self.health.breaker = Breaker()
+            self.health.breaker = Breaker()
         held = tuple(batch.id for batch in report.held)
         self.health.last_cycle = LastCycle(
             self.installation.clock(), round(took, 3), report.pulled, report.changed, report.written, report.failed,

@@ -10,7 +10,16 @@ import structlog
 
 from agent import apply
 from agent.error_documents import to_document
-from agent.errors import Interrupted, LedgerDamaged, LedgerMissing, LockHeld, StorageFull, TruceError
+from agent.errors import (
+    HeldBack,
+    Interrupted,
+    LedgerDamaged,
+    LedgerMissing,
+    LockHeld,
+    StorageFull,
+    TruceError,
+    Unavailable,
+)
 from agent.installation import Installation, Stop
 from agent.orders.commands import URGENT, Command
 from agent.orders.orders import ASKING_NO_VENDOR, NEEDS_SOUND_POLICIES, carry_out
@@ -37,7 +46,10 @@ class OrderDesk:
     _reported_at: float = field(default=0.0)
 
     def serve(self, stop: Stop) -> list[str]:
-        """Carry out what waits, until nothing does or ``stop`` says so. Returns the kinds carried out."""
+        """Carry out what waits, until nothing does or ``stop`` says so. Returns the kinds carried out.
+
+        Raises what concerns more than the order that met it; that one is answered.
+        """
         served: list[str] = []
         self.installation.commands.close_interrupted()
         while not stop():
@@ -73,6 +85,11 @@ class OrderDesk:
                 log.info("order gives way to an undo", number=command.id, order=command.kind)
                 self.installation.commands.put_back(command.id)
         except BEYOND_ONE_ORDER as error:
+            self._answer_failure(command, error)
+            raise
+        except HeldBack as error:
+            self._answer_failure(command, error)
+        except Unavailable as error:
             self._answer_failure(command, error)
             raise
         except TruceError as error:

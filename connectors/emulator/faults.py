@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ACTIONS = ("drop_before", "drop_after", "status", "html_200", "delay", "truncate", "bad_row")
+ACTIONS = ("drop_before", "drop_after", "status", "html_200", "delay", "late", "truncate", "bad_row")
 KEYS = {
     "id",
     "system",
@@ -33,7 +33,8 @@ class Fault:
     """One planned fault.
 
     ``nth`` counts the matching requests since the fault was posted, from 1; ``times`` None means always.
-    ``applied`` lets the handler run before a ``status`` or ``html_200`` reply hides its answer.
+    ``applied`` lets the handler run before a ``status`` or ``html_200`` reply hides its answer. ``late`` drops the
+    connection at once and carries the request out after ``delay_seconds``.
     """
 
     id: str

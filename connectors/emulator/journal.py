@@ -8,11 +8,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 JOURNAL_LENGTH = 20_000
+SECRET = frozenset({"authorization", "cookie"})
+CONDITION = "If-Unmodified-Since"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One vendor call. ``status`` is None when the connection was dropped without a reply."""
+    """One vendor call. ``status`` is None when the connection was dropped without a reply.
+
+    ``headers`` are those of the request, names in lower case, without what logs in. ``conditions``: how often it says
+    If-Unmodified-Since, in its own headers or in those of sub-requests.
+    """
 
     seq: int
     time: str
@@ -25,6 +31,8 @@ class Call:
     fault: str | None
     request_id: str
     entry_id: str | None
+    headers: dict[str, str]
+    conditions: int
 
 
 class Journal:
@@ -59,6 +67,16 @@ class Journal:
 
     def clear_counters(self) -> None:
         self._counts.clear()
+
+
+def headers_shown(scope: dict[str, Any]) -> dict[str, str]:
+    """Those of a request, without secrets."""
+    pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope.get("headers", ()))
+    return {name: value for name, value in pairs if name not in SECRET}
+
+
+def conditions_of(headers: dict[str, str], body: bytes) -> int:
+    return (CONDITION.lower() in headers) + body.count(b'"' + CONDITION.encode() + b'"')
 
 
 def route_template(scope: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from connectors.emulator.bad_rows import BAD_ROWS
 from connectors.emulator.faults import Fault, FaultPlan
-from connectors.emulator.journal import Journal, route_template
+from connectors.emulator.journal import Journal, conditions_of, headers_shown, route_template
 from connectors.emulator.spelling import spelling
 from connectors.emulator.world import CURRENT_REQUEST, ENTRY_HEADER, World
 
@@ -71,8 +71,11 @@ class VendorSide:
         fault = self.faults.firing(self.system, scope["method"], scope["path"], request_id)
         reply = Reply(send, self.world)
         outer = CURRENT_REQUEST.set(request_id)
+        headers = headers_shown(dict(scope))
+        body = b""
         try:
-            receive = await whole_request(receive)
+            body = await whole_body(receive)
+            receive = replaying(body, receive)
             if fault is None:
                 await self._run(scope, receive, reply)
             else:
@@ -92,6 +95,8 @@ class VendorSide:
                 fault=fault.id if fault else None,
                 request_id=request_id,
                 entry_id=entry_id,
+                headers=headers,
+                conditions=conditions_of(headers, body),
             )
 
     async def _run(self, scope: Scope, receive: Receive, reply: Reply) -> None:
@@ -109,6 +114,10 @@ class VendorSide:
             await self._run(scope, receive, reply)
         elif fault.action == "drop_before":
             await drop(scope)
+        elif fault.action == "late":
+            await drop(scope)
+            await self._wait(fault.delay_seconds)
+            await self._run(scope, receive, Reply(discard, self.world))
         elif fault.action == "drop_after":
             await self._run(scope, receive, Reply(discard, self.world))
             await drop(scope)
@@ -148,8 +157,8 @@ class VendorSide:
             await asyncio.sleep(min(RELEASE_CHECK_SECONDS, max(due - loop.time(), 0.0)))
 
 
-async def whole_request(receive: Receive) -> Receive:
-    """Take in the body first: what a vendor has received it carries out, even when the caller hangs up."""
+async def whole_body(receive: Receive) -> bytes:
+    """Taken in first: what a vendor has received it carries out, even when the caller hangs up."""
     body = b""
     more = True
     while more:
@@ -158,6 +167,10 @@ async def whole_request(receive: Receive) -> Receive:
             break
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    return body
+
+
+def replaying(body: bytes, receive: Receive) -> Receive:
     kept: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

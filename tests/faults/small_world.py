@@ -76,6 +76,19 @@ class Time:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A refresh token that stays as it is."""
+
+    value: str
+
+    def read(self) -> str:
+        return self.value
+
+    def keep(self, value: str) -> None:
+        raise AssertionError("this app's refresh token is not replaced by use")
+
+
+@dataclass(frozen=True)
 class Site:
     """Where the emulator is and how to log in; everything a process needs beside its folder.
 
@@ -89,6 +102,8 @@ class Site:
     credentials: Mapping[str, Mapping[str, str]]
     parallel_calls: int = 0
     records_a_call: int = 1
+    as_app: bool = False
+    """HubSpot as an OAuth app, whose token expires; else with a service key, which does not."""
 
     def connectors(self, time: Time) -> dict[str, Connector]:
         """The real clients."""
@@ -97,13 +112,20 @@ class Site:
             link_keys=LINK_KEYS["salesforce"],
         )  # fmt: skip
         hubspot = HubSpot(
-            token=self.credentials["hubspot"]["token"], base_url=self.hubspot, seconds=time.seconds,
-            sleep=time.wait, timeout=TIMEOUT, link_keys=LINK_KEYS["hubspot"],
+            **self._way_in(), base_url=self.hubspot, seconds=time.seconds, sleep=time.wait, timeout=TIMEOUT,
+            link_keys=LINK_KEYS["hubspot"],
         )  # fmt: skip
         if self.parallel_calls:
             salesforce._capabilities = self._in_small_calls(salesforce.capabilities)
             hubspot.capabilities = self._in_small_calls(hubspot.capabilities)
         return {"salesforce": salesforce, "hubspot": hubspot}
+
+    def _way_in(self) -> dict[str, Any]:
+        known = self.credentials["hubspot"]
+        if not self.as_app:
+            return {"token": known["token"]}
+        app = {"client_id": known["client_id"], "client_secret": known["client_secret"]}
+        return {**app, "refresh_token": Kept(known["refresh_token"])}
 
     def _in_small_calls(self, capabilities: Capabilities) -> Capabilities:
         size = self.records_a_call

@@ -76,7 +76,7 @@ class Theatre:
 
     def __init__(
         self, emulator: Emulator, folder: Path, *, parallel_calls: int = 0, records_a_call: int = 1,
-        more_people: int = 0, undoes: bool = False,
+        more_people: int = 0, undoes: bool = False, as_app: bool = False,
     ) -> None:  # fmt: skip
         self.emulator = emulator
         self.admin = Admin(emulator.admin_url)
@@ -85,7 +85,7 @@ class Theatre:
         self.undoes = undoes
         self.site = Site(
             emulator.salesforce_url, emulator.hubspot_url, emulator.admin_url, emulator.credentials, parallel_calls,
-            records_a_call,
+            records_a_call, as_app,
         )  # fmt: skip
         self._stages: dict[str, Stage] = {}
         self._plain: dict[tuple[str, bool], Played] = {}

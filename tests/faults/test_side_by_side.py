@@ -82,9 +82,9 @@ def waves_of_writes(stage: Theatre, scenario: Scenario, place: Path) -> list[tup
     with stage.set(scenario, place) as (_, folder, time), opened(stage.site, folder, time) as installation:
         ask = installation.side_by_side.ask
 
-        def counted(system: str, doing: Any, wave: Any) -> Any:
+        def counted(system: str, doing: Any, wave: Any, *more: Any) -> Any:
             found.append((system, len(wave) if doing == "writing" else 0))
-            return ask(system, doing, wave)
+            return ask(system, doing, wave, *more)
 
         installation.side_by_side.ask = counted  # type: ignore[method-assign]
         scenario.act(installation)

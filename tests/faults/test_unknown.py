@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import small_world
+from breaking import Killed
 from invariants import assert_invariants
 from scenarios import AnUndo, ApprovedBatches, approve_all, several_cycles
 from small_world import ALLOWED, opened
@@ -18,9 +19,11 @@ from test_memory import Site, synced
 
 from agent import cycle
 from agent.changes import Entry, State, Verdict
+from agent.connector import Write, WriteOutcome
 from agent.errors import ApprovalNeeded, ConnectorError
 from agent.installation import Installation
 from agent.plan import plan, planner
+from connectors.hubspot.connector import HubSpot
 
 __all__ = ["synced"]
 
@@ -195,12 +198,12 @@ def test_a_second_step_waits_for_its_first(theatre: Theatre, tmp_path: Path) -> 
     assert plain.end["hubspot contacts"]
 
 
-def test_a_write_that_never_gets_through_is_given_up_after_five_attempts(theatre: Theatre, tmp_path: Path) -> None:
+def test_a_write_that_never_gets_through_is_given_up_after_twelve_attempts(theatre: Theatre, tmp_path: Path) -> None:
     """One record that is locked for ever does not hold up the rest."""
     scenario = ApprovedBatches()
     with theatre.set(scenario, tmp_path) as (_, folder, time), opened(theatre.site, folder, time) as installation:
         theatre.admin.fault(action="status", status=423, times="always", **UPDATE)
-        for _ in range(40):
+        for _ in range(100):
             try:
                 scenario.act(installation)
                 cycle.run(installation)
@@ -208,8 +211,35 @@ def test_a_write_that_never_gets_through_is_given_up_after_five_attempts(theatre
                 time.wait(60)
         failed = installation.ledger.entries(states=(State.FAILED,))
         assert failed
-        assert {entry.attempts for entry in failed} == {5}
+        assert {entry.attempts for entry in failed} == {12}
         assert installation.ledger.batches(states=["open"]) == []
+
+
+def test_a_write_in_the_middle_of_which_we_end_each_time_is_given_up_after_five(
+    theatre: Theatre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be what ends us: the others must not wait for it."""
+
+    def end(self: HubSpot, writes: list[Write]) -> list[WriteOutcome]:
+        raise Killed
+
+    scenario = ApprovedBatches()
+    with theatre.set(scenario, tmp_path) as (_, folder, time):
+        with monkeypatch.context() as patch:
+            patch.setattr(HubSpot, "write", end)
+            ends = 0
+            for _ in range(40):
+                time.wait(60)
+                with opened(theatre.site, folder, time) as installation, suppress(Killed, ConnectorError):
+                    ends += 1
+                    scenario.act(installation)
+                    cycle.run(installation)
+                    ends -= 1
+        with opened(theatre.site, folder, time) as installation:
+            tries = [entry.attempts for entry in installation.ledger.entries() if entry.change.system == "hubspot"]
+            failed = installation.ledger.entries(states=(State.FAILED,))
+        assert {entry.attempts for entry in failed} == {5} == {each for each in tries if each}
+        assert ends < 40, "it never got past them"
 
 
 def test_an_undo_of_a_cycle_whose_reply_was_lost_undoes_all_of_it(theatre: Theatre, tmp_path: Path) -> None:

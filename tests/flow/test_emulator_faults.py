@@ -168,6 +168,30 @@ def test_delay_lets_the_client_give_up_and_applies_later(
     assert things(bare) == 1
 
 
+def test_late_hangs_up_at_once_and_applies_when_the_time_has_come(
+    bare: Emulator, doors: Admin, client: requests.Session
+) -> None:
+    doors.fault(action="late", delay_seconds=3600)
+    with pytest.raises(requests.ConnectionError):
+        post(client, bare)
+    assert things(bare) == 0
+    doors.post("/clock/advance", seconds=3600)
+    while doors.get("/counters")["total"] == 0:
+        pass
+    assert things(bare) == 1
+
+
+def test_the_journal_shows_what_a_call_said_but_no_secret(
+    bare: Emulator, doors: Admin, client: requests.Session
+) -> None:
+    sub = {"compositeRequest": [{"httpHeaders": {"If-Unmodified-Since": "x"}}] * 2}
+    said = {"Authorization": "Bearer practice", "If-Unmodified-Since": "x", "X-Own": "1"}
+    client.post(f"{bare.salesforce_url}/things", json=sub, headers=said)
+    (call,) = doors.get("/journal")
+    assert (call["headers"]["x-own"], call["conditions"]) == ("1", 3)
+    assert "practice" not in str(call)
+
+
 def test_stopping_waits_for_no_planned_delay() -> None:
     emulator = Emulator.start(Options(clock="virtual"), BARE)
     doors = Admin(emulator.admin_url)

@@ -142,8 +142,26 @@ def test_replies_of_several_calls_lost_at_once_are_settled_by_reading(
     stage: Stage, people: list[Pair], monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     Traffic(stage, monkeypatch)
-    stage.admin.fault(action=action, nth=2, times=AT_ONCE, **UPDATES)
+    stage.admin.fault(action=action, nth=2, times=AT_ONCE - 1, **UPDATES)
     stage.cycle()
+    for _ in range(3):
+        stage.advance(70)
+        stage.cycle()
+    assert titles(stage, people) == wanted()
+    written = [line["id"] for line in stage.written() if line["system"] == "hubspot" and line["op"] == "update"]
+    assert len(written) == len(set(written)), "something was written twice"
+
+
+@pytest.mark.parametrize("action", ["drop_after", "drop_before"])
+def test_a_vendor_that_loses_one_write_after_the_other_is_not_sent_the_rest(
+    stage: Stage, people: list[Pair], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """A wave of three was lost, then the single call after it: the other four calls are not begun."""
+    Traffic(stage, monkeypatch)
+    stage.admin.fault(action=action, nth=2, times=AT_ONCE, **UPDATES)
+    with pytest.raises(Unavailable, match="does not answer any more"):
+        stage.cycle()
+    assert states(stage) == {"confirmed": 2, "unknown": 2 * AT_ONCE, "planned": PEOPLE - 2 - 2 * AT_ONCE}
     for _ in range(3):
         stage.advance(70)
         stage.cycle()
@@ -169,7 +187,7 @@ def test_a_vendor_that_asks_to_wait_is_not_asked_for_the_rest(
 def test_of_a_vendor_that_refuses_writes_only_one_is_asked_again(
     stage: Stage, people: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A write is given up after five attempts: what holds for all may not use up those of many records at once."""
+    """A write is given up after some attempts: what holds for all may not use up those of many records at once."""
     Traffic(stage, monkeypatch)
     stage.admin.fault(action="status", status=401, nth=2, times="always", **UPDATES)
     for tried in (2 * AT_ONCE, 2):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from flow_stage import FIELDS, ONE_DAY, Pair, Stage, person_policy
 
@@ -67,6 +69,48 @@ def test_what_a_vendor_stores_differently_is_seen_and_not_fought(live: Stage) ->
     assert live.value(ada.contact, "Phone") == "+49 228 1"
     (entry,) = [entry for entry in live.installation.ledger.entries() if entry.change.system == "salesforce"]
     assert entry.observed == {"Phone": "+49 228 1"}
+    quiet_cycles(live)
+
+
+PIECES = (
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\u00a0",
+    "\u200b",
+    "a",
+    "B",
+    "é",
+    "e\u0301",
+    "İ",
+    "ß",
+    "&amp;",
+    "<b>",
+    "0",
+    "+1 (2)",
+    ",",
+    ";",
+)
+"""What vendors trim, fold or rewrite, and what only looks as if they did."""
+
+
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(3, 30))])
+def test_whatever_a_vendor_makes_of_a_text_three_cycles_come_to_rest(live: Stage, seed: int) -> None:
+    """Each side is edited with texts of any shape; what is stored differently is seen and not fought."""
+    rng = random.Random(seed)
+
+    def text() -> str:
+        return "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 8))) + rng.choice(["x", " ", ""])
+
+    people = [live.pair({"Title": text()}, {"phone": text()[:30]}) for _ in range(6)]
+    live.cycle()
+    for ada in people:
+        live.edit(ada.contact, Title=text(), MailingCity=text()[:30])
+        live.edit(ada.hub, phone=text()[:30], city=text())
+    for _ in range(3):
+        live.advance(700)
+        live.cycle()
     quiet_cycles(live)
 
 

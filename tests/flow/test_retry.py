@@ -100,15 +100,15 @@ def test_a_locked_row_holds_up_nobody_and_is_written_in_the_next_cycle(
     assert stage.installation.ledger.batches(states=OPEN) == []
 
 
-def test_a_row_that_stays_locked_is_given_up_after_five_tries_and_shown(stage: Stage) -> None:
+def test_a_row_that_stays_locked_is_given_up_after_twelve_tries_and_shown(stage: Stage) -> None:
     (pair,) = stage.pairs(1, {"Phone": "1"}, {"phone": "+12125550100"})
     stage.go_live()
     lock_one_row(stage, "always")
-    for _ in range(8):
+    for _ in range(15):
         stage.advance(60)
         stage.cycle()
     (entry,) = stage.installation.ledger.entries()
-    assert (entry.state, entry.attempts) == (State.FAILED, 5)
+    assert (entry.state, entry.attempts) == (State.FAILED, 12)
     assert standing(stage) == [entry.id]
     stage.admin.delete("/faults")
     stage.order("retry")
