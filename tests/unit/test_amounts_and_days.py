@@ -56,7 +56,7 @@ class TestAmounts:
     def test_what_is_written_still_means_the_same_when_the_vendor_answers(self, cleaner: Cleaner, text: str) -> None:
         codec = Codec(rule("amount", clean=cleaner, type="number"), SYSTEMS)
         read = codec.read("hubspot", text)
-        if not read.is_mapped or read.is_blank or abs(float(read.text or 0)) > 2**53:
+        if not read.is_mapped or read.is_blank or abs(float(read.text or 0)) >= 2**53:  # from there on doubles leave numbers out
             return
         salesforce = through_salesforce(codec.write("salesforce", read))
         assert codec.agree(codec.read("salesforce", salesforce), read)
