@@ -138,7 +138,12 @@ def _overwritten(installation: Installation, entries: Iterable[Entry]) -> Iterat
     for system, own in by_system.items():
         connector = installation.connectors[system]
         for chunk in in_chunks(own, connector.capabilities.history_chunk):
-            landed = {_landed(entry, cell): (entry, cell) for entry in chunk for cell in entry.change.cells}
+            landed = {
+                _landed(entry, cell): (entry, cell)
+                for entry in chunk
+                for cell in entry.change.cells
+                if not same_value(cell.before, _landed_value(entry, cell))  # what changes nothing goes over nothing
+            }
             for each, version in connector.stood_before(landed.keys()).items():
                 entry, cell = landed[each]
                 if not _was_expected(entry, cell, version.value):

@@ -17,8 +17,9 @@ from connectors.hubspot.ids import checked_object_type, is_record_id
 from connectors.hubspot.records import blank_as_none, moment, rows_of
 from connectors.hubspot.vendor import SYSTEM
 
-LATEST_STAMP = timedelta(seconds=1)
-"""A value may carry a stamp this much later than the record that got it; what HubSpot promises here was never read."""
+EARLIEST_STAMP, LATEST_STAMP = timedelta(seconds=10), timedelta(seconds=1)
+"""A value may carry a stamp so much earlier or later than the record that got it; what HubSpot promises here was never
+read. One stamped at another time was not made by this write: a value that stands there already makes no new version."""
 
 _BY_USER = "userId:"
 
@@ -80,8 +81,9 @@ def _older_than(versions: Sequence[Mapping[str, Any]], landed: Landed) -> Mappin
     stamp = moment(landed.version)
     for number, version in enumerate(versions[:-1]):
         at = moment(version.get("timestamp"))
-        is_not_later = at is not None and stamp is not None and at <= stamp + LATEST_STAMP
-        if is_not_later and blank_as_none(version.get("value")) == landed.value:
+        if at is None or stamp is None or not stamp - EARLIEST_STAMP <= at <= stamp + LATEST_STAMP:
+            continue
+        if blank_as_none(version.get("value")) == landed.value:
             return versions[number + 1]
     return None
 

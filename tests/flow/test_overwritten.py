@@ -13,8 +13,10 @@ from agent.cycle import pull_all
 from agent.events import OVERWRITTEN
 from agent.ledger.erasure import Erasure
 from agent.overwritten import look, way_back
+from agent.records import Record
 from agent.reports.timeline import timeline
 from agent.reviews.reviews import Review
+from agent.versions import Landed
 from connectors.hubspot.connector import HubSpot
 
 
@@ -121,6 +123,22 @@ def test_an_edit_that_nothing_of_was_lost_is_no_question(
 ) -> None:
     overwrites(stage, monkeypatch, **unseen)
     assert questions(stage) == []
+
+
+def test_a_value_that_stands_there_already_is_not_taken_for_what_a_write_made(stage: Stage) -> None:
+    """HubSpot keeps no new version of it, so the newest with this value is of another time and has another past."""
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
+    stage.edit(pair.hub, jobtitle="Chair")
+    stage.advance(3_600)
+    (record,) = stage.installation.connectors["hubspot"].read([pair.hub], ["jobtitle"])
+    assert isinstance(record, Record)
+    stage.edit(pair.hub, city="Bonn")
+    stage.advance(1)
+    (later,) = stage.installation.connectors["hubspot"].read([pair.hub], ["jobtitle"])
+    assert isinstance(later, Record)
+    written = [Landed(pair.hub, "jobtitle", "Chair", str(each.version)) for each in (record, later)]
+    told = stage.installation.connectors["hubspot"].stood_before(written)
+    assert {each: version.value for each, version in told.items()} == {written[0]: "CEO"}
 
 
 def test_there_and_back_in_the_moments_before_is_no_question(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
