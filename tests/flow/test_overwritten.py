@@ -34,13 +34,19 @@ def before_each_write(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Non
     monkeypatch.setattr(HubSpot, "write", write)
 
 
-def overwrites(stage: Stage, monkeypatch: pytest.MonkeyPatch, **unseen: str) -> Pair:
-    """Salesforce says Chair over HubSpot's CEO; a moment before, a person writes what is ``unseen``."""
+def about_to_be_written(stage: Stage) -> Pair:
+    """Salesforce says Chair; HubSpot, where nobody was for an hour, says CEO."""
     stage.go_live()
     pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
     stage.cycle()
     stage.advance(3_600)
     stage.edit(pair.contact, Title="Chair")
+    return pair
+
+
+def overwrites(stage: Stage, monkeypatch: pytest.MonkeyPatch, **unseen: str) -> Pair:
+    """Salesforce says Chair over HubSpot's CEO; a moment before, a person writes what is ``unseen``."""
+    pair = about_to_be_written(stage)
     before_each_write(monkeypatch, lambda: stage.edit(pair.hub, **unseen))
     stage.advance(60)
     stage.cycle()
@@ -142,11 +148,7 @@ def test_a_value_that_stands_there_already_is_not_taken_for_what_a_write_made(st
 
 
 def test_there_and_back_in_the_moments_before_is_no_question(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.go_live()
-    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
-    stage.cycle()
-    stage.advance(3_600)
-    stage.edit(pair.contact, Title="Chair")
+    pair = about_to_be_written(stage)
 
     def there_and_back() -> None:
         stage.edit(pair.hub, jobtitle="Founder")
@@ -206,11 +208,7 @@ def test_what_one_look_does_not_reach_the_next_one_does(
 
 
 def test_histories_that_cannot_be_read_are_asked_for_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.go_live()
-    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "CEO"})
-    stage.cycle()
-    stage.advance(3_600)
-    stage.edit(pair.contact, Title="Chair")
+    pair = about_to_be_written(stage)
 
     def unseen_and_down() -> None:
         stage.edit(pair.hub, jobtitle="Founder")
