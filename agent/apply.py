@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.as_decided import drift, fresh, needs_guard, still_as_decided
-from agent.batch_order import in_groups, in_order, in_slices
+from agent.batch_order import goes_first, in_groups, in_order, in_slices
 from agent.bulk_jobs import BulkJob
 from agent.calls.allowances import Allowances
 from agent.changes import Entry, State
@@ -125,7 +125,9 @@ def _written(installation: Installation, portion: Sequence[Entry]) -> Iterator[l
     """What was settled, block by block."""
     for group in in_groups(portion):
         for block in _blocks(installation, group):
-            yield _write_block(installation, block)
+            with nullcontext() if goes_first(group[0].change) else installation.calls.that_may_wait():
+                settled = _write_block(installation, block)
+            yield settled
 
 
 def _finished(installation: Installation, batch_id: str, tally: Tally) -> Tally:

@@ -6,7 +6,7 @@ pull.changed_records → mirror.absorb → identify.resolve → decide.decide �
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,13 +14,14 @@ from agent import apply, confirm, guard, identify, overwritten, unsettled
 from agent.approval import proposals
 from agent.approval.proposals import title_of
 from agent.calls.allowances import Allowances
+from agent.calls.budget import Lane
 from agent.changes import OPEN, Batch, Change, Decision, Entry, State
 from agent.connector import Connector
 from agent.consent import consent
 from agent.decide.match import fields_of_keys, keys_of
 from agent.decide.policy import EntityType
 from agent.decide.view import Base
-from agent.errors import NotFound, NotPermitted
+from agent.errors import HeldBack, NotFound, NotPermitted
 from agent.forgetting import forgetting
 from agent.freeze import fights
 from agent.installation import Installation
@@ -32,6 +33,7 @@ from agent.places import entity_type_of, places_of
 from agent.plan import planner
 from agent.policy_files.rights import identity_fields
 from agent.pull import Pull, Pulling, PullResult, changed_records, read_anew, reconciled_records
+from agent.put_off import put_off
 from agent.records import Record
 from agent.reports import agreement
 from agent.reviews import outdated as outdated_reviews
@@ -41,11 +43,14 @@ from agent.views import SLICE
 from agent.watch import watching
 
 DAEMON = "truce"
+_LANES: Mapping[str, Lane] = {"cycle": "cycle", "rollback": "undo"}
+"""What the calls of a batch are for; every other kind is a person's order that was left unfinished."""
 
 
 @dataclass(slots=True)
 class CycleReport:
-    """What one cycle came to. ``written`` counts confirmed entries, ``reviews`` questions not asked before."""
+    """What one cycle came to. ``written`` counts confirmed entries, ``reviews`` questions not asked before, ``put_off``
+    writes for which no calls were left today."""
 
     pulled: int = 0
     changed: int = 0
@@ -56,6 +61,7 @@ class CycleReport:
     written: int = 0
     failed: int = 0
     unknown: int = 0
+    put_off: int = 0
     reviews: int = 0
 
 
@@ -84,10 +90,13 @@ def run(installation: Installation) -> CycleReport:
     report.entities = draft.entities
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
-    again = _write(installation, fights.without_fights(installation, draft.allowed), report)
+    going, waiting = put_off(installation, fights.without_fights(installation, draft.allowed))
+    report.put_off = len(waiting)
+    again = _write(installation, going, report)
     overwritten.look(installation)
     _look_for_gone(installation, again)
     again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)
+    again_soon |= {change.entity_id for change in waiting}
     dispose(installation, again_soon | draft.waiting | draft.busy)
     _keep_opt_outs(installation, again)
     agreement.renew(installation, has_decided=bool(draft.decided))
@@ -103,7 +112,7 @@ def recover(installation: Installation) -> unsettled.Recovery:
             _drop_planned(installation, batch)
         elif batch.kind != "rollback":
             leave_suspended(installation, batch.id)
-        apply.write(installation, batch.id)
+        _write_while_there_are_calls(installation, batch)
     return recovery
 
 
@@ -303,11 +312,27 @@ def _write(installation: Installation, changes: Sequence[Change], report: CycleR
         [Intent(change, State.PLANNED) for change in with_keys(installation, changes)],
         counted=guard.limit_uses(changes),
     )
-    tally = apply.write(installation, batch.id)
+    tally = _write_while_there_are_calls(installation, batch)
     report.batch = installation.ledger.batch(batch.id)
     report.written, report.failed, report.unknown = tally.confirmed, tally.failed, tally.unknown
     left = installation.ledger.entries(batch_id=batch.id, states=(State.PLANNED, State.UNKNOWN, State.DRIFTED))
     return [entry for entry in left if not confirm.waits_for_a_lock(entry)]
+
+
+def _write_while_there_are_calls(installation: Installation, batch: Batch) -> apply.Tally:
+    """What finds no call left today stays in its batch; a cycle goes on while there are calls for what is new.
+
+    Raises:
+        HeldBack: there are none for that either.
+    """
+    try:
+        with installation.calls.lane(_LANES.get(batch.kind, "people")):
+            return apply.write(installation, batch.id)
+    except HeldBack as held:
+        installation.calls.require(held.system)
+    tally = apply.Tally()
+    tally.count(installation.ledger.entries(batch_id=batch.id))
+    return tally
 
 
 def _belonging_to_created(installation: Installation, batch: Batch | None) -> set[str]:

@@ -10,28 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Lane = Literal["undo", "people", "cycle", "sweep"]
-"""What a call is for: undoing, and settling what was sent already; what a person ordered; the daemon's cycles; looking
-for deletions that a change query cannot show."""
+Lane = Literal["undo", "cycle", "people", "update", "sweep"]
+"""What a call is for: undoing, and settling what was sent already; a cycle that looks for changes and writes what must
+not wait (``agent.batch_order.goes_first``); what a person ordered; a cycle's other writes; looking for deletions that a
+change query cannot show."""
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 """The most urgent first."""
 
 SWEEP_LEAVES = 10
-"""Percent of our share that a sweep leaves to the cycles: a day without a sweep harms nobody."""
+"""Percent of our share that a sweep leaves to everybody else: a day without a sweep harms nobody."""
 
 A_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Percent. ``ours``: of the account's daily calls; ``for_undo`` and ``for_people``: of ours, kept for those.
+    """Percent. ``ours``: of the account's daily calls; the others: of ours, kept for those and for who is more urgent.
 
     ``most``: never more calls a day than this, whatever the vendor allows; None: no such bound.
     """
 
     ours: int = 50
     for_undo: int = 20
+    for_new: int = 5
     for_people: int = 10
     most: int | None = None
 
@@ -42,11 +44,8 @@ class Share:
 
     def kept_from(self, lane: Lane, limit: int) -> int:
         """Calls of ours that this lane leaves to the more urgent ones when the account has ``limit``."""
-        kept = 0
-        for more_urgent, part in (("undo", self.for_undo), ("people", self.for_people), ("cycle", SWEEP_LEAVES)):
-            if lane == more_urgent:
-                break
-            kept += part
+        parts = (self.for_undo, self.for_new, self.for_people, SWEEP_LEAVES)
+        kept = sum(parts[: LANES.index(lane)])
         return self.of(limit) * min(kept, 100) // 100
 
 

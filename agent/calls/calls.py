@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -43,8 +43,9 @@ LONGEST_PAUSE = 3_600.0
 
 LANE_WORDS: Mapping[Lane, str] = {
     "undo": "undoing",
+    "cycle": "looking for changes and writing what is new",
     "people": "people's orders",
-    "cycle": "cycles",
+    "update": "changing known records",
     "sweep": "the daily comparison",
 }
 
@@ -103,6 +104,11 @@ class Meter:
         with self._one_by_one:
             self._require()
 
+    def left(self, lane: Lane) -> int | None:
+        """Calls that this lane may still make today; None while the vendor has told no limit."""
+        day = self._day(self._clock())
+        return None if day is None else room(lane, self.share, day)
+
     def _require(self) -> None:
         now = self._clock()
         day = self._day(now)
@@ -150,11 +156,11 @@ class Meter:
         day = self._day(now)
         if day is None:
             return 0.0
-        if self._day_rolls:
-            steady = Day(day.limit, None, 0)
-            return min(LONGEST_PAUSE, pause_that_lasts(cost, room("cycle", self.share, steady), A_DAY))
         left = (self._ends_at(now) - now).total_seconds()
-        return min(LONGEST_PAUSE, pause_that_lasts(cost, room("cycle", self.share, day), left))
+        if self._day_rolls:
+            day, left = Day(day.limit, None, 0), A_DAY
+        calls = room("update", self.share, day) or room("cycle", self.share, day)
+        return min(LONGEST_PAUSE, pause_that_lasts(cost, calls, left))
 
     def _day(self, now: datetime) -> Day | None:
         if self._allowance is None:
@@ -223,7 +229,7 @@ class Meter:
         else:
             why = f"all tools together made {day.used:,} of the account's {day.limit:,} calls a day"
         urgent = [LANE_WORDS[other] for other in LANES[: LANES.index(lane)]]
-        kept = f"; what is left is kept for {' and '.join(urgent)}" if urgent else ""
+        kept = f"; what is left is kept for {' and for '.join(urgent)}" if urgent else ""
         return HeldBack(
             f"{self.system} has no calls left today for {LANE_WORDS[lane]}",
             system=self.system,
@@ -277,6 +283,21 @@ class Calls:
         finally:
             for system, meter in self.meters.items():
                 meter.lane = before[system]
+
+    @contextmanager
+    def that_may_wait(self) -> Iterator[None]:
+        """Inside a cycle, every call in here leaves some to what must not wait; for others it changes nothing."""
+        is_cycle = all(meter.lane == "cycle" for meter in self.meters.values())
+        with self.lane("update") if is_cycle else nullcontext():
+            yield
+
+    def left(self, system: str, lane: Lane) -> int | None:
+        """Calls that may still be made for this today; None while the vendor has told no limit."""
+        return self.meters[system].left(lane)
+
+    def is_held_back(self, lane: Lane) -> bool:
+        """Whether some system has no calls left for this today."""
+        return any(self.left(system, lane) == 0 for system in self.meters)
 
     def require(self, system: str) -> None:
         """Raises HeldBack when this system must not be called now."""

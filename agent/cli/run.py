@@ -66,6 +66,8 @@ def _one_cycle(session: Session, *, as_json: bool) -> int:
             f"{number(result['written'])} written · {len(result['held'])} held · "
             f"{number(result['reviews'])} new questions"
         )
+        if result["put_off"]:
+            click.echo(f"{number(result['put_off'])} writes wait for calls; see when with: truce status")
     return SOME_FAILED if result["failed"] or result["unknown"] else 0
 
 

@@ -63,7 +63,10 @@ class CallsConfig(_Strict):
 
     share: int = Field(50, ge=1, le=100, description="Percent of the account's daily calls.")
     keep_for_undo: int = Field(20, ge=0, le=90, description="Percent of that share that only an undo may use.")
-    keep_for_people: int = Field(10, ge=0, le=90, description="Percent of it that only people's orders may use.")
+    keep_for_new: int = Field(
+        5, ge=0, le=90, description="Percent of it kept for looking for changes, creating records, and opt-outs."
+    )
+    keep_for_people: int = Field(10, ge=0, le=90, description="Percent of it kept for people's orders.")
     most_a_day: int | None = Field(None, ge=1, description="Never more calls a day than this.")
     parallel_calls: int | None = Field(
         None, ge=1, le=10, description="Calls under way at once where many are needed; 1: one after the other."
@@ -79,9 +82,19 @@ class Config(_Strict):
     calls: dict[str, CallsConfig] = Field(
         default_factory=dict,
         description="Per system: percent of the account's daily calls that Truce may use, and percent of that share "
-        "kept for undoing and for people's orders. Other tools use the same account. parallel_calls: how many calls "
-        "may be under way at once where much is read or written (4 to Salesforce, 8 to HubSpot).",
-        examples=[{"salesforce": {"share": 50, "keep_for_undo": 20, "keep_for_people": 10, "parallel_calls": 4}}],
+        "kept for undoing, for what is new, and for people's orders. Other tools use the same account. parallel_calls: "
+        "how many calls may be under way at once where much is read or written (4 to Salesforce, 8 to HubSpot).",
+        examples=[
+            {
+                "salesforce": {
+                    "share": 50,
+                    "keep_for_undo": 20,
+                    "keep_for_new": 5,
+                    "keep_for_people": 10,
+                    "parallel_calls": 4,
+                }
+            }
+        ],
     )
     other_syncs: list[str] = Field(
         default_factory=lambda: ["SALESFORCE"],

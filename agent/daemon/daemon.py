@@ -25,6 +25,7 @@ from agent.daemon.breaker import Breaker
 from agent.daemon.health import Health, LastCycle, Trouble
 from agent.errors import (
     Busy,
+    HeldBack,
     Interrupted,
     LedgerDamaged,
     LedgerMissing,
@@ -272,8 +273,15 @@ class Daemon:
         """Once a day, compare every record's id and version, for what a change query missed; let go of old values."""
         now = self.installation.clock()
         pause = timedelta(hours=self.installation.config.run.sweep_hours)
-        if self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause:
+        is_due = self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause
+        if not is_due or self.installation.calls.is_held_back("sweep"):
+            return
+        try:
             cycle.pull_all(self.installation, sweep=True)
+        except HeldBack as held:
+            self.installation.calls.require(held.system)
+            log.info("the daily comparison waits", what=held.what, why=held.why)
+        else:
             erased = ageing.let_go(self.installation)
             if erased:
                 log.info("old values erased", entries=erased)
@@ -351,7 +359,7 @@ class Daemon:
         self._next_turn(max(self.installation.clock(), began_at + every))
         log.info(
             "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,
-            unknown=report.unknown, held=list(held), seconds=round(took, 3),
+            unknown=report.unknown, put_off=report.put_off, held=list(held), seconds=round(took, 3),
         )  # fmt: skip
 
     def _failed(self, error: Exception) -> None:

@@ -256,7 +256,7 @@ def _at_once(config: Config, connector: Connector) -> int:
 
 def _share(config: Config, system: str) -> Share:
     given = config.calls.get(system, CallsConfig())
-    return Share(given.share, given.keep_for_undo, given.keep_for_people, given.most_a_day)
+    return Share(given.share, given.keep_for_undo, given.keep_for_new, given.keep_for_people, given.most_a_day)
 
 
 @contextmanager

@@ -138,18 +138,40 @@ def test_while_a_vendor_is_left_alone_nobody_calls_it(bench: Bench, daemon: Daem
     assert "plan" in (commands.collect(again) or {})
 
 
-def test_cycles_held_back_for_want_of_calls_stop_no_order(bench: Bench, daemon: Daemon) -> None:
+def test_calls_that_are_kept_for_what_is_more_urgent_hold_up_changes_but_neither_cycles_nor_people(
+    bench: Bench, daemon: Daemon
+) -> None:
     bench.pairs(2)
-    daemon.turn()
     meter = daemon.installation.calls.meters["hubspot"]
-    meter.told(Allowance(limit=1_000, used=880))
-    daemon.turn()
-    assert daemon.health.breaker.is_our_own
-    assert daemon.health.breaker.what == "hubspot has no calls left today for cycles"
-    assert bench.next_cycle_in() == 15 * 60, "until the vendor's figure is too old to go by"
+    meter.told(Allowance(limit=1_000, used=860))
+    with capture_logs() as log:
+        daemon.turn()
+    assert not daemon.health.breaker.is_open
+    assert bench.next_cycle_in() == 60
+    assert [line["put_off"] for line in log if line["event"] == "cycle"] == [2]
     order = daemon.installation.commands.queue("plan", {}, "anna@example.com")
     daemon.glance()
     assert "plan" in (daemon.installation.commands.collect(order) or {})
+    meter.told(Allowance(limit=10_000, used=0))
+    daemon.turn()
+    assert bench.titles() == {"CEO"}
+
+
+def test_calls_that_are_gone_but_for_an_undo_are_no_failure_of_the_vendor(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(2)
+    daemon.turn()
+    (batch,) = daemon.installation.ledger.batches()
+    meter = daemon.installation.calls.meters["hubspot"]
+    meter.told(Allowance(limit=1_000, used=920))
+    daemon.turn()
+    assert daemon.health.breaker.is_our_own
+    assert daemon.health.breaker.what == (
+        "hubspot has no calls left today for looking for changes and writing what is new"
+    )
+    assert bench.next_cycle_in() == 15 * 60, "until the vendor's figure is too old to go by"
+    order = daemon.installation.commands.queue("rollback", {"batches": [batch.id]}, "anna@example.com")
+    daemon.glance()
+    assert (daemon.installation.commands.collect(order) or {})["written"] == 2
     meter.told(Allowance(limit=10_000, used=0))
     daemon.turn()
     assert not daemon.health.breaker.is_open
@@ -282,6 +304,39 @@ def test_a_sweep_for_deletions_is_made_once_a_day_restarts_or_not(
             daemon._note("stopped")
         bench.watch.advance(hours=hours)
     assert swept.count(True) == 2
+
+
+def test_a_sweep_without_calls_waits_and_holds_up_no_cycle(bench: Bench, daemon: Daemon) -> None:
+    meter = daemon.installation.calls.meters["hubspot"]
+    before = daemon.health.swept_at
+    bench.watch.advance(hours=25)
+    meter.told(Allowance(limit=1_000, used=820))
+    bench.pairs(1)
+    for _ in range(2):
+        daemon.turn()
+        assert not daemon.health.breaker.is_open
+    assert bench.titles() == {"CEO"}
+    assert daemon.health.swept_at == before
+    meter.told(Allowance(limit=10_000, used=0))
+    daemon.turn()
+    assert daemon.health.swept_at == bench.watch.now
+
+
+def test_a_sweep_whose_calls_run_out_on_the_way_is_made_up_for(bench: Bench, daemon: Daemon) -> None:
+    meter = daemon.installation.calls.meters["hubspot"]
+    before = daemon.health.swept_at
+    bench.watch.advance(hours=25)
+    enter = meter.enter
+
+    def gone_in_the_sweep() -> None:
+        if meter.lane == "sweep":
+            meter.told(Allowance(limit=1_000, used=820))
+        enter()
+
+    meter.enter = gone_in_the_sweep  # type: ignore[method-assign]
+    daemon.turn()
+    assert not daemon.health.breaker.is_open
+    assert daemon.health.swept_at == before
 
 
 def test_a_sweep_that_fails_is_made_up_for_and_does_not_end_the_daemon(

@@ -32,7 +32,7 @@ SHOWN = [
 def stops_at(lane: Lane) -> int:
     """Percent of our share after which this lane stops, with the shares the config has by default."""
     given = CallsConfig()
-    share = Share(100, given.keep_for_undo, given.keep_for_people)
+    share = Share(100, given.keep_for_undo, given.keep_for_new, given.keep_for_people)
     return 100 - share.kept_from(lane, 100)
 
 
@@ -75,7 +75,7 @@ def test_the_orders_listed_are_those_a_daemon_takes() -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        *(f"| {stops_at(lane)} % of the share is used |" for lane in ("people", "cycle", "sweep")),
+        *(f"| {stops_at(lane)} % of the share is used |" for lane in ("cycle", "people", "update", "sweep")),
         f"below {LEAST_FREE_BYTES // 1024**2} MB free",
         f"within {systemd.STOP_SECONDS} seconds at worst",
         f"after {systemd.WATCHDOG_SECONDS} seconds without one",

@@ -18,7 +18,7 @@ from agent.ledger.ledger import LEDGER_TABLES
 from agent.store import Store
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-HALF = Share(ours=50, for_undo=20, for_people=10)
+HALF = Share(ours=50, for_undo=20, for_new=5, for_people=10)
 
 
 class Watch:
@@ -86,8 +86,8 @@ def test_calls_made_side_by_side_never_pass_the_share(watch: Watch, store: Store
     gate.lane = "cycle"
     gate.told(Allowance(1_000, 0))
     held = from_eight_threads(gate, 100)
-    assert gate.made == 350
-    assert len(held) == 450
+    assert gate.made == 400
+    assert len(held) == 400
 
 
 def until_held(gate: Meter) -> int:
@@ -106,13 +106,15 @@ def until_held(gate: Meter) -> int:
 def test_the_less_urgent_stop_earlier() -> None:
     fresh = Day(limit=1000, used=0, ours=0)
     assert {lane: room(lane, HALF, fresh) for lane in LANES} == {
-        "undo": 1000, "people": 400, "cycle": 350, "sweep": 300,
+        "undo": 1000, "cycle": 400, "people": 375, "update": 325, "sweep": 275,
     }  # fmt: skip
 
 
 def test_other_tools_of_the_account_leave_less_for_us_and_the_undo_last() -> None:
     busy = Day(limit=1000, used=880, ours=10)
-    assert {lane: room(lane, HALF, busy) for lane in LANES} == {"undo": 120, "people": 20, "cycle": 0, "sweep": 0}
+    assert {lane: room(lane, HALF, busy) for lane in LANES} == {
+        "undo": 120, "cycle": 20, "people": 0, "update": 0, "sweep": 0,
+    }  # fmt: skip
 
 
 def test_an_undo_goes_beyond_our_share_but_not_beyond_the_vendor() -> None:
@@ -125,8 +127,8 @@ def test_a_bound_of_ones_own_holds_whatever_the_vendor_allows() -> None:
 
 
 def test_everything_kept_for_others_leaves_nothing_and_never_less() -> None:
-    greedy = Share(ours=100, for_undo=90, for_people=90)
-    assert [room(lane, greedy, Day(100, 0, 0)) for lane in LANES] == [100, 10, 0, 0]
+    greedy = Share(ours=100, for_undo=90, for_new=90, for_people=90)
+    assert [room(lane, greedy, Day(100, 0, 0)) for lane in LANES] == [100, 10, 0, 0, 0]
 
 
 def test_cycles_are_spread_so_that_the_calls_last() -> None:
@@ -147,16 +149,16 @@ def test_nothing_is_held_back_before_the_vendor_has_told_its_limit(watch: Watch)
 def test_what_is_held_back_says_why_and_until_when(watch: Watch) -> None:
     gate = meter(watch)
     gate.told(Allowance(limit=100, used=0))
-    gate.lane = "cycle"
-    assert until_held(gate) == 35
+    gate.lane = "people"
+    assert until_held(gate) == 38
     with pytest.raises(HeldBack) as caught:
         gate.enter()
-    assert caught.value.what == "hubspot has no calls left today for cycles"
-    assert "35 of the 50 calls" in caught.value.why
-    assert caught.value.why.endswith("kept for undoing and people's orders")
+    assert caught.value.what == "hubspot has no calls left today for people's orders"
+    assert "38 of the 50 calls" in caught.value.why
+    assert caught.value.why.endswith("kept for undoing and for looking for changes and writing what is new")
     assert caught.value.retry_after == 15 * 3600, "midnight"
-    gate.lane = "people"
-    assert until_held(gate) == 5
+    gate.lane = "cycle"
+    assert until_held(gate) == 2
     gate.lane = "undo"
     make(gate, 50)
 
@@ -170,7 +172,7 @@ def test_the_day_begins_anew_at_midnight_of_the_account(watch: Watch) -> None:
     watch.now = datetime(2026, 11, 24, 22, 59, tzinfo=UTC)
     assert until_held(gate) == 0
     watch.now = datetime(2026, 11, 24, 23, 0, tzinfo=UTC)
-    assert until_held(gate) == 35
+    assert until_held(gate) == 40
 
 
 def test_a_rolling_day_gives_back_hour_by_hour(watch: Watch) -> None:
@@ -179,7 +181,7 @@ def test_a_rolling_day_gives_back_hour_by_hour(watch: Watch) -> None:
     gate.lane = "cycle"
     make(gate, 10)
     watch.advance(hours=2)
-    assert until_held(gate) == 25
+    assert until_held(gate) == 30
     assert gate.standing().held["cycle"] == NINE + timedelta(hours=24)
     watch.advance(hours=22)
     assert until_held(gate) == 10
@@ -203,7 +205,7 @@ def test_the_figure_of_yesterday_says_nothing_of_today(watch: Watch) -> None:
     gate.lane = "people"
     assert until_held(gate) == 0
     watch.advance(minutes=6)
-    assert until_held(gate) == 40
+    assert until_held(gate) == 38
 
 
 def test_the_forecast_goes_on_as_the_last_hours_went(watch: Watch) -> None:
@@ -244,8 +246,17 @@ def test_a_costly_day_makes_cycles_rarer_and_never_rarer_than_an_hour(watch: Wat
     gate = meter(watch, rolls=True)
     assert gate.pause_for(3) == 0
     gate.told(Allowance(limit=15_000, used=0))
-    assert gate.pause_for(3) == pytest.approx(3 * 86_400 / 5_250)
+    assert gate.pause_for(3) == pytest.approx(3 * 86_400 / 4_875)
     assert gate.pause_for(10_000) == 3_600
+
+
+def test_cycles_are_spread_so_that_calls_are_left_for_what_they_find(watch: Watch) -> None:
+    gate = meter(watch)
+    gate.told(Allowance(limit=1_000, used=0))
+    assert gate.pause_for(1) == pytest.approx(15 * 3_600 / 325), "those for changes, not all that a look may make"
+    gate.lane = "update"
+    until_held(gate)
+    assert gate.pause_for(1) == pytest.approx(15 * 3_600 / 75), "then what is left for looking lasts to the end"
 
 
 def test_work_that_comes_once_is_no_reason_to_be_slow(watch: Watch) -> None:
@@ -257,7 +268,7 @@ def test_work_that_comes_once_is_no_reason_to_be_slow(watch: Watch) -> None:
         calls.begin_cycle()
         make(gate, cost)
         pauses.append(calls.pause_after_cycle())
-    assert pauses == pytest.approx([0, 0, 3 * 86_400 / 5_250, 3 * 86_400 / 5_250])
+    assert pauses == pytest.approx([0, 0, 3 * 86_400 / 4_875, 3 * 86_400 / 4_875])
 
 
 def test_a_lane_ends_with_what_it_was_for(watch: Watch) -> None:
