@@ -23,7 +23,9 @@ LABEL = 24
 
 @click.command("week")
 @click.option("--days", type=click.IntRange(1, 92), default=7, show_default=True, help="How far back.")
-@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Also write one HTML page.")
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write it as one HTML page instead."
+)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, days: int, page: Path | None, as_json: bool) -> None:

@@ -20,12 +20,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from agent import cycle, unsettled
-from agent.daemon import health
+from agent.daemon import daily, health
 from agent.daemon.breaker import Breaker
 from agent.daemon.health import Health, LastCycle, Trouble
 from agent.errors import (
     Busy,
-    HeldBack,
     Interrupted,
     LedgerDamaged,
     LedgerMissing,
@@ -35,7 +34,6 @@ from agent.errors import (
     Unavailable,
     UsageError,
 )
-from agent.forgetting import ageing
 from agent.installation import Installation
 from agent.orders.desk import OrderDesk
 from agent.policy_files.source import PolicySource
@@ -270,21 +268,10 @@ class Daemon:
         return report
 
     def _sweep(self) -> None:
-        """Once a day, compare every record's id and version, for what a change query missed; let go of old values."""
         now = self.installation.clock()
         pause = timedelta(hours=self.installation.config.run.sweep_hours)
         is_due = self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause
-        if not is_due or self.installation.calls.is_held_back("sweep"):
-            return
-        try:
-            cycle.pull_all(self.installation, sweep=True)
-        except HeldBack as held:
-            self.installation.calls.require(held.system)
-            log.info("the daily comparison waits", what=held.what, why=held.why)
-        else:
-            erased = ageing.let_go(self.installation)
-            if erased:
-                log.info("old values erased", entries=erased)
+        if is_due and daily.is_done(self.installation):
             self.health.swept_at = now
 
     def _ask_whether_back(self) -> None:

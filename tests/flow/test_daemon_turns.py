@@ -322,7 +322,9 @@ def test_a_sweep_without_calls_waits_and_holds_up_no_cycle(bench: Bench, daemon:
     assert daemon.health.swept_at == bench.watch.now
 
 
-def test_a_sweep_whose_calls_run_out_on_the_way_is_made_up_for(bench: Bench, daemon: Daemon) -> None:
+def test_a_sweep_whose_calls_run_out_on_the_way_is_made_up_for(
+    bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     meter = daemon.installation.calls.meters["hubspot"]
     before = daemon.health.swept_at
     bench.watch.advance(hours=25)
@@ -333,7 +335,7 @@ def test_a_sweep_whose_calls_run_out_on_the_way_is_made_up_for(bench: Bench, dae
             meter.told(Allowance(limit=1_000, used=820))
         enter()
 
-    meter.enter = gone_in_the_sweep  # type: ignore[method-assign]
+    monkeypatch.setattr(meter, "enter", gone_in_the_sweep)
     daemon.turn()
     assert not daemon.health.breaker.is_open
     assert daemon.health.swept_at == before

@@ -114,7 +114,9 @@ def test_one_crm_without_calls_does_not_hold_up_the_other(stage: PolicyStage) ->
     assert stage.values(ann)["Customer_Stage__c"] == "Opportunity"
 
 
-def test_calls_that_run_out_within_a_batch_end_neither_the_cycle_nor_the_batch_s_truth(stage: PolicyStage) -> None:
+def test_calls_that_run_out_within_a_batch_end_neither_the_cycle_nor_the_batch_s_truth(
+    stage: PolicyStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     people = [in_salesforce(stage, f"p{number}") for number in range(3)]
     cycle(stage)
     for person in people:
@@ -127,9 +129,9 @@ def test_calls_that_run_out_within_a_batch_end_neither_the_cycle_nor_the_batch_s
             use_up(stage, "hubspot")
         enter()
 
-    meter.enter = gone_at_the_first_change  # type: ignore[method-assign]
-    cycle(stage)
-    meter.enter = enter  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(meter, "enter", gone_at_the_first_change)
+        cycle(stage)
     in_salesforce(stage, "new")
     assert cycle(stage)["put_off"] == 3
     assert [title_there(stage, name) for name in ("p0", "p1", "p2", "new")] == ["CEO"] * 4
