@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from agent.errors import AGAIN, TruceError, UsageError
+from agent.errors import AGAIN, ConnectorError, TruceError, UsageError
 
 DONE = 0
 OUR_MISTAKE = 1
@@ -100,7 +100,7 @@ def advice(error: TruceError) -> list[str]:
     if isinstance(error, UsageError) and error.problems:
         for problem in error.problems:
             lines += problem_lines(problem)
-    what = _sentence(one_line(error.what))
+    what = _sentence(one_line(error.what), error.system if isinstance(error, ConnectorError) else "")
     lines.append(what if what.endswith("?") else f"{what}.")
     if error.where and error.where not in error.what:
         lines.append(f"  where  {one_line(error.where)}")
@@ -111,10 +111,13 @@ def advice(error: TruceError) -> list[str]:
     return lines
 
 
-def _sentence(text: str) -> str:
-    """A capital letter in front, unless it begins with a name (``person-basics``, ``salesforce:Contact/003…``)."""
+def _sentence(text: str, system: str) -> str:
+    """A capital letter in front, unless it begins with a name (``person-basics``, ``salesforce:Contact/003…``).
+
+    ``system``: the name the config has for the one it is about, or empty.
+    """
     first = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if first.isalpha() else text
+    return text[:1].upper() + text[1:] if first.isalpha() and first != system else text
 
 
 def interrupted() -> TruceError:
