@@ -12,8 +12,9 @@ Place = tuple[int, bool, bool, str, str, str, bool]
 
 
 def goes_first(change: Change) -> bool:
-    """A lead the other side does not know yet, and somebody who wants no more mail: there every minute counts."""
-    return change.op == "create" or change.is_consent
+    """A lead the other side does not know yet, and somebody who wants no more mail: there every minute counts. What an
+    undo brings back goes with what it makes again, which may hang on it."""
+    return change.op in ("create", "undelete") or change.is_consent
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
