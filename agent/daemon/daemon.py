@@ -20,8 +20,9 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from agent import cycle, unsettled
-from agent.daemon import daily, health
+from agent.daemon import health
 from agent.daemon.breaker import Breaker
+from agent.daemon.daily import Daily
 from agent.daemon.health import Health, LastCycle, Trouble
 from agent.errors import (
     Busy,
@@ -88,6 +89,7 @@ class Daemon:
     ) -> None:
         self.installation = installation
         self.health = self._remembered(pid)
+        self._daily = Daily(installation)
         self._policies = policies
         self._seconds = seconds
         self._scheduler = scheduler if scheduler is not None else new_scheduler()
@@ -263,16 +265,9 @@ class Daemon:
         self.installation.commands.forget_uncollected(self.installation.clock() - RESULTS_KEPT)
         self.installation.calls.begin_cycle()
         report = cycle.run(self.installation)
-        self._sweep()
+        self.health.swept_at = self._daily.do(self.health.swept_at)
         self.installation.calls.settle()
         return report
-
-    def _sweep(self) -> None:
-        now = self.installation.clock()
-        pause = timedelta(hours=self.installation.config.run.sweep_hours)
-        is_due = self.health.swept_at is None or not timedelta() <= now - self.health.swept_at < pause
-        if is_due and daily.is_done(self.installation):
-            self.health.swept_at = now
 
     def _ask_whether_back(self) -> None:
         """A vendor that failed is asked the cheapest question first: one request a try, however long it is down."""

@@ -322,6 +322,16 @@ def test_a_sweep_without_calls_waits_and_holds_up_no_cycle(bench: Bench, daemon:
     assert daemon.health.swept_at == bench.watch.now
 
 
+def test_old_values_are_let_go_even_when_nothing_can_be_compared(bench: Bench, daemon: Daemon) -> None:
+    bench.pairs(1)
+    daemon.turn()
+    bench.watch.advance(days=200)
+    daemon.installation.calls.meters["hubspot"].told(Allowance(limit=1_000, used=820))
+    daemon.turn()
+    (entry,) = daemon.installation.ledger.entries()
+    assert entry.erased
+
+
 def test_a_sweep_whose_calls_run_out_on_the_way_is_made_up_for(
     bench: Bench, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
