@@ -90,9 +90,9 @@ def run(installation: Installation) -> CycleReport:
     report.entities = draft.entities
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
-    going, waiting = put_off(installation, fights.without_fights(installation, draft.allowed))
+    going, waiting = put_off(installation, draft.allowed)
     report.put_off = len(waiting)
-    again = _write(installation, going, report)
+    again = _write(installation, fights.without_fights(installation, going), report)
     overwritten.look(installation)
     _look_for_gone(installation, again)
     again_soon = {entry.change.entity_id for entry in again} | _belonging_to_created(installation, report.batch)

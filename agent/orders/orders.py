@@ -125,6 +125,7 @@ def _selection(installation: Installation, body: Body) -> Selection:
     batches = tuple(sorted(set(body.get("batches", ())), key=lambda name: (len(name), name)))
     words = [", ".join(batches)] if batches else []
     words += [str(body[name]) for name in ("policy", "record") if body.get(name)]
+    words = words or ["everything"]
     words += [f"since {spoken(since, zone)}"] if since else []
     words += [f"{name} {body[name]}" for name in ("revision", "field") if body.get(name)]
     return Selection(
