@@ -28,8 +28,13 @@ from connectors.salesforce.failures import SYSTEM, Failure, as_error, as_write_e
 from connectors.salesforce.ids import full_id
 
 CLEAR = "#N/A"
+LONGEST_CELL, LONGEST_ROW = 32_000, 400_000
+"""Characters. One row too long is an invalid batch: it would take all the others with it."""
+MOST_BYTES = 100_000_000
+"""In one upload: 150 MB at the most, as base64 counts them."""
 ENDED = ("JobComplete", "Failed", "Aborted")
 LONGEST_PAUSE = 15.0
+_BYTES_OF_IDS = 100
 _JOB_ID = re.compile(r"750[0-9A-Za-z]{12}(?:[0-9A-Z]{3})?")
 _ERROR = re.compile(r"(?P<code>[A-Z][A-Z0-9_]{2,79}):(?P<message>.*?)(?::(?P<fields>[^:]*?)\s*--)?\s*", re.DOTALL)
 
@@ -136,7 +141,15 @@ class Bulk:
 
 def can_travel(write: Write) -> bool:
     """Whether a CSV can say it: a text that is ``#N/A`` itself would clear the field."""
-    return CLEAR not in write.fields.values()
+    lengths = [len(_cell(value)) for value in write.fields.values()]
+    is_short = max(lengths, default=0) <= LONGEST_CELL and sum(lengths) <= LONGEST_ROW
+    return is_short and CLEAR not in write.fields.values()
+
+
+def bytes_of(write: Write) -> int:
+    """What its row adds to an upload, with every quote doubled and a few bytes around each cell."""
+    cells = [_cell(value) for value in write.fields.values()]
+    return sum(len(cell.encode()) + cell.count('"') + 3 for cell in cells) + _BYTES_OF_IDS
 
 
 def rows_of(text: str) -> Iterator[Cells]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -121,11 +122,16 @@ class Reading:
         return [found.get(ref) or Unreadable(ref, "not an id of a Salesforce record") for ref in refs]
 
     def read_or_nothing(self, refs: Sequence[Ref]) -> list[Readout]:
-        """A second look that is worth no failure: without an answer there is nothing to correct."""
-        try:
-            return self.read(refs, ())
-        except (ConnectorError, NotFound):
-            return []
+        """A second look that is worth no failure: without an answer there is nothing to correct. However many they are:
+        a job may find thousands deleted.
+
+        Returns answers about the first of ``refs``, as far as there were any.
+        """
+        found: list[Readout] = []
+        with suppress(ConnectorError, NotFound):
+            for start in range(0, len(refs), READ_CHUNK):
+                found += self.read(refs[start : start + READ_CHUNK], ())
+        return found
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:
         """Live records whose ``key`` equals ``value`` (text without regard to case, as SOQL compares).

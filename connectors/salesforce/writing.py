@@ -25,7 +25,7 @@ from connectors.salesforce.accounting import (
     row_outcome,
     unsent,
 )
-from connectors.salesforce.bulk import Bulk, NoJob, Sleep, can_travel
+from connectors.salesforce.bulk import MOST_BYTES, Bulk, NoJob, Sleep, bytes_of, can_travel
 from connectors.salesforce.calls import Calls, Request
 from connectors.salesforce.failures import SYSTEM, Failure
 from connectors.salesforce.guarded import Guarded
@@ -220,11 +220,15 @@ class Writing:
 
 
 def bulk_fit(writes: Sequence[Write]) -> frozenset[str]:
-    """Entry ids of the writes one job can take: each record once, and no text that a CSV cannot say."""
+    """Entry ids of the writes one job can take: each record once, no text that a CSV cannot say, and not too much."""
     found: dict[str, str] = {}
+    size = 0
     for write in writes:
         whose = write.key[1] if write.key is not None else write.record_id
         if whose and whose.lower() not in found and can_travel(write):
+            size += bytes_of(write)
+            if size > MOST_BYTES:
+                break
             found[whose.lower()] = write.entry_id
     return frozenset(found.values())
 

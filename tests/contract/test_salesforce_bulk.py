@@ -125,12 +125,46 @@ def test_every_refused_row_says_why_and_the_others_are_written(connector: Salesf
     assert outcomes[3].error.other_id == survivor.id
 
 
+def test_a_job_that_finds_more_deleted_than_one_look_takes_tells_each_of_them(
+    connector: Salesforce, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mass deletion while the job ran; a look takes 2,000 records."""
+    monkeypatch.setattr("connectors.salesforce.reading.READ_CHUNK", 2)
+    survivor, *gone = (office.make() for _ in range(6))
+    for ref in gone[:-1]:
+        office.delete(ref)
+    office.merge(survivor, gone[-1])
+    outcomes = in_bulk(connector, [edit(number, ref, Title="new") for number, ref in enumerate([survivor, *gone])])
+    assert kinds(outcomes) == ["applied", *["gone"] * 4, "moved"]
+
+
 def test_what_a_job_cannot_take_is_left_to_the_usual_way(connector: Salesforce, office: Office) -> None:
     """A record twice, whose rows could run in any order; a text that would clear; a create without a key."""
     one, other = office.make(), office.make()
     writes = [edit(1, one, Title="a"), edit(2, one, Title="b"), edit(3, other, Title="#N/A")]
     assert connector.bulk_fit(writes) == {"E-1"}
     assert connector.bulk_fit([Write("E-9", "create", "Contact", None, {"LastName": "X"})]) == frozenset()
+
+
+def test_a_row_too_long_for_a_job_is_left_to_the_usual_way(connector: Salesforce, office: Office) -> None:
+    """One such row would be an invalid batch, and all the others with it."""
+    long, longer = edit(1, office.make(), Description="é" * 32_000), edit(2, office.make(), Description="e" * 32_001)
+    wide = edit(3, office.make(), **{f"Note_{number}__c": "n" * 31_000 for number in range(13)})
+    assert connector.bulk_fit([long, longer, wide]) == {"E-1"}
+    assert kinds(in_bulk(connector, [long])) == ["applied"]
+    assert kinds(in_bulk(connector, [long, longer]))[0] != "applied", "so strict is the vendor"
+
+
+def test_no_job_is_larger_than_an_upload_may_be(
+    connector: Salesforce, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Salesforce counts the upload in base64, quotes are doubled in a CSV, and an umlaut is two bytes."""
+    switch(office, "bulk_upload_bytes", 30_000)
+    monkeypatch.setattr("connectors.salesforce.writing.MOST_BYTES", 20_000)
+    writes = [edit(number, office.make(), Description='ü"' * 500) for number in range(1, 15)]
+    fit = connector.bulk_fit(writes)
+    assert fit == {f"E-{number}" for number in range(1, 10)}
+    assert kinds(in_bulk(connector, [write for write in writes if write.entry_id in fit])) == ["applied"] * 9
 
 
 def test_a_write_that_cannot_be_sent_is_refused_before_there_is_a_job(connector: Salesforce, office: Office) -> None:
