@@ -180,7 +180,7 @@ class Salesforce:
         users[ours] = _BESIDE_US
         by = {
             readout.ref: users.get(str(readout.fields.get(_SAVED_BY)))
-            for readout in self.read(refs, [_SAVED_BY])
+            for readout in self._reading.read_many(refs, [_SAVED_BY])
             if isinstance(readout, Record)
         }
         return {(ref, name): author for ref, name in cells if (author := by.get(ref)) is not None}

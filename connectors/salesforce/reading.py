@@ -121,16 +121,21 @@ class Reading:
             found.update(self._read_type(object_type, same, fields))
         return [found.get(ref) or Unreadable(ref, "not an id of a Salesforce record") for ref in refs]
 
+    def read_many(self, refs: Sequence[Ref], fields: Sequence[str]) -> Iterator[Readout]:
+        """However many they are: an undo, or a job that found thousands deleted, knows no chunks. Raises like
+        ``read``."""
+        for start in range(0, len(refs), READ_CHUNK):
+            yield from self.read(refs[start : start + READ_CHUNK], fields)
+
     def read_or_nothing(self, refs: Sequence[Ref]) -> list[Readout]:
-        """A second look that is worth no failure: without an answer there is nothing to correct. However many they are:
-        a job may find thousands deleted.
+        """A second look that is worth no failure: without an answer there is nothing to correct.
 
         Returns answers about the first of ``refs``, as far as there were any.
         """
         found: list[Readout] = []
         with suppress(ConnectorError, NotFound):
-            for start in range(0, len(refs), READ_CHUNK):
-                found += self.read(refs[start : start + READ_CHUNK], ())
+            for readout in self.read_many(refs, ()):
+                found.append(readout)
         return found
 
     def find(self, object_type: str, key: str, value: str, fields: Sequence[str]) -> list[Record]:

@@ -440,3 +440,16 @@ def test_nothing_of_ours_is_unknown_to_the_emulator(connector: Salesforce, offic
     connector.write([edit(1, ref, Title="CTO")])
     connector.read([ref], ["Title"])
     assert admin.get("/unknown") == []
+
+
+def test_the_authors_of_more_records_than_one_read_takes_are_all_told(
+    connector: Salesforce, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An undo of thousands asks for all of them; one read takes 2,000."""
+    monkeypatch.setattr("connectors.salesforce.reading.READ_CHUNK", 2)
+    refs = [office.make("Contact" if number % 2 else "Lead") for number in range(5)]
+    for ref in refs:
+        office.edit(ref, FirstName="Ada")
+    told = connector.authors([(ref, "FirstName") for ref in refs])
+    assert set(told) == {(ref, "FirstName") for ref in refs}
+    assert all(author.is_person for author in told.values())
