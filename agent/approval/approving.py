@@ -20,6 +20,7 @@ from agent.ledger.ledger import Settlement
 from agent.plan import binding as plan_binding
 from agent.plan import planner
 from agent.schema import watch as schema_watch
+from agent.words import counted
 
 OPT_IN_PEOPLE = 2
 """At least so many approve an opt-in, whatever the limits say."""
@@ -58,7 +59,9 @@ def approve(installation: Installation, batch_id: str, person: str, count: int, 
     schema_watch.look_again(installation, at_once=True)  # a value may have left a picklist while this waited
     entries = _still_wanted(installation, batch, waiting_entries(installation, batch))
     if len(entries) != count:
-        raise PlanStale(f"{batch_id} holds {len(entries)} changes, not {count}", next_step=f"truce show {batch_id}")
+        raise PlanStale(
+            f"{batch_id} holds {counted(len(entries), 'change')}, not {count}", next_step=f"truce show {batch_id}"
+        )
     demands = demands_of(installation, entries)
     _require_may(installation, batch, entries, person, demands, reason)
     installation.approvals.record(batch_id, person, batch.hash, count, reason)

@@ -10,6 +10,7 @@ from agent.errors import UsageError
 from agent.installation import Installation
 from agent.reviews import answers as review_answers
 from agent.reviews.reviews import Review
+from agent.words import counted
 
 Body = Mapping[str, Any]
 Result = dict[str, Any]
@@ -25,7 +26,7 @@ def answer_reviews(installation: Installation, body: Body, actor: str, progress:
     wanted = [each for each in installation.reviews.list(kind=body["about"]) if each.line == body["line"]]
     if len(wanted) != body["count"]:
         raise UsageError(
-            f"{len(wanted)} questions are open there, not {body['count']}",
+            f"open there: {counted(len(wanted), 'question')}, not {body['count']}",
             why="an answer for many counts for exactly those that were shown",
             next_step=f"truce review --kind {body['about']} --line {body['line'] or 'none'}",
         )

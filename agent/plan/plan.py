@@ -28,6 +28,7 @@ from agent.plan.binding import Sources
 from agent.records import Ref
 from agent.schema import watch as schema_watch
 from agent.suspended import leave_suspended
+from agent.words import counted
 
 VALID_FOR = timedelta(days=7)
 
@@ -267,7 +268,9 @@ def apply_plan(
 
 def _check_count(plan: Plan, wanted: Sequence[tuple[Change, Sources]], count: int | None) -> None:
     if count is not None and count != len(wanted):
-        raise PlanStale(f"{plan.id} holds {len(wanted)} changes, not {count}", next_step=f"truce show {plan.id}")
+        raise PlanStale(
+            f"{plan.id} holds {counted(len(wanted), 'change')}, not {count}", next_step=f"truce show {plan.id}"
+        )
 
 
 def _moved(
@@ -332,7 +335,7 @@ def _raise_held(
     batch = proposals.standing_batch(installation, held[0][0])
     count = len(installation.ledger.entries(batch_id=batch.id, states=(State.HELD,)))
     raise ApprovalNeeded(
-        f"nothing was written: {batch.id} with {count} changes waits for approval",
+        f"nothing was written: {batch.id} with {counted(count, 'change')} waits for approval",
         where=batch.id,
         why=batch.hold_reason or "",
         next_step=f"truce approve {batch.id} --count {count}",

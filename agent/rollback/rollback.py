@@ -22,6 +22,7 @@ from agent.installation import Installation
 from agent.ledger.ledger import Intent, Settlement
 from agent.rollback.reversal import Reversal
 from agent.rollback.selection import Selection, unwritten
+from agent.words import counted
 
 
 def roll_back(
@@ -87,7 +88,8 @@ def resume(
 
 
 def _title(reversal: Reversal) -> str:
-    return f"Undo {reversal.words} · {len({verdict.ref for verdict in reversal.verdicts})} records"
+    records = {verdict.ref for verdict in reversal.verdicts}
+    return f"Undo {reversal.words} · {counted(len(records), 'record')}"
 
 
 def _stand(installation: Installation, freezes: Sequence[Freeze]) -> bool:

@@ -162,7 +162,7 @@ class TestMany:
             stage.delete(pair.contact)
         stage.advance(700)
         stage.cycle()
-        with pytest.raises(UsageError, match="2 questions are open there, not 3"):
+        with pytest.raises(UsageError, match="open there: 2 questions, not 3"):
             stage.order("review-many", about="lost", line="", count=3, answer="keep")
         result = stage.order("review-many", about="lost", line="", count=2, answer="keep")
         assert result["answered"] == 2

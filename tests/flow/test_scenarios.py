@@ -197,7 +197,7 @@ def test_a_policy_edit_that_would_move_1200_owners_stops_before_the_first(stage:
     assert any("50" in reason for reason in plan["held_reasons"])
     example = plan["lines"][0]["example"]
     assert (example["before"], example["after"]) == ("Kim Tran", "Lee Moreno"), "names, not ids"
-    with pytest.raises(ApprovalNeeded, match="1200 changes waits for approval") as refused:
+    with pytest.raises(ApprovalNeeded, match="1,200 changes waits for approval") as refused:
         stage.apply(plan, confirm=1200)
     assert stage.written(mark) == []
 
