@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -86,13 +86,15 @@ def plan_reversal(installation: Installation, selection: Selection) -> Reversal:
     desk.give_back()
     verdicts = _with_editors(installation, desk.verdicts)
     batches = _batches(selection, written)
+    lifts = _lifts(installation, selection, verdicts)
+    redone = _redone(installation, selection)
     return Reversal(
         selection.words,
         batches or tuple(sorted({entry.batch_id for entry in waiting})),
         tuple(verdicts),
         tuple(desk.changes),
-        _freezes([*written, *_as_written(waiting)], selection.words),
-        _lifts(installation, selection, verdicts),
+        _freezes([*written, *_as_written(waiting)], selection.words, redone, lifts),
+        lifts,
         len(waiting),
     )
 
@@ -410,18 +412,31 @@ def _as_written(waiting: Sequence[Entry]) -> list[Written]:
     return [Written(entry, entry.change.cells) for entry in waiting]
 
 
-def _freezes(written: Sequence[Written], words: str) -> tuple[Freeze, ...]:
+def _redone(installation: Installation, selection: Selection) -> set[str]:
+    """The batches meant that undid an undo: what the policies wrote stands there again, and nothing freezes it."""
+    reversals = installation.ledger.reversals()
+
+    def stands_again(batch_id: str) -> bool:
+        return any(undone in reversals and not stands_again(undone) for undone in reversals.get(batch_id, ()))
+
+    return {batch_id for batch_id in selection.batches if stands_again(batch_id)}
+
+
+def _freezes(
+    written: Sequence[Written], words: str, redone: Collection[str], lifts: Collection[Frozen]
+) -> tuple[Freeze, ...]:
     """Every cell of what is undone: kept edits, which the rule must not overwrite, and what was still to be written."""
     cells: dict[Frozen, str] = {}
     for each in written:
         change = each.entry.change
         for cell in each.cells:
-            if cell.why.policy != "rollback":
+            if cell.why.policy != "rollback" or each.entry.batch_id in redone:
                 name = "create" if change.op == "create" and each.is_whole else cell.field
                 cells.setdefault((change.entity_id, name, change.system), cell.why.rule)
     return tuple(
         Freeze(entity_id, name, system, rule, "rollback", f"undone with {words}")
         for (entity_id, name, system), rule in sorted(cells.items())
+        if (entity_id, name, system) not in lifts
     )
 
 
@@ -441,6 +456,7 @@ def _lifts(installation: Installation, selection: Selection, verdicts: Sequence[
             (freeze.entity_id, freeze.field, freeze.system)
             for freezes in standing.values()
             for freeze in freezes
-            if went_back.get((freeze.entity_id, freeze.field, freeze.system)) == freeze.batch_id
+            if freeze.batch_id is not None  # a person's freeze, or a fight's, is of no batch
+            and went_back.get((freeze.entity_id, freeze.field, freeze.system)) == freeze.batch_id
         )
     )
