@@ -259,6 +259,22 @@ class TestAgain:
         quiet_cycles(stage)
         assert title(stage, ada) == "Boss"
 
+    def test_what_a_person_froze_stays_frozen_through_an_undo_and_the_undo_of_it(self, stage: Stage) -> None:
+        stage.go_live()
+        ada, (batch,) = titled(stage, "CEO")
+        stage.order("freeze", record=str(ada.hub), field="job_title", reason="hands off")
+        undo = stage.rollback(batch)["batch"]
+        stage.advance(700)
+        stage.rollback(undo)
+        standing = stage.installation.freezes.standing()
+        assert {(each.system, each.reason) for each in standing} == {
+            ("hubspot", "hands off"),
+            ("salesforce", "hands off"),
+        }
+        stage.edit(ada.contact, Title="CFO")
+        quiet_cycles(stage)
+        assert title(stage, ada) == "CEO"
+
     def test_undoing_an_undo_lifts_nothing_that_a_person_froze_beside_it(self, stage: Stage) -> None:
         stage.go_live()
         ada, (batch,) = titled(stage, "CEO")
