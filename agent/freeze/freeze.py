@@ -48,13 +48,17 @@ class Freeze:
 
 
 def write_freezes(connection: Connection, freezes: Iterable[Freeze], *, at: int, batch: int | None) -> None:
-    """Store inside the caller's transaction; a standing freeze of the same cell gets the newer reason."""
+    """Store inside the caller's transaction; a standing freeze of the same cell gets the newer reason.
+
+    What a person froze stays theirs: what lifts an undo's freeze must not lift it.
+    """
     connection.executemany(
         "INSERT INTO freezes (entity, field, system, rule, kind, reason, batch, made_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (entity, field, system) WHERE lifted_at IS NULL DO UPDATE SET rule = excluded.rule,"
         " kind = excluded.kind, reason = excluded.reason, batch = excluded.batch, made_at = excluded.made_at,"
-        " expires_at = excluded.expires_at",
+        " expires_at = excluded.expires_at"
+        " WHERE freezes.kind != 'person' OR excluded.kind = 'person' OR freezes.expires_at <= excluded.made_at",
         [
             (
                 each.entity_id,

@@ -22,13 +22,11 @@ from agent.ledger.verify import ERASED
 from agent.live import read_live
 from agent.records import FieldValue, Gone, Readout, Record, Ref
 from agent.rollback.fates import CellChain, Fate, Surroundings, Verdict, fate_of_missing, field_of, inactive_of, judge
+from agent.rollback.freezing import Frozen, as_written, freezes, lifts, redone
 from agent.rollback.only_one import OnlyOnes
 from agent.rollback.selection import Selection, Written, select, unwritten
 from agent.rollback.whole_records import bringing_back, height, made_again, removal
 from agent.versions import people_of
-
-Frozen = tuple[str, str, str]
-"""(entity, field or ``create``, system)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +84,15 @@ def plan_reversal(installation: Installation, selection: Selection) -> Reversal:
     desk.give_back()
     verdicts = _with_editors(installation, desk.verdicts)
     batches = _batches(selection, written)
+    lifted = lifts(installation, selection, verdicts)
+    again = redone(installation, selection)
     return Reversal(
         selection.words,
         batches or tuple(sorted({entry.batch_id for entry in waiting})),
         tuple(verdicts),
         tuple(desk.changes),
-        _freezes([*written, *_as_written(waiting)], selection.words),
-        _lifts(installation, selection, verdicts),
+        freezes([*written, *as_written(waiting)], selection.words, again, lifted),
+        lifted,
         len(waiting),
     )
 
@@ -404,43 +404,3 @@ def _must_clear_first(connector: Connector, ref: Ref, cell: Cell) -> bool:
     """HubSpot ignores a lifecycle stage moved back unless it was cleared by a request of its own."""
     place = (ref.object_type, cell.vendor_field)
     return place in connector.capabilities.clears_before_moving_back and cell.after not in (None, "")
-
-
-def _as_written(waiting: Sequence[Entry]) -> list[Written]:
-    return [Written(entry, entry.change.cells) for entry in waiting]
-
-
-def _freezes(written: Sequence[Written], words: str) -> tuple[Freeze, ...]:
-    """Every cell of what is undone: kept edits, which the rule must not overwrite, and what was still to be written."""
-    cells: dict[Frozen, str] = {}
-    for each in written:
-        change = each.entry.change
-        for cell in each.cells:
-            if cell.why.policy != "rollback":
-                name = "create" if change.op == "create" and each.is_whole else cell.field
-                cells.setdefault((change.entity_id, name, change.system), cell.why.rule)
-    return tuple(
-        Freeze(entity_id, name, system, rule, "rollback", f"undone with {words}")
-        for (entity_id, name, system), rule in sorted(cells.items())
-    )
-
-
-def _lifts(installation: Installation, selection: Selection, verdicts: Sequence[Verdict]) -> tuple[Frozen, ...]:
-    """Undoing an undo: cells that go back to what the policies wrote are theirs again; kept edits stay frozen."""
-    went_back = {
-        (verdict.entry.change.entity_id, verdict.cell.field, verdict.ref.system): verdict.entry.batch_id
-        for verdict in verdicts
-        if verdict.entry.batch_id in selection.batches
-        and verdict.cell
-        and verdict.cell.why.policy == "rollback"
-        and verdict.fate in (Fate.RESTORE, Fate.ALREADY)
-    }
-    standing = installation.freezes.by_entity([entity_id for entity_id, _, _ in went_back])
-    return tuple(
-        sorted(
-            (freeze.entity_id, freeze.field, freeze.system)
-            for freezes in standing.values()
-            for freeze in freezes
-            if went_back.get((freeze.entity_id, freeze.field, freeze.system)) == freeze.batch_id
-        )
-    )

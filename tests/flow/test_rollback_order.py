@@ -245,6 +245,45 @@ class TestAgain:
         quiet_cycles(stage)
         assert title(stage, ada) == "Chief"
 
+    def test_undone_a_third_time_it_is_frozen_again(self, stage: Stage) -> None:
+        stage.go_live()
+        ada, (batch,) = titled(stage, "CEO")
+        undo = stage.rollback(batch)["batch"]
+        stage.advance(700)
+        redo = stage.rollback(undo)["batch"]
+        stage.advance(700)
+        again = stage.rollback(redo)
+        assert (again["restore"], again["frozen_cells"]) == (1, 1)
+        assert frozen(stage) == {("job_title", "hubspot")}
+        stage.edit(ada.contact, Title="CFO")
+        quiet_cycles(stage)
+        assert title(stage, ada) == "Boss"
+
+    def test_what_a_person_froze_stays_frozen_through_an_undo_and_the_undo_of_it(self, stage: Stage) -> None:
+        stage.go_live()
+        ada, (batch,) = titled(stage, "CEO")
+        stage.order("freeze", record=str(ada.hub), field="job_title", reason="hands off")
+        undo = stage.rollback(batch)["batch"]
+        stage.advance(700)
+        stage.rollback(undo)
+        standing = stage.installation.freezes.standing()
+        assert {(each.system, each.reason) for each in standing} == {
+            ("hubspot", "hands off"),
+            ("salesforce", "hands off"),
+        }
+        stage.edit(ada.contact, Title="CFO")
+        quiet_cycles(stage)
+        assert title(stage, ada) == "CEO"
+
+    def test_undoing_an_undo_lifts_nothing_that_a_person_froze_beside_it(self, stage: Stage) -> None:
+        stage.go_live()
+        ada, (batch,) = titled(stage, "CEO")
+        undo = stage.rollback(batch)["batch"]
+        stage.order("freeze", record=str(ada.hub), field="phone")
+        stage.advance(700)
+        assert stage.rollback(undo)["lifted_cells"] == 1
+        assert frozen(stage) == {("phone", "hubspot"), ("phone", "salesforce")}
+
     def test_an_interrupted_undo_goes_on_with_the_same_command_and_writes_nothing_twice(self, stage: Stage) -> None:
         people = stage.pairs(3, {"Phone": "1"}, {"phone": "2"})
         batch = stage.apply()["batch"]

@@ -42,11 +42,33 @@ def test_a_freeze_comes_back_with_its_age(freezes: Freezes, clock: Watch) -> Non
 
 
 def test_a_cell_is_frozen_once_for_the_latest_reason(freezes: Freezes, ledger: Ledger) -> None:
-    freezes.add([frozen()], "anna")
+    freezes.add([frozen(kind="fight", reason="changed back")], "truce")
     again = [frozen(kind="rollback", reason="undone with B-1")]
     ledger.open_batch("rollback", "Undo B-1", "anna", intents(1), freezes=again)
     (found,) = freezes.standing()
     assert (found.kind, found.reason, found.batch_id) == ("rollback", "undone with B-1", "B-1")
+    freezes.add([frozen(reason="hands off")], "anna")
+    (found,) = freezes.standing()
+    assert (found.kind, found.reason, found.batch_id) == ("person", "hands off", None)
+
+
+def test_an_undo_does_not_make_a_persons_freeze_its_own(freezes: Freezes, ledger: Ledger) -> None:
+    freezes.add([frozen()], "anna")
+    again = [frozen(kind="rollback", reason="undone with B-1")]
+    ledger.open_batch("rollback", "Undo B-1", "anna", intents(1), freezes=again)
+    (found,) = freezes.standing()
+    assert (found.kind, found.reason, found.batch_id) == ("person", "asked", None)
+
+
+def test_a_persons_freeze_that_ran_out_gives_way_to_that_of_an_undo(
+    freezes: Freezes, ledger: Ledger, clock: Watch
+) -> None:
+    until = START + timedelta(days=1)
+    freezes.add([Freeze("person-1", "job_title", "hubspot", "r", "person", expires_at=until)], "anna")
+    clock.advance(days=2)
+    ledger.open_batch("rollback", "Undo B-1", "anna", intents(1), freezes=[frozen(kind="rollback")])
+    (found,) = freezes.standing()
+    assert (found.kind, found.batch_id, found.expires_at) == ("rollback", "B-1", None)
 
 
 def test_fields_and_systems_are_frozen_apart(freezes: Freezes) -> None:
