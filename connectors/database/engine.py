@@ -19,8 +19,21 @@ from agent.errors import ConfigError
 from connectors.database.failures import Busy, as_ours, unavailable
 from connectors.database.tables import moment_of
 
-PATIENCE = 5.0
+PATIENCE = 5
 """Seconds to wait for a connection, and for a lock of somebody else."""
+
+SILENCE = 60
+"""Seconds after which a server that says nothing any more counts as gone."""
+
+_LIBPQ = ("psycopg", "psycopg2")
+_PATIENT = {
+    "connect_timeout": PATIENCE,
+    "keepalives_idle": SILENCE // 2,
+    "keepalives_interval": SILENCE // 6,
+    "keepalives_count": 3,
+    "tcp_user_timeout": SILENCE * 1000,
+}
+"""What libpq takes (PostgreSQL, 34.1.2): without it, it waits as long as the network lets it."""
 
 Clock = Callable[[], datetime]
 
@@ -45,11 +58,12 @@ class Engine:
     @cached_property
     def alchemy(self) -> sqlalchemy.Engine:
         """Raises ConfigError: the url is none, or its driver is not installed."""
-        options: dict[str, Any] = {"connect_args": {"timeout": PATIENCE}} if self.is_lite else {"pool_pre_ping": True}
-        found = _engine(self.place, options)
+        found = _engine(self.place, options_of(self.place))
         if self.is_lite:
             event.listen(found, "connect", _as_we_say_when)
             event.listen(found, "begin", _begin)
+        elif self.place.get_backend_name() == "postgresql":
+            event.listen(found, "begin", _wait_no_longer)
         return found
 
     @property
@@ -92,6 +106,14 @@ class Engine:
     def close(self) -> None:
         if "alchemy" in self.__dict__:
             self.alchemy.dispose()
+
+
+def options_of(place: URL) -> dict[str, Any]:
+    """How long to wait, for those that say; what the url says itself stands."""
+    if place.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": PATIENCE}}
+    patient = _PATIENT if place.drivername.partition("+")[2] in _LIBPQ else {}
+    return {"pool_pre_ping": True, "connect_args": {name: n for name, n in patient.items() if name not in place.query}}
 
 
 def _lite(file: Path) -> URL:
@@ -139,3 +161,8 @@ def _as_we_say_when(connection: Any, record: Any) -> None:
 def _begin(connection: Connection) -> None:
     is_writing = connection.get_execution_options().get("is_writing")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _wait_no_longer(connection: Connection) -> None:
+    """PostgreSQL waits for a lock without end, be it that of a colleague who went to lunch in a transaction."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}s'")

@@ -39,7 +39,7 @@ _STATES = {  # beginnings of SQLSTATE (PostgreSQL, appendix A)
     "25006": "read only",
     "3D000": "denied",
     "40": "busy",
-    "55P03": "busy",
+    "55P03": "locked",
     "53": "away",
     "57": "away",
     "08": "away",
@@ -55,6 +55,9 @@ _UNANSWERED = (OperationalError, InterfaceError, TimeoutError, DisconnectionErro
 MAY_NOT = ("not permitted", "read only")
 """The user is let in and may not do this."""
 
+IN_USE = ("busy", "locked")
+"""Somebody else is at it: one row is locked, or everything."""
+
 NOT_PERMITTED = WriteError("permission", "NOT_PERMITTED", "the user of the database may not write this table")
 
 
@@ -67,7 +70,8 @@ class Busy(Exception):
 
 
 def kind_of(error: SQLAlchemyError) -> str:
-    """``denied``, ``not permitted``, ``read only``, ``busy``, ``away``, ``missing``, ``changed`` or ``bad``."""
+    """``denied``, ``not permitted``, ``read only``, ``locked``, ``busy``, ``away``, ``missing``, ``changed`` or
+    ``bad``."""
     original = getattr(error, "orig", None)
     state = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
     for beginning, kind in _STATES.items():
@@ -94,7 +98,7 @@ def as_ours(doing: str) -> Iterator[None]:
 
 
 def _failure(kind: str, doing: str) -> Exception:
-    if kind == "busy":
+    if kind in IN_USE:
         return Busy()
     if kind == "denied":
         return AccessDenied("the database refused the login", system=SYSTEM, where=doing, next_step="truce doctor")
@@ -120,6 +124,8 @@ def refusal(error: DBAPIError) -> WriteError:
     """Why one row was refused, in words that quote no value."""
     if kind_of(error) in MAY_NOT:
         return NOT_PERMITTED
+    if kind_of(error) == "locked":
+        return WriteError("locked", "ROW_LOCKED", "somebody else is saving this row")
     if not isinstance(error, IntegrityError):
         return WriteError("validation", "REFUSED", "the database refused the value")
     original = error.orig

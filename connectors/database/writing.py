@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -15,7 +15,7 @@ from agent.connector import Write, WriteError, WriteOutcome
 from agent.records import FieldValue
 from connectors.database.declaration import COMPANY
 from connectors.database.engine import Engine
-from connectors.database.failures import MAY_NOT, NOT_PERMITTED, Busy, as_ours, kind_of, refusal
+from connectors.database.failures import IN_USE, MAY_NOT, NOT_PERMITTED, Busy, as_ours, kind_of, refusal
 from connectors.database.reading import Row, Tables
 from connectors.database.tables import Described, Unfit, could_be_id
 
@@ -65,7 +65,7 @@ class Writing:
         except Refused as refused:
             return _rejected(write, refused.error)
         except DBAPIError as error:
-            if isinstance(error, IntegrityError | DataError) or kind_of(error) in ("bad", *MAY_NOT):
+            if isinstance(error, IntegrityError | DataError) or kind_of(error) in ("bad", "locked", *MAY_NOT):
                 return _rejected(write, refusal(error))
             raise
 
@@ -109,13 +109,17 @@ def _held(connection: Connection, described: Described, write: Write) -> Row:
     key = described.id_of(write.record_id or "")
     if key is None:
         raise Refused(_INVALID)
-    query = select(*described.selected).where(described.id.column == key).with_for_update()
-    row = connection.execute(query).mappings().one_or_none()
+    row = connection.execute(locking(described, key)).mappings().one_or_none()
     if row is None or described.is_gone(row):
         raise Refused(WriteError("gone", "NO_SUCH_ROW", f"{write.object_type} {write.record_id} does not exist"))
     if write.expects_version is not None and write.expects_version != described.version(row):
         raise Refused(WriteError("moved", "CHANGED", "the row changed since it was read"))
     return row
+
+
+def locking(described: Described, key: Any) -> Select[Any]:
+    """One that somebody else holds is not waited for: the others of the call have no time for that."""
+    return select(*described.selected).where(described.id.column == key).with_for_update(nowait=True)
 
 
 def _values(described: Described, fields: Mapping[str, FieldValue], *, is_new: bool = False) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def _uncommitted(outcomes: Sequence[WriteOutcome], error: SQLAlchemyError) -> li
     """A COMMIT that was answered with no changed nothing; one that was not answered may have done all of it."""
     if isinstance(error, IntegrityError):
         return [_rejected_again(outcome, refusal(error)) for outcome in outcomes]
-    if kind_of(error) == "busy":
+    if kind_of(error) in IN_USE:
         raise Busy from None
     return [
         replace(outcome, status="unknown", version=None, observed={}) if outcome.status == "applied" else outcome

@@ -10,14 +10,20 @@ from typing import Any
 
 import pytest
 from database_tables import make_file, tables
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 
 from agent.connector import Allowance, Window, Write
 from agent.errors import NotFound
 from agent.records import Gone, Record, Ref
+from connectors.database import writing
 from connectors.database.connector import Database
 from connectors.database.declaration import DatabaseSettings
+from connectors.database.engine import options_of
 from connectors.database.rights import Rights, _granted
+from connectors.database.tables import Described
 
 ADA = Ref("database", "customers", "1")
 
@@ -255,3 +261,49 @@ def test_columns_that_are_not_named_do_not_exist_for_truce(file: Path) -> None:
     assert outcome.error is not None
     assert outcome.error.code == "NO_SUCH_COLUMN"
     database.close()
+
+
+class LockNotAvailable(Exception):
+    """As PostgreSQL's driver says it."""
+
+    sqlstate = "55P03"
+
+
+def test_a_row_that_somebody_else_holds_is_put_off_and_holds_up_nobody(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite locks files, not rows: what PostgreSQL answers is played."""
+    sql(file, "INSERT INTO customers (id, email, title) VALUES (2, 'bob@shop.example', 'COO')")
+    held = writing._held
+
+    def one_is_held(connection: Connection, described: Described, write: Write) -> writing.Row:
+        if write.record_id == "1":
+            raise OperationalError("SELECT", {}, LockNotAvailable())
+        return held(connection, described, write)
+
+    monkeypatch.setattr(writing, "_held", one_is_held)
+    database = owned(file)
+    writes = [Write(f"E-{row}", "update", "customers", row, {"title": "Chair"}) for row in ("1", "2")]
+    locked, written = database.write(writes)
+    database.close()
+    assert locked.error is not None
+    assert (locked.status, locked.error.kind, written.status) == ("rejected", "locked", "applied")
+    assert sql(file, "SELECT title FROM customers ORDER BY id") == [("CTO",), ("Chair",)]
+
+
+def test_a_server_is_asked_for_a_row_without_waiting_for_who_holds_it(file: Path) -> None:
+    database = owned(file)
+    with database._engine.alchemy.connect() as connection:
+        described = Described(connection, "customers", database._settings.tables["customers"])
+        postgres: Any = postgresql
+        statement = str(writing.locking(described, 1).compile(dialect=postgres.dialect()))
+    database.close()
+    assert statement.endswith("FOR UPDATE NOWAIT")
+
+
+def test_nobody_waits_for_a_server_longer_than_the_url_says_or_a_minute() -> None:
+    named = options_of(make_url("postgresql+psycopg://truce@host/shop?connect_timeout=30"))["connect_args"]
+    assert "connect_timeout" not in named, "the url says so itself"
+    assert named["tcp_user_timeout"] == 60_000
+    assert options_of(make_url("postgresql+psycopg2://truce@host/shop"))["connect_args"]["connect_timeout"] == 5
+    assert options_of(make_url("mysql+pymysql://truce@host/shop"))["connect_args"] == {}, "it has names of its own"
