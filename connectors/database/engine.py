@@ -63,7 +63,7 @@ class Engine:
             event.listen(found, "connect", _as_we_say_when)
             event.listen(found, "begin", _begin)
         elif self.place.get_backend_name() == "postgresql":
-            event.listen(found, "begin", _wait_no_longer)
+            event.listen(found, "begin", _as_we_read)
         return found
 
     @property
@@ -163,6 +163,9 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
-def _wait_no_longer(connection: Connection) -> None:
-    """PostgreSQL waits for a lock without end, be it that of a colleague who went to lunch in a transaction."""
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
+def _as_we_read(connection: Connection) -> None:
+    """PostgreSQL waits for a lock without end, be it that of a colleague who went to lunch in a transaction; and times
+    come as text, in one spelling."""
+    connection.exec_driver_sql(
+        f"SELECT set_config('lock_timeout', '{PATIENCE}s', true), set_config('datestyle', 'ISO', true)"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, MetaData, String, Table, Uuid, inspect, types
+from sqlalchemy import Column, ColumnElement, MetaData, String, Table, Text, Uuid, cast, inspect, types
 from sqlalchemy.engine import Connection, RowMapping
 
 from agent.connector import Choice, FieldSchema, FieldType, ObjectSchema
@@ -49,11 +50,22 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One column: ``type`` of the port, and whether the database keeps times as text (SQLite)."""
+    """One column: ``type`` of the port, and in which database: SQLite keeps times as text."""
 
     column: Column[Any]
     type: FieldType
-    is_lite: bool
+    database: str
+
+    @property
+    def is_lite(self) -> bool:
+        return self.database == "sqlite"
+
+    @property
+    def selected(self) -> ColumnElement[Any]:
+        """A time of PostgreSQL comes as text: it knows ``infinity`` and years that Python does not, and the driver
+        would fail at one such row for all of them."""
+        is_spelled = self.database == "postgresql" and self.type in ("date", "datetime")
+        return cast(self.column, Text).label(self.column.name) if is_spelled else self.column
 
     def read(self, raw: Any) -> FieldValue:
         """A value of the database as JSON carries it; times are UTC."""
@@ -63,8 +75,10 @@ class Kind:
             moment = moment_of(raw)
             return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z") if moment is not None else str(raw)
         if self.type == "date":
-            return str(raw)[:10]
+            return str(raw)[:10] if moment_of(raw) is not None else str(raw)
         if self.type in ("id", "reference"):
+            return str(raw)
+        if isinstance(raw, Decimal | float) and not math.isfinite(raw):
             return str(raw)
         if isinstance(raw, Decimal):
             return int(raw) if raw == raw.to_integral_value() else float(raw)
@@ -129,11 +143,12 @@ class Described:
             raise NotFound(f"the database has no table {name}", next_step="truce doctor")
         self.table = Table(name, MetaData(), autoload_with=connection, resolve_fks=False)
         self.rights = rights_of(connection, self.table)
-        is_lite = connection.dialect.name == "sqlite"
+        database = connection.dialect.name
+        is_lite = database == "sqlite"
         shown = self.rights.reads if settings.columns is None else self.rights.reads & set(settings.columns)
         own = (settings.id, settings.changed, settings.deleted, settings.key)
         self.kinds: dict[str, Kind] = {
-            column.name: Kind(column, self._link_type(column.name) or found, is_lite)
+            column.name: Kind(column, self._link_type(column.name) or found, database)
             for column in self.table.columns
             if (found := _type_of(column)) is not None and column.name in (*shown, *own)
         }
@@ -162,7 +177,7 @@ class Described:
     @property
     def selected(self) -> list[Any]:
         """Every column that is shown, always the same, so that a row has one version whoever asks."""
-        return [kind.column for kind in self.kinds.values()]
+        return [kind.selected for kind in self.kinds.values()]
 
     def schema(self) -> ObjectSchema:
         ours = {self.settings.id, self.settings.changed, self.settings.deleted}

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from database_tables import make_file, tables
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event, make_url
+from sqlalchemy import Column, Date, Integer, MetaData, String, Table, create_engine, event, make_url, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from agent.connector import Allowance, Window, Write
+from agent.connector import Allowance, FieldType, Window, Write
 from agent.errors import NotFound
 from agent.records import Gone, Record, Ref
 from connectors.database import writing
@@ -23,7 +24,7 @@ from connectors.database.connector import Database
 from connectors.database.declaration import DatabaseSettings
 from connectors.database.engine import options_of
 from connectors.database.rights import Rights, _granted
-from connectors.database.tables import Described
+from connectors.database.tables import Described, Kind
 
 ADA = Ref("database", "customers", "1")
 
@@ -307,3 +308,33 @@ def test_nobody_waits_for_a_server_longer_than_the_url_says_or_a_minute() -> Non
     assert named["tcp_user_timeout"] == 60_000
     assert options_of(make_url("postgresql+psycopg2://truce@host/shop"))["connect_args"]["connect_timeout"] == 5
     assert options_of(make_url("mysql+pymysql://truce@host/shop"))["connect_args"] == {}, "it has names of its own"
+
+
+@pytest.mark.parametrize(
+    ("type_", "raw", "told"),
+    [
+        ("date", "infinity", "infinity"),
+        ("date", "0044-03-15 BC", "0044-03-15 BC"),
+        ("date", "2026-03-01 00:00:00", "2026-03-01"),
+        ("datetime", "infinity", "infinity"),
+        ("datetime", "12026-01-01 10:00:00+00", "12026-01-01 10:00:00+00"),
+        ("datetime", "2026-01-01 10:00:00.5+05:30", "2026-01-01T04:30:00.500000Z"),
+        ("number", Decimal("NaN"), "NaN"),
+        ("number", Decimal("Infinity"), "Infinity"),
+        ("number", float("inf"), "inf"),
+        ("number", Decimal("12.50"), 12.5),
+    ],
+)
+def test_a_value_that_python_has_no_word_for_is_told_as_the_database_says_it(
+    type_: FieldType, raw: Any, told: object
+) -> None:
+    """One such row must not end the reading of all; a date before Christ is none of this era."""
+    assert Kind(Column("x"), type_, "postgresql").read(raw) == told
+
+
+def test_times_of_a_server_come_as_text_and_stay_times_to_compare() -> None:
+    postgres: Any = postgresql
+    kind = Kind(Column("renews_on", Date), "date", "postgresql")
+    query = select(kind.selected).where(kind.column.is_(None))
+    assert "CAST(renews_on AS TEXT) AS renews_on" in str(query.compile(dialect=postgres.dialect()))
+    assert Kind(kind.column, "date", "sqlite").selected is kind.column
