@@ -48,6 +48,15 @@ _STATES = {  # beginnings of SQLSTATE (PostgreSQL, appendix A)
 }
 
 
+_REFUSED_LOGIN = (
+    "authentication failed",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "access denied for user",
+    '" does not exist',
+)
+"""Parts of what a server says before anybody is let in; psycopg tells no SQLSTATE of that."""
+
 _UNANSWERED = (OperationalError, InterfaceError, TimeoutError, DisconnectionError)
 """Errors of a driver or of the pool that say nothing more: the connection, most likely."""
 
@@ -81,6 +90,8 @@ def kind_of(error: SQLAlchemyError) -> str:
     for beginning, kind in _LITE.items():
         if text.startswith(beginning):
             return kind
+    if not state and isinstance(error, _UNANSWERED) and any(part in text for part in _REFUSED_LOGIN):
+        return "denied"
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return "away" if is_lost or isinstance(error, _UNANSWERED) else "bad"
 

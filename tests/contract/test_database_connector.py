@@ -23,6 +23,7 @@ from connectors.database import writing
 from connectors.database.connector import Database
 from connectors.database.declaration import DatabaseSettings
 from connectors.database.engine import options_of
+from connectors.database.failures import kind_of
 from connectors.database.rights import Rights, _granted
 from connectors.database.tables import Described, Kind
 
@@ -338,3 +339,18 @@ def test_times_of_a_server_come_as_text_and_stay_times_to_compare() -> None:
     query = select(kind.selected).where(kind.column.is_(None))
     assert "CAST(renews_on AS TEXT) AS renews_on" in str(query.compile(dialect=postgres.dialect()))
     assert Kind(kind.column, "date", "sqlite").selected is kind.column
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('connection failed: FATAL:  password authentication failed for user "truce"', "denied"),
+        ('connection failed: FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "truce"', "denied"),
+        ('connection failed: FATAL:  database "shopp" does not exist', "denied"),
+        ("connection failed: Connection refused", "away"),
+        ("connection timeout expired", "away"),
+    ],
+)
+def test_a_login_that_a_server_refuses_is_no_server_that_does_not_answer(said: str, kind: str) -> None:
+    """As psycopg says it, which tells no SQLSTATE before it is let in."""
+    assert kind_of(OperationalError("", {}, Exception(said))) == kind
