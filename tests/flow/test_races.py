@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from flow_stage import FIELDS, Stage, person_policy
 
-from agent.changes import State
+from agent.as_decided import fresh
+from agent.changes import Cell, Change, Entry, State, Why
 from agent.errors import Unavailable
 from agent.records import Ref
 
@@ -32,6 +35,27 @@ def test_a_second_edit_within_the_minute_is_seen_before_it_is_overwritten(stage:
     overwritten = [line["before"]["jobtitle"] for line in stage.written() if "jobtitle" in line["before"]]
     confirmed = stage.installation.ledger.entries(states=(State.CONFIRMED,))
     assert overwritten == [cell.before for entry in confirmed for cell in entry.change.cells] == ["Chief"]
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_a_copy_two_minutes_old_is_read_anew_however_wrong_our_clock_is(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """Its age is told by the vendor's clock: by ours, a day behind, every copy would be of the last minute."""
+    installation = stage.installation
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "Boss"})
+    monkeypatch.setattr(installation, "clock", lambda: stage.clock.now() + timedelta(days=days))
+    stage.advance(3_600)
+    stage.cycle()
+    cell = Cell("job_title", "jobtitle", "Boss", "CEO", "different", Why("person-basics", "person.yaml:1", "r", "x"))
+    change = Change("update", "person-1", "hubspot", "contacts", pair.hub.id, (cell,))
+    entry = Entry("E-1", 1, "B-1", change, State.PLANNED, datetime.now(UTC))
+    stage.edit(pair.hub, jobtitle="Mine")
+    seen = []
+    for seconds in (10, 110):
+        stage.advance(seconds)
+        seen.append(fresh(installation, installation.connectors["hubspot"], [entry])[pair.hub].fields["jobtitle"])
+    assert seen == ["Boss", "Mine"], "the copy at hand first, then what is there"
 
 
 def test_a_record_that_went_is_missed_at_the_write_and_not_tried_again(stage: Stage) -> None:
