@@ -58,6 +58,23 @@ def test_a_copy_two_minutes_old_is_read_anew_however_wrong_our_clock_is(
     assert seen == ["Boss", "Mine"], "the copy at hand first, then what is there"
 
 
+@pytest.mark.parametrize("days", [-1, 1])
+def test_what_our_own_write_left_is_as_old_as_the_vendor_says(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """With a stamp of ours, a day ahead, the copy would count as fresh until tomorrow."""
+    stage.go_live()
+    pair = stage.pair({"Title": "CEO"}, {"jobtitle": "Boss"})
+    monkeypatch.setattr(stage.installation, "clock", lambda: stage.clock.now() + timedelta(days=days))
+    stage.advance(3_600)
+    stage.cycle()
+    copy = stage.installation.mirror.record(pair.hub)
+    assert copy is not None
+    assert copy.fields["jobtitle"] == "CEO"
+    assert copy.seen_at is not None
+    assert abs(copy.seen_at - stage.clock.now()) < timedelta(minutes=1)
+
+
 def test_a_record_that_went_is_missed_at_the_write_and_not_tried_again(stage: Stage) -> None:
     """HubSpot's search never shows a deletion, and the next sweep may be a day away."""
     stage.go_live()
