@@ -33,13 +33,13 @@ from agent.places import entity_type_of, places_of
 from agent.plan import planner
 from agent.policy_files.rights import identity_fields
 from agent.pull import Pull, Pulling, PullResult, changed_records, read_anew, reconciled_records
-from agent.put_off import put_off
 from agent.records import Record
 from agent.reports import agreement
 from agent.reviews import outdated as outdated_reviews
 from agent.schema import watch as schema_watch
 from agent.suspended import leave_suspended
 from agent.views import SLICE
+from agent.waiting_for_calls import affordable
 from agent.watch import watching
 
 DAEMON = "truce"
@@ -49,8 +49,8 @@ _LANES: Mapping[str, Lane] = {"cycle": "cycle", "rollback": "undo"}
 
 @dataclass(slots=True)
 class CycleReport:
-    """What one cycle came to. ``written`` counts confirmed entries, ``reviews`` questions not asked before, ``put_off``
-    writes for which no calls were left today."""
+    """What one cycle came to. ``written`` counts confirmed entries, ``reviews`` questions not asked before,
+    ``waiting_for_calls`` writes for which none were left today."""
 
     pulled: int = 0
     changed: int = 0
@@ -61,7 +61,7 @@ class CycleReport:
     written: int = 0
     failed: int = 0
     unknown: int = 0
-    put_off: int = 0
+    waiting_for_calls: int = 0
     reviews: int = 0
 
 
@@ -90,8 +90,8 @@ def run(installation: Installation) -> CycleReport:
     report.entities = draft.entities
     proposals.withdraw(installation, set(touched) - draft.busy, [change for change, _ in draft.held])
     report.held = tuple(proposals.hold(installation, draft.held))
-    going, waiting = put_off(installation, draft.allowed)
-    report.put_off = len(waiting)
+    going, waiting = affordable(installation, draft.allowed)
+    report.waiting_for_calls = len(waiting)
     again = _write(installation, fights.without_fights(installation, going), report)
     overwritten.look(installation)
     _look_for_gone(installation, again)

@@ -14,6 +14,7 @@ import click
 
 from agent.cli.display import number, print_json
 from agent.cli.session import Session, json_option, session_of
+from agent.words import counted
 
 if TYPE_CHECKING:
     from agent.logs import SecretMask
@@ -66,8 +67,8 @@ def _one_cycle(session: Session, *, as_json: bool) -> int:
             f"{number(result['written'])} written · {len(result['held'])} held · "
             f"{number(result['reviews'])} new questions"
         )
-        if result["put_off"]:
-            click.echo(f"{number(result['put_off'])} writes wait for calls; see when with: truce status")
+        if result["waiting_for_calls"]:
+            click.echo(f"{counted(result['waiting_for_calls'], 'write')} waiting for calls; until when: truce status")
     return SOME_FAILED if result["failed"] or result["unknown"] else 0
 
 

@@ -341,7 +341,7 @@ class Daemon:
         self._next_turn(max(self.installation.clock(), began_at + every))
         log.info(
             "cycle", pulled=report.pulled, changed=report.changed, written=report.written, failed=report.failed,
-            unknown=report.unknown, put_off=report.put_off, held=list(held), seconds=round(took, 3),
+            unknown=report.unknown, waiting_for_calls=report.waiting_for_calls, held=list(held), seconds=round(took, 3),
         )  # fmt: skip
 
     def _failed(self, error: Exception) -> None:

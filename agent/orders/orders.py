@@ -87,7 +87,7 @@ def run_cycle(installation: Installation, body: Body, actor: str, progress: appl
         "written": report.written,
         "failed": report.failed,
         "unknown": report.unknown,
-        "put_off": report.put_off,
+        "waiting_for_calls": report.waiting_for_calls,
         "held": [batch.id for batch in report.held],
         "reviews": report.reviews,
     }

@@ -82,7 +82,7 @@ def test_people_s_orders_go_on_when_the_changes_of_cycles_are_held_back(stage: S
     meter.told(Allowance(1_000, 0))
     while meter.left("update"):
         meter.enter()
-    assert stage.cycle()["put_off"] == 1
+    assert stage.cycle()["waiting_for_calls"] == 1
     assert stage.apply()["written"] == 1
 
 

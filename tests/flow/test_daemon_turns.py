@@ -148,7 +148,7 @@ def test_calls_that_are_kept_for_what_is_more_urgent_hold_up_changes_but_neither
         daemon.turn()
     assert not daemon.health.breaker.is_open
     assert bench.next_cycle_in() == 60
-    assert [line["put_off"] for line in log if line["event"] == "cycle"] == [2]
+    assert [line["waiting_for_calls"] for line in log if line["event"] == "cycle"] == [2]
     order = daemon.installation.commands.queue("plan", {}, "anna@example.com")
     daemon.glance()
     assert "plan" in (daemon.installation.commands.collect(order) or {})

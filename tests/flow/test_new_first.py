@@ -65,7 +65,7 @@ def test_a_new_lead_is_created_when_the_calls_for_changes_are_gone(stage: Policy
     stage.edit(ann, Title="Chair")
     in_salesforce(stage, "ben")
     report = cycle(stage)
-    assert report["put_off"] == 1
+    assert report["waiting_for_calls"] == 1
     assert title_there(stage, "ben") == "CEO"
     assert title_there(stage, "ann") == "CEO", "this one waits"
 
@@ -77,7 +77,7 @@ def test_what_waits_for_calls_is_written_when_there_are_calls_again(stage: Polic
     stage.edit(ann, Title="Chair")
     cycle(stage)
     stage.wait(24 * 3600)
-    assert cycle(stage)["put_off"] == 0
+    assert cycle(stage)["waiting_for_calls"] == 0
     assert title_there(stage, "ann") == "Chair"
 
 
@@ -88,7 +88,7 @@ def test_what_waits_for_calls_opens_no_batch_however_often_it_is_decided(stage: 
     use_up(stage, "hubspot")
     stage.edit(ann, Title="Chair")
     before = len(stage.installation.ledger.batches())
-    assert [cycle(stage)["put_off"] for _ in range(3)] == [1, 1, 1]
+    assert [cycle(stage)["waiting_for_calls"] for _ in range(3)] == [1, 1, 1]
     assert len(stage.installation.ledger.batches()) == before
 
 
@@ -110,7 +110,7 @@ def test_one_crm_without_calls_does_not_hold_up_the_other(stage: PolicyStage) ->
     stage.edit(ann, Title="Chair")
     stage.edit(there, lifecyclestage="opportunity")
     report = cycle(stage)
-    assert report["put_off"] == 1
+    assert report["waiting_for_calls"] == 1
     assert stage.values(ann)["Customer_Stage__c"] == "Opportunity"
 
 
@@ -133,10 +133,10 @@ def test_calls_that_run_out_within_a_batch_end_neither_the_cycle_nor_the_batch_s
         patch.setattr(meter, "enter", gone_at_the_first_change)
         cycle(stage)
     in_salesforce(stage, "new")
-    assert cycle(stage)["put_off"] == 3
+    assert cycle(stage)["waiting_for_calls"] == 3
     assert [title_there(stage, name) for name in ("p0", "p1", "p2", "new")] == ["CEO"] * 4
     stage.wait(24 * 3600)
-    assert cycle(stage)["put_off"] == 0
+    assert cycle(stage)["waiting_for_calls"] == 0
     assert [title_there(stage, name) for name in ("p0", "p1", "p2")] == ["Chair"] * 3
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.changes import Cell, Change, Meaning, Op, Why
-from agent.put_off import divided
+from agent.waiting_for_calls import divided
 
 WHY = Why("person-basics", "person.yaml:1", "r", "Salesforce wins")
 

@@ -13,7 +13,7 @@ from agent.changes import Change
 from agent.installation import Installation
 
 
-def put_off(installation: Installation, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+def affordable(installation: Installation, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
     """(those for which there are calls left today, those that wait)."""
     return divided(changes, _room(installation))
 
